@@ -1,0 +1,77 @@
+// All that CI checks beside the tests: types, Effect diagnostics, lint, format, unused code, examples, the package.
+// `node scripts/check.ts [step…]` runs only the steps named.
+import { spawnSync } from "node:child_process"
+import { existsSync, globSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const tool = (name: string) => join(root, "tools", "node_modules", ".bin", name)
+const source = "--conditions=@effect-parallel/source"
+
+/** Runs a command, quietly unless it fails; its output is the report. */
+const run = (command: string, args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}): string => {
+  const { error, status, stderr, stdout } = spawnSync(command, args, {
+    cwd: options.cwd ?? root,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024
+  })
+  if (error !== undefined) throw error
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} exited with ${status}\n${stdout}${stderr}`)
+  return stdout
+}
+
+const withTarball = (check: (tarball: string) => void): void => {
+  const folder = mkdtempSync(join(tmpdir(), "effect-parallel-"))
+  try {
+    run("npm", ["pack", "--pack-destination", folder])
+    check(globSync(join(folder, "*.tgz"))[0]!)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const steps: Readonly<Record<string, () => void>> = {
+  tools: () => {
+    if (!existsSync(tool("dprint"))) run("npm", ["install", "--no-package-lock"], { cwd: join(root, "tools") })
+  },
+  types: () => {
+    run("tsc", ["-p", "."])
+  },
+  diagnostics: () => {
+    run(tool("tsc"), ["-p", "."])
+  },
+  lint: () => {
+    run("oxlint", ["--type-aware"])
+  },
+  format: () => {
+    run(tool("dprint"), ["check"])
+  },
+  unused: () => {
+    run(tool("knip"), [])
+  },
+  examples: () => {
+    for (const example of globSync("examples/*.ts", { cwd: root }).toSorted()) run("node", [source, example])
+  },
+  package: () => {
+    withTarball((tarball) => {
+      run("publint", ["--strict", tarball])
+      run("attw", ["--profile", "esm-only", tarball])
+    })
+  }
+}
+
+const named = process.argv.slice(2)
+for (const [name, step] of Object.entries(steps)) {
+  if (named.length > 0 && !named.includes(name)) continue
+  const from = performance.now()
+  try {
+    step()
+    console.log(`ok ${name} (${((performance.now() - from) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    console.error(`failed ${name}`)
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(1)
+  }
+}

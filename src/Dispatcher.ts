@@ -1,0 +1,251 @@
+/**
+ * The engine: brings every input of a plan to its work, and every exit to a sink.
+ *
+ * As many lanes as `concurrency` run in one `Effect.forEach`. A lane takes an input, runs its attempt in its own fiber,
+ * hands the exit to the sink and takes the next. A lane that finds nothing to take waits; a lane that ends the run
+ * fails, and `forEach` interrupts the others and waits for them.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as Backend from "./Backend.ts"
+import { Alarm } from "./internal/alarm.ts"
+import { isReady, separately, withDeadline } from "./internal/attempt.ts"
+import type { Entry } from "./internal/entry.ts"
+import { Lane, type Options as LaneOptions, Stop } from "./internal/lane.ts"
+import type { Decide } from "./internal/retry.ts"
+import { shorten } from "./internal/shorten.ts"
+import type { Control, Sink } from "./internal/sink.ts"
+import { sizeOf } from "./internal/source.ts"
+import { Supply } from "./internal/supply.ts"
+import { type Turnstile, turnstile } from "./internal/turn.ts"
+import * as Plan from "./Plan.ts"
+import * as Task from "./Task.ts"
+
+/**
+ * A run that is over.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ran {
+  readonly name: string
+  /** How many inputs were taken. */
+  readonly inputs: number
+  readonly elapsed: Duration.Duration
+}
+
+/**
+ * Runs a plan to its end: until every input is settled, the sink ends it, the inputs fail, or it is interrupted.
+ *
+ * **Details**
+ *
+ * Shape: succeeds when all inputs are settled or the sink has ended the run. Errors: only those of the inputs
+ * themselves. However it ends, every attempt has ended, finalizers included, the inputs are closed, and no fiber or
+ * timer is left. What dies while the run is being stopped does not replace the reason for which it stopped: it is
+ * logged as a warning.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const run = <I, A, E, R, EI, RI>(
+  plan: Plan.Plan<I, A, E, R, EI, RI>,
+  makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
+): Effect.Effect<Ran, EI, R | RI> =>
+  Effect.contextWith((context: Context.Context<R | RI>) => {
+    const { inputs, work } = plan
+    const backend = Context.get(context, Backend.Backend)
+    const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend.workers)
+    const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
+    const engine = (start: Start<I, A, E, R>) => new Engine({ inputs, settings, context, alarm, start, makeSink }).run
+    const ran = Task.isTask(work)
+      ? Effect.scopedWith((scope) =>
+        engine(onBackend(work as unknown as Backend.Job<I, A, E>, backend, settings, scope))
+      )
+      : engine(onFibers(work, settings, alarm))
+    return Effect.useSpan(settings.name, (span) => Effect.provideService(ran, Tracer.ParentSpan, span))
+  })
+
+/** Starts an attempt at an input; its deadline is a matter of the place where it runs. */
+type Start<I, A, E, R> = (entry: Entry<I>) => Effect.Effect<A, E, R>
+
+const onFibers = <I, A, E, R>(
+  work: Plan.Work<I, A, E, R>,
+  { timeout }: Plan.Settings,
+  alarm: Alarm
+): Start<I, A, E, R> =>
+  timeout === undefined
+    ? (entry) => effectOf(work(entry.input, entry.index))
+    : (entry) => withDeadline(effectOf(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
+
+/** What a work has returned; the runtime would let the whole lane die of something else. */
+const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  isReady(effect) || Effect.isEffect(effect)
+    ? effect
+    : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
+
+const onBackend = <I, A, E>(
+  job: Backend.Job<I, A, E>,
+  backend: Backend.Backend,
+  { timeout }: Plan.Settings,
+  scope: Scope.Scope
+): Start<I, A, E, never> =>
+(entry) => Scope.provide(Backend.attempt(backend, job, entry, timeout), scope) as Effect.Effect<A, E>
+
+/** How many lanes are opened at first; each further group is twice as large, up to the largest. */
+const firstGroup = 16
+const largestGroup = 8192
+
+class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
+  readonly supply: Supply<I, EI, RI>
+  readonly sink: Sink<I, A, E>
+  readonly turnstile: Turnstile
+  readonly clock: Clock.Clock
+  readonly attempt: Start<I, A, E, R>
+  readonly afterFailure: LaneOptions<I, A, E, R>["afterFailure"]
+  private readonly settings: Plan.Settings
+  private readonly alarm: Alarm
+  private lanes = 0
+
+  constructor(options: {
+    readonly inputs: Plan.Inputs<I, EI, RI>
+    readonly settings: Plan.Settings
+    readonly context: Context.Context<R | RI>
+    readonly alarm: Alarm
+    readonly start: Start<I, A, E, R>
+    readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
+  }) {
+    const { alarm, context, inputs, settings } = options
+    this.settings = settings
+    this.alarm = alarm
+    this.clock = Context.get(context, Clock.Clock)
+    this.turnstile = turnstile(Context.get(context, Scheduler.Scheduler))
+    this.sink = options.makeSink({
+      size: sizeOf(inputs),
+      retire: (count) => this.supply.retire(count)
+    }, settings)
+    this.supply = new Supply(
+      inputs,
+      {
+        window: settings.window,
+        retries: settings.retry !== undefined,
+        stragglers: settings.stragglers,
+        retiredElsewhere: this.sink.retires
+      },
+      alarm,
+      this.turnstile
+    )
+    this.attempt = this.makeAttempt(options.start)
+    this.afterFailure = settings.retry && retrying(settings.retry)
+  }
+
+  get run(): Effect.Effect<Ran, EI, R | RI> {
+    const { feed } = this.supply
+    const startedAt = this.clock.monotonicTimeNanosUnsafe()
+    const lanes = this.open(firstGroup)
+    const all: Effect.Effect<void, EI | Stop, R | RI> = feed === undefined ? lanes : both(feed, lanes)
+    return Effect.exit(all).pipe(
+      Effect.flatMap((exit) => this.verdict(exit)),
+      Effect.ensuring(Effect.andThen(this.alarm.close, quietly(this.supply.close))),
+      Effect.map(() => ({ name: this.settings.name, inputs: this.supply.count, elapsed: this.since(startedAt) }))
+    )
+  }
+
+  /**
+   * Opens lanes in groups: the last lane of a group opens the next one when it has found an input, so that a high
+   * concurrency costs nothing where there is little to do.
+   */
+  private open(size: number): Effect.Effect<void, Stop, R> {
+    const { concurrency } = this.settings
+    const last = Math.min(this.lanes + size, concurrency)
+    const group = Array.from({ length: last - this.lanes }, () => this.lanes++)
+    return Effect.forEach(group, (worker) => {
+      if (this.supply.finished) return Effect.void
+      const lane = new Lane(this, worker)
+      if (worker + 1 < last || last === concurrency) return lane.run
+      return Effect.flatMap(
+        Effect.suspend(lane.ready),
+        (ready) => ready ? both(lane.run, this.open(Math.min(2 * size, largestGroup))) : Effect.void
+      )
+    }, { concurrency: "unbounded", discard: true })
+  }
+
+  /** An attempt, with all that the settings put around it. It starts when the limits have let it through. */
+  private makeAttempt(start: Start<I, A, E, R>): Start<I, A, E, R> {
+    const { limits, stragglers } = this.settings
+    const begin: Start<I, A, E, R> = this.sink.detailed || this.supply.recurs
+      ? (entry) => {
+        entry.attempts++
+        this.supply.began(entry)
+        return start(entry)
+      }
+      : start
+    const beginLate = (entry: Entry<I>) =>
+      Effect.suspend(() => {
+        entry.withdrawn = this.supply.stopped
+        if (entry.withdrawn) return Effect.interrupt
+        if (entry.attempts === 0) entry.startedAt = this.clock.monotonicTimeNanosUnsafe()
+        return begin(entry)
+      })
+    const limited: Start<I, A, E, R> = limits.length === 0
+      ? begin
+      : (entry) => limits.reduceRight((attempt, limit) => limit.around(attempt), beginLate(entry))
+    return stragglers === undefined
+      ? limited
+      : (entry) =>
+        separately(Effect.suspend(() => limited(entry)), (fiber) => (entry.racers ??= []).push(fiber), identity)
+  }
+
+  private since(startedAt: bigint): Duration.Duration {
+    return Duration.nanos(this.clock.monotonicTimeNanosUnsafe() - startedAt)
+  }
+
+  /** What the end of the lanes means: why the run stopped comes before what died while it did. */
+  private verdict(exit: Exit.Exit<void, EI | Stop>): Effect.Effect<void, EI> {
+    if (Exit.isSuccess(exit)) return Effect.void
+    const { failure, stopped } = this.supply
+    if (!stopped) return Effect.failCause(exit.cause as Cause.Cause<EI>)
+    const reason = failure ?? Cause.empty
+    const strays = exit.cause.reasons.filter((stray) =>
+      Cause.isDieReason(stray) && stray.defect !== Stop && !reason.reasons.includes(stray)
+    )
+    const end = failure === undefined ? Effect.void : Effect.failCause(failure)
+    return strays.length === 0 ? end : Effect.andThen(warn(Cause.fromReasons(strays)), end)
+  }
+}
+
+/** Asks the retry policy what follows a failure. Defects and interruptions are not tried again. */
+const retrying = (makeDecide: () => Decide) => <E>(entry: Entry<unknown>, cause: Cause.Cause<E>) => {
+  const error = Cause.hasDies(cause) ? Option.none() : Cause.findErrorOption(cause)
+  if (Option.isNone(error)) return Effect.succeed(cause)
+  entry.decide ??= makeDecide()
+  return Effect.matchCause(entry.decide(error.value), {
+    onFailure: (defect): Duration.Duration | Cause.Cause<E> => Cause.combine(cause, defect),
+    onSuccess: (delay) => delay ?? cause
+  })
+}
+
+const both = <E, R, E2, R2>(
+  first: Effect.Effect<void, E, R>,
+  second: Effect.Effect<void, E2, R2>
+): Effect.Effect<void, E | E2, R | R2> =>
+  Effect.forEach([first, second] as Array<Effect.Effect<void, E | E2, R | R2>>, identity, {
+    concurrency: 2,
+    discard: true
+  })
+
+/** Runs what must not change how a run ends. */
+const quietly = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(effect, warn)
+
+const warn = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.logWarning("a run was stopped, and something failed while it did", cause)

@@ -1,0 +1,293 @@
+/**
+ * How often, or how many at once, work may start: limits that several runs and programs share.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import { hasProperty } from "effect/Predicate"
+import { knownKeys, positiveDuration, positiveInteger, refuse } from "./internal/check.ts"
+import { Permits } from "./internal/permits.ts"
+
+const TypeId = "~effect-parallel/Limit"
+
+/**
+ * A rule that an attempt passes before it starts.
+ *
+ * **When to use**
+ *
+ * Use `concurrency` when a resource bears so many users at once, `rate` when a service counts calls, `adaptive` when
+ * it tells by its failures that it has had enough. One value is shared by every run that names it.
+ *
+ * **Details**
+ *
+ * A limit is taken around the attempt only: not while an input waits in the queue or for its retry. The attempt's
+ * timeout starts when all its limits have let it through. An attempt that starts a nested run lends it its own
+ * permits, so nested runs under one limit never exceed it and never wait for themselves. Interruption while waiting
+ * takes the attempt out of the line.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limit {
+  readonly [TypeId]: typeof TypeId
+  readonly name: string
+  /** Of several limits on one attempt, those with the lower rank are taken first. */
+  readonly rank: number
+  readonly around: <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/**
+ * Tells whether a value is a limit.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isLimit = (u: unknown): u is Limit => hasProperty(u, TypeId)
+
+/**
+ * A limit of your own: anything that can be said around an attempt.
+ *
+ * **Gotchas**
+ *
+ * `around` is run once for every attempt and must run the attempt it is given once. Limits that are held while others
+ * are awaited must be taken in one order everywhere; limits made here are taken in the order in which they were made,
+ * and rates last.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: { readonly name: string; readonly around: Limit["around"] }): Limit => ({
+  [TypeId]: TypeId,
+  name: options.name,
+  rank: nextRank(),
+  around: options.around
+})
+
+/**
+ * At most `permits` attempts at once, over all runs that name this limit, nested ones too.
+ *
+ * **Details**
+ *
+ * Units: `permits` is a positive integer. First come, first served. A nested run borrows the permit of the attempt that
+ * started it, one nested attempt at a time, beside what is free: 8 runs of 8 inputs nested in 8 attempts under one
+ * `Limit.concurrency(8)` keep 8 inner attempts in flight. Errors: none; another `permits` is a defect.
+ *
+ * **Gotchas**
+ *
+ * Nested runs that name different limits must name them in the same order, outer to inner, or they may wait for each
+ * other for ever.
+ *
+ * **Example** (Two runs that share a database)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Limit, Parallel } from "effect-parallel"
+ *
+ * const database = Limit.concurrency(4)
+ * const load = (id: number) => Effect.succeed(`row ${id}`)
+ *
+ * const program = Effect.all([
+ *   Parallel.forEach([1, 2, 3], load, { concurrency: 8, limit: database }),
+ *   Parallel.forEach([4, 5, 6], load, { concurrency: 8, limit: database })
+ * ], { concurrency: 2 })
+ *
+ * console.log(await Effect.runPromise(program)) // => [["row 1", "row 2", "row 3"], ["row 4", "row 5", "row 6"]]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const concurrency = (permits: number, options?: { readonly name?: string | undefined }): Limit => {
+  const pool = new Permits(positiveInteger("permits", permits))
+  return make({
+    name: options?.name ?? `concurrency(${permits})`,
+    around: (attempt) => pool.hold(attempt)
+  })
+}
+
+/**
+ * At most `limit` starts in each `window`, as a token bucket: a full bucket lets `limit` attempts start at once, and
+ * then one token comes back every `window / limit`.
+ *
+ * **Details**
+ *
+ * Units: `limit` is a positive integer, `window` a positive duration. Every attempt takes one token: retries, copies
+ * of stragglers and nested attempts too. The bucket is Effect's `RateLimiter`: where one is provided (with a store in
+ * Redis, say) its bucket named `key` is used, and several processes share it; otherwise the limit keeps a bucket of its
+ * own in memory. Errors: none of its own; a store that fails is a defect of the attempt.
+ *
+ * **Gotchas**
+ *
+ * An attempt that is interrupted while it waits for its token has spent it.
+ *
+ * **Example** (At most 200 calls a second)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Limit, Parallel } from "effect-parallel"
+ *
+ * const api = Limit.rate({ limit: 200, window: "1 second" })
+ * const lengths = Parallel.forEach(["a", "bb"], (text) => Effect.succeed(text.length), { limit: api })
+ *
+ * console.log(await Effect.runPromise(lengths)) // => [1, 2]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const rate = (options: {
+  readonly limit: number
+  readonly window: Duration.Input
+  readonly key?: string | undefined
+}): Limit => {
+  knownKeys("Limit.rate options", options, ["limit", "window", "key"])
+  const limit = positiveInteger("limit", options.limit)
+  const window = positiveDuration("window", options.window)
+  if (!Duration.isFinite(window)) refuse("window", "a finite duration", options.window)
+  const key = options.key ?? `effect-parallel/rate/${nextRank()}`
+  const own = Effect.runSync(Effect.provide(RateLimiter.make, RateLimiter.layerStoreMemory))
+  const token = Effect.serviceOption(RateLimiter.RateLimiter).pipe(
+    Effect.map(Option.getOrElse(() => own)),
+    Effect.flatMap((limiter) => RateLimiter.sleep(limiter, { algorithm: "token-bucket", limit, window, key })),
+    Effect.orDie
+  )
+  return {
+    [TypeId]: TypeId,
+    name: `rate(${limit} per ${Duration.format(window)})`,
+    rank: Infinity,
+    around: (attempt) => Effect.flatMap(token, () => attempt)
+  }
+}
+
+/**
+ * A limit that finds by itself how many attempts at once a service bears.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Adaptive extends Limit {
+  /** How many attempts it lets run at once now. */
+  readonly current: Effect.Effect<number>
+}
+
+/**
+ * At most `max` attempts at once; half as many after each failure that means overload, and one more again after each
+ * round that went well.
+ *
+ * **Details**
+ *
+ * Units: `max` and `min` are positive integers, `min` is 1 unless given and not above `max`; it starts at `max`.
+ * `overload` is shown the typed error of a failed attempt (a timeout is one too), and says whether it means overload:
+ * `true`, or how long the service asked to be left alone (the `retry-after` of a 429), during which nothing starts.
+ * Attempts that were under way when it was halved do not halve it again. A round is as many successes in a row as it
+ * lets run at once. Errors: none of its own. Source: additive increase and multiplicative decrease, as in TCP (RFC 5681).
+ *
+ * **Example** (A service that answers 429)
+ *
+ * ```ts
+ * import { Data, Effect } from "effect"
+ * import { Limit, Parallel } from "effect-parallel"
+ *
+ * class TooManyRequests extends Data.TaggedError("TooManyRequests")<{ readonly retryAfter: string }> {}
+ * let calls = 0
+ * const ask = (n: number) =>
+ *   Effect.suspend(() => ++calls === 1 ? Effect.fail(new TooManyRequests({ retryAfter: "10 millis" })) : Effect.succeed(n))
+ *
+ * const service = Limit.adaptive({
+ *   max: 8,
+ *   overload: (error) => error instanceof TooManyRequests ? "10 millis" : false
+ * })
+ * const program = Parallel.forEach([1, 2, 3], ask, { limit: service, retry: { times: 3 } })
+ *
+ * console.log(await Effect.runPromise(program)) // => [1, 2, 3]
+ * console.log(await Effect.runPromise(service.current)) // => 4
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const adaptive = (options: {
+  readonly max: number
+  readonly min?: number | undefined
+  readonly overload: (error: unknown) => boolean | Duration.Input
+  readonly name?: string | undefined
+}): Adaptive => {
+  knownKeys("Limit.adaptive options", options, ["max", "min", "overload", "name"])
+  const max = positiveInteger("max", options.max)
+  const min = options.min === undefined ? 1 : positiveInteger("min", options.min)
+  if (min > max) refuse("min", `at most \`max\` (${max})`, min)
+  if (typeof options.overload !== "function") refuse("overload", "a function", options.overload)
+  return new AdaptiveImpl(max, min, options.overload, options.name ?? `adaptive(${min} to ${max})`)
+}
+
+class AdaptiveImpl implements Adaptive {
+  readonly [TypeId] = TypeId
+  readonly rank = nextRank()
+  readonly name: string
+  private readonly max: number
+  private readonly min: number
+  private readonly overload: (error: unknown) => boolean | Duration.Input
+  private readonly pool: Permits
+  private successes = 0
+  /** How often it was halved; an attempt remembers the number at its start. */
+  private cuts = 0
+  private pausedUntil = -Infinity
+
+  constructor(max: number, min: number, overload: (error: unknown) => boolean | Duration.Input, name: string) {
+    this.max = max
+    this.min = min
+    this.overload = overload
+    this.name = name
+    this.pool = new Permits(max)
+  }
+
+  readonly current = Effect.sync(() => this.pool.size)
+
+  around<A, E, R>(attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return this.pool.hold(Effect.flatMap(this.pause, () => {
+      const { cuts } = this
+      return Effect.onExit(
+        attempt,
+        (exit) => Effect.flatMap(now, (now) => Effect.sync(() => this.learn(exit, cuts, now)))
+      )
+    }))
+  }
+
+  /** Waits until the service may be asked again, however often that is put off meanwhile. */
+  private readonly pause: Effect.Effect<void> = Effect.flatMap(now, (now) =>
+    this.pausedUntil <= now
+      ? Effect.void
+      : Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(this.pausedUntil - now))), () => this.pause))
+
+  private learn(exit: Exit.Exit<unknown, unknown>, cuts: number, now: number): void {
+    if (exit._tag === "Success") return this.grow()
+    const error = Cause.findErrorOption(exit.cause)
+    const verdict = Option.isSome(error) ? this.overload(error.value) : false
+    if (verdict === false) return
+    if (verdict !== true) {
+      const wait = Duration.toMillis(Duration.fromInputUnsafe(verdict))
+      this.pausedUntil = Math.max(this.pausedUntil, now + wait)
+    }
+    if (cuts !== this.cuts) return
+    this.cuts++
+    this.successes = 0
+    this.pool.resize(Math.max(this.min, Math.floor(this.pool.size / 2)))
+  }
+
+  private grow(): void {
+    if (this.pool.size >= this.max || ++this.successes < this.pool.size) return
+    this.successes = 0
+    this.pool.resize(this.pool.size + 1)
+  }
+}
+
+const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+let ranks = 0
+const nextRank = (): number => ranks++

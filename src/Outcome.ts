@@ -1,0 +1,240 @@
+/**
+ * What became of one input, and of a run whose inputs failed.
+ *
+ * @since 0.1.0
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import type * as Option from "effect/Option"
+import { hasProperty } from "effect/Predicate"
+import { shorten } from "./internal/shorten.ts"
+
+const TypeId = "~effect-parallel/Outcome"
+
+/**
+ * What is known of an input whether it succeeded or failed.
+ *
+ * **Details**
+ *
+ * Units: `index` starts at 0 and is the input's place among the inputs. `attempts` counts starts: 1 when the first
+ * attempt settled it, one more for each retry and each straggler's copy. `elapsed` runs from the start of the first
+ * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
+ * first attempt is not in it. `worker` numbers from 0 the lane (on fibers) or worker that settled the input.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Settled<out I> {
+  readonly [TypeId]: typeof TypeId
+  readonly index: number
+  readonly input: I
+  readonly attempts: number
+  readonly elapsed: Duration.Duration
+  readonly worker: number
+}
+
+/**
+ * An input whose work succeeded with `value`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Success<out I, out A> extends Settled<I> {
+  readonly _tag: "Success"
+  readonly value: A
+}
+
+/**
+ * An input whose work failed, with the whole cause: typed errors, defects with their stacks, or an interruption that
+ * the work brought on itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Failure<out I, out E> extends Settled<I> {
+  readonly _tag: "Failure"
+  readonly cause: Cause.Cause<E>
+}
+
+/**
+ * What became of one input: the one thing that crosses from running to telling.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome<I, A, E = never> = Success<I, A> | Failure<I, E>
+
+/**
+ * Every outcome of a run, in input order. `Report` has the functions over it.
+ *
+ * **Details**
+ *
+ * Shape: `outcomes` holds one outcome for each input that was settled; a run that stopped early leaves out what it
+ * interrupted. `values` and `failures` are its two sides, in the same order. Units: `elapsed` is the wall time of the
+ * whole run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Report<out I, out A, out E = never> {
+  readonly name: string
+  readonly outcomes: ReadonlyArray<Outcome<I, A, E>>
+  readonly values: ReadonlyArray<A>
+  readonly failures: ReadonlyArray<Failure<I, E>>
+  readonly elapsed: Duration.Duration
+}
+
+/**
+ * Tells whether a value is an outcome.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isOutcome = (u: unknown): u is Outcome<unknown, unknown, unknown> => hasProperty(u, TypeId)
+
+/**
+ * Tells whether the input succeeded.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isSuccess = <I, A, E>(self: Outcome<I, A, E>): self is Success<I, A> => self._tag === "Success"
+
+/**
+ * Tells whether the input failed.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isFailure = <I, A, E>(self: Outcome<I, A, E>): self is Failure<I, E> => self._tag === "Failure"
+
+/**
+ * All inputs have run, and some failed: the error of `Parallel.validate`.
+ *
+ * **Details**
+ *
+ * Shape: `failures` in input order, at least one; `report` holds every outcome, so the values that were reached are
+ * not lost. The message counts the failures and shows the first, its input shortened.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class FailedExamples<I, A, E> extends Data.TaggedError("FailedExamples")<{
+  readonly failures: NonEmptyReadonlyArray<Failure<I, E>>
+  readonly report: Report<I, A, E>
+}> {
+  override get message(): string {
+    const { failures, report } = this
+    return `${failures.length} of ${report.outcomes.length} inputs failed, first ${describe(failures[0])}`
+  }
+}
+
+/**
+ * The run stopped because as many inputs had failed as `maxErrors` allows.
+ *
+ * **Details**
+ *
+ * Shape: `failures` in input order, at least one and normally `limit` of them; `report` holds every outcome that was
+ * settled before the run stopped, so nothing finished is lost. Only `Parallel.stream` keeps no values: it has handed
+ * them on already, and its `report` holds the failures alone.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
+  readonly failures: NonEmptyReadonlyArray<Failure<I, E>>
+  readonly limit: number
+  readonly report: Report<I, A, E>
+}> {
+  override get message(): string {
+    const { failures, limit } = this
+    return `stopped at ${failures.length} failed inputs (maxErrors: ${limit}), first ${describe(failures[0])}`
+  }
+}
+
+/**
+ * The outcome of an input that succeeded.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const success = <I, A>(fields: Omit<Success<I, A>, typeof TypeId | "_tag">): Success<I, A> =>
+  new SuccessImpl(fields.index, fields.input, fields.attempts, fields.elapsed, fields.worker, fields.value)
+
+/**
+ * The outcome of an input that failed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const failure = <I, E>(fields: Omit<Failure<I, E>, typeof TypeId | "_tag">): Failure<I, E> =>
+  new FailureImpl(fields.index, fields.input, fields.attempts, fields.elapsed, fields.worker, fields.cause)
+
+/**
+ * The outcome as an `Exit`: the value, or the cause of the failure.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toExit = <I, A, E>(self: Outcome<I, A, E>): Exit.Exit<A, E> =>
+  self._tag === "Success" ? Exit.succeed(self.value) : Exit.failCause(self.cause)
+
+/**
+ * The typed error of a failure; none when it was a defect or an interruption.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const error = <I, E>(self: Failure<I, E>): Option.Option<E> => Cause.findErrorOption(self.cause)
+
+/** Fields are declared, not defined: they are written once, by the constructor. */
+class Base<I, Tag extends string> implements Settled<I> {
+  declare readonly [TypeId]: typeof TypeId
+  declare readonly _tag: Tag
+  declare readonly index: number
+  declare readonly input: I
+  declare readonly attempts: number
+  declare readonly elapsed: Duration.Duration
+  declare readonly worker: number
+  constructor(tag: Tag, index: number, input: I, attempts: number, elapsed: Duration.Duration, worker: number) {
+    this._tag = tag
+    this.index = index
+    this.input = input
+    this.attempts = attempts
+    this.elapsed = elapsed
+    this.worker = worker
+  }
+}
+Object.assign(Base.prototype, { [TypeId]: TypeId })
+
+class SuccessImpl<I, A> extends Base<I, "Success"> {
+  declare readonly value: A
+  constructor(index: number, input: I, attempts: number, elapsed: Duration.Duration, worker: number, value: A) {
+    super("Success", index, input, attempts, elapsed, worker)
+    this.value = value
+  }
+}
+
+class FailureImpl<I, E> extends Base<I, "Failure"> {
+  declare readonly cause: Cause.Cause<E>
+  constructor(
+    index: number,
+    input: I,
+    attempts: number,
+    elapsed: Duration.Duration,
+    worker: number,
+    cause: Cause.Cause<E>
+  ) {
+    super("Failure", index, input, attempts, elapsed, worker)
+    this.cause = cause
+  }
+}
+
+Object.defineProperty(SuccessImpl, "name", { value: "Success" })
+Object.defineProperty(FailureImpl, "name", { value: "Failure" })
+
+const describe = (failure: Failure<unknown, unknown>): string =>
+  `#${failure.index} (${shorten(failure.input)}): ${shorten(Cause.squash(failure.cause))}`

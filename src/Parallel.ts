@@ -1,0 +1,337 @@
+/**
+ * One piece of work over many inputs.
+ *
+ * All functions here run the same engine and differ in what they make of a failure: `forEach` stops at the first,
+ * `validate` runs all and then fails with all, `partition` and `run` give both sides, `stream` hands outcomes on as they
+ * come.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import type * as Stream from "effect/Stream"
+import { refuse } from "./internal/check.ts"
+import * as Collect from "./internal/collect.ts"
+import * as Outlet from "./internal/outlet.ts"
+import type { Budgeted, Known, Timed } from "./internal/typing.ts"
+import * as Outcome from "./Outcome.ts"
+import * as Plan from "./Plan.ts"
+import type * as Report from "./Report.ts"
+
+/** @since 0.1.0 */
+export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./Plan.ts"
+
+/** @since 0.1.0 */
+export { all, pair, pairs } from "./internal/several.ts"
+
+/** @since 0.1.0 */
+export type { Budgeted, Timed } from "./internal/typing.ts"
+
+/**
+ * The options of `stream`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamOptions<E = any> extends Plan.Options<E> {
+  /** Whether outcomes are handed on in input order (the default) or each as soon as it is there. */
+  readonly order?: "input" | "completion" | undefined
+}
+
+/** Whether inputs come first among the arguments, and not the work. */
+const isDataFirst = (args: IArguments): boolean => typeof args[0] !== "function"
+
+/**
+ * Runs work over every input and gathers the values. The first failure interrupts the rest.
+ *
+ * **When to use**
+ *
+ * Use when one failure makes the rest worthless. `partition` and `run` keep what succeeded, `validate` tells of every
+ * failure, `stream` hands on results while others still run.
+ *
+ * **Details**
+ *
+ * Shape: one value for each input, in input order. Units: `concurrency` 8 for functions, the backend's workers for
+ * tasks. Errors: the first cause, typed error or defect, as it was; what others die of while they are interrupted does
+ * not change it and is logged. `timeout` adds `TimeoutError`, a task `BackendError`, a stream of inputs its own error.
+ * Interruption stops every attempt, waits for its finalizers and closes the inputs. Source: `Effect.forEach` with
+ * bounded concurrency, over inputs that may also be asynchronous or without end.
+ *
+ * **Example** (Lengths of texts)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const length = (text: string) => Effect.succeed(text.length).pipe(Effect.delay("1 millis"))
+ *
+ * const program = Parallel.forEach(["a", "bb", "ccc"], length, { concurrency: 2 })
+ *
+ * console.log(await Effect.runPromise(program)) // => [1, 2, 3]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const forEach: {
+  <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, Plan.Options<NoInfer<E>>>
+  ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<Array<A>, Timed<O, E> | EI, R | RI>
+  <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
+    inputs: Plan.Inputs<I, EI, RI>,
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, Plan.Options<NoInfer<E>>>
+  ): Effect.Effect<Array<A>, Timed<O, E> | EI, R | RI>
+} = dual(isDataFirst, <I, A, E, R, EI, RI>(
+  inputs: Plan.Inputs<I, EI, RI>,
+  work: Plan.Work<I, A, E, R>,
+  options?: Plan.Options
+): Effect.Effect<Array<A>, E | EI, R | RI> => Collect.values(Plan.make(inputs, work, options)))
+
+/**
+ * Runs work over every input, and fails with all failures when there are any.
+ *
+ * **When to use**
+ *
+ * Use when all inputs have to succeed, and who has to mend them wants to know of all at once.
+ *
+ * **Details**
+ *
+ * Shape: one value for each input, in input order. Errors: `FailedExamples` with every failed input, its cause and the
+ * report of the whole run; with `maxErrors`, `TooManyErrors` as soon as so many have failed. A defect is its input's
+ * failure. Interruption is no failure: it stops everything, as in `forEach`.
+ *
+ * **Example** (All failures at once)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const parse = (text: string) => Number.isNaN(Number(text)) ? Effect.fail("no number") : Effect.succeed(Number(text))
+ *
+ * const program = Parallel.validate(["1", "x", "3", "y"], parse).pipe(
+ *   Effect.catchTag("FailedExamples", (error) => Effect.succeed(error.failures.map((failure) => failure.input)))
+ * )
+ *
+ * console.log(await Effect.runPromise(program)) // => ["x", "y"]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const validate: {
+  <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, Plan.Options<NoInfer<E>>>
+  ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<
+    Array<A>,
+    Outcome.FailedExamples<I, A, Timed<O, E>> | Budgeted<O, I, A, Timed<O, E>> | EI,
+    R | RI
+  >
+  <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
+    inputs: Plan.Inputs<I, EI, RI>,
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, Plan.Options<NoInfer<E>>>
+  ): Effect.Effect<
+    Array<A>,
+    Outcome.FailedExamples<I, A, Timed<O, E>> | Budgeted<O, I, A, Timed<O, E>> | EI,
+    R | RI
+  >
+} = dual(isDataFirst, <I, A, E, R, EI, RI>(
+  inputs: Plan.Inputs<I, EI, RI>,
+  work: Plan.Work<I, A, E, R>,
+  options?: Plan.Options
+): Effect.Effect<Array<A>, Outcome.FailedExamples<I, A, E> | Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
+  Effect.flatMap(Collect.report(Plan.make(inputs, work, options)), (report) =>
+    Collect.isNonEmpty(report.failures)
+      ? Effect.fail(new Outcome.FailedExamples({ failures: report.failures, report }))
+      : Effect.succeed([...report.values])))
+
+/**
+ * Runs work over every input, and gives values and failures apart.
+ *
+ * **When to use**
+ *
+ * Use when what succeeded is worth having whatever else failed.
+ *
+ * **Details**
+ *
+ * Shape: the values, and the failures with their inputs, each in input order. Errors: none for an input, whether it
+ * fails or dies; with `maxErrors`, `TooManyErrors` as soon as so many have failed. Interruption stops everything, as in
+ * `forEach`. Source: `Effect.partition`, with inputs and causes kept; `dspy.Parallel` with `return_failed_examples`.
+ *
+ * **Example** (Both sides)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+ *
+ * const [values, failures] = await Effect.runPromise(Parallel.partition([2, 3, 4], half))
+ *
+ * console.log(values) // => [1, 2]
+ * console.log(failures.map((failure) => failure.input)) // => [3]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const partition: {
+  <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, Plan.Options<NoInfer<E>>>
+  ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<
+    [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<O, E>>>],
+    Budgeted<O, I, A, Timed<O, E>> | EI,
+    R | RI
+  >
+  <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
+    inputs: Plan.Inputs<I, EI, RI>,
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, Plan.Options<NoInfer<E>>>
+  ): Effect.Effect<
+    [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<O, E>>>],
+    Budgeted<O, I, A, Timed<O, E>> | EI,
+    R | RI
+  >
+} = dual(isDataFirst, <I, A, E, R, EI, RI>(
+  inputs: Plan.Inputs<I, EI, RI>,
+  work: Plan.Work<I, A, E, R>,
+  options?: Plan.Options
+): Effect.Effect<
+  [values: Array<A>, failures: Array<Outcome.Failure<I, E>>],
+  Outcome.TooManyErrors<I, A, E> | EI,
+  R | RI
+> => Collect.sides(Plan.make(inputs, work, options)))
+
+/**
+ * Runs work over every input, and reports what became of each.
+ *
+ * **Details**
+ *
+ * Shape: a report with one outcome for each input, in input order: its value or cause, attempts, time and worker.
+ * Errors: none for an input; with `maxErrors`, `TooManyErrors` as soon as so many have failed, with the report so far.
+ * Interruption stops everything, as in `forEach`.
+ *
+ * **Example** (A report)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Report } from "effect-parallel"
+ *
+ * let calls = 0
+ * const flaky = (n: number) => Effect.suspend(() => ++calls === 1 ? Effect.fail("down") : Effect.succeed(n * n))
+ *
+ * const report = await Effect.runPromise(Parallel.run([1, 2, 3], flaky, { retry: { times: 2 } }))
+ *
+ * console.log(report.values) // => [1, 4, 9]
+ * console.log(Report.tally(report).retried) // => 1
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const run: {
+  <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, Plan.Options<NoInfer<E>>>
+  ): <EI = never, RI = never>(
+    inputs: Plan.Inputs<I, EI, RI>
+  ) => Effect.Effect<Report.Report<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | EI, R | RI>
+  <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
+    inputs: Plan.Inputs<I, EI, RI>,
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, Plan.Options<NoInfer<E>>>
+  ): Effect.Effect<Report.Report<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | EI, R | RI>
+} = dual(isDataFirst, <I, A, E, R, EI, RI>(
+  inputs: Plan.Inputs<I, EI, RI>,
+  work: Plan.Work<I, A, E, R>,
+  options?: Plan.Options
+): Effect.Effect<Report.Report<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
+  Collect.report(Plan.make(inputs, work, options)))
+
+/**
+ * Runs work over every input, and hands each outcome on while others still run.
+ *
+ * **Details**
+ *
+ * Shape: one outcome for each input; `order: "input"` (the default) hands them on in input order, `"completion"` each as
+ * soon as it is there. A slow consumer slows the workers: never more than `concurrency + preDispatch` inputs are pulled
+ * and not yet consumed. Errors: an input that fails is an outcome, not an error of the stream; with `maxErrors` the stream
+ * fails with `TooManyErrors` after it has handed on every outcome. A consumer that stops early, or is interrupted, stops
+ * the work, and waits for its finalizers.
+ *
+ * **Example** (The first that is done)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const wait = (millis: number) => Effect.succeed(millis).pipe(Effect.delay(millis))
+ *
+ * const first = Parallel.stream([5000, 1], wait, { order: "completion" }).pipe(
+ *   Stream.take(1),
+ *   Stream.map((outcome) => outcome.input),
+ *   Stream.runCollect
+ * )
+ *
+ * console.log(await Effect.runPromise(first)) // => [1]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const stream: {
+  <I, A, E, R, const O extends StreamOptions<NoInfer<E>> = {}>(
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, StreamOptions<NoInfer<E>>>
+  ): <EI = never, RI = never>(
+    inputs: Plan.Inputs<I, EI, RI>
+  ) => Stream.Stream<Outcome.Outcome<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | EI, R | RI>
+  <I, A, E, R, EI = never, RI = never, const O extends StreamOptions<NoInfer<E>> = {}>(
+    inputs: Plan.Inputs<I, EI, RI>,
+    work: Plan.Work<I, A, E, R>,
+    options?: Known<O, StreamOptions<NoInfer<E>>>
+  ): Stream.Stream<Outcome.Outcome<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | EI, R | RI>
+} = dual(isDataFirst, <I, A, E, R, EI, RI>(
+  inputs: Plan.Inputs<I, EI, RI>,
+  work: Plan.Work<I, A, E, R>,
+  { order = "input", ...options }: StreamOptions = {}
+): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> => {
+  if (order !== "input" && order !== "completion") refuse("order", `"input" or "completion"`, order)
+  return Outlet.stream(Plan.make(inputs, work, options), order)
+})
+
+/**
+ * Sets options for all runs inside an effect, where they do not say otherwise.
+ *
+ * **Details**
+ *
+ * Options that change the type of a run (`timeout`, `maxErrors`) and `name` cannot be set from outside: the error type of
+ * what is inside would be a lie. An inner `withDefaults` goes before an outer one, option by option.
+ * Source: joblib's `parallel_config`.
+ *
+ * **Example** (One at a time, for debugging)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const program = Parallel.forEach([1, 2, 3], (n) => Effect.succeed(n * 2))
+ *
+ * console.log(await Effect.runPromise(program.pipe(Parallel.withDefaults({ concurrency: 1 })))) // => [2, 4, 6]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withDefaults: {
+  (options: Plan.DefaultOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, options: Plan.DefaultOptions): Effect.Effect<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, options: Plan.DefaultOptions): Effect.Effect<A, E, R> =>
+    Effect.updateService(self, Plan.Defaults, Plan.defaults(options))
+)

@@ -1,0 +1,255 @@
+/**
+ * What is to be run, made ready: inputs and work with options that have been checked.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as check from "./internal/check.ts"
+import * as Retry from "./internal/retry.ts"
+import * as Source from "./internal/source.ts"
+import * as Limit from "./Limit.ts"
+import * as Task from "./Task.ts"
+
+/**
+ * Anything inputs can come from: an array, set, map or generator, an async iterable, a `Stream`.
+ *
+ * **Details**
+ *
+ * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`; an iterator that
+ * is not used up is closed. A stream's own error and services join the run's. Errors: an iterator that throws is a
+ * defect of the run, a stream that fails is its error.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Inputs<I, E = never, R = never> = Source.Inputs<I, E, R>
+
+/**
+ * What is done with one input: a function that gives an effect, or a task.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Work<in I, out A, out E, out R> = (input: I, index: number) => Effect.Effect<A, E, R>
+
+/**
+ * When a failed attempt is followed by another: a schedule, or how many times, on which schedule and for which errors.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RetryOption<E> = Retry.Retry<E>
+
+/**
+ * How a run goes about its inputs. All of it is optional.
+ *
+ * **Details**
+ *
+ * - `concurrency`: how many works are in flight; a positive integer or `"unbounded"`. Default 8 for functions, the
+ *   backend's workers for tasks.
+ * - `timeout`: how long an attempt may take, from its start; a positive duration. Adds `Cause.TimeoutError`.
+ * - `retry`: a `Schedule`, or `{ times, schedule, while }`. Each input has its own; only typed errors are retried, not
+ *   defects. An input that waits for its retry holds no slot.
+ * - `maxErrors`: the run stops when so many inputs have failed, retries included; a positive integer or `Infinity`.
+ *   Adds `TooManyErrors`. It has no meaning for `forEach`, `all` and `pairs`, which stop at the first failure.
+ * - `stragglers`: `{ after, limit }`. When no input waits, at most `limit` (3) are unfinished and one of them has run for
+ *   `after`, a second copy of it starts in a free slot, once for each input; the first to end wins and the other is
+ *   interrupted. For idempotent work.
+ * - `limit`: one or several `Limit`s that each attempt passes before it starts.
+ * - `batchSize`: tasks in a message to a worker; a positive integer or `"auto"` (the default). No meaning on fibers.
+ * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`.
+ *   Default twice the concurrency.
+ * - `name`: how spans and reports call the run. Default the task's name, or `"parallel"`.
+ *
+ * Errors: an option out of its range is a defect, thrown where the effect is built: nothing has started by then.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<E = any> {
+  readonly concurrency?: number | "unbounded" | undefined
+  readonly timeout?: Duration.Input | undefined
+  readonly retry?: RetryOption<E | Cause.TimeoutError> | undefined
+  readonly maxErrors?: number | undefined
+  readonly stragglers?: { readonly after: Duration.Input; readonly limit?: number | undefined } | undefined
+  readonly limit?: Limit.Limit | ReadonlyArray<Limit.Limit> | undefined
+  readonly batchSize?: number | "auto" | undefined
+  readonly preDispatch?: number | "all" | undefined
+  readonly name?: string | undefined
+}
+
+/**
+ * Options that a program can set for all runs inside: those that change no type.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DefaultOptions = Omit<Options<unknown>, "timeout" | "maxErrors" | "name">
+
+/** Options that have been checked; what was not given is absent. */
+interface Checked {
+  readonly concurrency?: number
+  readonly timeout?: Duration.Duration
+  readonly retry?: () => Retry.Decide
+  readonly maxErrors?: number
+  readonly stragglers?: { readonly after: Duration.Duration; readonly limit: number }
+  readonly limits?: ReadonlyArray<Limit.Limit>
+  readonly batchSize?: number | "auto"
+  readonly preDispatch?: number
+  readonly name?: string
+}
+
+/**
+ * Inputs, work, and options that have been checked.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Plan<I, A, E, R, EI = never, RI = never> {
+  readonly inputs: Inputs<I, EI, RI>
+  readonly work: Work<I, A, E, R>
+  readonly options: Checked
+}
+
+/**
+ * What a run goes by: the plan's own options, then the defaults around it, then what this library chooses.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Settings {
+  readonly name: string
+  /** Works in flight, at most; may be infinite. */
+  readonly concurrency: number
+  /** Inputs pulled and not yet done, at most; may be infinite. */
+  readonly window: number
+  readonly batchSize: number | "auto"
+  readonly timeout: Duration.Duration | undefined
+  readonly retry: (() => Retry.Decide) | undefined
+  readonly maxErrors: number
+  readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
+  /** In the order in which they are taken. */
+  readonly limits: ReadonlyArray<Limit.Limit>
+}
+
+/**
+ * The options that runs go by where they say nothing themselves.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const Defaults: Context.Reference<Checked> = Context.Reference<Checked>("effect-parallel/Plan/Defaults", {
+  defaultValue: () => ({})
+})
+
+/**
+ * Makes a plan. Inputs that cannot be pulled, work that is no function and options out of their range are defects.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <I, A, E, R, EI, RI>(
+  inputs: Inputs<I, EI, RI>,
+  work: Work<I, A, E, R>,
+  options: Options | undefined
+): Plan<I, A, E, R, EI, RI> => {
+  Source.check(inputs)
+  if (typeof work !== "function") check.refuse("work", "a function or a task", work)
+  return { inputs, work, options: checked(options ?? {}) }
+}
+
+/**
+ * Checks default options and lays them over those around.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const defaults = (options: DefaultOptions): (around: Checked) => Checked => {
+  check.knownKeys("default options", options, known.filter((key) => !["timeout", "maxErrors", "name"].includes(key)))
+  const own = checked(options)
+  return (around) => ({ ...around, ...own })
+}
+
+/**
+ * What a run of this plan goes by, on a backend with so many workers.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const settings = (plan: Plan<any, any, any, any, any, any>, around: Checked, workers: number): Settings => {
+  const options: Checked = { ...around, ...plan.options }
+  const isTask = Task.isTask(plan.work)
+  const concurrency = options.concurrency ?? (isTask ? workers : 8)
+  return {
+    name: options.name ?? (isTask ? plan.work.name : "parallel"),
+    concurrency,
+    window: concurrency + (options.preDispatch ?? 2 * concurrency),
+    batchSize: options.batchSize ?? "auto",
+    timeout: options.timeout,
+    retry: options.retry,
+    maxErrors: options.maxErrors ?? Infinity,
+    stragglers: options.stragglers,
+    limits: options.limits ?? []
+  }
+}
+
+const known: ReadonlyArray<keyof Options> = [
+  "concurrency",
+  "timeout",
+  "retry",
+  "maxErrors",
+  "stragglers",
+  "limit",
+  "batchSize",
+  "preDispatch",
+  "name"
+]
+
+const checked = (options: Options): Checked => {
+  check.knownKeys("options", options, known)
+  const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, stragglers, timeout } = options
+  return {
+    ...(concurrency !== undefined && { concurrency: check.positiveIntegerOr("concurrency", concurrency, "unbounded") }),
+    ...(timeout !== undefined && finite(check.positiveDuration("timeout", timeout))),
+    ...(retry !== undefined && { retry: Retry.make(retry) }),
+    ...(maxErrors !== undefined && { maxErrors: errorBudget(maxErrors) }),
+    ...(stragglers !== undefined && { stragglers: straggling(stragglers) }),
+    ...(limit !== undefined && { limits: inRank(limit) }),
+    ...(batchSize !== undefined && {
+      batchSize: batchSize === "auto" ? batchSize : check.positiveIntegerOr("batchSize", batchSize, "auto")
+    }),
+    ...(preDispatch !== undefined && { preDispatch: lookAhead(preDispatch) }),
+    ...(name !== undefined &&
+      { name: typeof name === "string" && name !== "" ? name : check.refuse("name", "a non-empty string", name) })
+  }
+}
+
+/** A timeout that never comes is none. */
+const finite = (timeout: Duration.Duration) => Duration.isFinite(timeout) ? { timeout } : {}
+
+const errorBudget = (maxErrors: unknown): number =>
+  maxErrors === Infinity ? Infinity : check.positiveInteger("maxErrors", maxErrors)
+
+const straggling = (stragglers: NonNullable<Options["stragglers"]>) => {
+  check.knownKeys("stragglers", stragglers, ["after", "limit"])
+  return {
+    after: check.positiveDuration("stragglers.after", stragglers.after),
+    limit: stragglers.limit === undefined ? 3 : check.positiveInteger("stragglers.limit", stragglers.limit)
+  }
+}
+
+const inRank = (limit: NonNullable<Options["limit"]>): ReadonlyArray<Limit.Limit> => {
+  const limits = Array.isArray(limit) ? limit as ReadonlyArray<Limit.Limit> : [limit as Limit.Limit]
+  for (const each of limits) if (!Limit.isLimit(each)) check.refuse("limit", "a Limit or an array of them", each)
+  return [...new Set(limits)].toSorted((a, b) => a.rank === b.rank ? 0 : a.rank - b.rank)
+}
+
+const lookAhead = (preDispatch: unknown): number =>
+  preDispatch === "all"
+    ? Infinity
+    : Number.isSafeInteger(preDispatch) && (preDispatch as number) >= 0
+    ? preDispatch as number
+    : check.refuse("preDispatch", `an integer of at least 0 or "all"`, preDispatch)

@@ -1,0 +1,116 @@
+/**
+ * A named piece of work that can run somewhere else.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import { hasProperty } from "effect/Predicate"
+import type * as Schema from "effect/Schema"
+import * as Backend from "./Backend.ts"
+import { knownKeys, refuse } from "./internal/check.ts"
+
+const TypeId = "~effect-parallel/Task"
+
+/**
+ * A named, serialisable piece of work. Called with a payload it runs on the provided backend; given to `Parallel` it
+ * runs over many payloads there.
+ *
+ * **When to use**
+ *
+ * Use a task where a function would do but the work should be able to move to a thread, a process or another machine
+ * without a change. A plain function always stays on fibers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Task<in I, out A, out E = never> extends Backend.Job<I, A, E> {
+  (payload: I): Effect.Effect<A, E | Backend.BackendError>
+  readonly [TypeId]: typeof TypeId
+  readonly name: string
+}
+
+/**
+ * What makes a task. Without `layer`, `run` needs no services.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<I, A, E, R> {
+  /** `import.meta.url` of the module that makes the task and exports it: a worker finds it there. */
+  readonly module: string
+  /** How payloads cross; left out, they are structured-cloned. */
+  readonly payload?: Schema.Codec<I, any> | undefined
+  /** How values cross; left out, they are structured-cloned. */
+  readonly success?: Schema.Codec<A, any> | undefined
+  /** How errors cross; left out, they arrive as data: name, message, stack and cause. */
+  readonly error?: Schema.Codec<E, any> | undefined
+  /** The work. */
+  readonly run: (payload: I) => Effect.Effect<A, E, R>
+  /** The services of `run`, built once for each worker and released when it ends. */
+  readonly layer?: Layer.Layer<R, any> | undefined
+}
+
+/**
+ * Tells whether a value is a task.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTask = (u: unknown): u is Task<never, unknown, unknown> => hasProperty(u, TypeId)
+
+/**
+ * Names a piece of work, so that any backend can run it.
+ *
+ * **Details**
+ *
+ * Shape: make it at the top of a module and export it; a worker imports the module and looks for the name. Names are
+ * unique within a module. Errors: the task's own come through its `error` schema as what they are, never wrapped; what
+ * goes wrong between the program and the task is a `BackendError`. Interrupting a call interrupts `run` where it runs.
+ *
+ * **Example** (A task called, and a task over many payloads)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Parallel, Task } from "effect-parallel"
+ *
+ * class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Number }) {}
+ *
+ * export const root = Task.make("root", {
+ *   module: import.meta.url,
+ *   payload: Schema.Number,
+ *   success: Schema.Number,
+ *   error: Negative,
+ *   run: (n) => n < 0 ? Effect.fail(new Negative({ n })) : Effect.succeed(Math.sqrt(n))
+ * })
+ *
+ * console.log(await Effect.runPromise(root(9))) // => 3
+ * console.log(await Effect.runPromise(Parallel.forEach([1, 4, 16], root))) // => [1, 2, 4]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: {
+  <I, A, E = never>(
+    name: string,
+    options: Options<I, A, E, never> & { readonly layer?: undefined }
+  ): Task<I, A, E>
+  <I, A, E = never, R = never>(
+    name: string,
+    options: Options<I, A, E, R> & { readonly layer: Layer.Layer<R, any> }
+  ): Task<I, A, E>
+} = <I, A, E>(name: string, options: Options<I, A, E, any>): Task<I, A, E> => {
+  if (typeof name !== "string" || name === "") refuse("name", "a non-empty string", name)
+  knownKeys("task options", options, ["module", "payload", "success", "error", "run", "layer"])
+  const { error, layer, module, payload, run, success } = options
+  if (typeof module !== "string" || !URL.canParse(module)) refuse("module", "a URL (`import.meta.url`)", module)
+  if (typeof run !== "function") refuse("run", "a function", run)
+  const task = (payload: I) => Backend.call(task as unknown as Task<I, A, E>, payload)
+  Object.defineProperty(task, "name", { value: name })
+  return Object.assign(task, { [TypeId]: TypeId, module, payload, success, error, run, layer }) as unknown as Task<
+    I,
+    A,
+    E
+  >
+}

@@ -1,0 +1,11 @@
+/**
+ * Typed concurrency for Effect: one piece of work over many inputs.
+ *
+ * @since 0.1.0
+ */
+export * as Backend from "./Backend.ts"
+export * as Limit from "./Limit.ts"
+export * as Outcome from "./Outcome.ts"
+export * as Parallel from "./Parallel.ts"
+export * as Report from "./Report.ts"
+export * as Task from "./Task.ts"

@@ -1,0 +1,60 @@
+/**
+ * Values as one short line, for messages and logs that must never carry a whole input.
+ *
+ * @since 0.1.0
+ */
+
+/** How many elements or keys of a value are shown, and how deep. */
+const width = 6
+const depth = 3
+
+/**
+ * A value as one line of at most `limit` characters; an error as its name and message. The cost does not grow with
+ * the value: what will not be shown is not visited.
+ */
+export const shorten = (value: unknown, limit = 80): string => {
+  const line = show(value, depth, limit).replace(/\s+/g, " ").trim()
+  return line.length <= limit ? line : `${line.slice(0, limit - 1)}…`
+}
+
+const show = (value: unknown, levels: number, limit: number): string => {
+  try {
+    if (typeof value === "string") return JSON.stringify(value.slice(0, limit))
+    if (typeof value === "bigint") return `${value}n`
+    if (typeof value === "function") return `[function ${value.name}]`
+    if (typeof value !== "object" || value === null) return String(value)
+    if (value instanceof Error) return showError(value, limit)
+    if (value instanceof Date) return value.toISOString()
+    if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`
+    if (levels === 0) return Array.isArray(value) ? "[…]" : "{…}"
+    return Array.isArray(value) ? showArray(value, levels, limit) : showObject(value, levels, limit)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
+}
+
+const showError = (error: Error, limit: number): string => {
+  const message = error.message.slice(0, 4 * limit)
+  return message === "" || message === error.name ? error.name : `${error.name}: ${message}`
+}
+
+const showArray = (values: ReadonlyArray<unknown>, levels: number, limit: number): string => {
+  const shown = values.slice(0, width).map((value) => show(value, levels - 1, limit))
+  return values.length > width ? `[${shown.join(", ")}, … ${values.length} in all]` : `[${shown.join(", ")}]`
+}
+
+const showObject = (value: object, levels: number, limit: number): string => {
+  const shown: Array<string> = []
+  const record = value as Record<string, unknown>
+  for (const key in record) {
+    if (!Object.hasOwn(record, key)) continue
+    if (shown.length === width) {
+      shown.push("…")
+      break
+    }
+    shown.push(`${key}: ${show(record[key], levels - 1, limit)}`)
+  }
+  const name = value.constructor?.name
+  const prefix = name === undefined || name === "Object" ? "" : `${name} `
+  return shown.length === 0 ? `${prefix}{}` : `${prefix}{ ${shown.join(", ")} }`
+}

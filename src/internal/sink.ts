@@ -1,0 +1,29 @@
+/**
+ * Where the exits of a run go.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type { Entry } from "./entry.ts"
+
+/**
+ * What a run reports to. What a sink says it needs decides what the engine does for each input, so that a run pays only
+ * for what it tells.
+ */
+export interface Sink<I, A, E> {
+  /** Whether it tells of attempts and times; otherwise nobody counts and clocks them. */
+  readonly detailed: boolean
+  /** Whether the sink says itself when inputs are done with (`Control.retire`); otherwise that is when they settle. */
+  readonly retires: boolean
+  readonly onSuccess: (entry: Entry<I>, value: A) => void
+  /** Takes a failure; `true` ends the run. */
+  readonly onFailure: (entry: Entry<I>, cause: Cause.Cause<E>) => boolean
+}
+
+/** What a sink may ask of the run it belongs to. */
+export interface Control {
+  /** How many inputs there will be, where that is known. */
+  readonly size: number | undefined
+  /** Says that so many inputs are done with, so that more may be pulled. */
+  readonly retire: (count: number) => void
+}

@@ -1,0 +1,321 @@
+/**
+ * Inputs as one lazy source that lanes poll.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { refuse } from "./check.ts"
+
+/** Anything inputs can come from; a stream's own error and services join the run's. */
+export type Inputs<I, E = never, R = never> = Iterable<I> | AsyncIterable<I> | Stream.Stream<I, E, R>
+
+/**
+ * How many inputs have left their iterator, how many are done with, and how far the first may be ahead of the second.
+ */
+export class Window {
+  pulled = 0
+  retired = 0
+  size: number
+  constructor(size: number) {
+    this.size = size
+  }
+  get open(): boolean {
+    return this.pulled - this.retired < this.size
+  }
+  get room(): number {
+    return this.size - (this.pulled - this.retired)
+  }
+}
+
+/** What a poll found: `Ready` leaves the input in `value`; `Pending` that there may be one later. */
+export type Poll = typeof Ready | typeof Pending | typeof Ended | typeof Threw
+export const Ready = 0
+export const Pending = 1
+export const Ended = 2
+export const Threw = 3
+
+/**
+ * The inputs of one run.
+ *
+ * `poll` takes one input if there is one. A source that has to wait for its inputs has a `feed`: an effect that runs
+ * beside the lanes, keeps the window full, ends when the inputs end and fails with them; `resume` tells it that the
+ * window has opened, `stop` that nothing more is wanted. `close` gives back what was opened and not used up.
+ */
+export interface Source<out I, out E, out R> {
+  readonly value: I
+  /** What the iterator threw, when a poll has found that. */
+  readonly defect: unknown
+  poll(): Poll
+  /** How many inputs a poll could take now, at most. */
+  readonly available: number
+  readonly feed: Effect.Effect<void, E, R> | undefined
+  resume(): void
+  stop(): void
+  readonly close: Effect.Effect<void>
+}
+
+/** How many inputs there are, where they say so themselves. */
+export const sizeOf = (inputs: Inputs<unknown, unknown, unknown>): number | undefined =>
+  Array.isArray(inputs) ? inputs.length : inputs instanceof Set || inputs instanceof Map ? inputs.size : undefined
+
+/** Checks that inputs are of a kind that can be pulled. */
+export const check = (inputs: unknown): void => {
+  if (Stream.isStream(inputs) || isAsyncIterable(inputs) || isIterable(inputs)) return
+  refuse("inputs", "an iterable, an async iterable or a Stream", inputs)
+}
+
+/** Opens inputs; `arrived` is called when a lane that found nothing should look again. */
+export const open = <I, E, R>(inputs: Inputs<I, E, R>, window: Window, arrived: () => void): Source<I, E, R> =>
+  Stream.isStream(inputs)
+    ? new StreamSource(inputs, window, arrived)
+    : isAsyncIterable<I>(inputs)
+    ? new AsyncIterableSource(inputs, window, arrived)
+    : isPlainArray(inputs)
+    ? new ArraySource(inputs, window)
+    : new IterableSource(inputs, window)
+
+const isIterable = (u: unknown): boolean =>
+  u !== null && u !== undefined && typeof (u as Iterable<unknown>)[Symbol.iterator] === "function"
+
+const isAsyncIterable = <I>(u: unknown): u is AsyncIterable<I> =>
+  u !== null && u !== undefined && typeof (u as AsyncIterable<I>)[Symbol.asyncIterator] === "function"
+
+const isPlainArray = <I>(u: Iterable<I>): u is ReadonlyArray<I> =>
+  Array.isArray(u) && u[Symbol.iterator] === Array.prototype[Symbol.iterator]
+
+/** An array, read in place as its iterator would: the most common inputs, without an iterator result for each. */
+class ArraySource<I> implements Source<I, never, never> {
+  value!: I
+  readonly defect = undefined
+  readonly feed = undefined
+  readonly close = Effect.void
+  private readonly inputs: ReadonlyArray<I>
+  private readonly window: Window
+  constructor(inputs: ReadonlyArray<I>, window: Window) {
+    this.inputs = inputs
+    this.window = window
+  }
+  poll(): Poll {
+    const { pulled } = this.window
+    if (pulled >= this.inputs.length) return Ended
+    if (!this.window.open) return Pending
+    this.value = this.inputs[pulled]!
+    this.window.pulled = pulled + 1
+    return Ready
+  }
+  get available(): number {
+    return Math.min(this.window.room, this.inputs.length - this.window.pulled)
+  }
+  resume() {}
+  stop() {}
+}
+
+class IterableSource<I> implements Source<I, never, never> {
+  value!: I
+  defect: unknown
+  readonly feed = undefined
+  private readonly inputs: Iterable<I>
+  private readonly window: Window
+  private iterator: Iterator<I> | undefined
+  private ended = false
+  constructor(inputs: Iterable<I>, window: Window) {
+    this.inputs = inputs
+    this.window = window
+  }
+  /** An iterator that throws has ended: it is not closed, as in a `for` loop. */
+  poll(): Poll {
+    if (this.ended) return Ended
+    if (!this.window.open) return Pending
+    this.ended = true
+    try {
+      const result = (this.iterator ??= this.inputs[Symbol.iterator]()).next()
+      if (result.done) return Ended
+      this.value = result.value
+    } catch (defect) {
+      this.defect = defect
+      return Threw
+    }
+    this.ended = false
+    this.window.pulled++
+    return Ready
+  }
+  get available(): number {
+    return this.ended ? 0 : this.window.room
+  }
+  resume() {}
+  stop() {}
+  readonly close = Effect.suspend(() => {
+    if (this.ended) return Effect.void
+    this.ended = true
+    return Effect.sync(() => void this.iterator?.return?.())
+  })
+}
+
+/** What an asynchronous source has brought and no lane has taken. */
+abstract class Buffered<I> {
+  value!: I
+  readonly defect = undefined
+  protected ended = false
+  private readonly buffer: Array<I> = []
+  private head = 0
+
+  poll(): Poll {
+    if (this.head === this.buffer.length) return this.ended ? Ended : Pending
+    this.value = this.buffer[this.head]!
+    this.buffer[this.head++] = undefined as I
+    if (this.head === this.buffer.length) {
+      this.head = this.buffer.length = 0
+    } else if (this.head === 1024) {
+      this.buffer.splice(0, this.head)
+      this.head = 0
+    }
+    return Ready
+  }
+
+  get available(): number {
+    return this.buffer.length - this.head
+  }
+
+  protected push(input: I) {
+    this.buffer.push(input)
+  }
+}
+
+/** Pulls with plain promises: a fiber for each pull would cost as much as the work. */
+class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, never> {
+  private readonly inputs: AsyncIterable<I>
+  private readonly window: Window
+  private readonly arrived: () => void
+  private iterator: AsyncIterator<I> | undefined
+  private pulling = false
+  private stopped = false
+  private done: ((exit: Effect.Effect<void>) => void) | undefined
+  constructor(inputs: AsyncIterable<I>, window: Window, arrived: () => void) {
+    super()
+    this.inputs = inputs
+    this.window = window
+    this.arrived = arrived
+  }
+
+  readonly feed = Effect.callback<void>((done) => {
+    this.done = done
+    try {
+      this.iterator = this.inputs[Symbol.asyncIterator]()
+    } catch (defect) {
+      this.end(Effect.die(defect))
+    }
+    this.resume()
+    return Effect.sync(() => this.stop())
+  })
+
+  resume(): void {
+    if (this.ended || this.stopped || this.pulling || this.iterator === undefined || !this.window.open) return
+    this.pulling = true
+    this.window.pulled++
+    try {
+      Promise.resolve(this.iterator.next()).then(this.onResult, this.onDefect)
+    } catch (defect) {
+      this.onDefect(defect)
+    }
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.done?.(Effect.void)
+  }
+
+  private readonly onResult = (result: IteratorResult<I>): void => {
+    this.pulling = false
+    if (this.ended) return
+    if (result.done) {
+      this.window.pulled--
+      return this.end(Effect.void)
+    }
+    this.push(result.value)
+    this.arrived()
+    this.resume()
+  }
+
+  private readonly onDefect = (defect: unknown): void => {
+    this.pulling = false
+    if (this.ended) return
+    this.window.pulled--
+    this.end(Effect.die(defect))
+  }
+
+  private end(exit: Effect.Effect<void>): void {
+    this.ended = true
+    this.arrived()
+    this.done?.(exit)
+  }
+
+  /**
+   * Waits for `return()`, so that a generator's `finally` has run when the run is over. While a pull is pending an
+   * async generator queues `return()` behind it, maybe for ever: then it gets one turn of the event loop.
+   */
+  readonly close = Effect.callback<void>((resume) => {
+    const { iterator, pulling } = this
+    const open = !this.ended && iterator !== undefined
+    this.ended = true
+    if (!open || iterator.return === undefined) return resume(Effect.void)
+    const closed = (async () => iterator.return!())()
+    closed.then(() => resume(Effect.void), (defect) => resume(pulling ? Effect.void : Effect.die(defect)))
+    if (pulling) resume(Effect.yieldNow)
+  })
+}
+
+/** Pulls a stream in a fiber of its own, a chunk at a time; what a chunk holds beyond the window waits in the buffer. */
+class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R> {
+  private readonly window: Window
+  private readonly arrived: () => void
+  private opened: ((_: Effect.Effect<void>) => void) | undefined
+  readonly feed: Effect.Effect<void, E, R>
+  constructor(stream: Stream.Stream<I, E, R>, window: Window, arrived: () => void) {
+    super()
+    this.window = window
+    this.arrived = arrived
+    this.feed = Effect.scoped(Effect.flatMap(Stream.toPull(stream), (pull) => this.drain(pull)))
+  }
+
+  private drain(pull: Pull.Pull<ReadonlyArray<I>, E>): Effect.Effect<void, E, Scope.Scope> {
+    const chunks = Effect.whileLoop({
+      while: () => !this.ended,
+      body: () => this.window.open ? pull : this.room,
+      step: (chunk: ReadonlyArray<I> | void) => {
+        if (chunk === undefined || this.ended) return
+        this.window.pulled += chunk.length
+        for (const input of chunk) {
+          this.push(input)
+          this.arrived()
+        }
+      }
+    })
+    return Effect.onExit(Pull.catchDone(chunks, () => Effect.void), () =>
+      Effect.sync(() => {
+        this.ended = true
+        this.arrived()
+      }))
+  }
+
+  private readonly room = Effect.callback<void>((opened) => {
+    this.opened = opened
+  })
+
+  resume(): void {
+    if (this.opened === undefined || !(this.window.open || this.ended)) return
+    const { opened } = this
+    this.opened = undefined
+    opened(Effect.void)
+  }
+
+  stop(): void {
+    this.ended = true
+    this.resume()
+  }
+
+  /** The feed closes the stream: its scope is the feed's own. */
+  readonly close = Effect.void
+}

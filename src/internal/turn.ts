@@ -1,0 +1,102 @@
+/**
+ * Turns of the event loop, shared by every run on one scheduler, so that no number of runs and lanes keeps timers and
+ * sockets waiting.
+ *
+ * Effect's own budget counts the operations of one fiber between two suspensions. A lane whose inputs are ready, or
+ * whose promises are already resolved, never uses it up: it goes from microtask to microtask and the event loop never
+ * turns. So lanes also watch the time. When a turn has lasted for its slice, every lane that comes to its next input
+ * waits here, first come first served, until the event loop has gone round.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scheduler from "effect/Scheduler"
+
+/** How long lanes may run before the event loop gets its turn. */
+const sliceMillis = 8
+
+/** How many inputs may pass between two looks at the clock while they are fast. */
+const maxStride = 32
+
+export class Turnstile {
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private readonly queue: Array<() => void> = []
+  private startedAt = -Infinity
+  private checkedAt = -Infinity
+  private stride = 1
+  private left = 0
+  private closed = false
+  private scheduled = false
+
+  constructor(scheduler: Scheduler.Scheduler) {
+    this.dispatcher = scheduler.makeDispatcher()
+  }
+
+  /** Whether whoever asks has to `pass` before it goes on. */
+  due(): boolean {
+    return --this.left < 0 && this.look()
+  }
+
+  /** Looks at the clock; while the turn is over, everybody comes here. */
+  private look(): boolean {
+    if (this.closed) return true
+    const now = performance.now()
+    this.stride = now - this.checkedAt < 1 ? Math.min(maxStride, this.stride * 2) : 1
+    this.checkedAt = now
+    this.closed = now - this.startedAt >= sliceMillis
+    this.left = this.closed ? 0 : this.stride
+    return this.closed
+  }
+
+  /** Waits for the next turn of the event loop. */
+  readonly pass: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    this.queue.push(() => resume(Effect.void))
+    this.schedule()
+  })
+
+  /** Does something when the event loop has turned. */
+  afterTurn(task: () => void): void {
+    this.dispatcher.scheduleTask(task, 0)
+  }
+
+  private schedule() {
+    if (this.scheduled) return
+    this.scheduled = true
+    this.dispatcher.scheduleTask(() => this.open(), 0)
+  }
+
+  private open() {
+    this.scheduled = false
+    this.closed = false
+    this.startedAt = performance.now()
+    let next = 0
+    while (!this.closed && next < this.queue.length) this.queue[next++]!()
+    this.queue.splice(0, next)
+    if (this.queue.length > 0) this.schedule()
+  }
+}
+
+/**
+ * Tells the first event after a pause from those that follow at once: the first is heeded immediately, so that nothing
+ * that is slow anyway gets slower, and the others together when the event loop turns.
+ */
+export class Pace {
+  private lastAt = -Infinity
+
+  /** Whether this is the first event for a millisecond. */
+  isFirst(): boolean {
+    const now = performance.now()
+    const first = now - this.lastAt >= 1
+    this.lastAt = now
+    return first
+  }
+}
+
+const turnstiles = new WeakMap<Scheduler.Scheduler, Turnstile>()
+
+/** The turnstile of a scheduler: one for all runs on it. */
+export const turnstile = (scheduler: Scheduler.Scheduler): Turnstile => {
+  let found = turnstiles.get(scheduler)
+  if (found === undefined) turnstiles.set(scheduler, found = new Turnstile(scheduler))
+  return found
+}

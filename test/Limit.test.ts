@@ -1,0 +1,311 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Layer } from "effect"
+import { Limit, Parallel } from "effect-parallel"
+import { RateLimiter } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import { drive, Probe, range, Refused } from "./helpers.ts"
+
+/** Notes when each work starts. */
+const starts = (log: Array<number>) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => void log.push(now)))
+
+describe("Limit", () => {
+  describe("concurrency", () => {
+    it.effect("holds over all runs that name it", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(3)
+        const probe = new Probe()
+        const run = Parallel.forEach(range(10), (n) => probe.watch(n, Effect.sleep(10)), { limit })
+        const exit = yield* drive(Effect.all([run, run, run], { concurrency: "unbounded" }))
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(probe.most, 3)
+        assert.strictEqual(probe.started.length, 30)
+      }))
+
+    it.effect("8 × 8 nested runs under one limit of 8 keep 8 in flight and end", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(8)
+        const probe = new Probe()
+        const inner = (n: number) => probe.watch(n, Effect.sleep(10))
+        const outer = () => Parallel.forEach(range(8), inner, { concurrency: 8, limit })
+        const fiber = yield* Effect.forkChild(Parallel.forEach(range(8), outer, { concurrency: 8, limit }))
+        yield* TestClock.adjust(80)
+
+        assert.strictEqual(fiber.pollUnsafe()?._tag, "Success")
+        assert.strictEqual(probe.most, 8)
+        assert.strictEqual(probe.started.length, 64)
+      }))
+
+    it.effect("lets nested runs use what is free beside what they borrow", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(4)
+        const probe = new Probe()
+        const outer = () => Parallel.forEach(range(8), (n) => probe.watch(n, Effect.sleep(10)), { limit })
+        yield* drive(Parallel.forEach([1], outer, { limit }))
+
+        assert.strictEqual(probe.most, 4)
+      }))
+
+    it.effect("holds three levels deep", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(2)
+        const probe = new Probe()
+        const level = (depth: number): Effect.Effect<void> =>
+          depth === 0
+            ? probe.watch(depth, Effect.sleep(1))
+            : Effect.asVoid(Parallel.forEach(range(3), () => level(depth - 1), { limit }))
+        const exit = yield* drive(level(3))
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(probe.most, 2)
+        assert.strictEqual(probe.started.length, 27)
+      }))
+
+    it.effect("holds under cancellation: four cancelled waves never have more than 2 alive", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(2)
+        const probe = new Probe()
+        const work = (n: number) => probe.watch(n, Effect.onInterrupt(Effect.never, () => Effect.sleep(5)))
+        for (let wave = 0; wave < 4; wave++) {
+          const fiber = yield* Effect.forkChild(Parallel.forEach(range(10), work, { limit }))
+          yield* TestClock.adjust(1)
+          const interrupter = yield* Effect.forkChild(Fiber.interrupt(fiber))
+          if (wave % 2 === 0) yield* TestClock.adjust(10)
+          else yield* Effect.forkChild(Fiber.await(interrupter))
+        }
+        yield* TestClock.adjust(100)
+
+        assert.strictEqual(probe.most, 2)
+        assert.strictEqual(probe.running, 0)
+        const exit = yield* drive(Parallel.forEach(range(4), (n) => probe.watch(n, Effect.sleep(1)), { limit }))
+        assert.isTrue(Exit.isSuccess(exit))
+      }))
+
+    it.effect("gives the permit of an attempt that ends before what borrowed it back once, and not early", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(1)
+        const probe = new Probe()
+        const nested = Parallel.forEach([1], (n) => probe.watch(n, Effect.sleep(20)), { limit })
+        const outer = () => Effect.andThen(Effect.forkDetach(nested, { startImmediately: true }), Effect.sleep(5))
+        const first = yield* Effect.forkChild(Parallel.forEach([1], outer, { limit }))
+        yield* TestClock.adjust(5)
+        yield* Fiber.join(first)
+        const other = yield* Effect.forkChild(
+          Parallel.forEach([2, 3], (n) => probe.watch(n, Effect.sleep(1)), { limit, concurrency: 2 })
+        )
+        yield* TestClock.adjust(14)
+        const early = [...probe.started]
+        yield* TestClock.adjust(10)
+
+        assert.deepStrictEqual(early, [1])
+        assert.strictEqual(other.pollUnsafe()?._tag, "Success")
+        assert.strictEqual(probe.most, 1)
+      }))
+
+    it.effect("hands permits out first come, first served", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(1)
+        const log: Array<string> = []
+        const run = (name: string) =>
+          Parallel.forEach(
+            range(2),
+            (n) => Effect.andThen(Effect.sync(() => log.push(`${name}${n}`)), Effect.sleep(1)),
+            {
+              limit,
+              concurrency: 1
+            }
+          )
+        yield* drive(Effect.all([run("a"), run("b")], { concurrency: 2 }), "1 millis")
+
+        assert.deepStrictEqual(log, ["a0", "b0", "a1", "b1"])
+      }))
+
+    it.effect("costs no more for each when many wait", () =>
+      Effect.gen(function*() {
+        const time = (size: number) =>
+          Effect.gen(function*() {
+            const limit = Limit.concurrency(1)
+            const from = performance.now()
+            yield* Parallel.forEach(range(size), () => Effect.yieldNow, { limit, concurrency: "unbounded" })
+            return performance.now() - from
+          })
+        yield* time(1000)
+        const small = yield* time(2000)
+        const large = yield* time(20_000)
+
+        assert.isBelow(large / small, 40)
+      }))
+  })
+
+  describe("rate", () => {
+    it.effect("lets a bucketful start at once, and then one each time a token comes back", () =>
+      Effect.gen(function*() {
+        const log: Array<number> = []
+        const limit = Limit.rate({ limit: 10, window: "1 second" })
+        const exit = yield* drive(
+          Parallel.forEach(range(30), () => starts(log), { limit, concurrency: 30 }),
+          "100 millis"
+        )
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.deepStrictEqual(log, [...range(10).map(() => 0), ...range(20).map((n) => 100 * (n + 1))])
+      }))
+
+    it.effect("counts retries as starts", () =>
+      Effect.gen(function*() {
+        const log: Array<number> = []
+        const limit = Limit.rate({ limit: 1, window: "1 second" })
+        const work = () => Effect.andThen(starts(log), Effect.fail("no"))
+        yield* drive(Parallel.run([1], work, { limit, retry: { times: 2 } }), "1 seconds")
+
+        assert.deepStrictEqual(log, [0, 1000, 2000])
+      }))
+
+    it.effect("uses a RateLimiter that is provided, by key", () =>
+      Effect.gen(function*() {
+        const log: Array<number> = []
+        const keys: Array<string> = []
+        const memory = yield* RateLimiter.make
+        const spy = RateLimiter.RateLimiter.of({
+          ...memory,
+          consume: (options) => {
+            keys.push(options.key)
+            return memory.consume(options)
+          }
+        })
+        const run = () =>
+          Parallel.forEach([1, 2], () => starts(log), { limit: Limit.rate({ limit: 2, window: 1000, key: "shared" }) })
+        yield* drive(
+          Effect.provideService(Effect.all([run(), run()], { concurrency: 2 }), RateLimiter.RateLimiter, spy),
+          "500 millis"
+        )
+
+        assert.deepStrictEqual(log, [0, 0, 500, 1000])
+        assert.deepStrictEqual(keys, ["shared", "shared", "shared", "shared"])
+      }).pipe(Effect.provide(Layer.fresh(RateLimiter.layerStoreMemory))))
+
+    it.effect("keeps a bucket of its own for each limit otherwise", () =>
+      Effect.gen(function*() {
+        const log: Array<number> = []
+        const run = () => Parallel.forEach([1], () => starts(log), { limit: Limit.rate({ limit: 1, window: 1000 }) })
+        yield* drive(Effect.all([run(), run()], { concurrency: 2 }))
+
+        assert.deepStrictEqual(log, [0, 0])
+      }))
+  })
+
+  describe("adaptive", () => {
+    const busy = (error: unknown) => error instanceof Refused
+
+    it.effect("halves on overload, once for attempts that were under way together, and climbs back", () =>
+      Effect.gen(function*() {
+        const limit = Limit.adaptive({ max: 8, overload: busy })
+        const current = (work: (n: number) => Effect.Effect<unknown, unknown>, count: number) =>
+          Effect.andThen(drive(Parallel.run(range(count), work, { limit, concurrency: 8 })), limit.current)
+        const refuse = (n: number) => Effect.delay(Effect.fail(new Refused({ n })), 1)
+
+        assert.strictEqual(yield* limit.current, 8)
+        assert.strictEqual(yield* current(refuse, 8), 4)
+        assert.strictEqual(yield* current(refuse, 4), 2)
+        assert.strictEqual(yield* current(refuse, 2), 1)
+        assert.strictEqual(yield* current(refuse, 1), 1)
+        assert.strictEqual(yield* current(() => Effect.void, 1), 2)
+        assert.strictEqual(yield* current(() => Effect.void, 2), 3)
+        assert.strictEqual(yield* current(() => Effect.void, 100), 8)
+      }))
+
+    it.effect("does not go below `min`, and only for what is marked as overload", () =>
+      Effect.gen(function*() {
+        const limit = Limit.adaptive({ max: 8, min: 3, overload: busy })
+        yield* Parallel.run(range(8), () => Effect.fail("other"), { limit })
+        assert.strictEqual(yield* limit.current, 8)
+        for (let n = 0; n < 3; n++) yield* Parallel.run([n], (n) => Effect.fail(new Refused({ n })), { limit })
+        assert.strictEqual(yield* limit.current, 3)
+      }))
+
+    it.effect("never has more in flight than it says", () =>
+      Effect.gen(function*() {
+        const limit = Limit.adaptive({ max: 6, overload: busy })
+        const probe = new Probe()
+        let over = 0
+        const work = (n: number) =>
+          probe.watch(n, Effect.delay(n % 10 === 0 ? Effect.fail(new Refused({ n })) : Effect.void, 1 + (n % 3))).pipe(
+            Effect.tap(() => Effect.map(limit.current, (now) => over = Math.max(over, probe.running - now)))
+          )
+        yield* drive(Parallel.run(range(200), work, { limit, concurrency: 20 }))
+
+        assert.isAtMost(probe.most, 6)
+      }))
+
+    it.effect("waits as long as it was told, and starts nothing meanwhile", () =>
+      Effect.gen(function*() {
+        const log: Array<number> = []
+        let refused = false
+        const limit = Limit.adaptive({ max: 2, overload: (error) => busy(error) ? "3 seconds" : false })
+        const work = (n: number) =>
+          Effect.andThen(
+            starts(log),
+            Effect.suspend(() => {
+              if (refused) return Effect.void
+              refused = true
+              return Effect.fail(new Refused({ n }))
+            })
+          )
+        const exit = yield* drive(Parallel.forEach(range(3), work, { limit, retry: { times: 1 } }), "1 seconds")
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.deepStrictEqual(log.filter((at) => at > 0 && at < 3000), [])
+        assert.strictEqual(log.length, 4)
+      }))
+
+    it("refuses bounds that do not fit", () => {
+      assert.throws(
+        () => Limit.adaptive({ max: 2, min: 3, overload: busy }),
+        /expected `min` to be at most `max` \(2\), got 3/
+      )
+    })
+  })
+
+  describe("several limits", () => {
+    it.effect("hold together, and are taken in one order whatever the order they are named in", () =>
+      Effect.gen(function*() {
+        const a = Limit.concurrency(1)
+        const b = Limit.concurrency(1)
+        const probe = new Probe()
+        const run = (limit: ReadonlyArray<Limit.Limit>) =>
+          Parallel.forEach(range(5), (n) => probe.watch(n, Effect.sleep(1)), { limit })
+        const exit = yield* drive(Effect.all([run([a, b]), run([b, a])], { concurrency: 2 }))
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(probe.most, 1)
+      }))
+  })
+
+  describe("make", () => {
+    it.effect("makes a limit of anything that goes around an attempt", () =>
+      Effect.gen(function*() {
+        const log: Array<string> = []
+        const limit = Limit.make({
+          name: "noted",
+          around: (attempt) => Effect.ensuring(attempt, Effect.sync(() => log.push("done")))
+        })
+        yield* Parallel.forEach([1, 2], (n) => Effect.sync(() => log.push(`${n}`)), { limit, concurrency: 1 })
+
+        assert.deepStrictEqual(log, ["1", "done", "2", "done"])
+        assert.isTrue(Limit.isLimit(limit))
+        assert.isFalse(Limit.isLimit({}))
+      }))
+  })
+
+  it("refuses what is no count, no window, or no function", () => {
+    assert.throws(() => Limit.concurrency(0), /expected `permits` to be a positive integer, got 0/)
+    assert.throws(() => Limit.rate({ limit: 1.5, window: 1 }), /expected `limit` to be a positive integer, got 1.5/)
+    assert.throws(() => Limit.rate({ limit: 1, window: 0 }), /expected `window` to be a positive duration, got 0/)
+    assert.throws(() => Limit.rate({ limit: 1, window: Infinity }), /expected `window` to be a finite duration/)
+    assert.throws(
+      () => Limit.adaptive({ max: 2, overload: true as never }),
+      /expected `overload` to be a function, got true/
+    )
+  })
+})

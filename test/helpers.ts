@@ -1,0 +1,115 @@
+import { Effect, Exit, Fiber, Schema } from "effect"
+import { TestClock } from "effect/testing"
+
+/** An error with a class and a field, to see that both survive. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", { n: Schema.Finite }) {}
+
+/** Counts what works do: how many run at once, which have started, ended, and been interrupted. */
+export class Probe {
+  running = 0
+  most = 0
+  readonly started: Array<number> = []
+  readonly ended: Array<number> = []
+  readonly interrupted: Array<number> = []
+
+  /** Watches a work from its start to the end of its finalizers. */
+  readonly watch = <A, E, R>(index: number, work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      this.started.push(index)
+      this.most = Math.max(this.most, ++this.running)
+      return work
+    }).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          this.running--
+          if (Exit.hasInterrupts(exit)) this.interrupted.push(index)
+          else this.ended.push(index)
+        })
+      )
+    )
+}
+
+/** Numbers from 0. */
+export const range = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
+
+/** Waits for the real event loop, for works that hang on promises the test clock cannot see. */
+export const turn: Effect.Effect<void> = Effect.callback((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+/** Runs an effect to its exit while the test clock moves on. */
+export const drive = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  step: `${number} ${"millis" | "seconds" | "minutes" | "hours"}` = "1 hours",
+  steps = 200
+): Effect.Effect<Exit.Exit<A, E>, never, R> =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    for (let i = 0; i < steps && fiber.pollUnsafe() === undefined; i++) {
+      yield* turn
+      yield* TestClock.adjust(step)
+    }
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) {
+      yield* Fiber.interrupt(fiber)
+      return yield* Effect.die(new Error("the effect did not end"))
+    }
+    return exit
+  })
+
+/** An iterable of numbers that counts pulls, tells whether it was closed, and may throw. */
+export class Counted implements Iterable<number> {
+  pulled = 0
+  closed = 0
+  private readonly length: number
+  private readonly throwsAt: number
+  private readonly defect: unknown
+  constructor(length = Infinity, throwsAt = -1, defect?: unknown) {
+    this.length = length
+    this.throwsAt = throwsAt
+    this.defect = defect
+  }
+  [Symbol.iterator](): Iterator<number> {
+    let next = 0
+    return {
+      next: () => {
+        if (next >= this.length) return { done: true, value: undefined }
+        this.pulled++
+        if (next === this.throwsAt) throw this.defect
+        return { done: false, value: next++ }
+      },
+      return: () => {
+        this.closed++
+        return { done: true, value: undefined }
+      }
+    }
+  }
+}
+
+/** The same, asynchronously; `gate` may hold back a pull. */
+export class CountedAsync implements AsyncIterable<number> {
+  pulled = 0
+  closed = 0
+  private readonly length: number
+  private readonly gate: (n: number) => Promise<void> | undefined
+  constructor(length = Infinity, gate: (n: number) => Promise<void> | undefined = () => undefined) {
+    this.length = length
+    this.gate = gate
+  }
+  [Symbol.asyncIterator](): AsyncIterator<number> {
+    let next = 0
+    return {
+      next: async () => {
+        if (next >= this.length) return { done: true, value: undefined }
+        const n = next++
+        this.pulled++
+        await this.gate(n)
+        return { done: false, value: n }
+      },
+      return: async () => {
+        this.closed++
+        return { done: true, value: undefined }
+      }
+    }
+  }
+}

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  resolve: { conditions: ["@effect-parallel/source"] },
+  ssr: { resolve: { conditions: ["@effect-parallel/source"] } },
+  test: {
+    include: ["test/**/*.test.ts"],
+    typecheck: { enabled: true, include: ["test/types/**/*.test-d.ts"], checker: "tsc" }
+  }
+})
