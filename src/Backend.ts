@@ -11,7 +11,8 @@ import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { shorten } from "./internal/shorten.ts"
+import { timeoutError } from "./internal/attempt.ts"
+import { shorten, shortenMessage } from "./internal/shorten.ts"
 
 /**
  * What a backend needs to know of a task.
@@ -132,7 +133,7 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-par
 ) {
   override get message(): string {
     const how = this.signal === undefined ? `with exit code ${this.exitCode ?? "unknown"}` : `by ${this.signal}`
-    return this.stderr === "" ? `its worker ended ${how}` : `its worker ended ${how}: ${shorten(this.stderr)}`
+    return this.stderr === "" ? `its worker ended ${how}` : `its worker ended ${how}: ${shortenMessage(this.stderr)}`
   }
 }
 
@@ -242,7 +243,9 @@ const runHere = <I, A, E>(
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>
     Effect.mapError(cross(what, schema, value), blame)
   const timed = (run: Effect.Effect<A, E>): Effect.Effect<A, E | Cause.TimeoutError> =>
-    timeout === undefined ? run : Effect.timeout(run, timeout)
+    timeout === undefined
+      ? run
+      : Effect.timeoutOrElse(run, { duration: timeout, orElse: () => Effect.fail(timeoutError(timeout)) })
   const fail = (error: E | Cause.TimeoutError): Effect.Effect<never, E | BackendError | Cause.TimeoutError> =>
     Cause.isTimeoutError(error)
       ? Effect.fail(error)
@@ -252,7 +255,7 @@ const runHere = <I, A, E>(
       Effect.flatMap(
         crossed<I>("payload", job.payload, input),
         (payload) =>
-          Effect.matchEffect(timed(Effect.provideContext(job.run(payload), context)), {
+          Effect.matchEffect(timed(Effect.provideContext(job.run(payload), inside(context))), {
             onFailure: fail,
             onSuccess: (value) => crossed<A>("success", job.success, value)
           })
@@ -260,6 +263,9 @@ const runHere = <I, A, E>(
     )
   )
 }
+
+/** What a task sees: its layer's services, and no backend but this one, so that there is no pool in a pool. */
+const inside = (services: Context.Context<any>): Context.Context<any> => Context.add(services, Backend, async)
 
 /** A value as it arrives on the other side of its schema. */
 const cross = <V>(
@@ -274,7 +280,7 @@ const cross = <V>(
       Effect.mapError(({ message }) => new ValueRefused({ value: what, shown: shorten(value), issue: message }))
     )
 
-const layers = new WeakMap<Scope.Scope, Map<unknown, Effect.Effect<Context.Context<any>, LayerFailed>>>()
+const layers = new WeakMap<Scope.Scope, Map<Layer.Layer<any, any>, Effect.Effect<Context.Context<any>, LayerFailed>>>()
 
 /** The services of a task's layer: built once for each scope, when they are first asked for. */
 const services = (
@@ -284,12 +290,12 @@ const services = (
   if (job.layer === undefined) return Effect.succeed(Context.empty() as Context.Context<any>)
   let built = layers.get(scope)
   if (built === undefined) layers.set(scope, built = new Map())
-  let found = built.get(job)
+  let found = built.get(job.layer)
   if (found === undefined) {
     const build = Layer.buildWithScope(job.layer, scope).pipe(
       Effect.mapError((cause) => new LayerFailed({ cause }))
     )
-    built.set(job, found = Effect.runSync(Effect.cached(build)))
+    built.set(job.layer, found = Effect.runSync(Effect.cached(build)))
   }
   return found
 }

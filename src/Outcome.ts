@@ -10,7 +10,7 @@ import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
-import { shorten } from "./internal/shorten.ts"
+import { shorten, shortenMessage } from "./internal/shorten.ts"
 
 const TypeId = "~effect-parallel/Outcome"
 
@@ -237,4 +237,4 @@ Object.defineProperty(SuccessImpl, "name", { value: "Success" })
 Object.defineProperty(FailureImpl, "name", { value: "Failure" })
 
 const describe = (failure: Failure<unknown, unknown>): string =>
-  `#${failure.index} (${shorten(failure.input)}): ${shorten(Cause.squash(failure.cause))}`
+  `#${failure.index} (${shorten(failure.input)}): ${shortenMessage(Cause.squash(failure.cause))}`

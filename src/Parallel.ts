@@ -77,12 +77,14 @@ export const forEach: {
   <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
     work: Plan.Work<I, A, E, R>,
     options?: Known<O, Plan.Options<NoInfer<E>>>
-  ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<Array<A>, Timed<O, E> | EI, R | RI>
+  ): <EI = never, RI = never>(
+    inputs: Plan.Inputs<I, EI, RI>
+  ) => Effect.Effect<Array<A>, Timed<O, E> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
     inputs: Plan.Inputs<I, EI, RI>,
     work: Plan.Work<I, A, E, R>,
     options?: Known<O, Plan.Options<NoInfer<E>>>
-  ): Effect.Effect<Array<A>, Timed<O, E> | EI, R | RI>
+  ): Effect.Effect<Array<A>, Timed<O, E> | NoInfer<EI>, R | NoInfer<RI>>
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
   work: Plan.Work<I, A, E, R>,
@@ -126,8 +128,8 @@ export const validate: {
     options?: Known<O, Plan.Options<NoInfer<E>>>
   ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<
     Array<A>,
-    Outcome.FailedExamples<I, A, Timed<O, E>> | Budgeted<O, I, A, Timed<O, E>> | EI,
-    R | RI
+    Outcome.FailedExamples<I, A, Timed<O, E>> | Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>,
+    R | NoInfer<RI>
   >
   <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
     inputs: Plan.Inputs<I, EI, RI>,
@@ -135,8 +137,8 @@ export const validate: {
     options?: Known<O, Plan.Options<NoInfer<E>>>
   ): Effect.Effect<
     Array<A>,
-    Outcome.FailedExamples<I, A, Timed<O, E>> | Budgeted<O, I, A, Timed<O, E>> | EI,
-    R | RI
+    Outcome.FailedExamples<I, A, Timed<O, E>> | Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>,
+    R | NoInfer<RI>
   >
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
@@ -184,8 +186,8 @@ export const partition: {
     options?: Known<O, Plan.Options<NoInfer<E>>>
   ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<
     [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<O, E>>>],
-    Budgeted<O, I, A, Timed<O, E>> | EI,
-    R | RI
+    Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>,
+    R | NoInfer<RI>
   >
   <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
     inputs: Plan.Inputs<I, EI, RI>,
@@ -193,8 +195,8 @@ export const partition: {
     options?: Known<O, Plan.Options<NoInfer<E>>>
   ): Effect.Effect<
     [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<O, E>>>],
-    Budgeted<O, I, A, Timed<O, E>> | EI,
-    R | RI
+    Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>,
+    R | NoInfer<RI>
   >
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
@@ -239,12 +241,12 @@ export const run: {
     options?: Known<O, Plan.Options<NoInfer<E>>>
   ): <EI = never, RI = never>(
     inputs: Plan.Inputs<I, EI, RI>
-  ) => Effect.Effect<Report.Report<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | EI, R | RI>
+  ) => Effect.Effect<Report.Report<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
     inputs: Plan.Inputs<I, EI, RI>,
     work: Plan.Work<I, A, E, R>,
     options?: Known<O, Plan.Options<NoInfer<E>>>
-  ): Effect.Effect<Report.Report<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | EI, R | RI>
+  ): Effect.Effect<Report.Report<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>, R | NoInfer<RI>>
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
   work: Plan.Work<I, A, E, R>,
@@ -289,12 +291,12 @@ export const stream: {
     options?: Known<O, StreamOptions<NoInfer<E>>>
   ): <EI = never, RI = never>(
     inputs: Plan.Inputs<I, EI, RI>
-  ) => Stream.Stream<Outcome.Outcome<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | EI, R | RI>
+  ) => Stream.Stream<Outcome.Outcome<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, const O extends StreamOptions<NoInfer<E>> = {}>(
     inputs: Plan.Inputs<I, EI, RI>,
     work: Plan.Work<I, A, E, R>,
     options?: Known<O, StreamOptions<NoInfer<E>>>
-  ): Stream.Stream<Outcome.Outcome<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | EI, R | RI>
+  ): Stream.Stream<Outcome.Outcome<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>, R | NoInfer<RI>>
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
   work: Plan.Work<I, A, E, R>,

@@ -5,7 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
-import { shorten } from "./internal/shorten.ts"
+import { shorten, shortenMessage } from "./internal/shorten.ts"
 import * as Outcome from "./Outcome.ts"
 
 /**
@@ -92,7 +92,8 @@ export const toText = (
   const shown = self.failures.slice(0, options?.failures ?? 20)
   const lines = [summary(self)]
   for (const failure of shown) {
-    lines.push(`  #${failure.index} ${shorten(failure.input)}: ${shortenCause(failure.cause)}${attempts(failure)}`)
+    const reason = shortenMessage(Cause.squash(failure.cause))
+    lines.push(`  #${failure.index} ${shorten(failure.input)}: ${reason}${attempts(failure)}`)
     if (options?.causes) lines.push(indent(Cause.pretty(failure.cause)))
   }
   const more = self.failures.length - shown.length
@@ -140,11 +141,6 @@ const summary = (self: Report<unknown, unknown, unknown>): string => {
   return `${self.name}: ${parts.join(", ")} in ${
     Duration.format(Duration.millis(Math.round(Duration.toMillis(self.elapsed))))
   }`
-}
-
-const shortenCause = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return typeof error === "string" ? shorten(error).slice(1, -1) : shorten(error)
 }
 
 const attempts = (failure: Outcome.Failure<unknown, unknown>): string =>

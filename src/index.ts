@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Backend from "./Backend.ts"
+export * as Example from "./Example.ts"
 export * as Limit from "./Limit.ts"
 export * as Outcome from "./Outcome.ts"
 export * as Parallel from "./Parallel.ts"

@@ -64,9 +64,13 @@ export const withDeadline = <A, E, R>(
   )
 }
 
+/** What an attempt that is late fails with, wherever it runs. */
+export const timeoutError = (timeout: Duration.Duration): Cause.TimeoutError =>
+  new Cause.TimeoutError(`the attempt took longer than ${Duration.format(timeout)}`)
+
 /** The failure of an attempt that was late, with the defects that its finalizers ended in. */
 const timedOut = <A, E>(exit: Exit.Exit<A, E>, timeout: Duration.Duration): Exit.Exit<A, E | Cause.TimeoutError> => {
-  const error = Cause.fail(new Cause.TimeoutError(`the attempt took longer than ${Duration.format(timeout)}`))
+  const error = Cause.fail(timeoutError(timeout))
   const defects = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason) : []
   return Exit.failCause(defects.length === 0 ? error : Cause.combine(error, Cause.fromReasons(defects)))
 }

@@ -12,8 +12,14 @@ const depth = 3
  * A value as one line of at most `limit` characters; an error as its name and message. The cost does not grow with
  * the value: what will not be shown is not visited.
  */
-export const shorten = (value: unknown, limit = 80): string => {
-  const line = show(value, depth, limit).replace(/\s+/g, " ").trim()
+export const shorten = (value: unknown, limit = 80): string => cut(show(value, depth, limit), limit)
+
+/** What went wrong as one line: a text as it is, without quotes, and anything else as `shorten` shows it. */
+export const shortenMessage = (value: unknown, limit = 80): string =>
+  typeof value === "string" ? cut(value.slice(0, 4 * limit), limit) : shorten(value, limit)
+
+const cut = (text: string, limit: number): string => {
+  const line = text.replace(/\s+/g, " ").trim()
   return line.length <= limit ? line : `${line.slice(0, limit - 1)}…`
 }
 

@@ -198,3 +198,15 @@ describe("Task", () => {
       .toEqualTypeOf<Task.Task<string, number>>()
   })
 })
+
+describe("a run as an argument", () => {
+  it("keeps its types where any effect is expected", () => {
+    expectTypeOf(Effect.all([Parallel.forEach(["a"], ask), Parallel.partition(["a"], ask)])).toEqualTypeOf<
+      Effect.Effect<
+        [Array<string>, [values: Array<string>, failures: Array<Outcome.Failure<string, Negative>>]],
+        Negative,
+        Model
+      >
+    >()
+  })
+})

@@ -1,0 +1,206 @@
+/**
+ * A backend for tests: it runs tasks on fibers, records what it was asked, and fails, stalls or crashes on request.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Backend from "../Backend.ts"
+
+/**
+ * One attempt that a task was asked for. `attempt` counts those of a task at one index, from 1; `batch` counts the
+ * batches that the backend was given, from 0.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Call {
+  readonly task: string
+  readonly index: number
+  readonly input: unknown
+  readonly attempt: number
+  readonly batch: number
+}
+
+/**
+ * What is to happen to a call: it runs, fails, waits until `release`, or takes its worker down.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Behaviour =
+  | { readonly _tag: "Run" }
+  | { readonly _tag: "Fail"; readonly error: unknown }
+  | { readonly _tag: "Stall" }
+  | { readonly _tag: "Crash"; readonly exitCode: number }
+
+/**
+ * What the backend has seen, and what a test can tell it.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class TestBackend extends Context.Service<TestBackend, {
+  /** The calls that have started, in the order of their start. */
+  readonly started: Effect.Effect<ReadonlyArray<Call>>
+  /** The calls that run or stall now. */
+  readonly running: Effect.Effect<ReadonlyArray<Call>>
+  /** Lets every call that stalls now run. */
+  readonly release: Effect.Effect<void>
+}>()("effect-parallel/testing/TestBackend") {}
+
+/**
+ * The call runs as it would without this backend.
+ *
+ * @category behaviours
+ * @since 0.1.0
+ */
+export const run: Behaviour = { _tag: "Run" }
+
+/**
+ * The call fails with an error, as if the task had: through the task's error schema, where it has one.
+ *
+ * @category behaviours
+ * @since 0.1.0
+ */
+export const fail = (error: unknown): Behaviour => ({ _tag: "Fail", error })
+
+/**
+ * The call waits until it is released, interrupted or late.
+ *
+ * @category behaviours
+ * @since 0.1.0
+ */
+export const stall: Behaviour = { _tag: "Stall" }
+
+/**
+ * The worker ends at this call, which fails with `BackendError` (`WorkerCrashed`); the rest of its batch is dispatched
+ * again.
+ *
+ * @category behaviours
+ * @since 0.1.0
+ */
+export const crash = (exitCode = 1): Behaviour => ({ _tag: "Crash", exitCode })
+
+/**
+ * Provides the backend, and the service that tells what it has seen.
+ *
+ * **Details**
+ *
+ * Units: `workers` is 2 unless given. `when` is asked at the start of each call, and is `run` unless given. A timeout
+ * bounds a call that stalls, on the test's clock.
+ *
+ * **Example** (A task that fails once)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Task } from "effect-parallel"
+ * import { TestBackend } from "effect-parallel/testing"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(n * 2) })
+ *
+ * const program = Effect.gen(function*() {
+ *   const values = yield* Parallel.forEach([1, 2], double, { retry: { times: 1 } })
+ *   const started = yield* TestBackend.TestBackend.use((backend) => backend.started)
+ *   return { values, attempts: started.map(({ attempt, index }) => `${index}: ${attempt}`).sort() }
+ * }).pipe(Effect.provide(TestBackend.layer({
+ *   when: ({ attempt, index }) => index === 0 && attempt === 1 ? TestBackend.fail("once") : TestBackend.run
+ * })))
+ *
+ * console.log(await Effect.runPromise(program)) // => { values: [2, 4], attempts: ["0: 1", "0: 2", "1: 1"] }
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: {
+  readonly workers?: number | undefined
+  readonly when?: ((call: Call) => Behaviour) | undefined
+} = {}): Layer.Layer<TestBackend> =>
+  Layer.effectContext(Effect.sync(() => {
+    const { when = () => run, workers = 2 } = options
+    const started: Array<Call> = []
+    const running = new Set<Call>()
+    const stalled = new Set<Deferred.Deferred<void>>()
+    const attempts = new Map<string, number>()
+    let batches = 0
+
+    const stalling = Effect.suspend(() => {
+      const released = Deferred.makeUnsafe<void>()
+      stalled.add(released)
+      return Effect.ensuring(Deferred.await(released), Effect.sync(() => stalled.delete(released)))
+    })
+
+    const behave = <I, A, E>(
+      behaviour: Behaviour,
+      job: Backend.Job<I, A, E>
+    ): Backend.Job<I, A, E> => {
+      switch (behaviour._tag) {
+        case "Fail":
+          return { ...named(job), run: () => Effect.fail(behaviour.error as E) }
+        case "Stall":
+          return { ...named(job), run: (payload) => Effect.andThen(stalling, job.run(payload)) }
+        default:
+          return job
+      }
+    }
+
+    const execute: Backend.Backend["execute"] = (job, batch, onExit) => {
+      const number = batches++
+      let position = 0
+      let crashed = false
+      const one = Effect.suspend(() => {
+        const { index, input } = batch.items[position]!
+        const key = `${index} ${job.name}`
+        const attempt = (attempts.get(key) ?? 0) + 1
+        attempts.set(key, attempt)
+        const call: Call = { task: job.name, index, input, attempt, batch: number }
+        started.push(call)
+        running.add(call)
+        const behaviour = when(call)
+        crashed = behaviour._tag === "Crash"
+        const exit = behaviour._tag === "Crash"
+          ? Effect.succeed(Exit.fail(crashOf(job, index, behaviour.exitCode)))
+          : runHere(behave(behaviour, job), batch, position)
+        return Effect.ensuring(
+          Effect.map(exit, (exit) => onExit(position++, exit as never)),
+          Effect.sync(() => running.delete(call))
+        )
+      })
+      return Effect.whileLoop({
+        while: () => !crashed && position < batch.items.length,
+        body: () => one,
+        step: () => {}
+      })
+    }
+
+    return Context.make(TestBackend, {
+      started: Effect.sync(() => [...started]),
+      running: Effect.sync(() => [...running]),
+      release: Effect.sync(() => {
+        for (const released of stalled.values().toArray()) Deferred.doneUnsafe(released, Exit.void)
+      })
+    }).pipe(Context.add(Backend.Backend, { name: "test", workers, execute }))
+  }))
+
+/** A task is a function: its fields, with the name that spreading loses. */
+const named = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ ...job, name: job.name })
+
+const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, position: number) =>
+  Effect.suspend(() => {
+    let exit: Exit.Exit<A, E | Backend.BackendError | Cause.TimeoutError> = Exit.failCause(Cause.empty)
+    const item = { items: [batch.items[position]!], timeout: batch.timeout }
+    return Effect.map(Backend.async.execute(job, item, (_, result) => exit = result), () => exit)
+  })
+
+const crashOf = (job: Backend.Job<never, unknown, unknown>, index: number, exitCode: number) =>
+  new Backend.BackendError({
+    backend: "test",
+    task: job.name,
+    index,
+    reason: new Backend.WorkerCrashed({ exitCode, stderr: "" })
+  })

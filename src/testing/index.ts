@@ -1,0 +1,7 @@
+/**
+ * For the tests of programs that use this library, and of backends for it.
+ *
+ * @since 0.1.0
+ */
+export { suite } from "./suite.ts"
+export * as TestBackend from "./TestBackend.ts"

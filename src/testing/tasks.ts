@@ -1,0 +1,111 @@
+/**
+ * The tasks that the conformance suite runs on a backend.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { appendFile } from "node:fs/promises"
+import * as Backend from "../Backend.ts"
+import * as Parallel from "../Parallel.ts"
+import * as Task from "../Task.ts"
+
+const module = import.meta.url
+
+/** An error that crosses as its class. */
+export class Odd extends Schema.TaggedError<Odd>("effect-parallel/testing/Odd")("Odd", { n: Schema.Int }) {}
+
+/** Gives back what it is given. */
+export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
+
+/** Halves even numbers; schemas on every side. */
+export const half = Task.make("half", {
+  module,
+  payload: Schema.Int,
+  success: Schema.Int,
+  error: Odd,
+  run: (n) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(new Odd({ n }))
+})
+
+/** Returns what its success schema refuses. */
+export const liar = Task.make("liar", {
+  module,
+  success: Schema.Int,
+  run: (n: number) => Effect.succeed(n + 0.5)
+})
+
+/** Dies of an error with a cause. */
+export const dies = Task.make("dies", {
+  module,
+  run: (message: string): Effect.Effect<never> =>
+    Effect.sync(() => {
+      throw new RangeError(message, { cause: new TypeError("the cause") })
+    })
+})
+
+/** Fails with an error that has no schema. */
+export const fails = Task.make("fails", {
+  module,
+  // @effect-diagnostics-next-line globalErrorInEffectFailure:off
+  run: (message: string) => Effect.fail(new TypeError(message))
+})
+
+/** Fails with the very value. */
+export const failsWith = Task.make("failsWith", { module, run: (value: unknown) => Effect.fail(value) })
+
+/** Waits so many milliseconds. */
+export const sleeps = Task.make("sleeps", { module, run: (millis: number) => Effect.as(Effect.sleep(millis), millis) })
+
+/** Waits, and then appends a line to a file: what it has done is seen from anywhere. */
+export const notes = Task.make("notes", {
+  module,
+  run: ({ file, line, millis }: { readonly file: string; readonly line: string; readonly millis: number }) =>
+    Effect.andThen(Effect.sleep(millis), Effect.promise(() => appendFile(file, `${line}\n`)))
+})
+
+/** Notes that it was interrupted. */
+export const notesInterruption = Task.make("notesInterruption", {
+  module,
+  run: (file: string): Effect.Effect<void> =>
+    Effect.onInterrupt(Effect.never, () => Effect.promise(() => appendFile(file, "interrupted\n")))
+})
+
+class Counter extends Context.Service<Counter, { readonly next: () => number }>()("effect-parallel/testing/Counter") {}
+
+let built = 0
+
+/** Tells how often its layer was built where it runs, and how often it was used since. */
+export const counts = Task.make("counts", {
+  module,
+  run: (_: unknown) => Counter.useSync((counter) => [built, counter.next()] as const),
+  layer: Layer.effect(
+    Counter,
+    Effect.sync(() => {
+      built++
+      let used = 0
+      return { next: () => ++used }
+    })
+  )
+})
+
+/** Cannot be built. */
+export const unbuildable = Task.make("unbuildable", {
+  module,
+  run: (_: unknown) => Effect.asVoid(Counter),
+  // @effect-diagnostics-next-line globalErrorInEffectFailure:off
+  layer: Layer.effect(Counter, Effect.fail(new TypeError("no counter")))
+})
+
+/** Tells the backend around a task. */
+export const ambient = Task.make("ambient", {
+  module,
+  run: (_: unknown) => Effect.map(Backend.Backend, (backend) => backend.name)
+})
+
+/** Runs another task over some numbers, where it runs itself. */
+export const nests = Task.make("nests", {
+  module,
+  run: (numbers: ReadonlyArray<number>) => Parallel.forEach(numbers, half)
+})

@@ -1,0 +1,55 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Duration, Effect } from "effect"
+import { Outcome, Parallel, Report } from "effect-parallel"
+
+const at = (index: number, attempts = 1) => ({
+  index,
+  input: `input ${index}`,
+  attempts,
+  elapsed: Duration.millis(5),
+  worker: 0
+})
+
+const report = Report.make<string, string | undefined, unknown>({
+  name: "some run",
+  elapsed: Duration.millis(1234.5),
+  outcomes: [
+    Outcome.success({ ...at(0), value: "a" }),
+    Outcome.failure({ ...at(1, 3), cause: Cause.fail(new TypeError("broken\n  twice")) }),
+    Outcome.success({ ...at(2, 2), value: undefined }),
+    Outcome.failure({ ...at(3), cause: Cause.fail("x".repeat(500)) })
+  ]
+})
+
+describe("Report", () => {
+  it("has both sides of its outcomes, in order", () => {
+    assert.deepStrictEqual(report.values, ["a", undefined])
+    assert.deepStrictEqual(report.failures.map((failure) => failure.index), [1, 3])
+  })
+
+  it("tally counts", () => {
+    assert.deepStrictEqual(Report.tally(report), { total: 4, succeeded: 2, failed: 2, retried: 2, attempts: 7 })
+  })
+
+  it("toText counts, and lists what failed, a line each", () => {
+    const lines = Report.toText(report).split("\n")
+
+    assert.strictEqual(lines[0], "some run: 2 of 4 succeeded, 2 failed, 2 tried again in 1s 235ms")
+    assert.strictEqual(lines[1], "  #1 \"input 1\": TypeError: broken twice (3 attempts)")
+    assert.match(lines[2]!, /^ {2}#3 "input 3": x+…$/)
+    assert.strictEqual(lines.length, 3)
+    assert.isBelow(lines[2]!.length, 120)
+  })
+
+  it("toText lists as many failures as it is asked to, with causes if it is", () => {
+    assert.match(Report.toText(report, { failures: 1 }), /and 1 more$/)
+    assert.match(Report.toText(report, { causes: true }), /TypeError: broken[^]*Report\.test\.ts/)
+  })
+
+  it.effect("toText of a run without failures is one line", () =>
+    Effect.gen(function*() {
+      const report = yield* Parallel.run([1, 2], Effect.succeed, { name: "fine" })
+
+      assert.match(Report.toText(report), /^fine: 2 of 2 succeeded in \d/)
+    }))
+})
