@@ -1,0 +1,16 @@
+// Summarise many texts at once: bounded concurrency, an error budget, retries, a timeout and a limit that adapts.
+//
+//   npm start                        the documentation of everything in node_modules
+//   npm start -- docs notes.txt      files and folders of yours
+//   npm start -- --help              what else can be said
+//
+// Summaries are sentences of the texts themselves, ranked by how central they are; no network, no model. With
+// OPENAI_BASE_URL (and OPENAI_API_KEY, OPENAI_MODEL) in the environment, the model there is asked instead.
+//
+// The run itself is `Parallel.stream` in summarise/Program.ts; what is done with one file is summarise/Summary.ts.
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import * as Cli from "./summarise/Cli.ts"
+
+Cli.run.pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

@@ -1,0 +1,89 @@
+/**
+ * The command line: what may be asked for, and how errors are told.
+ */
+import * as Argument from "effect/cli/Argument"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Program from "./Program.ts"
+import { Summariser } from "./Summariser.ts"
+import * as Texts from "./Texts.ts"
+
+const positive = (name: string): Flag.Flag<number> =>
+  Flag.Int(name).pipe(Flag.filter((n) => n > 0, () => "a positive integer"))
+
+const duration = (name: string): Flag.Flag<Duration.Duration> =>
+  Flag.String(name).pipe(Flag.filterMap(
+    (text) => Option.filter(Duration.fromInput(text as Duration.Input), Duration.isPositive),
+    () => "a duration above 0, as in 90 seconds"
+  ))
+
+const flags = {
+  paths: Argument.String("path").pipe(
+    Argument.variadic(),
+    Argument.withDescription(
+      `Files and folders; in folders every ${Texts.extensions.join(", ")} file. Default: this repository's node_modules`
+    )
+  ),
+  concurrency: positive("concurrency").pipe(
+    Flag.withDefault(8),
+    Flag.withDescription("How many texts are worked on at once (8)")
+  ),
+  maxErrors: positive("max-errors").pipe(
+    Flag.optional,
+    Flag.map(Option.getOrUndefined),
+    Flag.withDescription("Stop when so many texts have failed (half of them, but never fewer than 20)")
+  ),
+  timeout: duration("timeout").pipe(
+    Flag.withDefault(Duration.minutes(1)),
+    Flag.withMetavar("duration"),
+    Flag.withDescription("How long one attempt at a text may take (\"1 minute\")")
+  ),
+  all: Flag.Boolean("all").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription(`Show every summary, and not only the first ${Program.mostRows}`)
+  )
+}
+
+/** What is wrong on one line; of the environment, which variable. */
+const messageOf = (error: { readonly _tag: string; readonly message: string }): string => {
+  const { message } = error instanceof Config.ConfigError ? error.cause : error
+  return message.replace(/\s+/g, " ")
+}
+
+/** The documentation of what this repository depends on, as seen from here. */
+const dependencies = (): string => relative("", fileURLToPath(new URL("../../node_modules", import.meta.url))) || "."
+
+const summarise = ({ paths, ...settings }: Program.Settings) =>
+  Program.run({ ...settings, paths: paths.length > 0 ? paths : [dependencies()] }).pipe(
+    Effect.provide(Summariser.layer),
+    Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: messageOf(cause) }))
+  )
+
+const command = Command.make("summarise", flags, summarise).pipe(
+  Command.withDescription(
+    "Summarises many texts at once, each in one sentence: by ranking its sentences, or by the model at OPENAI_BASE_URL."
+  )
+)
+
+/**
+ * The command, with everything but the platform's services.
+ *
+ * **Details**
+ *
+ * Exit code 0 when at least one text was summarised and the error budget held, 130 after an interruption, and 1
+ * otherwise: what was asked for is wrong, too many texts failed, or all did. Errors: shown on stderr when they come.
+ */
+export const run: Effect.Effect<void, CliError.CliError, Command.Environment> = Command.run(command, {
+  version: "1.0.0"
+}).pipe(
+  Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help, GlobalFlag.Version] })
+)

@@ -1,0 +1,134 @@
+/**
+ * Many texts, summarised at once.
+ */
+import { type Outcome, Parallel, Report } from "effect-parallel"
+import type * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import * as Terminal from "effect/Terminal"
+import * as Patience from "./Patience.ts"
+import * as Progress from "./Progress.ts"
+import { Summariser } from "./Summariser.ts"
+import * as Summary from "./Summary.ts"
+import * as Table from "./Table.ts"
+import * as Texts from "./Texts.ts"
+
+/** What is to be summarised, and how. */
+export interface Settings {
+  /** Files and folders. */
+  readonly paths: ReadonlyArray<string>
+  /** How many texts are worked on at once. */
+  readonly concurrency: number
+  /** The run stops when so many texts have failed; by default `budget` of the number of texts. */
+  readonly maxErrors?: number | undefined
+  /** How long one attempt at a text may take. */
+  readonly timeout: Duration.Input
+  /** The wait before the second attempt at a text; by default half a second. */
+  readonly backoff?: Duration.Input | undefined
+  /** Whether every summary is shown, or the first 40. */
+  readonly all: boolean
+}
+
+/** Half of the texts, and 20 of few: when most fail, it is the folder or the model that is wrong. */
+export const budget = (texts: number): number => Math.max(20, Math.ceil(texts / 2))
+
+/** How many summaries are shown unless all are wanted. */
+export const mostRows = 40
+
+/** The run stopped before all texts were done, because too many had failed. */
+export class TooManyFailed
+  extends Schema.TaggedError<TooManyFailed>("summarise/Program/TooManyFailed")("TooManyFailed", {
+    failed: Schema.Int,
+    limit: Schema.Int,
+    done: Schema.Int,
+    texts: Schema.Int
+  })
+{
+  override get message(): string {
+    return `stopped when ${this.failed} texts had failed (--max-errors ${this.limit}): ` +
+      `${this.done} of ${this.texts} were done`
+  }
+}
+
+/** The run came to its end, and not one text was summarised. */
+export class NothingSummarised extends Schema.TaggedError<NothingSummarised>("summarise/Program/NothingSummarised")(
+  "NothingSummarised",
+  { texts: Schema.Int }
+) {
+  override get message(): string {
+    return `no text was summarised, 0 of ${this.texts}`
+  }
+}
+
+/**
+ * Summarises the texts below the paths, shows how far it is, and then what came of it.
+ *
+ * **Details**
+ *
+ * Errors: `NoSuchPath` and `NoTexts` before anything has started; `TooManyFailed` and `NothingSummarised` after what
+ * was done has been shown. A text that fails is shown, and is no error. Interruption stops what is under way and says
+ * how much was done.
+ */
+export const run = Effect.fnUntraced(function*(settings: Settings) {
+  const texts = yield* Texts.find(settings.paths)
+  const { method } = yield* Summariser
+  yield* Console.error(`Summarising ${method}, concurrency ${settings.concurrency}`)
+  const limit = settings.maxErrors ?? budget(texts.length)
+  const { isStopped, report } = yield* summaries(texts, limit, settings)
+  yield* Console.log(Table.make(report, yield* room(settings.all)))
+  if (isStopped) {
+    const [done, failed] = [report.outcomes.length, report.failures.length]
+    return yield* new TooManyFailed({ failed, limit, done, texts: texts.length })
+  }
+  if (report.values.length === 0) return yield* new NothingSummarised({ texts: texts.length })
+})
+
+/**
+ * Summarises the files, and shows how far it is.
+ *
+ * **Details**
+ *
+ * Shape: the report of every text that was done, in input order, and whether the run was stopped by its failures.
+ * Errors: none. Interruption stops what is under way and says how much was done.
+ */
+export const summaries = Effect.fnUntraced(
+  function*(texts: ReadonlyArray<string>, maxErrors: number, settings: Settings) {
+    const { backoff = "500 millis", concurrency, timeout } = settings
+    const outcomes: Array<Outcome.Outcome<string, Summary.Summary, Summary.Failure | Cause.TimeoutError>> = []
+    const run = Parallel.stream(texts, Summary.make, {
+      order: "completion",
+      concurrency,
+      maxErrors,
+      timeout,
+      retry: Patience.retry(backoff),
+      limit: Patience.limit(concurrency)
+    })
+    const gather = (progress: Progress.Progress) =>
+      Stream.runForEach(run, (outcome) => {
+        outcomes.push(outcome)
+        return progress.tick(outcome)
+      })
+    const [elapsed, isStopped] = yield* Progress.make(texts.length).pipe(
+      Effect.flatMap(gather),
+      Effect.scoped,
+      Effect.as(false),
+      Effect.catchTag("TooManyErrors", () => Effect.succeed(true)),
+      Effect.timed,
+      Effect.onInterrupt(() => Console.error(`interrupted: ${outcomes.length} of ${texts.length} texts were done`))
+    )
+    outcomes.sort((a, b) => a.index - b.index)
+    return { report: Report.make({ name: "summaries", outcomes, elapsed }), isStopped }
+  }
+)
+
+/** How wide and how long the table may be. */
+const room = Effect.fnUntraced(function*(all: boolean) {
+  const rows = all ? Infinity : mostRows
+  const isTerminal = yield* Stdio.Stdio.use((stdio) => stdio.stdoutIsTerminal)
+  const columns = yield* Terminal.Terminal.use((terminal) => terminal.columns)
+  return { rows, columns: isTerminal && columns > 0 ? columns : Infinity }
+})

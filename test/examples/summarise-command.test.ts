@@ -1,0 +1,159 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { assert, describe, layer } from "@effect/vitest"
+import { Context, Effect, FileSystem, Layer } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer, type IncomingMessage } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** Starts the command as a user does, in the folder given. */
+const start = (folder: string, args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
+  const { OPENAI_BASE_URL: _, ...own } = process.env
+  const child = spawn(
+    process.execPath,
+    ["--conditions=@effect-parallel/source", join(root, "examples/01-summarise.ts"), ...args],
+    { cwd: folder, env: { ...own, NO_COLOR: "1", ...env }, stdio: ["ignore", "pipe", "pipe"] }
+  )
+  const texts = Promise.all([child.stdout.toArray(), child.stderr.toArray()])
+  const ended = once(child, "close").then(async ([code, signal]) => {
+    const [stdout, stderr] = (await texts).map((chunks) => Buffer.concat(chunks).toString())
+    return { code, signal, stdout: stdout!, stderr: stderr! }
+  })
+  return { child, ended }
+}
+
+const command = (folder: string, ...args: ReadonlyArray<string>) => Effect.promise(() => start(folder, args).ended)
+
+/** A folder with texts that succeed, and one for every reason to fail. */
+class Fixtures extends Context.Service<Fixtures, { readonly folder: string }>()("test/Fixtures") {
+  static readonly layer = Layer.effect(
+    Fixtures,
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* fs.makeTempDirectoryScoped()
+      const text =
+        "Foxes are small animals. A fox is a small animal that hunts at night. Nobody sees it by day, or hears it."
+      yield* fs.makeDirectory(`${folder}/texts/more`, { recursive: true })
+      yield* fs.writeFileString(`${folder}/texts/a.md`, `# Foxes\n\n${text}\n`)
+      yield* fs.writeFileString(`${folder}/texts/empty.md`, "")
+      yield* fs.writeFile(`${folder}/texts/large.txt`, new Uint8Array(600_000))
+      yield* fs.writeFile(`${folder}/texts/latin.md`, Uint8Array.of(0x66, 0xfc, 0x72))
+      yield* fs.symlink(`${folder}/nowhere.md`, `${folder}/texts/link.md`)
+      yield* fs.writeFileString(`${folder}/texts/more/z.txt`, text.replaceAll("fox", "dog").replaceAll("Foxes", "Dogs"))
+      yield* fs.writeFileString(`${folder}/texts/short.md`, "Too short.")
+      yield* fs.writeFileString(`${folder}/texts/code.ts`, "// no text")
+      return { folder }
+    })
+  )
+}
+
+layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTestServices: true })(
+  "npm start",
+  (it) => {
+    describe.concurrent("with paths", () => {
+      it.effect("shows the summaries, then every failed text with its reason, and exits with 0", () =>
+        Effect.gen(function*() {
+          const { folder } = yield* Fixtures
+
+          const { code, stderr, stdout } = yield* command(folder, "texts")
+
+          const lines = stdout.replace(/in \d+ ms|\d+ ms|\d\.\d s/g, "…").split("\n")
+          assert.strictEqual(lines[0]!.replace(/ +/g, " "), "file words time summary")
+          assert.match(lines[1]!, /^texts\/a\.md +22 +… +A fox is a small animal that hunts at night\.$/)
+          assert.match(lines[2]!, /^texts\/more\/z\.txt +22 +… +A dog is a small animal that hunts at night\.$/)
+          assert.deepStrictEqual(lines.slice(3), [
+            "",
+            "failed examples: 5",
+            "Empty       texts/empty.md: is empty",
+            "TooLarge    texts/large.txt: has 600,000 bytes, at most 524,288 are read",
+            "NotUtf8     texts/latin.md: is not UTF-8 at byte 1",
+            "Unreadable  texts/link.md: cannot be read: no such file or directory",
+            "TooShort    texts/short.md: has 1 sentence and 2 words of prose, a summary takes 2 and 20",
+            "",
+            "2 of 7 texts summarised, 5 failed, …",
+            ""
+          ])
+          assert.include(stderr, "7 of 7 texts done, 5 failed")
+          assert.strictEqual(code, 0)
+        }))
+
+      it.effect("stops at the budget of failures with 1, and shows what was done", () =>
+        Effect.gen(function*() {
+          const { folder } = yield* Fixtures
+
+          const { code, stderr, stdout } = yield* command(folder, "texts", "--max-errors", "2", "--concurrency", "1")
+
+          assert.strictEqual(code, 1)
+          assert.include(stdout, "A fox is a small animal that hunts at night.")
+          assert.include(stdout, "failed examples: 2\nEmpty     texts/empty.md: is empty\nTooLarge  texts/large.txt")
+          assert.include(stderr, "stopped when 2 texts had failed (--max-errors 2): 3 of 7 were done")
+        }))
+
+      it.effect("exits with 1 when no text was summarised", () =>
+        Effect.gen(function*() {
+          const { folder } = yield* Fixtures
+
+          const { code, stderr, stdout } = yield* command(folder, "texts/short.md")
+
+          assert.strictEqual(code, 1)
+          assert.include(stdout, "TooShort  texts/short.md")
+          assert.include(stderr, "no text was summarised, 0 of 1")
+        }))
+    })
+
+    describe.concurrent("with what is wrong", () => {
+      const wrong: ReadonlyArray<readonly [args: string, message: string]> = [
+        ["texts --concurrency 0", "Invalid value for flag --concurrency: \"0\". Expected: a positive integer"],
+        ["texts --timeout soon", "Invalid value for flag --timeout: \"soon\". Expected: a duration above 0"],
+        ["texts --max-error 3", "Unrecognized flag: --max-error"],
+        ["texts nowhere neither.md", "no such file or folder: nowhere, neither.md"]
+      ]
+
+      it.effect.each(wrong)("%s is a clear error, and nothing starts", ([args, message]) =>
+        Effect.gen(function*() {
+          const { folder } = yield* Fixtures
+
+          const { code, stderr } = yield* command(folder, ...args.split(" "))
+
+          assert.strictEqual(code, 1)
+          assert.include(stderr, message)
+          assert.notInclude(stderr, "Summarising")
+        }))
+    })
+
+    it.effect("Ctrl-C ends it at once with 130, says how many were done, and closes its requests", () =>
+      Effect.gen(function*() {
+        const { folder } = yield* Fixtures
+        const server = yield* Effect.acquireRelease(
+          Effect.promise(async () => {
+            const server = createServer()
+            server.listen(0, "127.0.0.1")
+            await once(server, "listening")
+            return server
+          }),
+          (server) => Effect.sync(() => server.close())
+        )
+        const asked = once(server, "request")
+        const { child, ended } = start(folder, ["texts"], {
+          OPENAI_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+          OPENAI_API_KEY: "sk-never-to-be-seen"
+        })
+
+        const [request] = (yield* Effect.promise(() => asked)) as [IncomingMessage]
+        const closed = new Promise((resolve) => request.socket.on("close", resolve))
+        const from = performance.now()
+        child.kill("SIGINT")
+        const { code, signal, stderr, stdout } = yield* Effect.promise(() => ended)
+
+        assert.isBelow(performance.now() - from, 1000)
+        assert.deepStrictEqual([code, signal], [130, null])
+        assert.match(stderr, /interrupted: \d of 7 texts were done/)
+        assert.notInclude(stdout + stderr, "sk-never")
+        yield* Effect.promise(() => closed)
+      }))
+  }
+)
