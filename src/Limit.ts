@@ -177,18 +177,18 @@ export interface Adaptive extends Limit {
 }
 
 /**
- * At most `max` attempts at once; half of those in flight after a failure that means overload, and one more again after
- * each round that went well.
+ * At most `max` attempts at once; half as many after each failure that means overload, and one more again after each
+ * round that went well.
  *
  * **Details**
  *
- * Units: `max` and `min` are positive integers, `min` is 1 unless given and not above `max`; it starts at `max`.
- * `overload` is shown the typed error of a failed attempt (a timeout is one too), and says whether it means overload:
- * `true`, or how long the service asked to be left alone (the `retry-after` of a 429), during which nothing starts:
- * attempts that wait for that to pass keep their slots. Attempts that were under way when it was halved do not halve it
- * again. A round is as many successes in a row as it
- * lets run at once. Errors: none of its own. Source: additive
- * increase and multiplicative decrease, as in TCP (RFC 5681).
+ * Units: `max` and `min` are positive integers, `min` is 1 unless given and not above `max`; it starts at `max`, which
+ * is best no higher than the concurrency of the runs, since only what is in use can be felt. `overload` is shown the
+ * typed error of a failed attempt (a timeout is one too), and says whether it means overload: `true`, or how long the
+ * service asked to be left alone (the `retry-after` of a 429). During that time nothing starts; attempts that wait for it
+ * to pass keep their slots. Attempts that were under way when it was halved do not halve it again. A round is as many
+ * successes as it lets run at once. Errors: none of its own. Source: additive increase and multiplicative decrease, as in
+ * TCP (RFC 5681).
  *
  * **Example** (A service that answers 429)
  *
@@ -279,7 +279,7 @@ class AdaptiveImpl implements Adaptive {
     if (cuts !== this.cuts) return
     this.cuts++
     this.successes = 0
-    this.pool.resize(Math.max(this.min, Math.floor(Math.min(this.pool.size, this.pool.inUse) / 2)))
+    this.pool.resize(Math.max(this.min, Math.floor(this.pool.size / 2)))
   }
 
   private grow(): void {

@@ -52,11 +52,6 @@ export class Permits {
     )
   }
 
-  /** How many are held now; what is lent counts once. */
-  get inUse(): number {
-    return this.used
-  }
-
   /** Lets more, or fewer, hold a permit at once; who holds one keeps it. */
   resize(size: number): void {
     this.size = size
