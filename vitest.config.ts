@@ -4,7 +4,6 @@ export default defineConfig({
   resolve: { conditions: ["@effect-parallel/source"] },
   ssr: { resolve: { conditions: ["@effect-parallel/source"] } },
   test: {
-    include: ["test/**/*.test.ts"],
-    typecheck: { enabled: true, include: ["test/types/**/*.test-d.ts"], checker: "tsc" }
+    include: ["test/**/*.test.ts"]
   }
 })

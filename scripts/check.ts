@@ -34,10 +34,13 @@ const withTarball = (check: (tarball: string) => void): void => {
 
 const steps: Readonly<Record<string, () => void>> = {
   tools: () => {
-    if (!existsSync(tool("dprint"))) run("npm", ["install", "--no-package-lock"], { cwd: join(root, "tools") })
+    for (const folder of ["tools", "bench"].map((name) => join(root, name))) {
+      if (!existsSync(join(folder, "node_modules"))) run("npm", ["install", "--no-package-lock"], { cwd: folder })
+    }
   },
   types: () => {
     run("tsc", ["-p", "."])
+    run("tsc", ["-p", "bench"])
   },
   diagnostics: () => {
     run(tool("tsc"), ["-p", "."])

@@ -13,7 +13,7 @@ import { knownKeys, refuse } from "./check.ts"
 /** A schedule, or how often, when and for which errors. */
 export type Retry<E> = Schedule.Schedule<unknown, any> | RetryOptions<E>
 
-export interface RetryOptions<E> {
+interface RetryOptions<E> {
   readonly times?: number | undefined
   readonly schedule?: Schedule.Schedule<unknown, any> | undefined
   while?(error: E): boolean | Effect.Effect<boolean>

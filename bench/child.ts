@@ -1,0 +1,66 @@
+/**
+ * Takes one reading and prints it: `node child.ts ./forEach.ts "ready bodies" ours 1000000`.
+ *
+ * It is what `measure.ts` starts, and where to look when a number is odd: with `--cpu-prof` it leaves a profile.
+ * Nothing forces a collection: a forced one throws away compiled code, and everything after it is twice as slow.
+ */
+import { type Metric, small, type Topic } from "./measure.ts"
+
+type Program = () => Promise<number>
+
+const [url, groupName, caseName, size] = process.argv.slice(2)
+const inputs = Number(size)
+const { topic }: { readonly topic: Topic } = await import(new URL(url!, import.meta.url).href)
+const group = topic.groups.find((group) => group.name === groupName)!
+const prepare = group.cases[caseName!]!
+
+/** Runs a program that has to deal with all its inputs. */
+const check = async (program: Program, inputs: number): Promise<void> => {
+  const done = await program()
+  if (done !== inputs) throw new Error(`${caseName}: ${done} of ${inputs} inputs`)
+}
+
+const clocked = async (program: Program): Promise<number> => {
+  const from = performance.now()
+  await check(program, inputs)
+  return performance.now() - from
+}
+
+/**
+ * The mean of the runs that fit into a while, after so many that the compiler has seen enough. A mean, not a median:
+ * what the collector takes now and then belongs to the cost.
+ */
+const time = async (program: Program): Promise<number> => {
+  const warmUp = Math.min(inputs, small)
+  const first = prepare(warmUp)
+  for (const end = performance.now() + 400; performance.now() < end;) await check(first, warmUp)
+  let [total, runs] = [0, 0]
+  for (; runs < 2 || total < 600; runs++) total += await clocked(program)
+  return total / runs
+}
+
+const memory = async (program: Program): Promise<number> => {
+  await check(program, inputs)
+  return process.resourceUsage().maxRSS / 1024
+}
+
+const gap = async (program: Program): Promise<number> => {
+  let last = performance.now()
+  let longest = 0
+  const tick = () => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }
+  const timer = setInterval(tick, 1)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  longest = 0
+  await check(program, inputs)
+  tick()
+  clearInterval(timer)
+  return longest
+}
+
+const meters: Readonly<Record<Metric, (program: Program) => Promise<number>>> = { time, first: clocked, memory, gap }
+
+console.log(await meters[group.metric](prepare(inputs)))

@@ -1,0 +1,225 @@
+/**
+ * Measures cases against each other and prints what came out.
+ *
+ * Every reading is taken in a process of its own, so that what one case does to the JIT, the heap and the event loop
+ * cannot touch another. Cases alternate (A B A B), and each round begins with the next of them, so that a machine that
+ * gets slower or faster meanwhile does so for all. A check is worked out within each round and then the median taken:
+ * the ratio of readings that were taken one after the other.
+ */
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { parseArgs, promisify } from "node:util"
+
+/** Makes inputs ready, outside the clock, and gives the program, which says how many inputs it has dealt with. */
+export type Case = (inputs: number) => () => Promise<number>
+
+/**
+ * What is read: milliseconds of a warm run or of the first run of a process; the peak memory of a process in MB; the
+ * longest time in milliseconds between two ticks of a timer. The last two are read in a first run too.
+ */
+export type Metric = "time" | "first" | "memory" | "gap"
+
+/** The reading of a case in the round at hand. */
+export type Reading = (name: string, inputs: number) => number
+
+/** Something worth knowing about the readings of a round; a target is the most it may be. */
+export interface Check {
+  readonly label: string
+  readonly unit: "x" | "MB" | "ms" | "µs"
+  readonly of: (reading: Reading) => number
+  readonly target?: number | undefined
+}
+
+/** Cases that are measured together. */
+export interface Group {
+  readonly name: string
+  readonly metric: Metric
+  readonly cases: Readonly<Record<string, Case>>
+  readonly sizes: ReadonlyArray<number>
+  readonly checks: ReadonlyArray<Check>
+}
+
+/** One file of benches; `url` is its `import.meta.url`. */
+export interface Topic {
+  readonly title: string
+  readonly url: string
+  readonly groups: ReadonlyArray<Group>
+}
+
+/** A check, the topic and group it belongs to, and its value in each round. */
+export interface Checked {
+  readonly check: Check
+  readonly where: string
+  readonly values: ReadonlyArray<number>
+}
+
+interface Subject {
+  readonly name: string
+  readonly inputs: number
+}
+
+export const small = 100_000
+export const large = 1_000_000
+
+/** How much more one case costs than another. */
+export const ratio = (name: string, base: string, inputs: number, target?: number): Check => ({
+  label: `${name} / ${base}, ${count(inputs)}`,
+  unit: "x",
+  of: (reading) => reading(name, inputs) / reading(base, inputs),
+  target
+})
+
+/** How much more ten times the inputs cost. */
+export const growth = (name: string, target?: number): Check => ({
+  label: `${name}, ${count(large)} / ${count(small)}`,
+  unit: "x",
+  of: (reading) => reading(name, large) / reading(name, small),
+  target
+})
+
+/** What a million inputs add to a program over none. */
+export const added = (name: string, target?: number): Check => ({
+  label: `${name}, ${count(large)} over none`,
+  unit: "MB",
+  of: (reading) => reading(name, large) - reading(name, 0),
+  target
+})
+
+/** What one case costs beside another, for each input. */
+export const extra = (name: string, base: string, inputs: number): Check => ({
+  label: `${name} - ${base}`,
+  unit: "µs",
+  of: (reading) => 1000 * (reading(name, inputs) - reading(base, inputs)) / inputs
+})
+
+/** A reading as it is. */
+export const plain = (name: string, inputs: number, target?: number): Check => ({
+  label: `${name}, ${count(inputs)}`,
+  unit: "ms",
+  of: (reading) => reading(name, inputs),
+  target
+})
+
+/** The command line of a bench. */
+export const commandLine = (): { readonly rounds: number; readonly group: string | undefined } => {
+  const { values } = parseArgs({ options: { rounds: { type: "string" }, group: { type: "string" } } })
+  return { rounds: Number(values.rounds ?? 5), group: values.group }
+}
+
+/** Measures the groups of a topic, prints each, and gives the checks. */
+export const measure = async (topic: Topic): Promise<ReadonlyArray<Checked>> => {
+  const { group: only, rounds } = commandLine()
+  const all: Array<Checked> = []
+  for (const group of topic.groups) {
+    if (only !== undefined && only !== group.name) continue
+    const readings = await readGroup(topic, group, rounds)
+    const where = `${topic.title}: ${group.name}`
+    const checked = group.checks.map((check): Checked => ({ check, where, values: valuesOf(check, readings) }))
+    console.log(`\n## ${where}\n`)
+    console.log(table(["case", "inputs", units[group.metric], "range"], subjects(group).map(row(group, readings))))
+    console.log(`\n${checkTable(checked)}`)
+    all.push(...checked)
+  }
+  return all
+}
+
+/** Checks as a table; `named` says what each is called there. */
+export const checkTable = (
+  checks: ReadonlyArray<Checked>,
+  named: (checked: Checked) => string = ({ check }) => check.label
+): string =>
+  table(
+    ["check", "median", "range", "target", ""],
+    checks.map((checked) => {
+      const { check: { target, unit }, values } = checked
+      const value = median(values)
+      return [
+        named(checked),
+        `${digits(value)} ${unit}`,
+        range(values),
+        target === undefined ? "" : `${target} ${unit}`,
+        verdict(value, target)
+      ]
+    })
+  )
+
+/** The middle one, or the mean of the two in the middle. */
+const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+}
+
+const child = fileURLToPath(new URL("child.ts", import.meta.url))
+
+/** One process, one reading. */
+const read = async (topic: Topic, group: Group, { inputs, name }: Subject): Promise<number> => {
+  const args = [child, topic.url, group.name, name, String(inputs)]
+  const { stdout } = await promisify(execFile)(process.execPath, args)
+  return Number(stdout)
+}
+
+const key = (name: string, inputs: number): string => `${name} @ ${inputs}`
+
+const subjects = (group: Group): ReadonlyArray<Subject> =>
+  group.sizes.flatMap((inputs) => Object.keys(group.cases).map((name) => ({ name, inputs })))
+
+/** The readings of each round. */
+const readGroup = async (topic: Topic, group: Group, rounds: number): Promise<ReadonlyArray<Map<string, number>>> => {
+  const all = subjects(group)
+  const readings: Array<Map<string, number>> = []
+  for (let round = 0; round < rounds; round++) {
+    const first = round % all.length
+    const current = new Map<string, number>()
+    for (const subject of [...all.slice(first), ...all.slice(0, first)]) {
+      progress(`${group.name}, round ${round + 1} of ${rounds}: ${key(subject.name, subject.inputs)}`)
+      current.set(key(subject.name, subject.inputs), await read(topic, group, subject))
+    }
+    readings.push(current)
+  }
+  progress("")
+  return readings
+}
+
+/** One line that is written over, where somebody looks on. */
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
+
+const valuesOf = (check: Check, readings: ReadonlyArray<Map<string, number>>): ReadonlyArray<number> =>
+  readings.map((round) => check.of((name, inputs) => round.get(key(name, inputs))!))
+
+const units: Readonly<Record<Metric, string>> = {
+  time: "µs an input",
+  first: "µs an input",
+  memory: "MB",
+  gap: "ms"
+}
+
+const row = (group: Group, readings: ReadonlyArray<Map<string, number>>) => ({ inputs, name }: Subject) => {
+  const scale = units[group.metric] === units.time ? 1000 / inputs : 1
+  const values = readings.map((round) => scale * round.get(key(name, inputs))!)
+  return [name, count(inputs), digits(median(values)), range(values)]
+}
+
+/** Three digits that count. */
+const digits = (value: number): string =>
+  Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
+
+const range = (values: ReadonlyArray<number>): string =>
+  `${digits(Math.min(...values))} to ${digits(Math.max(...values))}`
+
+/** A number of inputs as it is printed. */
+export const count = (inputs: number): string => inputs === 0 ? "0" : inputs.toExponential().replace("+", "")
+
+const verdict = (value: number, target: number | undefined): string => {
+  if (target === undefined) return ""
+  if (value > target) return "missed"
+  return value > 0.95 * target ? "met, narrowly" : "met"
+}
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length), 3))
+  const line = (cells: ReadonlyArray<string>) => `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n")
+}
