@@ -3,5 +3,5 @@
  *
  * @since 0.1.0
  */
-export { suite } from "./suite.ts"
+export { type Case, suite } from "./suite.ts"
 export * as TestBackend from "./TestBackend.ts"
