@@ -10,6 +10,7 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,17 +18,18 @@ import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import * as Backend from "./Backend.ts"
 import { Alarm } from "./internal/alarm.ts"
 import { effectOf, separately, withDeadline } from "./internal/attempt.ts"
-import type { Entry } from "./internal/entry.ts"
+import type { Entry, Place } from "./internal/entry.ts"
 import { Lane, type Options as LaneOptions, Stop } from "./internal/lane.ts"
 import type { Decide } from "./internal/retry.ts"
 import type { Control, Sink } from "./internal/sink.ts"
 import { sizeOf } from "./internal/source.ts"
 import { Supply } from "./internal/supply.ts"
+import * as Tracing from "./internal/tracing.ts"
 import { type Turnstile, turnstile } from "./internal/turn.ts"
+import { Watching } from "./internal/watching.ts"
 import * as Plan from "./Plan.ts"
 import * as Task from "./Task.ts"
 
@@ -41,6 +43,7 @@ export interface Ran {
   readonly name: string
   /** How many inputs were taken. */
   readonly inputs: number
+  readonly startedAt: DateTime.Utc
   readonly elapsed: Duration.Duration
 }
 
@@ -66,17 +69,19 @@ export const run = <I, A, E, R, EI, RI>(
     const backend = Context.get(context, Backend.Backend)
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend.workers)
     const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
-    const engine = (start: Start<I, A, E, R>) => new Engine({ inputs, settings, context, alarm, start, makeSink }).run
+    const watching = new Watching(context, settings, sizeOf(inputs))
+    const engine = (start: Start<I, A, E, R>) =>
+      new Engine({ inputs, settings, context, alarm, start, makeSink, watching }).run
     const ran = Task.isTask(work)
       ? Effect.scopedWith((scope) =>
         engine(onBackend(work as unknown as Backend.Job<I, A, E>, backend, settings, scope))
       )
       : engine(onFibers(work, settings, alarm))
-    return Effect.useSpan(settings.name, (span) => Effect.provideService(ran, Tracer.ParentSpan, span))
+    return watching.around(ran)
   })
 
 /** Starts an attempt at an input; its deadline is a matter of the place where it runs. */
-type Start<I, A, E, R> = (entry: Entry<I>) => Effect.Effect<A, E, R>
+type Start<I, A, E, R> = (entry: Entry<I>, place: Place & { beganAt: number }) => Effect.Effect<A, E, R>
 
 const onFibers = <I, A, E, R>(
   work: Plan.Work<I, A, E, R>,
@@ -104,10 +109,12 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
   readonly clock: Clock.Clock
+  readonly took: Watching["took"]
   readonly attempt: Start<I, A, E, R>
   readonly afterFailure: LaneOptions<I, A, E, R>["afterFailure"]
   private readonly settings: Plan.Settings
   private readonly alarm: Alarm
+  private readonly beganAt: number
   private lanes = 0
 
   constructor(options: {
@@ -117,14 +124,17 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
     readonly alarm: Alarm
     readonly start: Start<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
+    readonly watching: Watching
   }) {
-    const { alarm, context, inputs, settings } = options
+    const { alarm, context, inputs, settings, watching } = options
     this.settings = settings
     this.alarm = alarm
     this.clock = Context.get(context, Clock.Clock)
     this.turnstile = turnstile(Context.get(context, Scheduler.Scheduler))
+    this.beganAt = this.time()
     this.sink = options.makeSink({
-      size: sizeOf(inputs),
+      size: watching.size,
+      beganAt: this.beganAt,
       retire: (count) => this.supply.retire(count)
     }, settings)
     this.supply = new Supply(
@@ -133,24 +143,27 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
         window: settings.window,
         retries: settings.retry !== undefined,
         stragglers: settings.stragglers,
-        retiredElsewhere: this.sink.retires
+        retiredElsewhere: this.sink.retires,
+        detailed: this.sink.detailed
       },
       alarm,
       this.turnstile
     )
+    this.took = watching.took
+    watching.supply = this.supply
     this.attempt = this.makeAttempt(options.start)
     this.afterFailure = settings.retry && retrying(settings.retry)
   }
 
   get run(): Effect.Effect<Ran, EI, R | RI> {
     const { feed } = this.supply
-    const startedAt = this.clock.monotonicTimeNanosUnsafe()
+    const startedAt = DateTime.makeUnsafe(this.clock.currentTimeMillisUnsafe())
     const lanes = this.open(firstGroup)
     const all: Effect.Effect<void, EI | Stop, R | RI> = feed === undefined ? lanes : both(feed, lanes)
     return Effect.exit(all).pipe(
       Effect.flatMap((exit) => this.verdict(exit)),
       Effect.ensuring(Effect.andThen(this.alarm.close, quietly(this.supply.close))),
-      Effect.map(() => ({ name: this.settings.name, inputs: this.supply.count, elapsed: this.since(startedAt) }))
+      Effect.map(() => ({ name: this.settings.name, inputs: this.supply.count, startedAt, elapsed: this.elapsed }))
     )
   }
 
@@ -175,32 +188,43 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
 
   /** An attempt, with all that the settings put around it. It starts when the limits have let it through. */
   private makeAttempt(start: Start<I, A, E, R>): Start<I, A, E, R> {
-    const { limits, stragglers } = this.settings
-    const begin: Start<I, A, E, R> = this.sink.detailed || this.supply.recurs
-      ? (entry) => {
+    const { limits, name, spans, stragglers } = this.settings
+    const traced: Start<I, A, E, R> = spans === 0 ? start : (entry, place) => {
+      const { attempts: attempt, index } = entry
+      return Tracing.isSampled(index, spans)
+        ? Tracing.around(name, { index, attempt, worker: place.worker }, () => start(entry, place))
+        : start(entry, place)
+    }
+    const begin: Start<I, A, E, R> = this.sink.detailed || this.supply.recurs || spans > 0
+      ? (entry, place) => {
         entry.attempts++
-        this.supply.began(entry)
-        return start(entry)
+        this.supply.began(entry, place)
+        return traced(entry, place)
       }
       : start
-    const beginLate = (entry: Entry<I>) =>
+    const beginLate: Start<I, A, E, R> = (entry, place) =>
       Effect.suspend(() => {
         entry.withdrawn = this.supply.stopped
         if (entry.withdrawn) return Effect.interrupt
-        if (entry.attempts === 0) entry.startedAt = this.clock.monotonicTimeNanosUnsafe()
-        return begin(entry)
+        place.beganAt = this.time()
+        if (entry.attempts === 0) entry.startedAt = place.beganAt
+        return begin(entry, place)
       })
     const limited: Start<I, A, E, R> = limits.length === 0
       ? begin
-      : (entry) => limits.reduceRight((attempt, limit) => limit.around(attempt), beginLate(entry))
+      : (entry, place) => limits.reduceRight((attempt, limit) => limit.around(attempt), beginLate(entry, place))
     return stragglers === undefined
       ? limited
-      : (entry) =>
-        separately(Effect.suspend(() => limited(entry)), (fiber) => (entry.racers ??= []).push(fiber), identity)
+      : (entry, place) =>
+        separately(Effect.suspend(() => limited(entry, place)), (fiber) => (entry.racers ??= []).push(fiber), identity)
   }
 
-  private since(startedAt: bigint): Duration.Duration {
-    return Duration.nanos(this.clock.monotonicTimeNanosUnsafe() - startedAt)
+  private get elapsed(): Duration.Duration {
+    return Duration.nanos(BigInt(this.time() - this.beganAt))
+  }
+
+  private time(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe())
   }
 
   /** What the end of the lanes means: why the run stopped comes before what died while it did. */

@@ -62,7 +62,9 @@ export type RetryOption<E> = Retry.Retry<E>
  * - `batchSize`: tasks in a message to a worker; a positive integer or `"auto"` (the default). No meaning on fibers.
  * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`.
  *   Default twice the concurrency.
- * - `name`: how spans and reports call the run. Default the task's name, or `"parallel"`.
+ * - `spans`: whether each attempt has a span of its own, named after the run, with index, attempt, worker and outcome; or
+ *   the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
+ * - `name`: how spans, metrics, progress and reports call the run. Default the task's name, or `"parallel"`.
  *
  * Errors: an option out of its range is a defect, thrown where the effect is built: nothing has started by then.
  *
@@ -78,6 +80,7 @@ export interface Options<E = any> {
   readonly limit?: Limit.Limit | ReadonlyArray<Limit.Limit> | undefined
   readonly batchSize?: number | "auto" | undefined
   readonly preDispatch?: number | "all" | undefined
+  readonly spans?: boolean | number | undefined
   readonly name?: string | undefined
 }
 
@@ -99,6 +102,7 @@ interface Checked {
   readonly limits?: ReadonlyArray<Limit.Limit>
   readonly batchSize?: number | "auto"
   readonly preDispatch?: number
+  readonly spans?: number
   readonly name?: string
 }
 
@@ -133,6 +137,8 @@ export interface Settings {
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
   /** In the order in which they are taken. */
   readonly limits: ReadonlyArray<Limit.Limit>
+  /** The share of inputs whose attempts have spans. */
+  readonly spans: number
 }
 
 /**
@@ -206,7 +212,8 @@ export const settings = (plan: Plan<any, any, any, any, any, any>, around: Check
     retry: options.retry,
     maxErrors: options.maxErrors ?? Infinity,
     stragglers: options.stragglers,
-    limits: options.limits ?? []
+    limits: options.limits ?? [],
+    spans: options.spans ?? 0
   }
 }
 
@@ -219,12 +226,13 @@ const known: ReadonlyArray<keyof Options> = [
   "limit",
   "batchSize",
   "preDispatch",
+  "spans",
   "name"
 ]
 
 const checked = (options: Options): Checked => {
   check.knownKeys("options", options, known)
-  const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, stragglers, timeout } = options
+  const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, spans, stragglers, timeout } = options
   return {
     ...(concurrency !== undefined && { concurrency: check.positiveIntegerOr("concurrency", concurrency, "unbounded") }),
     ...(timeout !== undefined && finite(check.positiveDuration("timeout", timeout))),
@@ -236,6 +244,7 @@ const checked = (options: Options): Checked => {
       batchSize: batchSize === "auto" ? batchSize : check.positiveIntegerOr("batchSize", batchSize, "auto")
     }),
     ...(preDispatch !== undefined && { preDispatch: lookAhead(preDispatch) }),
+    ...(spans !== undefined && { spans: share(spans) }),
     ...(name !== undefined &&
       { name: typeof name === "string" && name !== "" ? name : check.refuse("name", "a non-empty string", name) })
   }
@@ -260,6 +269,11 @@ const inRank = (limit: NonNullable<Options["limit"]>): ReadonlyArray<Limit.Limit
   for (const each of limits) if (!Limit.isLimit(each)) check.refuse("limit", "a Limit or an array of them", each)
   return [...new Set(limits)].toSorted((a, b) => a.rank === b.rank ? 0 : a.rank - b.rank)
 }
+
+const share = (spans: unknown): number =>
+  typeof spans === "boolean" ? Number(spans) : typeof spans === "number" && spans >= 0 && spans <= 1
+    ? spans
+    : check.refuse("spans", "a boolean or a number from 0 to 1", spans)
 
 const lookAhead = (preDispatch: unknown): number =>
   preDispatch === "all"

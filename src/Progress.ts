@@ -59,7 +59,8 @@ export const layer: Layer.Layer<never> = Layer.effect(
  * @category layers
  * @since 0.1.0
  */
-export const layerLog = (options?: Log.Options): Layer.Layer<never> => Layer.effect(Contract.Progress, Log.make(options))
+export const layerLog = (options?: Log.Options): Layer.Layer<never> =>
+  Layer.effect(Contract.Progress, Log.make(options))
 
 /**
  * Shows progress to a function, at most ten times a second.

@@ -8,9 +8,12 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 /** The house, from the ground up. A file imports only files on floors below its own. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/shorten", "internal/line", "internal/turn", "internal/alarm", "internal/services"],
-  ["internal/check", "internal/permits", "internal/attempt", "internal/blame"],
+  ["progress/Contract", "internal/tracing"],
+  ["progress/Line", "internal/metrics", "internal/check", "internal/permits", "internal/attempt", "internal/blame"],
   ["internal/crossing"],
   ["internal/retry", "internal/source", "Outcome", "Backend", "Limit"],
+  ["progress/Log", "progress/Terminal"],
+  ["Progress"],
   ["internal/entry", "internal/typing", "Task", "report/Json"],
   ["report/Trace", "report/Html"],
   ["Report"],
@@ -24,6 +27,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/worker/pool"],
   ["internal/worker/kept"],
   ["backend/Threads", "backend/Processes", "entry/thread", "entry/process"],
+  ["internal/watching"],
   ["Dispatcher"],
   ["internal/collect"],
   ["internal/outlet", "internal/several"],
@@ -37,6 +41,8 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 const only: Readonly<Record<string, ReadonlyArray<string>>> = {
   // values move from running to telling: a report reads outcomes and nothing else
   Report: ["Outcome", "internal/shorten", "report/Json", "report/Trace", "report/Html"],
+  // a contract without implementations: the engine knows this of progress and nothing else
+  "progress/Contract": [],
   // a backend knows nothing of the engine
   Backend: ["internal/attempt", "internal/blame", "internal/crossing", "internal/services", "internal/shorten"]
 }

@@ -8,14 +8,15 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { isReady } from "./attempt.ts"
-import { Entry } from "./entry.ts"
+import { Entry, type Place } from "./entry.ts"
+import { shortenMessage } from "./shorten.ts"
 import type { Sink } from "./sink.ts"
 import * as Supply from "./supply.ts"
 import type { Turnstile } from "./turn.ts"
@@ -46,21 +47,26 @@ export interface Options<I, A, E, R> {
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
   readonly clock: Clock.Clock
-  readonly attempt: (entry: Entry<I>) => Effect.Effect<A, E, R>
+  /** Takes how long each input took, in nanoseconds, where the sink is detailed. */
+  readonly took?: (nanos: number) => void
+  /** An attempt at an input; it may say of the place that it began later. */
+  readonly attempt: (entry: Entry<I>, place: Lane<I, A, E, R>) => Effect.Effect<A, E, R>
   /** How long to wait before the next attempt, or the cause with which the input has failed; none without retries. */
   readonly afterFailure:
     | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Cause.Cause<E>>)
     | undefined
 }
 
-export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
+export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Place {
   private readonly options: Options<I, A, E, R>
   private readonly attempt: Options<I, A, E, R>["attempt"]
   private readonly supply: Inlet<I>
   private readonly sink: Sink<I, A, E>
   private readonly detailed: boolean
   private readonly recurs: boolean
-  private readonly worker: number
+  readonly worker: number
+  /** When the attempt in hand began. */
+  beganAt = 0
   /** Where inputs do not come back, one entry serves for all. */
   private readonly own: Entry<I> | undefined
   private entry: Entry<I>
@@ -70,7 +76,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   private ending = false
   private found: Supply.Found | typeof Yielding = Supply.Waiting
   /** The time, where it was looked at just now: one attempt ends when the next begins. */
-  private now: bigint | undefined = undefined
+  private now: number | undefined = undefined
   /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
   private children: ReadonlySet<Fiber.Fiber<unknown, unknown>> = none
   /** A value whose attempt has left children behind. */
@@ -118,14 +124,17 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   }
 
   body(): Effect.Effect<A | void, E, R> {
-    let effect = this.attempt(this.entry)
+    let effect = this.attempt(this.entry, this)
     while (isReady(effect)) {
       if (effect._tag === "Failure" && this.options.afterFailure !== undefined) break
       this.settleReady(effect)
       if (!this.take()) return Effect.void
-      effect = this.attempt(this.entry)
+      effect = this.attempt(this.entry, this)
     }
-    if (this.detailed && this.entry.fresh) this.entry.startedAt = this.now ?? this.time()
+    if (this.detailed) {
+      this.beganAt = this.now ?? this.time()
+      if (this.entry.fresh) this.entry.startedAt = this.beganAt
+    }
     if (this.recurs) this.entry.fresh = false
     this.now = undefined
     return effect
@@ -176,34 +185,45 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
 
   private settleReady(exit: Exit.Exit<A, E>): void {
     this.now = undefined
-    if (this.detailed && this.entry.attempts > 1) this.entry.endedAt = this.time()
+    if (this.detailed && this.entry.attempts > 1) this.entry.endedAt = this.beganAt = this.time()
     if (exit._tag === "Success") this.succeed(exit.value)
     else if (this.counts()) this.conclude(exit.cause)
   }
 
   private succeed(value: A): void {
     if (!this.counts()) return
+    if (this.detailed) {
+      if (this.recurs && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
+      this.options.took?.(this.entry.endedAt - this.entry.startedAt)
+    }
     this.sink.onSuccess(this.entry, value)
-    this.supply.settled()
+    this.supply.settled(this.entry, false)
   }
 
   private fail(cause: Cause.Cause<E>): Effect.Effect<void> {
     const { afterFailure } = this.options
     if (!this.counts()) return Effect.void
     if (afterFailure === undefined) return Effect.sync(() => this.conclude(cause))
-    return Effect.map(
-      afterFailure(this.entry, cause),
-      (next) => Duration.isDuration(next) ? this.supply.park(this.entry, next) : this.conclude(next)
-    )
+    return Effect.map(afterFailure(this.entry, cause), (next) => {
+      if (!Duration.isDuration(next)) return this.conclude(next)
+      this.recordFailure(cause)
+      this.supply.park(this.entry, next)
+    })
   }
 
   /** The input has failed for good. */
   private conclude(cause: Cause.Cause<E>): void {
+    if (this.recurs && this.entry.attempts > 1) this.recordFailure(cause)
+    if (this.detailed) this.options.took?.(this.entry.endedAt - this.entry.startedAt)
     const end = this.sink.onFailure(this.entry, cause)
-    this.supply.settled()
+    this.supply.settled(this.entry, true)
     if (!end) return
     this.supply.stop()
     this.ending = true
+  }
+
+  private recordFailure(cause: Cause.Cause<E>): void {
+    if (this.detailed) this.entry.record(this, "Failed", shortenMessage(Cause.squash(cause)))
   }
 
   /** Puts the input out of hand. Its attempt counts, unless another has ended before it or it never began. */
@@ -213,12 +233,12 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     if (!this.recurs) return true
     if (this.round !== this.entry.round) return false
     this.entry.worker = this.worker
-    this.supply.ended(this.entry)
+    this.supply.ended(this.entry, this)
     return true
   }
 
-  private time(): bigint {
-    return this.options.clock.monotonicTimeNanosUnsafe()
+  private time(): number {
+    return Number(this.options.clock.monotonicTimeNanosUnsafe())
   }
 }
 

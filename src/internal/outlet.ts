@@ -95,11 +95,11 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   }
 
   onSuccess(entry: Entry<I>, value: A): void {
-    this.push(successOf(entry, value))
+    this.push(successOf(entry, value, this.control.beganAt))
   }
 
   onFailure(entry: Entry<I>, cause: Cause.Cause<E>): boolean {
-    const failure = failureOf(entry, cause)
+    const failure = failureOf(entry, cause, this.control.beganAt)
     this.failures.push(failure)
     this.push(failure)
     return this.tripped

@@ -24,6 +24,8 @@ export interface Sink<I, A, E> {
 export interface Control {
   /** How many inputs there will be, where that is known. */
   readonly size: number | undefined
+  /** When the run began, in nanoseconds of the monotonic clock. */
+  readonly beganAt: number
   /** Says that so many inputs are done with, so that more may be pulled. */
   readonly retire: (count: number) => void
 }

@@ -6,8 +6,9 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Counts } from "../progress/Contract.ts"
 import type { Alarm } from "./alarm.ts"
-import { Entry } from "./entry.ts"
+import { Entry, type Place } from "./entry.ts"
 import { Line } from "./line.ts"
 import * as Source from "./source.ts"
 import { Pace, type Turnstile } from "./turn.ts"
@@ -26,6 +27,8 @@ export interface Options {
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
   /** Whether somebody else says when an input is done with; otherwise that is when it is settled. */
   readonly retiredElsewhere: boolean
+  /** Whether attempts are told of. */
+  readonly detailed: boolean
 }
 
 export class Supply<I, E, R> {
@@ -60,8 +63,12 @@ export class Supply<I, E, R> {
   /** Where inputs come back: how many the lanes are at, and how many wait to be tried again. */
   private inFlight = 0
   private parked = 0
-  /** Inputs taken so far. */
+  /** Inputs taken so far; those of them that are settled, have failed, took more than one attempt, or none. */
   count = 0
+  done = 0
+  failed = 0
+  retried = 0
+  recalled = 0
   private exhausted = false
   /** Whether a lane has nothing to consider but the next new input: most of the time. */
   private ordinary = true
@@ -102,17 +109,23 @@ export class Supply<I, E, R> {
   })
 
   /** An attempt at an input has begun. */
-  began(entry: Entry<I>): void {
+  began(entry: Entry<I>, place: Place): void {
     if (this.options.stragglers === undefined) return
+    entry.places ??= []
+    entry.places.push(place)
     entry.beganAt = this.alarm.now()
     this.running.add(entry)
     this.watch()
   }
 
   /** An attempt has ended: it was the first of its round, and those that race with it have lost. */
-  ended(entry: Entry<I>): void {
+  ended(entry: Entry<I>, place: Place): void {
     entry.round++
     if (this.options.stragglers === undefined) return
+    if (this.options.detailed) {
+      for (const other of entry.places ?? []) if (other !== place) entry.record(other, "Interrupted", undefined)
+    }
+    entry.places = undefined
     this.running.delete(entry)
     this.copies.delete(entry)
     if (entry.copyAt !== undefined) this.alarm.cancel(entry.copyAt)
@@ -123,9 +136,12 @@ export class Supply<I, E, R> {
   }
 
   /** An input has its outcome. */
-  settled(): void {
+  settled(entry: Entry<I>, failed: boolean): void {
+    this.done++
+    if (failed) this.failed++
     if (this.retires) this.retire(1)
     if (!this.recurs) return
+    if (entry.attempts > 1) this.retried++
     this.inFlight--
     if (this.over) this.wake(Infinity)
     else this.watch()
@@ -160,6 +176,20 @@ export class Supply<I, E, R> {
     this.review()
     this.source.stop()
     this.wake(Infinity)
+  }
+
+  /** How far the run is; nothing is under way once it is `over`. */
+  counts(size: number | undefined, over: boolean): Counts {
+    const { count, done, failed, parked, recalled, recurs, retried } = this
+    return {
+      total: this.exhausted ? count : size,
+      done,
+      failed,
+      retried,
+      recalled,
+      running: over ? 0 : recurs ? this.inFlight : count - done,
+      waiting: over ? 0 : parked
+    }
   }
 
   private review(): void {

@@ -152,7 +152,10 @@ class Board {
   /** When it is time to show again; each time it moves on by a pause, so that what was early is made up for. */
   private next = -Infinity
 
-  constructor(show: (snapshots: ReadonlyArray<Snapshot>) => Effect.Effect<void>, context: Context.Context<Scope.Scope>) {
+  constructor(
+    show: (snapshots: ReadonlyArray<Snapshot>) => Effect.Effect<void>,
+    context: Context.Context<Scope.Scope>
+  ) {
     this.show = show
     this.context = context
     this.clock = Context.get(context, Clock.Clock)
@@ -280,7 +283,13 @@ const inOrder = (snapshots: ReadonlyArray<Snapshot>): ReadonlyArray<Snapshot> =>
     if (siblings === undefined) within.set(parent, [snapshot])
     else siblings.push(snapshot)
   }
-  const below = (parent: number | undefined): ReadonlyArray<Snapshot> =>
-    within.get(parent)?.flatMap((snapshot) => [snapshot, ...below(snapshot.id)]) ?? []
-  return below(undefined)
+  const ordered: Array<Snapshot> = []
+  const add = (parent: number | undefined): void => {
+    for (const snapshot of within.get(parent) ?? []) {
+      ordered.push(snapshot)
+      add(snapshot.id)
+    }
+  }
+  add(undefined)
+  return ordered
 }

@@ -17,7 +17,7 @@ export const sentence = (snapshot: Snapshot): string => {
   if (state === "running") {
     parts.push(`${count(running)} running`)
     if (waiting > 0) parts.push(`${count(waiting)} waiting`)
-    parts.push(`${speed(rate)}`)
+    parts.push(speed(rate))
     if (left !== undefined) parts.push(`${clock(left)} left`)
   } else {
     parts.push(`in ${clock(elapsed)}`)
@@ -127,7 +127,7 @@ const tidy = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
 
 /** A text of at most so many cells. */
-export const cut = (text: string, cells: number): string => {
+const cut = (text: string, cells: number): string => {
   if (displayWidth(text) <= cells) return text
   let kept = ""
   let taken = 0

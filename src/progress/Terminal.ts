@@ -64,7 +64,10 @@ class Board {
       if (state === "running") this.seen.add(id)
       else this.seen.delete(id)
     }
-    this.put(left.map((snapshot) => bar(snapshot, style)), this.fitting(running.map((snapshot) => bar(snapshot, style))))
+    this.put(
+      left.map((snapshot) => bar(snapshot, style)),
+      this.fitting(running.map((snapshot) => bar(snapshot, style)))
+    )
   }
 
   /** Takes the lines away while somebody else writes. */
@@ -140,7 +143,9 @@ export const stderr = (): Screen | undefined => {
     rows: () => output.rows ?? 24,
     colour: (process.env["NO_COLOR"] ?? "") === "",
     around: (other) => {
-      const restore = [process.stdout, process.stderr].map((output) => output?.isTTY === true ? guard(output, other) : noop)
+      const restore = [process.stdout, process.stderr].map((output) =>
+        output?.isTTY === true ? guard(output, other) : noop
+      )
       return () => restore.forEach((each) => each())
     }
   }
