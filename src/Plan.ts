@@ -7,6 +7,7 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Backend from "./Backend.ts"
 import * as check from "./internal/check.ts"
 import * as Retry from "./internal/retry.ts"
 import * as Source from "./internal/source.ts"
@@ -124,8 +125,11 @@ export interface Settings {
   readonly name: string
   /** Works in flight, at most; may be infinite. */
   readonly concurrency: number
-  /** Inputs pulled and not yet done, at most; may be infinite. */
+  /** Inputs pulled and not yet done, at most; may be infinite. Where inputs go in batches it may grow, up to `widest`. */
   readonly window: number
+  readonly widest: number
+  /** Whether inputs go to the backend many at a time. */
+  readonly batches: boolean
   readonly batchSize: number | "auto"
   readonly timeout: Duration.Duration | undefined
   readonly retry: (() => Retry.Decide) | undefined
@@ -188,25 +192,36 @@ export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: Ch
 })
 
 /**
- * What a run of this plan goes by, on a backend with so many workers.
+ * What a run of this plan goes by on a backend. Inputs go in batches when the backend takes them so and nothing has to be
+ * done for each: a limit or a straggler's copy.
  *
  * @category converting
  * @since 0.1.0
  */
-export const settings = (plan: Plan<any, any, any, any, any, any>, around: Checked, workers: number): Settings => {
+export const settings = (
+  plan: Plan<any, any, any, any, any, any>,
+  around: Checked,
+  backend: Pick<Backend.Backend, "workers" | "batches">
+): Settings => {
   const options: Checked = { ...around, ...plan.options }
+  const { batchSize = "auto", limits = [], preDispatch, stragglers } = options
   const isTask = Task.isTask(plan.work)
-  const concurrency = options.concurrency ?? (isTask ? workers : 8)
+  const concurrency = options.concurrency ?? (isTask ? backend.workers : 8)
+  const batches = isTask && backend.batches === true && limits.length === 0 && stragglers === undefined
+  const size = batches && batchSize !== "auto" ? batchSize : 1
+  const window = concurrency * size + (preDispatch ?? 2 * concurrency * size)
   return {
     name: options.name ?? (isTask ? plan.work.name : "parallel"),
     concurrency,
-    window: concurrency + (options.preDispatch ?? 2 * concurrency),
-    batchSize: options.batchSize ?? "auto",
+    window,
+    widest: batches && batchSize === "auto" && preDispatch === undefined ? Infinity : window,
+    batches,
+    batchSize,
     timeout: options.timeout,
     retry: options.retry,
     maxErrors: options.maxErrors ?? Infinity,
-    stragglers: options.stragglers,
-    limits: options.limits ?? []
+    stragglers,
+    limits
   }
 }
 

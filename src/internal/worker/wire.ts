@@ -30,8 +30,8 @@ export const toWire = (value: unknown, levels = depth): WireValue => {
 }
 
 const errorToWire = (error: Error, levels: number): WireError => ({
-  name: String(error.name),
-  message: String(error.message),
+  name: error.name,
+  message: error.message,
   stack: typeof error.stack === "string" ? error.stack : undefined,
   cause: error.cause === undefined || levels === 0 ? undefined : toWire(error.cause, levels - 1),
   fields: fieldsOf(error)
