@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as check from "./internal/check.ts"
 import * as Retry from "./internal/retry.ts"
 import * as Source from "./internal/source.ts"
+import type { Budget, Timed, Timeout } from "./internal/typing.ts"
 import * as Limit from "./Limit.ts"
 import * as Task from "./Task.ts"
 
@@ -18,9 +18,11 @@ import * as Task from "./Task.ts"
  *
  * **Details**
  *
- * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`; an iterator that
- * is not used up is closed. A stream's own error and services join the run's. Errors: an iterator that throws is a
- * defect of the run, a stream that fails is its error.
+ * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`. A `Stream` is
+ * pulled a chunk at a time, and only when there is room for one more: its last chunk may go beyond. An iterator that is
+ * not used up is closed. A string is its characters, as for any `for` loop. Errors: an iterator that throws is a defect of
+ * the run, a stream that fails is its error, and its services join the run's. Effects, options and results are refused,
+ * though they can be iterated: run an effect of inputs first.
  *
  * @category models
  * @since 0.1.0
@@ -69,11 +71,11 @@ export type RetryOption<E> = Retry.Retry<E>
  * @category models
  * @since 0.1.0
  */
-export interface Options<E = any> {
+export interface Options<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget> {
   readonly concurrency?: number | "unbounded" | undefined
-  readonly timeout?: Duration.Input | undefined
-  readonly retry?: RetryOption<E | Cause.TimeoutError> | undefined
-  readonly maxErrors?: number | undefined
+  readonly timeout?: T | undefined
+  readonly retry?: RetryOption<Timed<T, E>> | undefined
+  readonly maxErrors?: M | undefined
   readonly stragglers?: { readonly after: Duration.Input; readonly limit?: number | undefined } | undefined
   readonly limit?: Limit.Limit | ReadonlyArray<Limit.Limit> | undefined
   readonly batchSize?: number | "auto" | undefined
@@ -87,7 +89,7 @@ export interface Options<E = any> {
  * @category models
  * @since 0.1.0
  */
-export type DefaultOptions = Omit<Options<unknown>, "timeout" | "maxErrors" | "name">
+export type DefaultOptions = Omit<Options, "timeout" | "maxErrors" | "name">
 
 /** Options that have been checked; what was not given is absent. */
 interface Checked {
@@ -154,7 +156,7 @@ export const Defaults: Context.Reference<Checked> = Context.Reference<Checked>("
 export const make = <I, A, E, R, EI, RI>(
   inputs: Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
-  options: Options | undefined
+  options: Options<E> | undefined
 ): Plan<I, A, E, R, EI, RI> => {
   Source.check(inputs)
   if (typeof work !== "function") check.refuse("work", "a function or a task", work)
@@ -208,7 +210,7 @@ const known: ReadonlyArray<keyof Options> = [
   "name"
 ]
 
-const checked = (options: Options): Checked => {
+const checked = (options: Options<any>): Checked => {
   check.knownKeys("options", options, known)
   const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, stragglers, timeout } = options
   return {

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Plan from "../Plan.ts"
 import * as Collect from "./collect.ts"
-import type { AnyEffect, AnyWork, Errors, Known, Services, Timed, Value } from "./typing.ts"
+import type { AnyEffect, AnyWork, Errors, Services, Timed, Timeout, Value } from "./typing.ts"
 
 /**
  * Runs a tuple, an array or a record of effects with the options of this library, and keeps its shape.
@@ -33,10 +33,10 @@ import type { AnyEffect, AnyWork, Errors, Known, Services, Timed, Value } from "
  */
 export const all = <
   const Effects extends ReadonlyArray<AnyEffect> | Readonly<Record<string, AnyEffect>>,
-  const O extends Plan.Options<Errors<Effects[keyof Effects]>> = {}
->(effects: Effects, options?: Known<O, Plan.Options<Errors<Effects[keyof Effects]>>>): Effect.Effect<
+  T extends Timeout = never
+>(effects: Effects, options?: Plan.Options<Errors<Effects[keyof Effects]>, T>): Effect.Effect<
   { -readonly [K in keyof Effects]: Value<Effects[K]> },
-  Timed<O, Errors<Effects[keyof Effects]>>,
+  Timed<T, Errors<Effects[keyof Effects]>>,
   Services<Effects[keyof Effects]>
 > => {
   const keys = Object.keys(effects)
@@ -78,10 +78,10 @@ export const all = <
  */
 export const pairs = <
   const Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>,
-  const O extends Plan.Options<Errors<ReturnType<Pairs[number][0]>>> = {}
->(pairs: Pairs & Fitting<Pairs>, options?: Known<O, Plan.Options<Errors<ReturnType<Pairs[number][0]>>>>): Effect.Effect<
+  T extends Timeout = never
+>(pairs: Pairs & Fitting<Pairs>, options?: Plan.Options<Errors<ReturnType<Pairs[number][0]>>, T>): Effect.Effect<
   { -readonly [K in keyof Pairs]: Value<ReturnType<Pairs[K][0]>> },
-  Timed<O, Errors<ReturnType<Pairs[number][0]>>>,
+  Timed<T, Errors<ReturnType<Pairs[number][0]>>>,
   Services<ReturnType<Pairs[number][0]>>
 > => Collect.values(Plan.make(pairs as Pairs, pair, options)) as any
 
