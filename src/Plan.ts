@@ -224,8 +224,7 @@ const checked = (options: Options<any>): Checked => {
       batchSize: batchSize === "auto" ? batchSize : check.positiveIntegerOr("batchSize", batchSize, "auto")
     }),
     ...(preDispatch !== undefined && { preDispatch: lookAhead(preDispatch) }),
-    ...(name !== undefined &&
-      { name: typeof name === "string" && name !== "" ? name : check.refuse("name", "a non-empty string", name) })
+    ...(name !== undefined && { name: check.nonEmptyString("name", name) })
   }
 }
 

@@ -8,7 +8,7 @@ import type * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import * as Backend from "./Backend.ts"
-import { knownKeys, refuse } from "./internal/check.ts"
+import { knownKeys, nonEmptyString, refuse } from "./internal/check.ts"
 
 const TypeId = "~effect-parallel/Task"
 
@@ -101,7 +101,7 @@ export const make: {
     options: Options<I, A, E, R> & { readonly layer: Layer.Layer<R, any> }
   ): Task<I, A, E>
 } = <I, A, E>(name: string, options: Options<I, A, E, any>): Task<I, A, E> => {
-  if (typeof name !== "string" || name === "") refuse("name", "a non-empty string", name)
+  nonEmptyString("name", name)
   knownKeys("task options", options, ["module", "payload", "success", "error", "run", "layer"])
   const { error, layer, module, payload, run, success } = options
   if (typeof module !== "string" || !URL.canParse(module)) refuse("module", "a URL (`import.meta.url`)", module)
