@@ -7,10 +7,10 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { timeoutError } from "./internal/attempt.ts"
 import { shorten, shortenMessage } from "./internal/shorten.ts"
 
@@ -40,14 +40,15 @@ export interface Job<in I, out A, out E> {
  *
  * **Details**
  *
- * Shape: at least one item; a worker takes them one after another, in order. `timeout` bounds each attempt from the
- * moment it starts on the worker.
+ * Shape: at least one item; a worker takes them one after another, in order. `index` is the input's place in its run;
+ * that of a task that was called by itself is absent. `timeout` bounds each attempt from the moment it starts on the
+ * worker.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Batch<out I> {
-  readonly items: ReadonlyArray<{ readonly index: number; readonly input: I }>
+  readonly items: ReadonlyArray<{ readonly index: number | undefined; readonly input: I }>
   readonly timeout: Duration.Duration | undefined
 }
 
@@ -140,6 +141,11 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-par
 /**
  * The backend could not bring an input to the task, or its result back: the task's own errors are never wrapped in it.
  *
+ * **Details**
+ *
+ * `index` is the input's place in its run, from 0; a task that was called by itself has none. `reason` tells what went
+ * wrong, for `Effect.catchReason`.
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -148,12 +154,13 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
   {
     backend: Schema.String,
     task: Schema.String,
-    index: Schema.Int,
+    index: Schema.optional(Schema.Int),
     reason: Schema.Union([ValueRefused, LayerFailed, WorkerCrashed])
   }
 ) {
   override get message(): string {
-    return `task ${this.task}, input #${this.index}, backend ${this.backend}: ${this.reason.message}`
+    const input = this.index === undefined ? "" : `, input #${this.index}`
+    return `task ${this.task}${input}, backend ${this.backend}: ${this.reason.message}`
   }
 }
 
@@ -209,7 +216,7 @@ export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Bac
  */
 export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E | BackendError> =>
   Effect.scoped(
-    Effect.flatMap(Backend, (backend) => attempt(backend, job, { index: 0, input }, undefined))
+    Effect.flatMap(Backend, (backend) => attempt(backend, job, { index: undefined, input }, undefined))
   ) as Effect.Effect<A, E | BackendError>
 
 /**
@@ -282,7 +289,7 @@ const cross = <V>(
 
 const layers = new WeakMap<Scope.Scope, Map<Layer.Layer<any, any>, Effect.Effect<Context.Context<any>, LayerFailed>>>()
 
-/** The services of a task's layer: built once for each scope, when they are first asked for. */
+/** The services of a task's layer: built once for each scope, when they are first asked for, and again when that failed. */
 const services = (
   job: Job<never, unknown, unknown>,
   scope: Scope.Scope
@@ -292,10 +299,18 @@ const services = (
   if (built === undefined) layers.set(scope, built = new Map())
   let found = built.get(job.layer)
   if (found === undefined) {
-    const build = Layer.buildWithScope(job.layer, scope).pipe(
-      Effect.mapError((cause) => new LayerFailed({ cause }))
-    )
-    built.set(job.layer, found = Effect.runSync(Effect.cached(build)))
+    const keep = (exit: Exit.Exit<unknown, unknown>) => Exit.isSuccess(exit) ? Infinity : 0
+    built.set(job.layer, found = Effect.runSync(Effect.cachedWithTTL(build(job.layer, scope), keep)))
   }
   return found
 }
+
+/** Builds a layer for a scope; what a layer that fails has built so far is released at once. */
+const build = (layer: Layer.Layer<any, any>, scope: Scope.Scope): Effect.Effect<Context.Context<any>, LayerFailed> =>
+  Effect.suspend(() => {
+    const own = Scope.forkUnsafe(scope)
+    return Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), own).pipe(
+      Effect.mapError((cause) => new LayerFailed({ cause })),
+      Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
+    )
+  })
