@@ -40,6 +40,12 @@ export type Work<in I, out A, out E, out R> = (input: I, index: number) => Effec
 /**
  * When a failed attempt is followed by another: a schedule, or how many times, on which schedule and for which errors.
  *
+ * **Details**
+ *
+ * Units: `times` is an integer of at least 0, and counts what follows the first attempt. What is left out does not limit;
+ * without a schedule the next attempt follows at once. `E` is the error of the work, and `TimeoutError` with a timeout:
+ * `schedule` and `while` have to take all of it. Errors: none; a `while` that dies is a defect beside the failure.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -55,18 +61,26 @@ export type RetryOption<E> = Retry.Retry<E>
  * - `timeout`: how long an attempt may take, from its start; a positive duration. Adds `Cause.TimeoutError`.
  * - `retry`: a `Schedule`, or `{ times, schedule, while }`. Each input has its own; only typed errors are retried, not
  *   defects. An input that waits for its retry holds no slot.
- * - `maxErrors`: the run stops when so many inputs have failed, retries included; a positive integer or `Infinity`.
- *   Adds `TooManyErrors`. It has no meaning for `forEach`, `all` and `pairs`, which stop at the first failure.
+ * - `maxErrors`: the run stops when so many inputs have failed for good; a positive integer or `Infinity`. Adds
+ *   `TooManyErrors`, except to `forEach`, `all` and `pairs`, which stop at the first failure anyway.
  * - `stragglers`: `{ after, limit }`. When no input waits, at most `limit` (3) are unfinished and one of them has run for
  *   `after`, a second copy of it starts in a free slot, once for each input; the first to end wins and the other is
  *   interrupted. For idempotent work.
  * - `limit`: one or several `Limit`s that each attempt passes before it starts.
- * - `batchSize`: tasks in a message to a worker; a positive integer or `"auto"` (the default). No meaning on fibers.
+ * - `batchSize`: tasks in a message to a worker, at most; a positive integer or `"auto"` (the default). It has no meaning
+ *   on fibers, and the engine sends one task a message so far.
  * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`.
  *   Default twice the concurrency.
  * - `name`: how spans and reports call the run. Default the task's name, or `"parallel"`.
  *
- * Errors: an option out of its range is a defect, thrown where the effect is built: nothing has started by then.
+ * Types: `retry` is asked about `E`, the error of the work; `T` and `M` are the types of `timeout` and `maxErrors`, by
+ * which a run knows what they add. Errors: an option out of its range, or one that does not exist, is a defect, thrown
+ * where the effect is built: nothing has started by then.
+ *
+ * **Gotchas**
+ *
+ * A function that hands its own `Options<E>` on to a run has every error that they may add. To be as exact as the run it
+ * takes `T extends Duration.Input = never` and `M extends number = never`, and `Options<E, T, M>`.
  *
  * @category models
  * @since 0.1.0

@@ -39,15 +39,15 @@ export interface Task<in I, out A, out E = never> extends Backend.Job<I, A, E> {
 export interface Options<I, A, E, R> {
   /** `import.meta.url` of the module that makes the task and exports it: a worker finds it there. */
   readonly module: string
-  /** How payloads cross; left out, they are structured-cloned. */
+  /** How payloads cross; left out, they are structured-cloned, or handed over as they are within one process. */
   readonly payload?: Schema.Codec<I, any> | undefined
-  /** How values cross; left out, they are structured-cloned. */
+  /** How values cross; left out, as payloads do. */
   readonly success?: Schema.Codec<A, any> | undefined
-  /** How errors cross; left out, they arrive as data: name, message, stack and cause. */
+  /** How errors cross; left out, they arrive as data: name, message, stack and cause; or as they are, as values do. */
   readonly error?: Schema.Codec<E, any> | undefined
   /** The work. */
   readonly run: (payload: I) => Effect.Effect<A, E, R>
-  /** The services of `run`, built once for each worker and released when it ends. */
+  /** The services of `run`, built once for each worker and released when it ends; on fibers, once for each run. */
   readonly layer?: Layer.Layer<R, any> | undefined
 }
 
