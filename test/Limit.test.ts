@@ -188,7 +188,7 @@ describe("Limit", () => {
     it.effect("keeps to itself without a key, though a RateLimiter is provided", () =>
       Effect.gen(function*() {
         const log: Array<number> = []
-        const refuse = Effect.die("not shared") as Effect.Effect<never>
+        const refuse = Effect.die("not shared")
         const spy = RateLimiter.RateLimiter.of({ ...(yield* RateLimiter.make), consume: () => refuse })
         const run = () => Parallel.forEach([1], () => starts(log), { limit: Limit.rate({ limit: 1, window: 1000 }) })
         const exit = yield* drive(

@@ -39,11 +39,11 @@ const instrumented = (code: string): string =>
 
 describe("the examples of", () => {
   const folder = mkdtempSync(join(root, "test", "examples-"))
-  const examples = [...sources, ...pages].flatMap(examplesOf).map((example, n) => {
+  const examples = [...sources, ...pages].flatMap(examplesOf).map(({ code, title }, n) => {
     const module = join(folder, `${n}`, "example.ts")
     mkdirSync(dirname(module))
-    writeFileSync(module, instrumented(example.code))
-    return { ...example, module }
+    writeFileSync(module, instrumented(code))
+    return { code, module, title }
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 

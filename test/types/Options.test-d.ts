@@ -1,4 +1,5 @@
-import { type Cause, type Duration, Effect, Schedule, Schema } from "effect"
+// @effect-diagnostics missingEffectError:off
+import { type Cause, type Duration, Effect, Schedule, Schema, type Stream } from "effect"
 import { type Outcome, Parallel, type Report } from "effect-parallel"
 import { describe, expectTypeOf, it } from "vitest"
 
@@ -36,6 +37,19 @@ describe("options that may be given", () => {
       .toEqualTypeOf<Effect.Effect<[string], Negative | Timeout>>()
     expectTypeOf(Parallel.pairs([[work, 1]], cond ? { timeout: 1 } : { concurrency: 1 }))
       .toEqualTypeOf<Effect.Effect<[string], Negative | Timeout>>()
+  })
+
+  it("add their errors where nothing is known of them", () => {
+    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+    const generic = <O extends Parallel.Options>(options: O) => Parallel.run([1], work, options)
+    expectTypeOf(generic({})).toEqualTypeOf<
+      Effect.Effect<Report.Report<number, string, Negative | Timeout>, TooMany<Negative | Timeout>>
+    >()
+    expectTypeOf(Parallel.forEach([1], work, {} as Partial<Parallel.Options<Negative>> & { readonly name: string }))
+      .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
+    expectTypeOf(Parallel.stream([1], work, {} as Parallel.StreamOptions)).toEqualTypeOf<
+      Stream.Stream<Outcome.Outcome<number, string, Negative | Timeout>, TooMany<Negative | Timeout>>
+    >()
   })
 
   it("add nothing where they are surely not", () => {
@@ -143,6 +157,17 @@ describe("retry", () => {
     void Parallel.forEach([1], work, { retry: ofNegative, timeout: 1 })
     // @ts-expect-error a default meets every error
     void Parallel.withDefaults({ retry: ofNegative })
+  })
+})
+
+describe("all", () => {
+  it("takes effects in a shape, and not one by itself", () => {
+    // @ts-expect-error one effect is no shape of effects
+    void Parallel.all(Effect.succeed(1))
+    // @ts-expect-error a number is no effect
+    void Parallel.all([1])
+    // @ts-expect-error no such option
+    void Parallel.all([Effect.succeed(1)], { concurency: 1 })
   })
 })
 
