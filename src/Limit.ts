@@ -211,8 +211,8 @@ export interface Adaptive extends Limit {
  * service asked to be left alone (the `retry-after` of a 429), a finite duration. During that time nothing starts;
  * attempts that wait for it to pass keep their slots. Attempts that were under way when it was halved do not halve it
  * again. A round is as many successes as it lets run at once. Errors: none of its own; when `overload` throws, or says
- * something else, that is a defect beside the failure, and nothing is learnt. Source: additive increase and
- * multiplicative decrease, as in TCP (RFC 5681).
+ * something else, nothing is learnt, and that is a defect beside the failure in its cause (which, as any with a defect, is
+ * not tried again). Source: additive increase and multiplicative decrease, as in TCP (RFC 5681).
  *
  * **Example** (A service that answers 429)
  *

@@ -79,8 +79,9 @@ export type RetryOption<E> = Retry.Retry<E>
  *
  * **Gotchas**
  *
- * A function that hands its own `Options<E>` on to a run has every error that they may add. To be as exact as the run it
- * takes `T extends Duration.Input = never` and `M extends number = never`, and `Options<E, T, M>`.
+ * `Options` alone are options that fit any work. A function that hands its own `Options<E>` on to a run has every error
+ * that they may add; to be as exact as the run it takes `T extends Duration.Input = never` and `M extends number = never`,
+ * and `Options<E, T, M>`.
  *
  * @category models
  * @since 0.1.0
