@@ -20,11 +20,10 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Backend from "./Backend.ts"
 import { Alarm } from "./internal/alarm.ts"
-import { isReady, separately, withDeadline } from "./internal/attempt.ts"
+import { effectOf, separately, withDeadline } from "./internal/attempt.ts"
 import type { Entry } from "./internal/entry.ts"
 import { Lane, type Options as LaneOptions, Stop } from "./internal/lane.ts"
 import type { Decide } from "./internal/retry.ts"
-import { shorten } from "./internal/shorten.ts"
 import type { Control, Sink } from "./internal/sink.ts"
 import { sizeOf } from "./internal/source.ts"
 import { Supply } from "./internal/supply.ts"
@@ -88,19 +87,13 @@ const onFibers = <I, A, E, R>(
     ? (entry) => effectOf(work(entry.input, entry.index))
     : (entry) => withDeadline(effectOf(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
 
-/** What a work has returned; the runtime would let the whole lane die of something else. */
-const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  isReady(effect) || Effect.isEffect(effect)
-    ? effect
-    : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
-
 const onBackend = <I, A, E>(
   job: Backend.Job<I, A, E>,
   backend: Backend.Backend,
-  { timeout }: Plan.Settings,
+  { concurrency, timeout }: Plan.Settings,
   scope: Scope.Scope
 ): Start<I, A, E, never> =>
-(entry) => Scope.provide(Backend.attempt(backend, job, entry, timeout), scope) as Effect.Effect<A, E>
+(entry) => Scope.provide(Backend.attempt(backend, job, entry, timeout, concurrency), scope) as Effect.Effect<A, E>
 
 /** How many lanes are opened at first; each further group is twice as large, up to the largest. */
 const firstGroup = 16

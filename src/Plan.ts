@@ -191,6 +191,20 @@ export const defaults = (options: DefaultOptions): (around: Checked) => Checked 
 }
 
 /**
+ * Those defaults that a worker can be told of: numbers and times; retry policies and limits stay where they are.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: Checked): DefaultOptions => ({
+  ...(concurrency !== undefined && { concurrency: concurrency === Infinity ? "unbounded" : concurrency }),
+  ...(batchSize !== undefined && { batchSize }),
+  ...(preDispatch !== undefined && { preDispatch: preDispatch === Infinity ? "all" : preDispatch }),
+  ...(stragglers !== undefined &&
+    { stragglers: { after: Duration.toMillis(stragglers.after), limit: stragglers.limit } })
+})
+
+/**
  * What a run of this plan goes by, on a backend with so many workers.
  *
  * @category converting

@@ -78,17 +78,21 @@ describe("the examples of", () => {
 })
 
 describe("the doc comments of", () => {
-  /** What public modules hand on from private ones, and what lies in a public folder and is not handed on. */
-  const handedOn: Readonly<Record<string, ReadonlyArray<string>>> = {
-    "src/internal/several.ts": ["all", "pair", "pairs"],
-    "src/internal/typing.ts": ["Budgeted", "Timed"],
-    "src/testing/tasks.ts": []
+  const isPublic = (file: string) => !/^src\/(internal|entry)\//.test(file)
+  /** What public modules hand on from other files, by file. */
+  const handedOn = new Map<string, ReadonlyArray<string>>()
+  for (const file of sources.filter(isPublic)) {
+    for (const [, names, from] of textOf(file).matchAll(/^export (?:type )?\{([^}]*)\} from "(\..*)"/gm)) {
+      const target = join(dirname(file), from!)
+      handedOn.set(target, [...handedOn.get(target) ?? [], ...names!.match(/\b(?!type\b)\w+/g) ?? []])
+    }
   }
-  for (const file of sources.filter((file) => !file.startsWith("src/internal") || file in handedOn)) {
+  handedOn.set("src/testing/tasks.ts", [])
+  for (const file of sources.filter((file) => isPublic(file) || handedOn.has(file))) {
     const text = textOf(file)
     const exports = [
       ...text.matchAll(/(?:^\/\*\*\n((?: \*.*\n)+?) \*\/\n)?^export (?:const|class|interface|type) (\w+)/gm)
-    ].filter(([, , name]) => handedOn[file]?.includes(name!) ?? true)
+    ].filter(([, , name]) => handedOn.get(file)?.includes(name!) ?? true)
     if (exports.length === 0) continue
 
     it(`${file}: a sentence, a category and a version for each public name`, () => {

@@ -16,7 +16,7 @@ import { Pace, type Turnstile } from "./turn.ts"
 export type Found = typeof Taken | typeof Waiting | typeof Done | typeof Broken
 export const Taken = 0
 export const Waiting = 1
-const Done = 2
+export const Done = 2
 export const Broken = 3
 
 /** What the supply needs to know of the run. */

@@ -193,7 +193,7 @@ const named = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ .
 const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, position: number) =>
   Effect.suspend(() => {
     let exit: Exit.Exit<A, E | Backend.BackendError | Cause.TimeoutError> = Exit.failCause(Cause.empty)
-    const item = { items: [batch.items[position]!], timeout: batch.timeout }
+    const item = { ...batch, items: [batch.items[position]!] }
     return Effect.map(Backend.async.execute(job, item, (_, result) => exit = result), () => exit)
   })
 
@@ -201,6 +201,6 @@ const crashOf = (job: Backend.Job<never, unknown, unknown>, index: number | unde
   new Backend.BackendError({
     backend: "test",
     task: job.name,
-    index,
+    ...(index !== undefined && { index }),
     reason: new Backend.WorkerCrashed({ exitCode, stderr: "" })
   })
