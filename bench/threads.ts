@@ -12,7 +12,7 @@ import { Tinypool } from "tinypool"
 import * as Threads from "../src/backend/Threads.ts"
 import { Parallel } from "../src/index.ts"
 import { type Case, type Group, measure, ratio, small, type Topic } from "./measure.ts"
-import { spin } from "./workers/plain.ts"
+import spin from "./workers/plain.ts"
 import { work } from "./workers/spin.ts"
 
 const workers = 2

@@ -91,11 +91,10 @@ export class BatchLane<I, A, E> {
   }
 
   /** Runs until nothing is left to take. */
-  get run(): Effect.Effect<void, Stop> {
-    return Effect.flatMap(
-      Effect.suspend(this.ready),
-      (ready) => ready ? Effect.flatMap(Effect.suspend(() => this.dispatch()), () => this.run) : Effect.void
-    )
+  readonly run: Effect.Effect<void, Stop> = Effect.suspend(() => this.go())
+
+  private go(): Effect.Effect<void, Stop> {
+    return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
   }
 
   /** Waits for inputs to have in hand; `false` when there will be none. */
