@@ -21,10 +21,12 @@ import * as Scope from "effect/Scope"
 import * as Backend from "./Backend.ts"
 import { Alarm } from "./internal/alarm.ts"
 import { effectOf, separately, withDeadline } from "./internal/attempt.ts"
+import { Batches, BatchLane } from "./internal/batchLane.ts"
 import type { Entry, Place } from "./internal/entry.ts"
 import { Lane, type Options as LaneOptions, Stop } from "./internal/lane.ts"
 import type { Decide } from "./internal/retry.ts"
 import type { Control, Sink } from "./internal/sink.ts"
+import { Sizer } from "./internal/sizer.ts"
 import { sizeOf } from "./internal/source.ts"
 import { Supply } from "./internal/supply.ts"
 import * as Tracing from "./internal/tracing.ts"
@@ -67,18 +69,23 @@ export const run = <I, A, E, R, EI, RI>(
   Effect.contextWith((context: Context.Context<R | RI>) => {
     const { inputs, work } = plan
     const backend = Context.get(context, Backend.Backend)
-    const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend.workers)
+    const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
     const watching = new Watching(context, settings, sizeOf(inputs))
-    const engine = (start: Start<I, A, E, R>) =>
-      new Engine({ inputs, settings, context, alarm, start, makeSink, watching }).run
+    const engine = (lanes: Lanes<I, A, E, R>) =>
+      new Engine({ inputs, settings, context, alarm, lanes, makeSink, watching }).run
     const ran = Task.isTask(work)
-      ? Effect.scopedWith((scope) =>
-        engine(onBackend(work as unknown as Backend.Job<I, A, E>, backend, settings, scope))
-      )
+      ? Effect.scopedWith((scope) => engine(onBackend(work as unknown as Job<I, A, E>, backend, settings, scope)))
       : engine(onFibers(work, settings, alarm))
     return watching.around(ran)
   })
+
+type Job<I, A, E> = Backend.Job<I, A, E>
+
+/** Makes the lanes of a run, by their number. */
+type Lanes<I, A, E, R> = (
+  engine: Engine<I, A, E, R, any, any>
+) => (worker: number) => Pick<Lane<I, A, E, R>, "ready" | "run">
 
 /** Starts an attempt at an input; its deadline is a matter of the place where it runs. */
 type Start<I, A, E, R> = (entry: Entry<I>, place: Place & { beganAt: number }) => Effect.Effect<A, E, R>
@@ -87,42 +94,50 @@ const onFibers = <I, A, E, R>(
   work: Plan.Work<I, A, E, R>,
   { timeout }: Plan.Settings,
   alarm: Alarm
-): Start<I, A, E, R> =>
-  timeout === undefined
+): Lanes<I, A, E, R> => {
+  const start: Start<I, A, E, R> = timeout === undefined
     ? (entry) => effectOf(work(entry.input, entry.index))
     : (entry) => withDeadline(effectOf(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
+  return (engine) => engine.lanes(start)
+}
 
-const onBackend = <I, A, E>(
-  job: Backend.Job<I, A, E>,
+/** A task's inputs go one by one where something has to be done for each, and else by the batch. */
+const onBackend = <I, A, E, R>(
+  job: Job<I, A, E>,
   backend: Backend.Backend,
-  { concurrency, timeout }: Plan.Settings,
+  settings: Plan.Settings,
   scope: Scope.Scope
-): Start<I, A, E, never> =>
-(entry) => Scope.provide(Backend.attempt(backend, job, entry, timeout, concurrency), scope) as Effect.Effect<A, E>
+): Lanes<I, A, E, R> => {
+  const { batches, concurrency, timeout } = settings
+  if (batches) return (engine) => engine.batchLanes(job, backend, scope)
+  const start = (entry: Entry<I>) =>
+    Scope.provide(Backend.attempt(backend, job, entry, timeout, concurrency), scope) as Effect.Effect<A, E>
+  return (engine) => engine.lanes(start)
+}
 
 /** How many lanes are opened at first; each further group is twice as large, up to the largest. */
 const firstGroup = 16
 const largestGroup = 8192
 
-class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
+class Engine<I, A, E, R, EI, RI> {
   readonly supply: Supply<I, EI, RI>
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
   readonly clock: Clock.Clock
-  readonly took: Watching["took"]
-  readonly attempt: Start<I, A, E, R>
   readonly afterFailure: LaneOptions<I, A, E, R>["afterFailure"]
   private readonly settings: Plan.Settings
   private readonly alarm: Alarm
+  private readonly watching: Watching
   private readonly beganAt: number
-  private lanes = 0
+  private readonly makeLane: ReturnType<Lanes<I, A, E, R>>
+  private opened = 0
 
   constructor(options: {
     readonly inputs: Plan.Inputs<I, EI, RI>
     readonly settings: Plan.Settings
     readonly context: Context.Context<R | RI>
     readonly alarm: Alarm
-    readonly start: Start<I, A, E, R>
+    readonly lanes: Lanes<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
     readonly watching: Watching
   }) {
@@ -131,6 +146,7 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
     this.alarm = alarm
     this.clock = Context.get(context, Clock.Clock)
     this.turnstile = turnstile(Context.get(context, Scheduler.Scheduler))
+    this.watching = watching
     this.beganAt = this.time()
     this.sink = options.makeSink({
       size: watching.size,
@@ -143,16 +159,17 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
         window: settings.window,
         retries: settings.retry !== undefined,
         stragglers: settings.stragglers,
+        batches: settings.batches,
+        widest: settings.widest,
         retiredElsewhere: this.sink.retires,
         detailed: this.sink.detailed
       },
       alarm,
       this.turnstile
     )
-    this.took = watching.took
     watching.supply = this.supply
-    this.attempt = this.makeAttempt(options.start)
     this.afterFailure = settings.retry && retrying(settings.retry)
+    this.makeLane = options.lanes(this)
   }
 
   get run(): Effect.Effect<Ran, EI, R | RI> {
@@ -167,17 +184,50 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
     )
   }
 
+  /** Lanes that take an input at a time. */
+  lanes(start: Start<I, A, E, R>): ReturnType<Lanes<I, A, E, R>> {
+    const { afterFailure, clock, sink, supply, turnstile, watching: { took } } = this
+    const options = { supply, sink, turnstile, clock, took, afterFailure, attempt: this.makeAttempt(start) }
+    return (worker) => new Lane<I, A, E, R>(options, worker)
+  }
+
+  /** Lanes that take inputs by the batch. */
+  batchLanes(job: Job<I, A, E>, backend: Backend.Backend, scope: Scope.Scope): ReturnType<Lanes<I, A, E, R>> {
+    const { afterFailure, alarm, clock, sink, supply, turnstile, watching: { size, took } } = this
+    const { batchSize, concurrency, timeout, widest } = this.settings
+    const sizer = new Sizer(batchSize, concurrency, widest)
+    const batches = new Batches(alarm)
+    const options = {
+      supply,
+      sink,
+      turnstile,
+      clock,
+      took,
+      afterFailure,
+      alarm,
+      size,
+      job,
+      backend,
+      scope,
+      sizer,
+      batches,
+      concurrency,
+      timeout
+    }
+    return (worker) => new BatchLane(options, worker)
+  }
+
   /**
    * Opens lanes in groups: the last lane of a group opens the next one when it has found an input, so that a high
    * concurrency costs nothing where there is little to do.
    */
   private open(size: number): Effect.Effect<void, Stop, R> {
     const { concurrency } = this.settings
-    const last = Math.min(this.lanes + size, concurrency)
-    const group = Array.from({ length: last - this.lanes }, () => this.lanes++)
+    const last = Math.min(this.opened + size, concurrency)
+    const group = Array.from({ length: last - this.opened }, () => this.opened++)
     return Effect.forEach(group, (worker) => {
       if (this.supply.finished) return Effect.void
-      const lane = new Lane(this, worker)
+      const lane = this.makeLane(worker)
       if (worker + 1 < last || last === concurrency) return lane.run
       return Effect.flatMap(
         Effect.suspend(lane.ready),

@@ -55,6 +55,7 @@ const kind = ({ env, execArgv }: Options): Kind => ({
       ...(args !== undefined && { execArgv: [...args] })
     })
     const tail = new Tail(child.stderr!)
+    child.stderr!.on("data", (chunk: Buffer) => process.stderr.write(chunk))
     const results = child.stdio[resultsPipe] as Readable
     const unframer = new Unframer((message) => onMessage(message as FromFar))
     let broken = ""

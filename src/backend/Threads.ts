@@ -56,7 +56,6 @@ const kind = ({ env, execArgv, resourceLimits }: Options): Kind => ({
     const worker = new Worker(Kept.entry("thread"), {
       name: `effect-parallel ${number}`,
       workerData: { marks: memory },
-      stderr: true,
       ...(env !== undefined && { env: { ...process.env, ...env } as NodeJS.Dict<string> }),
       ...(args !== undefined && { execArgv: [...args] }),
       ...(resourceLimits !== undefined && { resourceLimits })

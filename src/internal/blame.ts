@@ -153,6 +153,11 @@ export class ProgramStarted extends Schema.TaggedError<ProgramStarted>("effect-p
 /**
  * The backend could not bring an input to the task, or its result back: the task's own errors are never wrapped in it.
  *
+ * **Details**
+ *
+ * `index` is the input's place in its run, from 0; a task that was called by itself has none. `reason` tells what went
+ * wrong, for `Effect.catchReason`.
+ *
  * @category errors
  * @since 0.1.0
  */

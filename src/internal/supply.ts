@@ -25,6 +25,10 @@ export interface Options {
   readonly window: number
   readonly retries: boolean
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
+  /** Whether lanes take many inputs at once, and give some back. */
+  readonly batches: boolean
+  /** How large the window may become; it grows as inputs are done with. */
+  readonly widest: number
   /** Whether somebody else says when an input is done with; otherwise that is when it is settled. */
   readonly retiredElsewhere: boolean
   /** Whether attempts are told of. */
@@ -77,13 +81,14 @@ export class Supply<I, E, R> {
     this.options = options
     this.alarm = alarm
     this.turnstile = turnstile
-    this.recurs = options.retries || options.stragglers !== undefined
+    this.recurs = options.retries || options.stragglers !== undefined || options.batches
     this.window = new Source.Window(options.window)
     this.handful = Math.max(1, Math.min(16, Math.floor(options.window / 4)))
     this.source = Source.open(inputs, this.window, () => this.rouse())
     this.close = this.source.close
     const { feed } = this.source
-    this.retires = !options.retiredElsewhere && (this.recurs || feed !== undefined)
+    this.retires = !options.retiredElsewhere &&
+      (options.retries || options.stragglers !== undefined || feed !== undefined)
     if (!this.retires && !options.retiredElsewhere) this.window.size = Infinity
     this.feed = feed && Effect.interruptible(Effect.tapCause(feed, (cause) => Effect.sync(() => this.fail(cause))))
   }
@@ -119,7 +124,7 @@ export class Supply<I, E, R> {
   }
 
   /** An attempt has ended: it was the first of its round, and those that race with it have lost. */
-  ended(entry: Entry<I>, place: Place): void {
+  ended(entry: Entry<I>, place?: Place): void {
     entry.round++
     if (this.options.stragglers === undefined) return
     if (this.options.detailed) {
@@ -162,10 +167,22 @@ export class Supply<I, E, R> {
     })
   }
 
+  /** An input was not started after all, and is there for any lane. */
+  giveBack(entry: Entry<I>): void {
+    this.inFlight--
+    this.parked++
+    this.again.join(entry)
+    this.review()
+    this.rouse()
+  }
+
   /** So many inputs are done with, and as many more may be pulled. */
   retire(count: number): void {
     const closed = !this.window.open
     this.window.retired += count
+    if (this.window.size < this.options.widest) {
+      this.window.size = Math.min(this.options.widest, this.options.window + this.window.retired)
+    }
     this.source.resume()
     if (closed) this.rouse()
   }
@@ -187,7 +204,7 @@ export class Supply<I, E, R> {
       failed,
       retried,
       recalled,
-      running: over ? 0 : recurs ? this.inFlight : count - done,
+      running: over ? 0 : Math.min(this.lanes, recurs ? this.inFlight : count - done),
       waiting: over ? 0 : parked
     }
   }

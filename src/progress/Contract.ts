@@ -22,7 +22,7 @@ import * as Semaphore from "effect/Semaphore"
  *
  * `total` is how many inputs there are, once that is known: at the start for arrays and the like, at the end of the
  * inputs otherwise. `done` inputs have their outcome, `failed` of them a failure; `retried` took more than one attempt and
- * `recalled` none. `running` inputs are in hand, `waiting` ones have failed and wait to be tried again.
+ * `recalled` none. `running` inputs are in hand, one a lane at most; `waiting` ones wait to be tried again, or for another worker.
  *
  * @category models
  * @since 0.1.0

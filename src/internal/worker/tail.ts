@@ -1,5 +1,5 @@
 /**
- * The end of what a worker writes to its standard error, which is passed on as it comes.
+ * The end of what a worker writes to its standard error.
  *
  * @since 0.1.0
  */
@@ -12,9 +12,8 @@ export class Tail {
   private text = ""
 
   constructor(stderr: Readable) {
-    stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      process.stderr.write(chunk)
-      this.text = (this.text + chunk).slice(-kept)
+    stderr.on("data", (chunk: Buffer | string) => {
+      this.text = (this.text + chunk.toString()).slice(-kept)
     })
   }
 

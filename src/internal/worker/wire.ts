@@ -30,7 +30,10 @@ export const toWire = (value: unknown, levels = depth): WireValue => {
 }
 
 const errorToWire = (error: Error, levels: number): WireError => ({
+  // whatever the types say, these may be anything
+  // oxlint-disable-next-line typescript/no-unnecessary-type-conversion
   name: String(error.name),
+  // oxlint-disable-next-line typescript/no-unnecessary-type-conversion
   message: String(error.message),
   stack: typeof error.stack === "string" ? error.stack : undefined,
   cause: error.cause === undefined || levels === 0 ? undefined : toWire(error.cause, levels - 1),
