@@ -39,7 +39,11 @@ const spans: Group = {
     "Effect.withSpan": over((inputs) => forEach(inputs, (input) => Effect.withSpan(promise(input), "attempt")))
   },
   sizes: [small],
-  checks: [extra("all", "none", small), extra("one in a hundred", "none", small), extra("Effect.withSpan", "none", small)]
+  checks: [
+    extra("all", "none", small),
+    extra("one in a hundred", "none", small),
+    extra("Effect.withSpan", "none", small)
+  ]
 }
 
 export const topic: Topic = {

@@ -244,6 +244,8 @@ export const error = <I, E>(self: Failure<I, E>): Option.Option<E> => Cause.find
  * What an outcome is made of.
  *
  * @internal
+ * @category internals
+ * @since 0.1.0
  */
 export interface Facts<out I> {
   readonly index: number
@@ -256,16 +258,30 @@ export interface Facts<out I> {
   readonly elapsed: Duration.Duration
 }
 
-/** @internal */
+/**
+ * A success, of facts.
+ *
+ * @internal
+ * @category internals
+ * @since 0.1.0
+ */
 export const succeeded = <I, A>(facts: Facts<I>, value: A): Success<I, A> => new SuccessImpl(facts, value)
 
-/** @internal */
+/**
+ * A failure, of facts.
+ *
+ * @internal
+ * @category internals
+ * @since 0.1.0
+ */
 export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>): Failure<I, E> => new FailureImpl(facts, cause)
 
 /**
  * The history of an input that was tried once.
  *
  * @internal
+ * @category internals
+ * @since 0.1.0
  */
 export const once: ReadonlyArray<Attempt> = []
 

@@ -5,16 +5,17 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Terminal from "./internal/terminal.ts"
 import * as Contract from "./progress/Contract.ts"
 import * as Log from "./progress/Log.ts"
-import * as Terminal from "./progress/Terminal.ts"
 
 /** @since 0.1.0 */
 export { type Counts, make, none, Progress, type Run, type Snapshot } from "./progress/Contract.ts"
 
 /** @since 0.1.0 */
-export { sentence as toText } from "./progress/Line.ts"
+export { toText } from "./internal/progressLine.ts"
 
 /** @since 0.1.0 */
 export type { Options as LogOptions } from "./progress/Log.ts"
@@ -43,7 +44,9 @@ export const layer: Layer.Layer<never> = Layer.effect(
   Contract.Progress,
   Effect.suspend(() => {
     const screen = Terminal.stderr()
-    return screen === undefined ? Log.make() : Terminal.make(screen)
+    return screen === undefined
+      ? Log.make(undefined, Effect.provideService(References.LogToStderr, true))
+      : Terminal.make(screen)
   })
 )
 
@@ -52,7 +55,7 @@ export const layer: Layer.Layer<never> = Layer.effect(
  *
  * **Details**
  *
- * Shape: nothing for runs that end within `after` (1 second); then a line at level `Info` whenever the run has gone on half
+ * Shape: nothing for runs that end within `after` (1 second), unless they are interrupted; then a line at level `Info` whenever the run has gone on half
  * as long again, at least every half hour, and a last one. A run of a minute has about ten lines, one of an hour twenty.
  * Errors: an `after` that is no positive duration is a defect. Source: joblib's `verbose`.
  *

@@ -1,14 +1,14 @@
 /**
- * Outcomes as a whole: what a run came to, as counts and as text.
+ * Outcomes as a whole: what a run came to, as counts, as text, as data and as a page.
  *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
+import * as Page from "./internal/page.ts"
 import { shorten, shortenMessage } from "./internal/shorten.ts"
 import * as Outcome from "./Outcome.ts"
-import * as Html from "./report/Html.ts"
 import * as ReportJson from "./report/Json.ts"
 import * as ReportTrace from "./report/Trace.ts"
 
@@ -190,7 +190,7 @@ export const toTrace = <I>(
  * @since 0.1.0
  */
 export const toHtml = <I>(self: Report<I, unknown, unknown>, options?: ReportJson.Options<I>): string =>
-  Html.make(toJson(self, options))
+  Page.make(toJson(self, options))
 
 class ReportImpl<I, A, E> implements Report<I, A, E> {
   readonly name: string

@@ -9,13 +9,20 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/shorten", "internal/line", "internal/turn", "internal/alarm", "internal/services"],
   ["progress/Contract", "internal/tracing"],
-  ["progress/Line", "internal/metrics", "internal/check", "internal/permits", "internal/attempt", "internal/blame"],
+  [
+    "internal/progressLine",
+    "internal/metrics",
+    "internal/check",
+    "internal/permits",
+    "internal/attempt",
+    "internal/blame"
+  ],
   ["internal/crossing"],
   ["internal/retry", "internal/source", "Outcome", "Backend", "Limit"],
-  ["progress/Log", "progress/Terminal"],
+  ["progress/Log", "internal/terminal"],
   ["Progress"],
   ["internal/entry", "internal/typing", "Task", "report/Json"],
-  ["report/Trace", "report/Html"],
+  ["report/Trace", "internal/page"],
   ["Report"],
   ["internal/sink", "internal/supply", "Plan"],
   ["internal/lane", "internal/sizer", "Example"],
@@ -41,7 +48,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 /** What a room may know of others, where its floor says too little. */
 const only: Readonly<Record<string, ReadonlyArray<string>>> = {
   // values move from running to telling: a report reads outcomes and nothing else
-  Report: ["Outcome", "internal/shorten", "report/Json", "report/Trace", "report/Html"],
+  Report: ["Outcome", "internal/shorten", "report/Json", "report/Trace", "internal/page"],
   // a contract without implementations: the engine knows this of progress and nothing else
   "progress/Contract": [],
   // a backend knows nothing of the engine

@@ -92,11 +92,14 @@ const plain = (attributes: typeof Attributes.Type): Readonly<Record<string, stri
 
 const named = (spans: ReadonlyArray<Span>, name: string) => spans.filter((span) => span.name === name)
 
-const nested = Parallel.run(["a", "b"], () =>
-  Parallel.forEach(range(3), (n) => Effect.sleep(1).pipe(Effect.as(n)), { name: "inner", spans: true }), {
-  name: "outer",
-  spans: true
-})
+const nested = Parallel.run(
+  ["a", "b"],
+  () => Parallel.forEach(range(3), (n) => Effect.sleep(1).pipe(Effect.as(n)), { name: "inner", spans: true }),
+  {
+    name: "outer",
+    spans: true
+  }
+)
 
 describe("spans", () => {
   it.live("arrive at an OTLP endpoint with the right parents, also of nested runs", () =>
@@ -219,7 +222,10 @@ describe("metrics", () => {
 
   it.effect("tell of runs that go on, and sum those of a name", () =>
     Effect.gen(function*() {
-      const run = Parallel.forEach(range(10), (n) => n < 4 ? Effect.void : Effect.never, { name: "run", concurrency: 5 })
+      const run = Parallel.forEach(range(10), (n) => n < 4 ? Effect.void : Effect.never, {
+        name: "run",
+        concurrency: 5
+      })
       yield* Parallel.forEach(range(3), Effect.succeed, { name: "run" })
       const fibers = yield* Effect.all([Effect.forkChild(run), Effect.forkChild(run)])
       yield* Effect.yieldNow

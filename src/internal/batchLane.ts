@@ -15,8 +15,8 @@ import type * as Backend from "../Backend.ts"
 import type { Alarm } from "./alarm.ts"
 import type { Entry, Place } from "./entry.ts"
 import { type Options as LaneOptions, Stop } from "./lane.ts"
-import { budget, type Sizer } from "./sizer.ts"
 import { shortenMessage } from "./shorten.ts"
+import { budget, type Sizer } from "./sizer.ts"
 import * as Supply from "./supply.ts"
 
 /** How old a batch has to be before another lane asks for its rest, in milliseconds. */

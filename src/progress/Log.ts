@@ -5,17 +5,19 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import { positiveDuration } from "../internal/check.ts"
+import { toText } from "../internal/progressLine.ts"
 import { make as makeProgress, type Progress, type Snapshot } from "./Contract.ts"
-import { sentence } from "./Line.ts"
 
 /**
  * When lines are logged.
  *
  * **Details**
  *
- * `after`: how long a run goes on before its first line; a positive duration, 1 second. Quicker runs leave none.
+ * `after`: how long a run goes on before its first line; a positive duration, 1 second. Quicker runs leave none, unless
+ * they are interrupted.
  *
  * @category models
  * @since 0.1.0
@@ -34,20 +36,24 @@ const longest = 1_800_000
  * Each line comes when the run has gone on half as long again as at the line before, so a run of a minute has eleven, and
  * one of an hour twenty-one.
  */
-export const make = (options: Options = {}): Effect.Effect<Progress, never, Scope.Scope> => {
+export const make = (
+  options: Options = {},
+  around: (log: Effect.Effect<void>) => Effect.Effect<void> = identity
+): Effect.Effect<Progress, never, Scope.Scope> => {
   const after = Duration.toMillis(positiveDuration("after", options.after ?? "1 second"))
   return Effect.suspend(() => {
     const due = new Map<number, number>()
     const log = (snapshot: Snapshot): Effect.Effect<void> | undefined => {
-      const { elapsed, id, state } = snapshot
+      const { depth, elapsed, id, state } = snapshot
       const millis = Duration.toMillis(elapsed)
       const at = due.get(id) ?? after
       if (state === "running") due.set(id, millis < at ? at : Math.min(millis * growth, millis + longest))
       else due.delete(id)
-      return state === "running" && millis < at || millis < after ? undefined : Effect.logInfo(sentence(snapshot))
+      const isDue = state === "running" ? millis >= at : millis >= after || (depth === 0 && state === "interrupted")
+      return isDue ? Effect.logInfo(toText(snapshot)) : undefined
     }
     return makeProgress((snapshots) =>
-      Effect.forEach(snapshots.map(log).filter((line) => line !== undefined), (line) => line, { discard: true })
+      around(Effect.forEach(snapshots.map(log).filter((line) => line !== undefined), identity, { discard: true }))
     )
   })
 }

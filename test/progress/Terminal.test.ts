@@ -23,27 +23,35 @@ const isHalf = (screen: ReadonlyArray<string>) =>
 const isOver = (screen: ReadonlyArray<string>) => screen.includes("all done") && screen.at(-1) === "$"
 
 describe.skipIf(!hasTmux)("Progress.layer in a terminal", () => {
-  it.live("stacks runs at once and runs inside, keeps what is written above whole, and leaves the last lines", () =>
-    Effect.gen(function*() {
-      const terminal = yield* Terminal.open(110, 40)
-      const go = start(terminal)
-      const before = yield* terminal.until((screen) => isHalf(screen) && lines(screen, /stream 5 *<?$/).length > 0)
-      const [pages, books, parts] = [/^pages {2}━/, /^books {2}╌/, /^ {2}parts {2}━/].map((line) => lines(before, line))
-      go()
-      const after = yield* terminal.until(isOver)
+  it.live(
+    "stacks runs at once and runs inside, keeps what is written above whole, and leaves the last lines",
+    () =>
+      Effect.gen(function*() {
+        const terminal = yield* Terminal.open(110, 40)
+        const go = start(terminal)
+        const before = yield* terminal.until((screen) => isHalf(screen) && lines(screen, /stream 5 *<?$/).length > 0)
+        const [pages, books, parts] = [/^pages {2}━/, /^books {2}╌/, /^ {2}parts {2}━/].map((line) =>
+          lines(before, line)
+        )
+        go()
+        const after = yield* terminal.until(isOver)
 
-      assert.deepStrictEqual([pages?.length, books?.length, parts?.length], [1, 1, 1])
-      assert.match(pages![0]!, /10 of 20 \(50%\) {2}1 failed .* 4 running$/)
-      for (const n of [1, 2, 3, 4, 5]) {
-        for (const line of [new RegExp(`^console ${n} <$`), new RegExp(`^plain ${n} <$`), new RegExp(`logger ${n} <$`)]) {
-          assert.strictEqual(lines(after, line).length, 1, `${line}`)
+        assert.deepStrictEqual([pages?.length, books?.length, parts?.length], [1, 1, 1])
+        assert.match(pages![0]!, /10 of 20 \(50%\) {2}1 failed .* 4 running$/)
+        for (const n of [1, 2, 3, 4, 5]) {
+          for (
+            const line of [new RegExp(`^console ${n} <$`), new RegExp(`^plain ${n} <$`), new RegExp(`logger ${n} <$`)]
+          ) {
+            assert.strictEqual(lines(after, line).length, 1, `${line}`)
+          }
+          assert.strictEqual(lines(after, new RegExp(`^stream ${n}`)).length, 1)
         }
-        assert.strictEqual(lines(after, new RegExp(`^stream ${n}`)).length, 1)
-      }
-      assert.strictEqual(lines(after, /^pages .*20 of 20 \(100%\) {2}1 failed {2}in /).length, 1)
-      assert.strictEqual(lines(after, /^books .*1 of 1 \(100%\) {2}in /).length, 1)
-      assert.strictEqual(lines(after, /parts|running/).length, 0)
-    }).pipe(Effect.scoped), 60_000)
+        assert.strictEqual(lines(after, /^pages .*20 of 20 \(100%\) {2}1 failed {2}in /).length, 1)
+        assert.strictEqual(lines(after, /^books .*1 of 1 \(100%\) {2}in /).length, 1)
+        assert.strictEqual(lines(after, /parts|running/).length, 0)
+      }).pipe(Effect.scoped),
+    60_000
+  )
 
   it.live("keeps to the width when the terminal gets narrower and wider", () =>
     Effect.gen(function*() {

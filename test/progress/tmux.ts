@@ -22,8 +22,22 @@ export class Terminal {
     )
 
   private constructor(columns: number, rows: number, environment: Readonly<Record<string, string>>) {
-    const variables = Object.entries({ PS1: "$ ", NO_COLOR: "1", ...environment }).map(([name, text]) => `${name}=${text}`)
-    this.tmux("new-session", "-d", "-x", `${columns}`, "-y", `${rows}`, "env", ...variables, "bash", "--norc", "--noprofile")
+    const variables = Object.entries({ PS1: "$ ", NO_COLOR: "1", ...environment }).map(([name, text]) =>
+      `${name}=${text}`
+    )
+    this.tmux(
+      "new-session",
+      "-d",
+      "-x",
+      `${columns}`,
+      "-y",
+      `${rows}`,
+      "env",
+      ...variables,
+      "bash",
+      "--norc",
+      "--noprofile"
+    )
   }
 
   type(text: string): void {

@@ -11,8 +11,10 @@ const opened = Effect.sync(() => existsSync(gate)).pipe(
 
 const half = (n: number) => n < 10 ? Effect.sleep("10 millis") : opened
 
-const pages = Parallel.run(Array.from({ length: 20 }, (_, i) => i), (n) =>
-  n === 3 ? Effect.fail("no") : half(n), { name: "pages", concurrency: 4 })
+const pages = Parallel.run(Array.from({ length: 20 }, (_, i) => i), (n) => n === 3 ? Effect.fail("no") : half(n), {
+  name: "pages",
+  concurrency: 4
+})
 
 const inside = Parallel.forEach(Array.from({ length: 20 }, (_, i) => i), half, { name: "parts", concurrency: 4 })
 const books = Parallel.forEach(["only"], () => inside, { name: "books" })

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { hash, script } from "#viewer"
-import type { Json } from "./Json.ts"
+import type { Json } from "../report/Json.ts"
 
 /**
  * Nothing of what inputs and errors say can become markup or code: the data is JSON without a `<`, the viewer writes

@@ -5,10 +5,15 @@
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Duration from "effect/Duration"
-import type { Snapshot } from "./Contract.ts"
+import type { Snapshot } from "../progress/Contract.ts"
 
-/** A snapshot as a sentence without an end: what is zero is left out. */
-export const sentence = (snapshot: Snapshot): string => {
+/**
+ * A snapshot as a line of text without a bar: what is zero is left out.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toText = (snapshot: Snapshot): string => {
   const { elapsed, failed, left, rate, recalled, retried, running, state, waiting } = snapshot
   const parts = [`${progress(snapshot)} done`]
   if (failed > 0) parts.push(`${count(failed)} failed`)

@@ -8,19 +8,16 @@
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { make as makeProgress, type Progress, type Snapshot } from "./Contract.ts"
-import { bar } from "./Line.ts"
+import { make as makeProgress, type Progress, type Snapshot } from "../progress/Contract.ts"
+import { bar } from "./progressLine.ts"
 
 /**
  * A terminal to draw on.
  *
  * **Details**
  *
- * `write` writes at once. `columns` and `rows` are the size it has now. `around` has `write` called through it when
- * somebody else writes on the same screen, from then on until the function that it gives back is called.
- *
- * @category models
- * @since 0.1.0
+ * `write` writes at once. `columns` and `rows` are the size it has now. `around` hands over what anybody else writes on the
+ * same screen, from then on until the function that it gives back is called.
  */
 export interface Screen {
   readonly write: (text: string) => void

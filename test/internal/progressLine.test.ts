@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
 import { Progress } from "effect-parallel"
 import { displayWidth } from "effect/cli/CliOutput"
-import { bar } from "../../src/progress/Line.ts"
+import { bar } from "../../src/internal/progressLine.ts"
 
 const snapshot = (fields: Partial<Progress.Snapshot> = {}): Progress.Snapshot => ({
   id: 0,
