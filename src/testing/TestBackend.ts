@@ -143,7 +143,7 @@ export const layer = (options: {
         case "Fail":
           return { ...named(job), run: () => Effect.fail(behaviour.error as E) }
         case "Stall":
-          return { ...named(job), run: (payload) => Effect.andThen(stalling, job.run(payload)) }
+          return { ...named(job), run: (payload) => Effect.andThen(stalling, Effect.suspend(() => job.run(payload))) }
         default:
           return job
       }
@@ -160,8 +160,8 @@ export const layer = (options: {
         attempts.set(key, attempt)
         const call: Call = { task: job.name, index, input, attempt, batch: number }
         started.push(call)
-        running.add(call)
         const behaviour = when(call)
+        running.add(call)
         crashed = behaviour._tag === "Crash"
         const exit = behaviour._tag === "Crash"
           ? Effect.succeed(Exit.fail(crashOf(job, index, behaviour.exitCode)))
