@@ -11,7 +11,7 @@ import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { timeoutError } from "./internal/attempt.ts"
+import { effectOf, timeoutError } from "./internal/attempt.ts"
 import { shorten, shortenMessage } from "./internal/shorten.ts"
 
 /**
@@ -255,7 +255,7 @@ const runHere = <I, A, E>(
       Effect.flatMap(
         crossed<I>("payload", job.payload, input),
         (payload) =>
-          Effect.matchEffect(timed(Effect.provideContext(job.run(payload), inside(context))), {
+          Effect.matchEffect(timed(Effect.provideContext(effectOf(job.run(payload)), inside(context))), {
             onFailure: fail,
             onSuccess: (value) => crossed<A>("success", job.success, value)
           })
