@@ -196,7 +196,9 @@ describe("metrics", () => {
       const points = (name: string): ReadonlyArray<unknown> => {
         const metric = metrics.find((metric) => metric.name === name)!
         return (metric.sum ?? metric.gauge ?? metric.histogram)!.dataPoints
-          .map((point) => ({ ...plain(point.attributes), n: Number(point.count ?? point.asInt ?? point.asDouble) }))
+          .map(({ asDouble, asInt, attributes, count }) =>
+            Object.assign(plain(attributes), { n: Number(count ?? asInt ?? asDouble) })
+          )
       }
 
       assert.deepStrictEqual(points("effect_parallel_inputs"), [

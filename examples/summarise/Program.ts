@@ -2,6 +2,7 @@
  * Many texts, summarised at once.
  */
 import { Parallel, Report } from "effect-parallel"
+import type * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -112,7 +113,10 @@ export const summaries = (texts: ReadonlyArray<string>, maxErrors: number, setti
 }
 
 /** Writes the report of a run to a file, whose name says what it is to be: a page, or JSON. */
-const write = Effect.fnUntraced(function*(file: string, report: Report.Report<string, unknown, unknown>) {
+const write = Effect.fnUntraced(function*(
+  file: string,
+  report: Report.Report<string, Summary.Summary, Summary.Failure | Cause.TimeoutError>
+) {
   const fs = yield* FileSystem.FileSystem
   const text = file.endsWith(".json") ? JSON.stringify(Report.toJson(report)) : Report.toHtml(report)
   yield* fs.writeFileString(file, text)

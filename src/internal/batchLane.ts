@@ -1,7 +1,8 @@
 /**
  * A lane that takes inputs by the batch, for tasks on a backend that takes them so.
  *
- * Nothing is made for an input but its entry: what became of it is told by a call while its batch runs.
+ * Nothing is made for an input on its way, unless it may be tried again: what became of it is told by a call while its
+ * batch runs, and one entry serves for all these calls.
  *
  * @since 0.1.0
  */
@@ -13,8 +14,8 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import type { Alarm } from "./alarm.ts"
-import type { Entry, Place } from "./entry.ts"
-import { type Options as LaneOptions, Stop } from "./lane.ts"
+import { Entry, type Place } from "./entry.ts"
+import type { Options as LaneOptions } from "./lane.ts"
 import { shortenMessage } from "./shorten.ts"
 import { budget, type Sizer } from "./sizer.ts"
 import * as Supply from "./supply.ts"
@@ -24,7 +25,7 @@ const ripe = 10
 
 /** What the lanes of a run have in common. */
 export interface Options<I, A, E>
-  extends Pick<LaneOptions<I, A, E, never>, "sink" | "turnstile" | "clock" | "took" | "afterFailure">
+  extends Pick<LaneOptions<I, A, E, never>, "sink" | "turnstile" | "clock" | "watch" | "afterFailure">
 {
   readonly supply: Supply.Supply<I, any, any>
   readonly job: Backend.Job<I, A, E>
@@ -83,89 +84,117 @@ export class Batches {
       this.ask()
     })
   }
+}
 
-  /** The run has ended. */
-  stop(): void {
-    for (const batch of this.active) batch.stop()
+/** Inputs in the hand of a lane; with their entries where they may be tried again. */
+class Load<I> {
+  readonly indices: Array<number> = []
+  readonly inputs: Array<I> = []
+  readonly entries: Array<Entry<I>> | undefined
+
+  constructor(recurs: boolean) {
+    this.entries = recurs ? [] : undefined
+  }
+
+  push(entry: Entry<I>): void {
+    this.indices.push(entry.index)
+    this.inputs.push(entry.input)
+    this.entries?.push(entry)
   }
 }
 
 export class BatchLane<I, A, E> {
+  readonly worker: number
   private readonly options: Options<I, A, E>
-  private readonly worker: number
-  private load: Array<Entry<I>> = []
+  private readonly own: Entry<I> | undefined
+  private load: Load<I>
   private found: Supply.Found | typeof Yielding = Supply.Waiting
-  private ending = false
 
   constructor(options: Options<I, A, E>, worker: number) {
+    const { supply } = options
     this.options = options
     this.worker = worker
-    options.supply.join()
+    this.own = supply.recurs ? undefined : new Entry<I>(-1, undefined as I, worker)
+    this.load = new Load(supply.recurs)
+    supply.join()
   }
 
   /** Runs until nothing is left to take. */
-  readonly run: Effect.Effect<void, Stop> = Effect.suspend(() => this.go())
-
-  private go(): Effect.Effect<void, Stop> {
-    return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
-  }
+  readonly run: Effect.Effect<void> = Effect.suspend(() => this.go())
 
   /** Waits for inputs to have in hand; `false` when there will be none. */
-  readonly ready = (): Effect.Effect<boolean, Stop> => {
-    const { batches, sizer, supply, turnstile } = this.options
-    if (this.ending) return Effect.fail(Stop)
-    if (this.load.length > 0 || this.take()) return Effect.succeed(true)
+  readonly ready = (): Effect.Effect<boolean> => {
+    if (this.load.inputs.length > 0 || this.take()) return Effect.succeed(true)
     switch (this.found) {
       case Yielding:
-        return Effect.flatMap(turnstile.pass, this.ready)
+        return Effect.flatMap(this.options.turnstile.pass, this.ready)
       case Supply.Waiting:
-        if (sizer.automatic) batches.ask()
-        return Effect.flatMap(supply.wait, this.ready)
-      case Supply.Broken:
-        return Effect.fail(Stop)
+        return Effect.flatMap(this.wait, this.ready)
       default:
         return Effect.succeed(false)
     }
   }
 
+  /** Its fiber runs nobody else's work: if it ends early, the backend is to blame, and the run cannot go on. */
+  lost(): boolean {
+    return false
+  }
+
+  keep(): boolean {
+    return false
+  }
+
+  private go(): Effect.Effect<void> {
+    return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
+  }
+
+  /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
+  private get wait(): Effect.Effect<void> {
+    const { batches, sizer, supply } = this.options
+    return Effect.callback((resume) => {
+      if (this.take() || this.found !== Supply.Waiting) return resume(Effect.void)
+      supply.enlist(() => resume(Effect.void))
+      if (sizer.automatic) batches.ask()
+    })
+  }
+
   private take(): boolean {
     const { size, sizer, supply, turnstile } = this.options
+    const { load, own } = this
     if (turnstile.due()) {
       this.found = Yielding
       return false
     }
     for (let room = sizer.next(size === undefined ? Infinity : size - supply.count); room > 0; room--) {
-      this.found = supply.take(undefined)
+      this.found = supply.take(own)
       if (this.found !== Supply.Taken) break
-      this.load.push(supply.entry)
+      load.push(own ?? supply.entry)
     }
-    return this.load.length > 0
+    return load.inputs.length > 0
   }
 
-  private dispatch(): Effect.Effect<void, Stop> {
-    const batch = new Dispatched(this.options, this.load, this.worker)
-    this.load = []
-    return Effect.flatMap(batch.run(), () => {
-      this.ending = batch.ending
-      return Effect.forEach(batch.failures, (failure) => this.settle(...failure), { discard: true })
-    })
+  private dispatch(): Effect.Effect<void> {
+    const { load, options, own, worker } = this
+    this.load = new Load(options.supply.recurs)
+    const batch = new Dispatched(options, load, own, worker)
+    return Effect.andThen(
+      batch.run(),
+      Effect.suspend(() => Effect.forEach(batch.failures, (failure) => this.settle(...failure), { discard: true }))
+    )
   }
 
   /** Asks the retry policy what follows a failure, when its batch is over. */
   private settle(entry: Entry<I>, cause: Cause.Cause<E>, place: Place): Effect.Effect<void> {
-    const { afterFailure, sink, supply, took } = this.options
+    const { afterFailure, sink, supply, watch } = this.options
     return Effect.map(afterFailure!(entry, cause), (next) => {
       if (sink.detailed && (Duration.isDuration(next) || entry.attempts > 1)) {
         entry.record(place, "Failed", shortenMessage(Cause.squash(cause)))
       }
       if (Duration.isDuration(next)) return supply.park(entry, next)
-      if (sink.detailed) took?.(entry.endedAt - entry.startedAt)
+      watch?.settled(entry, true)
       const end = sink.onFailure(entry, next)
-      supply.settled(entry, true)
-      if (end) {
-        supply.stop()
-        this.ending = true
-      }
+      supply.settled()
+      if (end) supply.stop()
     })
   }
 }
@@ -180,25 +209,28 @@ class Dispatched<I, A, E> {
   left: number
   /** Failures that may be tried again. */
   readonly failures: Array<readonly [Entry<I>, Cause.Cause<E>, Place]> = []
-  /** Whether one of its failures has ended the run. */
-  ending = false
   private readonly options: Options<I, A, E>
-  private readonly entries: Array<Entry<I> | undefined>
+  private readonly load: Load<I>
+  private readonly own: Entry<I> | undefined
   private readonly worker: number
-  private readonly controller = new AbortController()
-  private fiber: Fiber.Fiber<void> | undefined
+  private readonly controller: AbortController | undefined
+  /** Which positions are settled or given back. */
+  private readonly gone: Uint8Array
+  private readonly startedAt: number
   private millis: number | undefined = undefined
   private count = 0
-  private readonly startedAt: number
 
-  constructor(options: Options<I, A, E>, entries: Array<Entry<I>>, worker: number) {
+  constructor(options: Options<I, A, E>, load: Load<I>, own: Entry<I> | undefined, worker: number) {
     this.options = options
-    this.entries = entries
+    this.load = load
+    this.own = own
     this.worker = worker
-    this.left = entries.length
+    this.left = load.inputs.length
+    this.gone = new Uint8Array(this.left)
+    this.controller = this.left > 1 ? new AbortController() : undefined
     this.beganAt = options.alarm.now()
     this.startedAt = options.sink.detailed ? Number(options.clock.monotonicTimeNanosUnsafe()) : 0
-    for (const entry of entries) entry.attempts++
+    load.entries?.forEach((entry) => entry.attempts++)
   }
 
   /** Brings the batch to the backend, and what the backend gives back to the supply. */
@@ -207,9 +239,7 @@ class Dispatched<I, A, E> {
     const execute = Scope.provide(backend.execute(job, this.batch, this.onExit), scope)
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkChild(restore(execute), { startImmediately: true }), (fiber) => {
-        this.fiber = fiber
         batches.add(this)
-        if (this.ending) fiber.interruptUnsafe()
         return Effect.flatMap(
           Effect.onInterrupt(restore(Fiber.await(fiber)), () => Fiber.interrupt(fiber)),
           (exit) => this.end(exit)
@@ -218,58 +248,60 @@ class Dispatched<I, A, E> {
     )
   }
 
+  /** Asks the backend for what it has not started. */
   recall(): void {
-    this.controller.abort()
-  }
-
-  stop(): void {
-    this.fiber?.interruptUnsafe()
+    this.controller?.abort()
   }
 
   private get batch(): Backend.Batch<I> {
     const { concurrency, sizer, timeout } = this.options
-    const items = this.entries.slice() as Array<Entry<I>>
+    const { indices, inputs } = this.load
     return {
-      items,
+      inputs,
+      indices,
       timeout,
       concurrency,
       budget: sizer.automatic ? Duration.millis(budget) : undefined,
-      recall: items.length === 1
-        ? undefined
-        : { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
+      recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
     }
   }
 
   private readonly onExit: Backend.OnExit<A, E> = (position, exit, worker = this.worker, millis) => {
-    const { afterFailure, sink, supply, took } = this.options
-    const entry = this.entries[position]
-    if (entry === undefined) return
-    this.entries[position] = undefined
+    const { afterFailure, sink, supply, watch } = this.options
+    if (this.gone[position] !== 0) return
+    this.gone[position] = 1
     this.left--
     this.count++
-    entry.worker = worker
     if (millis !== undefined) this.millis = (this.millis ?? 0) + millis
+    const entry = this.entry(position)
+    entry.worker = worker
     const beganAt = sink.detailed ? this.time(entry, millis) : 0
-    if (Exit.isSuccess(exit)) {
+    if (exit._tag === "Success") {
       supply.ended(entry)
-      if (sink.detailed) {
-        if (entry.attempts > 1) entry.record({ worker, beganAt }, "Succeeded", undefined)
-        took?.(entry.endedAt - entry.startedAt)
-      }
+      if (sink.detailed && entry.attempts > 1) entry.record({ worker, beganAt }, "Succeeded", undefined)
+      watch?.settled(entry, false)
       sink.onSuccess(entry, exit.value)
-      return supply.settled(entry, false)
+      return supply.settled()
     }
     if (supply.stopped) return
     supply.ended(entry)
     const cause = exit.cause as Cause.Cause<E>
     if (afterFailure !== undefined) return void this.failures.push([entry, cause, { worker, beganAt }])
-    if (sink.detailed) took?.(entry.endedAt - entry.startedAt)
+    watch?.settled(entry, true)
     const end = sink.onFailure(entry, cause)
-    supply.settled(entry, true)
-    if (!end) return
-    this.ending = true
-    supply.stop()
-    this.options.batches.stop()
+    supply.settled()
+    if (end) supply.stop()
+  }
+
+  private entry(position: number): Entry<I> {
+    const { entries, indices, inputs } = this.load
+    if (entries !== undefined) return entries[position]!
+    const own = this.own!
+    own.index = indices[position]!
+    own.input = inputs[position]!
+    own.attempts = 1
+    own.fresh = true
+    return own
   }
 
   /** An attempt has taken as long as the backend says; gives when it began. */
@@ -288,12 +320,13 @@ class Dispatched<I, A, E> {
 
   private giveBack(from: number): void {
     const { supply } = this.options
-    for (let position = from; position < this.entries.length; position++) {
-      const entry = this.entries[position]
-      if (entry === undefined) continue
-      this.entries[position] = undefined
+    for (let position = from; position < this.gone.length; position++) {
+      if (this.gone[position] !== 0) continue
+      this.gone[position] = 1
       this.left--
-      entry.attempts--
+      const { entries, indices, inputs } = this.load
+      const entry = entries?.[position] ?? new Entry(indices[position]!, inputs[position]!, this.worker)
+      entry.attempts = Math.max(0, entry.attempts - 1)
       supply.giveBack(entry)
     }
   }

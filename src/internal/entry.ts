@@ -9,7 +9,7 @@ import type * as Outcome from "../Outcome.ts"
 import type { Appointment } from "./alarm.ts"
 import type { Decide } from "./retry.ts"
 
-/** A lane and the time at which the attempt in it began. */
+/** A lane, and when the attempt in it began, in nanoseconds of the monotonic clock. */
 export interface Place {
   readonly worker: number
   readonly beganAt: number

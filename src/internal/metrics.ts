@@ -11,48 +11,39 @@ import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import type { Counts } from "../progress/Contract.ts"
 
-/** A run whose numbers count. */
-export interface Counted {
-  /** Takes how long an input took, in nanoseconds. */
-  readonly took: (nanos: number) => void
-  /** The run is over: its numbers become part of the sum. */
-  readonly close: () => void
-}
-
-/** Adds a run to the series of its name, in the registry of the context. */
-export const open = (context: Context.Context<never>, name: string, counts: () => Counts): Counted => {
-  const series = seriesOf(context, name)
-  series.live.add(counts)
-  return {
-    took: series.took,
-    close: () => {
-      if (!series.live.delete(counts)) return
-      const { done, failed, retried } = counts()
-      series.done += done
-      series.failed += failed
-      series.retried += retried
-    }
-  }
-}
-
 /** Upper ends of the buckets in milliseconds: 1, 2, 5, 10 and so on, from a microsecond to 5000 seconds. */
 const boundaries: ReadonlyArray<number> = Array.from(
   { length: 30 },
   (_, i) => Number(`${[1, 2, 5][i % 3]}e${Math.floor(i / 3) - 3}`)
 )
 
-class Series {
-  readonly live = new Set<() => Counts>()
-  done = 0
-  failed = 0
-  retried = 0
+/** The numbers of all runs of a name. */
+export class Series {
+  /** The runs that go on, and the sums of those that have ended. */
+  private readonly live = new Set<() => Counts>()
+  private readonly ended = { done: 0, failed: 0, retried: 0 }
   private readonly buckets = new Float64Array(boundaries.length + 1)
   private count = 0
   private sum = 0
   private min = Infinity
   private max = -Infinity
 
-  readonly took = (nanos: number): void => {
+  /** A run begins. */
+  open(counts: () => Counts): void {
+    this.live.add(counts)
+  }
+
+  /** A run has ended. */
+  close(counts: () => Counts): void {
+    if (!this.live.delete(counts)) return
+    const { done, failed, retried } = counts()
+    this.ended.done += done
+    this.ended.failed += failed
+    this.ended.retried += retried
+  }
+
+  /** An input took so many nanoseconds. */
+  took(nanos: number): void {
     const millis = nanos / 1e6
     this.buckets[bucketOf(millis)]!++
     this.count++
@@ -61,9 +52,15 @@ class Series {
     if (millis > this.max) this.max = millis
   }
 
-  total(of: (counts: Counts) => number): number {
+  /** What runs have counted so far. */
+  total(key: "done" | "failed" | "retried"): number {
+    return this.ended[key] + this.now(key)
+  }
+
+  /** What the runs that go on count now. */
+  now(key: Exclude<keyof Counts, "total">): number {
     let sum = 0
-    for (const counts of this.live) sum += of(counts())
+    for (const counts of this.live) sum += counts()[key]
     return sum
   }
 
@@ -89,7 +86,7 @@ const bucketOf = (millis: number): number => {
 const registries = new WeakMap<Metric.MetricRegistry, Map<string, Series>>()
 
 /** The series of a name, registered when they are first asked for. */
-const seriesOf = (context: Context.Context<never>, name: string): Series => {
+export const seriesOf = (context: Context.Context<never>, name: string): Series => {
   const registry = Context.get(context, Metric.MetricRegistry)
   const attributes = Context.get(context, Metric.CurrentMetricAttributes)
   let known = registries.get(registry)
@@ -119,16 +116,16 @@ const register = (context: Context.Context<never>, run: string): Series => {
     })
   const inputs = (outcome: string, get: () => number) =>
     counter("effect_parallel_inputs", { run, outcome }, get, "inputs that have their outcome")
-  inputs("succeeded", () => series.done - series.failed + series.total(({ done, failed }) => done - failed))
-  inputs("failed", () => series.failed + series.total(({ failed }) => failed))
+  inputs("succeeded", () => series.total("done") - series.total("failed"))
+  inputs("failed", () => series.total("failed"))
   counter(
     "effect_parallel_retried",
     { run },
-    () => series.retried + series.total(({ retried }) => retried),
+    () => series.total("retried"),
     "inputs that took more than one attempt"
   )
-  gauge("effect_parallel_running", () => series.total(({ running }) => running), "inputs in hand")
-  gauge("effect_parallel_waiting", () => series.total(({ waiting }) => waiting), "inputs that wait to be tried again")
+  gauge("effect_parallel_running", () => series.now("running"), "inputs in hand")
+  gauge("effect_parallel_waiting", () => series.now("waiting"), "inputs that wait to be tried again")
   const description = "how long inputs took, from the start of the first attempt"
   const attributes = { run, time_unit: "milliseconds" }
   const duration = Metric.histogram("effect_parallel_input_duration", { description, attributes, boundaries })

@@ -20,6 +20,12 @@ export interface Sink<I, A, E> {
   readonly onFailure: (entry: Entry<I>, cause: Cause.Cause<E>) => boolean
 }
 
+/** Counts what becomes of inputs, for whoever watches the run. */
+export interface Watch {
+  /** An input has its outcome. */
+  settled(entry: Entry<unknown>, failed: boolean): void
+}
+
 /** What a sink may ask of the run it belongs to. */
 export interface Control {
   /** How many inputs there will be, where that is known. */

@@ -28,8 +28,8 @@ export interface Caller {
   /** Makes what is large in a payload shared, and what is small of something large small. */
   readonly pack: (payload: unknown) => unknown
   readonly log: (log: Log, annotations: Readonly<Record<string, unknown>>) => void
-  /** Inputs that were under way when a worker died of one of several; they run alone. */
-  readonly suspects: WeakSet<object>
+  /** The indices of inputs that were under way when a worker died of one of several; they run alone. */
+  readonly suspects: Set<number | undefined>
 }
 
 type Job = Backend.Job<unknown, unknown, unknown>
@@ -67,7 +67,7 @@ export class Errand {
     this.caller = caller
     this.done = done
     this.concurrency = batch.concurrency
-    this.alone = caller.suspects.has(batch.items[0]!)
+    this.alone = this.suspected(0)
     this.limits = {
       timeout: batch.timeout && Duration.toMillis(batch.timeout),
       budget: batch.budget && Duration.toMillis(batch.budget)
@@ -80,12 +80,11 @@ export class Errand {
 
   /** Encodes the first inputs, as many as may be sent; tells how many will be. An input that is refused has failed. */
   prepare(atMost: number): number {
-    const { items } = this.batch
-    const count = this.alone ? 1 : Math.min(items.length, atMost)
+    const { inputs } = this.batch
+    const count = this.alone ? 1 : Math.min(inputs.length, atMost)
     for (let position = 0; position < count; position++) {
-      const item = items[position]!
-      if (position > 0 && this.caller.suspects.has(item)) break
-      this.add(position, item.input)
+      if (position > 0 && this.suspected(position)) break
+      this.add(position, inputs[position])
     }
     this.transfer = Crossing.takeMoved()
     return this.payloads.length
@@ -147,7 +146,7 @@ export class Errand {
 
   /** The worker ended while it was at this payload, among others. */
   suspect(payload: number): void {
-    this.caller.suspects.add(this.batch.items[this.positions[payload]!]!)
+    this.caller.suspects.add(this.index(this.positions[payload]!))
   }
 
   /** The batch cannot run at all. */
@@ -163,8 +162,8 @@ export class Errand {
   }
 
   log(log: Log, worker: number): void {
-    const item = this.batch.items[this.positions[log.position] ?? 0]
-    this.caller.log(log, { ...log.annotations, worker, ...(item?.index !== undefined && { index: item.index }) })
+    const index = this.index(this.positions[log.position] ?? 0)
+    this.caller.log(log, { ...log.annotations, worker, ...(index !== undefined && { index }) })
   }
 
   /** No worker has it any more. */
@@ -172,6 +171,14 @@ export class Errand {
     this.cancel = this.recall = undefined
     this.done()
     this.stopped?.()
+  }
+
+  private index(position: number): number | undefined {
+    return this.batch.indices?.[position]
+  }
+
+  private suspected(position: number): boolean {
+    return this.caller.suspects.size > 0 && this.caller.suspects.has(this.index(position))
   }
 
   private add(position: number, input: unknown): void {
@@ -215,7 +222,7 @@ export class Errand {
   }
 
   private blamed(position: number, reason: Backend.BackendError["reason"]): Exit.Exit<never, Backend.BackendError> {
-    const { index } = this.batch.items[position]!
+    const index = this.index(position)
     return Exit.fail(
       new Backend.BackendError({
         backend: this.caller.backend,

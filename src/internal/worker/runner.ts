@@ -13,7 +13,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
-import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Backend from "../../Backend.ts"
@@ -22,12 +21,12 @@ import { Alarm } from "../alarm.ts"
 import { effectOf, withDeadline } from "../attempt.ts"
 import * as Crossing from "../crossing.ts"
 import type { Entry } from "../entry.ts"
-import { type Inlet, Lane } from "../lane.ts"
+import { type Inlet, Lane, type Options as LaneOptions } from "../lane.ts"
 import * as Services from "../services.ts"
 import { shorten } from "../shorten.ts"
 import type { Sink } from "../sink.ts"
 import * as Supply from "../supply.ts"
-import { turnstile } from "../turn.ts"
+import { type Turnstile, turnstile } from "../turn.ts"
 import * as Failures from "./failures.ts"
 import type { Link, Runner } from "./far.ts"
 import type { Blame, Run, WireFailure } from "./protocol.ts"
@@ -66,8 +65,9 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   readonly detailed = false
   readonly retires = false
   readonly recurs = false
+  readonly immediate = true
+  readonly stopped = false
   readonly entry!: Entry<unknown>
-  readonly wait = Effect.void
   /** Resolves when the batch is over. */
   done = Promise.resolve()
   private readonly run: Run
@@ -118,6 +118,8 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   }
 
   join() {}
+  leave() {}
+  enlist() {}
   stop() {}
   settled() {}
   ended() {}
@@ -184,20 +186,29 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     const clock = Context.get(context, Clock.Clock)
     this.alarm = new Alarm(clock, Effect.runForkWith(context))
     this.beganAt = this.toldAt = performance.now()
-    const options = {
-      supply: this,
-      sink: this,
-      turnstile: turnstile(Context.get(context, Scheduler.Scheduler)),
-      clock,
-      attempt: (entry: Entry<unknown>) => this.attempt(entry),
-      afterFailure: undefined
-    }
     for (;;) {
-      const exit = await this.go(new Lane(options, 0).run, context)
-      if (Exit.isSuccess(exit) || this.cancelled) break
-      this.fail(Failures.encode(exit.cause, this.job.error))
+      let lane: Lane<unknown, unknown, unknown, never> | undefined
+      const exit = await this.go(
+        Effect.withFiber((fiber) => {
+          lane = new Lane(this.laneOptions(turnstile(fiber), clock), 0)
+          return lane.run
+        }),
+        context
+      )
+      if (Exit.isSuccess(exit) || this.cancelled || lane?.lost(exit.cause) !== true) break
     }
     await Effect.runPromise(this.alarm.close)
+  }
+
+  private laneOptions(turnstile: Turnstile, clock: Clock.Clock): LaneOptions<unknown, unknown, unknown, never> {
+    return {
+      supply: this,
+      sink: this,
+      turnstile,
+      clock,
+      attempt: (entry) => this.attempt(entry),
+      afterFailure: undefined
+    }
   }
 
   private async go<A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): Promise<Exit.Exit<A, E>> {
