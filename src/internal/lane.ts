@@ -43,6 +43,7 @@ export type Inlet<I> = Pick<
   | "take"
   | "enlist"
   | "settled"
+  | "dropped"
   | "ended"
   | "park"
   | "stop"
@@ -77,6 +78,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   private readonly supply: Inlet<I>
   private readonly sink: Sink<I, A, E>
   private readonly watch: Watch | undefined
+  /** Whether there is more to tell of a success than that there is one. */
+  private readonly telling: boolean
   private readonly detailed: boolean
   private readonly recurs: boolean
   /** Whether one attempt begins when the last has ended: nothing that takes time comes between. */
@@ -109,6 +112,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     this.watch = options.watch
     this.detailed = options.sink.detailed
     this.recurs = options.supply.recurs
+    this.telling = this.detailed || this.recurs
     this.seamless = options.supply.immediate && !this.recurs && !options.sink.retires
     this.worker = worker
     this.own = this.recurs ? undefined : new Entry<I>(-1, undefined as I, worker)
@@ -258,8 +262,11 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     }
     if (clocked) {
       this.quick = isReady(effect)
-      entry.startedAt = this.beganAt = now ?? (this.quick && !this.recurs ? entry.endedAt : this.time())
-      if (this.recurs) entry.fresh = false
+      if (now !== undefined || !this.quick || this.recurs) entry.startedAt = now ?? this.time()
+      if (this.recurs) {
+        this.beganAt = entry.startedAt
+        entry.fresh = false
+      }
     } else if (this.detailed) {
       this.beganAt = this.time()
     }
@@ -267,15 +274,21 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   private settleReady(exit: Exit.Exit<A, E>): void {
-    if (this.detailed) this.entry.endedAt = this.entry.attempts > 1 ? this.time() : this.entry.startedAt
+    const { entry } = this
+    if (this.detailed) {
+      if (entry.attempts > 1) entry.endedAt = this.time()
+      else if (entry.endedAt !== entry.startedAt) entry.endedAt = entry.startedAt
+    }
     if (exit._tag === "Success") this.succeed(exit.value)
     else if (this.counts()) this.conclude(exit.cause)
   }
 
   private succeed(value: A): void {
     if (!this.counts()) return
-    if (this.recurs && this.detailed && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
-    this.watch?.settled(this.entry, false)
+    if (this.telling) {
+      if (this.detailed && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
+      this.watch?.settled(this.entry, false)
+    }
     this.sink.onSuccess(this.entry, value)
     this.supply.settled()
   }
@@ -302,7 +315,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   /** The input has failed for good, unless it is only the end of the run that has interrupted it. */
   private conclude(cause: Cause.Cause<E>): void {
     this.failing = undefined
-    const end = !(this.supply.stopped && Cause.hasInterruptsOnly(cause)) && this.tell(cause)
+    if (this.supply.stopped && Cause.hasInterruptsOnly(cause)) return this.supply.dropped()
+    const end = this.tell(cause)
     this.supply.settled()
     if (end) this.supply.stop()
   }

@@ -23,6 +23,8 @@ export class Series {
   private readonly live = new Set<() => Counts>()
   private readonly ended = { done: 0, failed: 0, retried: 0 }
   private readonly buckets = new Float64Array(boundaries.length + 1)
+  /** How many inputs took no time at all, and how many took some. */
+  private instant = 0
   private count = 0
   private sum = 0
   private min = Infinity
@@ -44,9 +46,13 @@ export class Series {
 
   /** An input took so many nanoseconds. */
   took(nanos: number): void {
+    if (nanos === 0) {
+      this.instant++
+      return
+    }
     const millis = nanos / 1e6
-    this.buckets[bucketOf(millis)]!++
     this.count++
+    this.buckets[bucketOf(millis)]!++
     this.sum += millis
     if (millis < this.min) this.min = millis
     if (millis > this.max) this.max = millis
@@ -65,10 +71,11 @@ export class Series {
   }
 
   get durations(): Metric.HistogramState {
-    let below = 0
+    let below = this.instant
     const buckets = boundaries.map((boundary, i): [number, number] => [boundary, below += this.buckets[i]!])
-    const { count, sum } = this
-    return { buckets, count, sum, min: count === 0 ? 0 : this.min, max: count === 0 ? 0 : this.max }
+    const { count, instant, sum } = this
+    const [min, max] = count === 0 ? [0, 0] : [instant > 0 ? 0 : this.min, this.max]
+    return { buckets, count: instant + count, sum, min, max }
   }
 }
 

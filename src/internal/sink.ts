@@ -20,9 +20,11 @@ export interface Sink<I, A, E> {
   readonly onFailure: (entry: Entry<I>, cause: Cause.Cause<E>) => boolean
 }
 
-/** Counts what becomes of inputs, for whoever watches the run. */
+/**
+ * Counts, for whoever watches the run, what is more to an input than that it is done: it is told of failures and, where
+ * inputs come back or the sink is detailed, of all.
+ */
 export interface Watch {
-  /** An input has its outcome. */
   settled(entry: Entry<unknown>, failed: boolean): void
 }
 

@@ -74,6 +74,8 @@ export class Supply<I, E, R> {
   private parked = 0
   /** Inputs taken so far. */
   count = 0
+  /** How many have their outcome. */
+  done = 0
   private exhausted = false
   /** Whether a lane has nothing to consider but the next new input: most of the time. */
   private ordinary = true
@@ -150,11 +152,18 @@ export class Supply<I, E, R> {
 
   /** An input has its outcome. */
   settled(): void {
+    this.done++
     if (this.retires) this.retire(1)
     if (!this.counts) return
     this.inFlight--
     if (this.over) this.wake(Infinity)
     else this.watch()
+  }
+
+  /** An input is out of hand without an outcome. */
+  dropped(): void {
+    this.done--
+    this.settled()
   }
 
   /** An input is to be tried again when `delay` has passed. */
@@ -219,9 +228,9 @@ export class Supply<I, E, R> {
     return this.parked
   }
 
-  /** How many inputs lanes are at, one each at most; `done` is how many have their outcome. */
-  running(done: number): number {
-    return Math.min(this.lanes, this.counts ? this.inFlight : this.count - done)
+  /** How many inputs lanes are at, one each at most. */
+  get running(): number {
+    return Math.min(this.lanes, this.counts ? this.inFlight : this.count - this.done)
   }
 
   private review(): void {
@@ -243,7 +252,7 @@ export class Supply<I, E, R> {
       own.index = index
       own.input = this.source.value
       own.attempts = 0
-      own.startedAt = own.endedAt
+      if (own.startedAt !== own.endedAt) own.startedAt = own.endedAt
     }
     return Taken
   }

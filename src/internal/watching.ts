@@ -23,7 +23,6 @@ export class Watching implements Progress.Run, Watch {
   private readonly series: Metrics.Series
   private supply: Supply<any, any, any> | undefined
   private detailed = false
-  private done = 0
   private failed = 0
   private retried = 0
   private recalled = 0
@@ -44,7 +43,6 @@ export class Watching implements Progress.Run, Watch {
   }
 
   settled(entry: Entry<unknown>, failed: boolean): void {
-    this.done++
     if (failed) this.failed++
     if (entry.attempts > 1) this.retried++
     if (!this.detailed) return
@@ -53,14 +51,14 @@ export class Watching implements Progress.Run, Watch {
   }
 
   readonly counts = (): Progress.Counts => {
-    const { done, failed, over, recalled, retried, size, supply } = this
+    const { failed, over, recalled, retried, size, supply } = this
     return {
       total: supply?.total ?? size,
-      done,
+      done: supply?.done ?? 0,
       failed,
       retried,
       recalled,
-      running: over ? 0 : supply?.running(done) ?? 0,
+      running: over ? 0 : supply?.running ?? 0,
       waiting: over ? 0 : supply?.waiting ?? 0
     }
   }
@@ -82,7 +80,7 @@ export class Watching implements Progress.Run, Watch {
   private end(span: Tracer.Span): void {
     this.over = true
     this.series.close(this.counts)
-    span.attribute("inputs", this.done)
+    span.attribute("inputs", this.supply?.done ?? 0)
     span.attribute("failed", this.failed)
     span.attribute("retried", this.retried)
   }

@@ -122,6 +122,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   enlist() {}
   stop() {}
   settled() {}
+  dropped() {}
   ended() {}
   park() {}
 
