@@ -308,7 +308,7 @@ describe("Dispatcher", () => {
     "does what a sequential model says, within its bounds, and leaves nothing behind",
     [Program],
     ([program]) => property(program),
-    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 1500) }, timeout: 60_000 }
+    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 1500) }, timeout: 600_000 }
   )
 
   it.effect.prop(
@@ -349,6 +349,6 @@ describe("Dispatcher", () => {
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(probe.started.length, started)
     }),
-    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 500) }, timeout: 60_000 }
+    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 500) }, timeout: 600_000 }
   )
 })
