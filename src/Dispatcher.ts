@@ -182,9 +182,10 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
     if (this.opening) return
     this.opening = true
     while ((this.vacant.length > 0 || this.lanes < this.wanted) && !this.supply.finished) {
-      const worker = this.vacant.pop() ?? this.lanes++
-      const lane = new Lane(this, worker)
-      if (worker + 1 === this.wanted && this.wanted < this.settings.concurrency) this.openLast(lane)
+      const vacant = this.vacant.pop()
+      const lane = new Lane(this, vacant ?? this.lanes++)
+      const last = vacant === undefined && this.lanes === this.wanted && this.wanted < this.settings.concurrency
+      if (last) this.openLast(lane)
       else this.start(lane)
     }
     this.opening = false

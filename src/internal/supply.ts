@@ -5,7 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { Alarm } from "./alarm.ts"
 import { Entry } from "./entry.ts"
 import { Line } from "./line.ts"
