@@ -6,7 +6,10 @@ import { Counted, CountedAsync, drive, Probe, turn, turns } from "./helpers.ts"
 
 /** What one attempt does: at once or after some time, well or not. Times are even, timeouts odd: nothing ties. */
 const Attempt = Schema.Struct({
-  kind: Schema.Literals(["succeed", "fail", "die", "hang", "ready", "ready fail", "sync", "throw", "promise"]),
+  kind: Schema.Literals([
+    ...["succeed", "fail", "die", "hang", "ready", "ready fail", "sync", "throw", "promise"] as const,
+    ...["interrupt own fiber", "no effect"] as const
+  ]),
   half: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8 })),
   finalizer: Schema.Literals([0, 4])
 })
@@ -52,6 +55,7 @@ const expected = (program: Program, index: number): Expected => {
       return { tag: "Success", attempts: n + 1, what: "value" }
     }
     if (what === "die" || what === "throw") return { tag: "Failure", attempts: n + 1, what: "defect" }
+    if (what === "interrupt own fiber" || what === "no effect") return { tag: "Failure", attempts: n + 1, what }
     if (n === program.retries) return { tag: "Failure", attempts: n + 1, what: late ? "timeout" : "error" }
   }
 }
@@ -107,6 +111,14 @@ const work = (program: Program, probe: Probe, ended: (index: number, attempt: nu
           atOnce()
           return Promise.resolve(index)
         })
+      case "interrupt own fiber":
+        return Effect.withFiber((fiber) => {
+          atOnce()
+          fiber.interruptUnsafe()
+          return Effect.never
+        })
+      case "no effect":
+        return Effect.flatMap(Effect.sync(atOnce), () => undefined as never)
       case "throw":
         atOnce()
         throw new Defect(index)
@@ -138,6 +150,10 @@ const isAs = (outcome: Outcome.Outcome<number, number, unknown>, { attempts, tag
   switch (what) {
     case "timeout":
       return Cause.isTimeoutError(error)
+    case "interrupt own fiber":
+      return Cause.hasInterruptsOnly(outcome.cause)
+    case "no effect":
+      return /Not a valid effect/.test(Cause.pretty(outcome.cause))
     case "error":
       return error instanceof Failed && error.index === outcome.index
     default: {
@@ -258,7 +274,10 @@ describe("Dispatcher", () => {
 
     // how it may have ended
     if (Exit.isFailure(exit)) {
-      if (Cause.hasInterrupts(exit.cause)) return assert.isAtLeast(program.interruptAt, 0, "interrupted by nobody")
+      if (Cause.hasInterrupts(exit.cause)) {
+        const own = program.mode === "forEach" && model.some(({ what }) => what === "interrupt own fiber")
+        return assert.isTrue(program.interruptAt >= 0 || own, "interrupted by nobody")
+      }
       const error: unknown = Cause.squash(exit.cause)
       if (error === inputDefect) return assert.isBelow(program.throwsAt, count, "input defect")
       if (error instanceof Outcome.TooManyErrors) {
