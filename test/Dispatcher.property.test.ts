@@ -339,23 +339,24 @@ describe("Dispatcher", () => {
       limit: Schema.Literals([1, 3, 20]),
       retries: Program.fields.retries,
       timeout: Program.fields.timeout,
-      budget: Program.fields.budget
+      budget: Program.fields.budget,
+      preDispatch: Program.fields.preDispatch,
+      mode: Schema.Literals(["run", "input", "completion"])
     })],
-    Effect.fnUntraced(function*([{ after, budget, concurrency, limit, retries, timeout, works }]) {
+    Effect.fnUntraced(function*([{ after, budget, concurrency, limit, mode, preDispatch, retries, timeout, works }]) {
       const program = { works, timeout } as unknown as Program
       const probe = new Probe()
       const body = work(program, probe, () => {})
-      const run = Parallel.run(works.keys(), body, {
-        concurrency,
-        timeout,
-        retry: { times: retries },
-        stragglers: { after, limit }
-      })
+      const options = { concurrency, preDispatch, timeout, retry: { times: retries }, stragglers: { after, limit } }
+      const run = mode === "run"
+        ? Effect.map(Parallel.run(works.keys(), body, options), (report) => report.outcomes)
+        : Stream.runCollect(Parallel.stream(works.keys(), body, { ...options, order: mode }))
       const yielding = Effect.provideService(run, Scheduler.MaxOpsBeforeYield, budget)
       const exit = yield* driveWith({ budget, timeout }, yielding)
 
       assert.isTrue(Exit.isSuccess(exit))
-      const outcomes = Exit.isSuccess(exit) ? exit.value.outcomes : []
+      const outcomes = Exit.isSuccess(exit) ? [...exit.value] : []
+      if (mode === "completion") outcomes.sort((a, b) => a.index - b.index)
       assert.deepStrictEqual(outcomes.map((outcome) => outcome.index), [...works.keys()])
       assert.isAtMost(probe.most, concurrency)
       assert.strictEqual(probe.running, 0)

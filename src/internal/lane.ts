@@ -242,6 +242,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     if (exit._tag === "Success") this.succeed(exit.value)
     else if (this.counts()) this.conclude(exit.cause)
   }
+
   private succeed(value: A): void {
     if (!this.counts()) return
     this.sink.onSuccess(this.entry, value)
