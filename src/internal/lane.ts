@@ -79,7 +79,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   private found: Supply.Found | typeof Yielding = Supply.Waiting
   /** The time, where it was looked at just now. */
   private now: bigint | undefined = undefined
-  /** Whether the last attempt was ready. Then the next may be, and the clock is not looked at before it. */
+  /** Whether the attempt before was ready. Then the next may be too, and the clock is not looked at before it. */
   private quick = false
   /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
   private children: ReadonlySet<Fiber.Fiber<unknown, unknown>> = none
@@ -133,11 +133,13 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     if (this.supply.stopped) return this.drop()
     let effect = this.start()
     while (isReady(effect)) {
-      if (effect._tag === "Failure" && this.options.afterFailure !== undefined) break
+      if (effect._tag === "Failure" && this.options.afterFailure !== undefined) return effect
       this.settleReady(effect)
       if (!this.take()) return Effect.void
+      this.quick = true
       effect = this.start()
     }
+    if (this.quick) this.startLate()
     return effect
   }
 
@@ -234,29 +236,30 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   /** Starts an attempt. A work that throws is one that is ready. */
   private start(): Effect.Effect<A, E, R> {
     const { entry } = this
-    const clocked = this.detailed && entry.fresh
-    let { now } = this
-    this.now = undefined
-    if (clocked && now === undefined && !this.quick) now = this.time()
-    let effect: Effect.Effect<A, E, R>
-    try {
-      effect = this.attempt(entry, this.round)
-    } catch (defect) {
-      effect = Exit.die(defect)
-    }
-    if (clocked) {
-      this.quick = isReady(effect)
-      entry.startedAt = now ?? (this.quick && !this.recurs ? entry.endedAt : this.time())
+    if (this.detailed && entry.fresh && (!this.quick || this.recurs)) {
+      entry.startedAt = entry.endedAt = this.now ?? this.time()
+      this.now = undefined
       if (this.recurs) entry.fresh = false
     }
-    return effect
+    try {
+      return this.attempt(entry, this.round)
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  /** The attempt before this one was ready, and this one is not. */
+  private startLate(): void {
+    this.quick = false
+    if (this.detailed && !this.recurs) this.entry.startedAt = this.time()
   }
 
   private settleReady(exit: Exit.Exit<A, E>): void {
-    if (this.detailed) this.entry.endedAt = this.entry.attempts > 1 ? this.time() : this.entry.startedAt
+    if (this.detailed && this.entry.attempts > 1) this.entry.endedAt = this.time()
     if (exit._tag === "Success") this.succeed(exit.value)
     else if (this.counts()) this.conclude(exit.cause)
   }
+
   private succeed(value: A): void {
     if (!this.counts()) return
     this.sink.onSuccess(this.entry, value)
