@@ -288,7 +288,7 @@ describe("elapsed", () => {
     Effect.gen(function*() {
       const { clock, pass } = moving()
       const work = () => Effect.sync(() => pass(1))
-      const outcomes: Array<Outcome.Outcome<number, unknown, never>> = []
+      const outcomes: Array<Outcome.Outcome<number, unknown>> = []
       const run = Parallel.stream(range(6), work, { concurrency: 1, preDispatch: 0 }).pipe(
         Stream.runForEach((outcome) =>
           Effect.sync(() => {
