@@ -55,8 +55,8 @@ export interface Job<in I, out A, out E> {
  *
  * **Details**
  *
- * Shape: at least one input; a worker takes them one after another, in order. `indices` are their places among the inputs
- * of the run; a task that is called by itself has none. `timeout` bounds each attempt from the
+ * Shape: at least one input; a worker takes them one after another, in order. `index` tells the place of the one at a
+ * position among the inputs of the run; a task that is called by itself has none. `timeout` bounds each attempt from the
  * moment it starts on the worker; when the batch has run for its `budget`, no further input is started. `concurrency` is
  * how many batches the run has under way at once, at most; where it is more than there are workers, a worker has several
  * at once. A backend that can heeds `recall`.
@@ -66,7 +66,7 @@ export interface Job<in I, out A, out E> {
  */
 export interface Batch<out I> {
   readonly inputs: ReadonlyArray<I>
-  readonly indices?: ReadonlyArray<number> | undefined
+  readonly index: (position: number) => number | undefined
   readonly timeout?: Duration.Duration | undefined
   readonly budget?: Duration.Duration | undefined
   readonly concurrency: number
@@ -205,8 +205,8 @@ export const attempt = <I, A, E>(
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
   Effect.suspend(() => {
     let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined
-    const indices = item.index === undefined ? undefined : [item.index]
-    const once = backend.execute(job, { inputs: [item.input], indices, timeout, concurrency }, (_, result) => {
+    const batch = { inputs: [item.input], index: () => item.index, timeout, concurrency }
+    const once = backend.execute(job, batch, (_, result) => {
       exit = result
     })
     let tries = 0
@@ -219,12 +219,13 @@ export const attempt = <I, A, E>(
 
 const runHere = <I, A, E>(
   job: Job<I, A, E>,
-  { indices, inputs, timeout }: Batch<I>,
+  batch: Batch<I>,
   position: number,
   services: Effect.Effect<Context.Context<any>, LayerFailed>
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError> => {
-  const input = inputs[position]!
-  const index = indices?.[position]
+  const { timeout } = batch
+  const input = batch.inputs[position]!
+  const index = batch.index(position)
   const blame = (reason: BackendError["reason"]) =>
     new BackendError({ backend: async.name, task: job.name, ...(index !== undefined && { index }), reason })
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>

@@ -248,9 +248,10 @@ class Engine<I, A, E, R, EI, RI> {
     if (this.opening) return
     this.opening = true
     while ((this.vacant.length > 0 || this.opened < this.wanted) && !this.supply.finished) {
-      const worker = this.vacant.pop() ?? this.opened++
-      const lane = this.makeLane(worker)
-      if (worker + 1 === this.wanted && this.wanted < this.settings.concurrency) this.openLast(lane)
+      const vacant = this.vacant.pop()
+      const lane = this.makeLane(vacant ?? this.opened++)
+      const last = vacant === undefined && this.opened === this.wanted && this.wanted < this.settings.concurrency
+      if (last) this.openLast(lane)
       else this.start(lane)
     }
     this.opening = false

@@ -6,7 +6,10 @@ import { Counted, CountedAsync, drive, Probe, turn, turns } from "./helpers.ts"
 
 /** What one attempt does: at once or after some time, well or not. Times are even, timeouts odd: nothing ties. */
 const Attempt = Schema.Struct({
-  kind: Schema.Literals(["succeed", "fail", "die", "hang", "ready", "ready fail", "sync", "throw", "promise"]),
+  kind: Schema.Literals([
+    ...["succeed", "fail", "die", "hang", "ready", "ready fail", "sync", "throw", "promise"] as const,
+    ...["interrupt own fiber", "no effect"] as const
+  ]),
   half: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8 })),
   finalizer: Schema.Literals([0, 4])
 })
@@ -52,6 +55,7 @@ const expected = (program: Program, index: number): Expected => {
       return { tag: "Success", attempts: n + 1, what: "value" }
     }
     if (what === "die" || what === "throw") return { tag: "Failure", attempts: n + 1, what: "defect" }
+    if (what === "interrupt own fiber" || what === "no effect") return { tag: "Failure", attempts: n + 1, what }
     if (n === program.retries) return { tag: "Failure", attempts: n + 1, what: late ? "timeout" : "error" }
   }
 }
@@ -107,6 +111,14 @@ const work = (program: Program, probe: Probe, ended: (index: number, attempt: nu
           atOnce()
           return Promise.resolve(index)
         })
+      case "interrupt own fiber":
+        return Effect.withFiber((fiber) => {
+          atOnce()
+          fiber.interruptUnsafe()
+          return Effect.never
+        })
+      case "no effect":
+        return Effect.flatMap(Effect.sync(atOnce), () => undefined as never)
       case "throw":
         atOnce()
         throw new Defect(index)
@@ -138,6 +150,10 @@ const isAs = (outcome: Outcome.Outcome<number, number, unknown>, { attempts, tag
   switch (what) {
     case "timeout":
       return Cause.isTimeoutError(error)
+    case "interrupt own fiber":
+      return Cause.hasInterruptsOnly(outcome.cause)
+    case "no effect":
+      return /Not a valid effect/.test(Cause.pretty(outcome.cause))
     case "error":
       return error instanceof Failed && error.index === outcome.index
     default: {
@@ -258,7 +274,10 @@ describe("Dispatcher", () => {
 
     // how it may have ended
     if (Exit.isFailure(exit)) {
-      if (Cause.hasInterrupts(exit.cause)) return assert.isAtLeast(program.interruptAt, 0, "interrupted by nobody")
+      if (Cause.hasInterrupts(exit.cause)) {
+        const own = program.mode === "forEach" && model.some(({ what }) => what === "interrupt own fiber")
+        return assert.isTrue(program.interruptAt >= 0 || own, "interrupted by nobody")
+      }
       const error: unknown = Cause.squash(exit.cause)
       if (error === inputDefect) return assert.isBelow(program.throwsAt, count, "input defect")
       if (error instanceof Outcome.TooManyErrors) {
@@ -308,7 +327,7 @@ describe("Dispatcher", () => {
     "does what a sequential model says, within its bounds, and leaves nothing behind",
     [Program],
     ([program]) => property(program),
-    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 1500) }, timeout: 60_000 }
+    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 1500) }, timeout: 600_000 }
   )
 
   it.effect.prop(
@@ -320,23 +339,24 @@ describe("Dispatcher", () => {
       limit: Schema.Literals([1, 3, 20]),
       retries: Program.fields.retries,
       timeout: Program.fields.timeout,
-      budget: Program.fields.budget
+      budget: Program.fields.budget,
+      preDispatch: Program.fields.preDispatch,
+      mode: Schema.Literals(["run", "input", "completion"])
     })],
-    Effect.fnUntraced(function*([{ after, budget, concurrency, limit, retries, timeout, works }]) {
+    Effect.fnUntraced(function*([{ after, budget, concurrency, limit, mode, preDispatch, retries, timeout, works }]) {
       const program = { works, timeout } as unknown as Program
       const probe = new Probe()
       const body = work(program, probe, () => {})
-      const run = Parallel.run(works.keys(), body, {
-        concurrency,
-        timeout,
-        retry: { times: retries },
-        stragglers: { after, limit }
-      })
+      const options = { concurrency, preDispatch, timeout, retry: { times: retries }, stragglers: { after, limit } }
+      const run = mode === "run"
+        ? Effect.map(Parallel.run(works.keys(), body, options), (report) => report.outcomes)
+        : Stream.runCollect(Parallel.stream(works.keys(), body, { ...options, order: mode }))
       const yielding = Effect.provideService(run, Scheduler.MaxOpsBeforeYield, budget)
       const exit = yield* driveWith({ budget, timeout }, yielding)
 
       assert.isTrue(Exit.isSuccess(exit))
-      const outcomes = Exit.isSuccess(exit) ? exit.value.outcomes : []
+      const outcomes = Exit.isSuccess(exit) ? [...exit.value] : []
+      if (mode === "completion") outcomes.sort((a, b) => a.index - b.index)
       assert.deepStrictEqual(outcomes.map((outcome) => outcome.index), [...works.keys()])
       assert.isAtMost(probe.most, concurrency)
       assert.strictEqual(probe.running, 0)
@@ -349,6 +369,6 @@ describe("Dispatcher", () => {
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(probe.started.length, started)
     }),
-    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 500) }, timeout: 60_000 }
+    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 500) }, timeout: 600_000 }
   )
 })

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Layer, Option, Scheduler } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Layer, Option, Scheduler } from "effect"
 import { Limit, Parallel } from "effect-parallel"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { drive, Probe, range, Refused, turn } from "./helpers.ts"
+import { drive, Probe, range, Refused } from "./helpers.ts"
 
 /** Notes when each work starts. */
 const starts = (log: Array<number>) =>
@@ -128,16 +128,16 @@ describe("Limit", () => {
     it.effect("passes a permit on along any number of attempts that outlive each other", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(1)
-        let last = 0
+        const done = yield* Deferred.make<number>()
         const generation = (n: number): Effect.Effect<unknown> =>
-          n === 5000 ? Effect.sync(() => void (last = n)) : Effect.yieldNow.pipe(
+          n === 5000 ? Deferred.succeed(done, n) : Effect.yieldNow.pipe(
             Effect.andThen(Effect.forkDetach(
               Parallel.forEach([n + 1], generation, { limit }),
               { startImmediately: true }
             ))
           )
         yield* Parallel.forEach([0], generation, { limit })
-        while (last === 0) yield* turn
+        const last = yield* Deferred.await(done)
         const exit = yield* drive(Parallel.forEach([1], (n) => Effect.succeed(n), { limit }))
 
         assert.deepStrictEqual(exit, Exit.succeed([1]))

@@ -88,18 +88,27 @@ export class Batches {
 
 /** Inputs in the hand of a lane; with their entries where they may be tried again. */
 class Load<I> {
-  readonly indices: Array<number> = []
-  readonly inputs: Array<I> = []
+  readonly inputs: Array<I>
   readonly entries: Array<Entry<I>> | undefined
+  /** The index of the first, where the others follow it; else that of each. */
+  private readonly first: number
+  private readonly indices: Array<number> | undefined
 
-  constructor(recurs: boolean) {
+  constructor(recurs: boolean, inputs?: Array<I>, first = 0) {
+    this.inputs = inputs ?? []
     this.entries = recurs ? [] : undefined
+    this.first = first
+    this.indices = inputs === undefined ? [] : undefined
   }
 
   push(entry: Entry<I>): void {
-    this.indices.push(entry.index)
+    this.indices!.push(entry.index)
     this.inputs.push(entry.input)
     this.entries?.push(entry)
+  }
+
+  index(position: number): number {
+    return this.indices === undefined ? this.first + position : this.indices[position]!
   }
 }
 
@@ -160,17 +169,26 @@ export class BatchLane<I, A, E> {
 
   private take(): boolean {
     const { size, sizer, supply, turnstile } = this.options
-    const { load, own } = this
     if (turnstile.due()) {
       this.found = Yielding
       return false
     }
-    for (let room = sizer.next(size === undefined ? Infinity : size - supply.count); room > 0; room--) {
+    const room = sizer.next(size === undefined ? Infinity : size - supply.count)
+    const first = supply.count
+    const inputs = supply.takeSlice(room)
+    if (inputs.length > 0) this.load = new Load(false, inputs, first)
+    else this.pick(room)
+    return this.load.inputs.length > 0
+  }
+
+  private pick(room: number): void {
+    const { own, options: { supply } } = this
+    const load = this.load = new Load<I>(supply.recurs)
+    for (; room > 0; room--) {
       this.found = supply.take(own)
-      if (this.found !== Supply.Taken) break
+      if (this.found !== Supply.Taken) return
       load.push(own ?? supply.entry)
     }
-    return load.inputs.length > 0
   }
 
   private dispatch(): Effect.Effect<void> {
@@ -193,8 +211,8 @@ export class BatchLane<I, A, E> {
       if (Duration.isDuration(next)) return supply.park(entry, next)
       watch?.settled(entry, true)
       const end = sink.onFailure(entry, next)
-      supply.settled()
       if (end) supply.stop()
+      supply.settled()
     })
   }
 }
@@ -255,10 +273,9 @@ class Dispatched<I, A, E> {
 
   private get batch(): Backend.Batch<I> {
     const { concurrency, sizer, timeout } = this.options
-    const { indices, inputs } = this.load
     return {
-      inputs,
-      indices,
+      inputs: this.load.inputs,
+      index: (position) => this.load.index(position),
       timeout,
       concurrency,
       budget: sizer.automatic ? Duration.millis(budget) : undefined,
@@ -289,16 +306,16 @@ class Dispatched<I, A, E> {
     if (afterFailure !== undefined) return void this.failures.push([entry, cause, { worker, beganAt }])
     watch?.settled(entry, true)
     const end = sink.onFailure(entry, cause)
-    supply.settled()
     if (end) supply.stop()
+    supply.settled()
   }
 
   private entry(position: number): Entry<I> {
-    const { entries, indices, inputs } = this.load
-    if (entries !== undefined) return entries[position]!
+    const { load } = this
+    if (load.entries !== undefined) return load.entries[position]!
     const own = this.own!
-    own.index = indices[position]!
-    own.input = inputs[position]!
+    own.index = load.index(position)
+    own.input = load.inputs[position]!
     own.attempts = 1
     own.fresh = true
     return own
@@ -324,8 +341,9 @@ class Dispatched<I, A, E> {
       if (this.gone[position] !== 0) continue
       this.gone[position] = 1
       this.left--
-      const { entries, indices, inputs } = this.load
-      const entry = entries?.[position] ?? new Entry(indices[position]!, inputs[position]!, this.worker)
+      const { load } = this
+      const entry = load.entries?.[position] ??
+        new Entry(load.index(position), load.inputs[position]!, this.worker)
       entry.attempts = Math.max(0, entry.attempts - 1)
       supply.giveBack(entry)
     }

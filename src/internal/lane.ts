@@ -93,7 +93,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   private found: Supply.Found | typeof Yielding = Supply.Waiting
   /** The time, where it was looked at just now. */
   private now: number | undefined = undefined
-  /** Whether the last attempt was ready. Then the next may be, and the clock is not looked at before it. */
+  /** Whether the attempt before was ready. Then the next may be too, and the clock is not looked at before it. */
   private quick = false
   /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
   private children: ReadonlySet<Fiber.Fiber<unknown, unknown>> = none
@@ -113,7 +113,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     this.detailed = options.sink.detailed
     this.recurs = options.supply.recurs
     this.telling = this.detailed || this.recurs
-    this.seamless = options.supply.immediate && !this.recurs && !options.sink.retires
+    this.seamless = options.supply.immediate && !this.recurs
     this.worker = worker
     this.own = this.recurs ? undefined : new Entry<I>(-1, undefined as I, worker)
     this.entry = this.own!
@@ -149,11 +149,13 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     if (this.supply.stopped) return this.drop()
     let effect = this.start()
     while (isReady(effect)) {
-      if (effect._tag === "Failure" && this.options.afterFailure !== undefined) break
+      if (effect._tag === "Failure" && this.options.afterFailure !== undefined) return effect
       this.settleReady(effect)
       if (!this.take()) return Effect.void
+      this.quick = true
       effect = this.start()
     }
+    if (this.quick) this.startLate()
     return effect
   }
 
@@ -250,35 +252,31 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   /** Starts an attempt. A work that throws is one that is ready. */
   private start(): Effect.Effect<A, E, R> {
     const { entry } = this
-    const clocked = this.detailed && entry.fresh
-    let { now } = this
-    this.now = undefined
-    if (clocked && now === undefined && !this.quick) now = this.time()
-    let effect: Effect.Effect<A, E, R>
-    try {
-      effect = this.attempt(entry, this)
-    } catch (defect) {
-      effect = Exit.die(defect)
-    }
-    if (clocked) {
-      this.quick = isReady(effect)
-      if (now !== undefined || !this.quick || this.recurs) entry.startedAt = now ?? this.time()
+    if (this.detailed && entry.fresh && (!this.quick || this.recurs)) {
+      entry.startedAt = entry.endedAt = this.now ?? this.time()
+      this.now = undefined
       if (this.recurs) {
         this.beganAt = entry.startedAt
         entry.fresh = false
       }
-    } else if (this.detailed) {
+    } else if (this.detailed && this.recurs) {
       this.beganAt = this.time()
     }
-    return effect
+    try {
+      return this.attempt(entry, this)
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  /** The attempt before this one was ready, and this one is not. */
+  private startLate(): void {
+    this.quick = false
+    if (this.detailed && !this.recurs) this.entry.startedAt = this.time()
   }
 
   private settleReady(exit: Exit.Exit<A, E>): void {
-    const { entry } = this
-    if (this.detailed) {
-      if (entry.attempts > 1) entry.endedAt = this.time()
-      else if (entry.endedAt !== entry.startedAt) entry.endedAt = entry.startedAt
-    }
+    if (this.detailed && this.entry.attempts > 1) this.entry.endedAt = this.time()
     if (exit._tag === "Success") this.succeed(exit.value)
     else if (this.counts()) this.conclude(exit.cause)
   }
@@ -289,7 +287,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
       if (this.detailed && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
       this.watch?.settled(this.entry, false)
     }
-    this.sink.onSuccess(this.entry, value)
+    if (this.sink.onSuccess(this.entry, value) === true) this.now = undefined
     this.supply.settled()
   }
 
@@ -316,9 +314,9 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   private conclude(cause: Cause.Cause<E>): void {
     this.failing = undefined
     if (this.supply.stopped && Cause.hasInterruptsOnly(cause)) return this.supply.dropped()
-    const end = this.tell(cause)
+    // first of all the end, since what is settled makes room, and wakes lanes that would go on
+    if (this.tell(cause)) this.supply.stop()
     this.supply.settled()
-    if (end) this.supply.stop()
   }
 
   private tell(cause: Cause.Cause<E>): boolean {

@@ -55,6 +55,8 @@ export interface Source<out I, out E, out R> {
   /** What the iterator threw, when a poll has found that. */
   readonly defect: unknown
   poll(): Poll
+  /** Takes the next inputs at once, up to so many, where they lie side by side. */
+  slice?(count: number): Array<I>
   /** How many inputs a poll could take now, at most. */
   readonly available: number
   readonly feed: Effect.Effect<void, E, R> | undefined
@@ -125,6 +127,12 @@ class ArraySource<I> implements Source<I, never, never> {
     }
     this.window.pulled = pulled + 1
     return Ready
+  }
+  slice(count: number): Array<I> {
+    const { pulled } = this.window
+    const inputs = this.inputs.slice(pulled, pulled + Math.min(count, this.window.room))
+    this.window.pulled += inputs.length
+    return inputs
   }
   get available(): number {
     return Math.min(this.window.room, this.inputs.length - this.window.pulled)

@@ -106,6 +106,18 @@ export class Supply<I, E, R> {
     return this.ordinary ? this.takeNew(own) : this.takeElse(own)
   }
 
+  /**
+   * Takes inputs that lie side by side, up to so many: the first has the index that `count` was. Empty where each has to
+   * be taken by itself.
+   */
+  takeSlice(most: number): Array<I> {
+    if (!this.ordinary || this.recurs || this.source.slice === undefined) return []
+    const inputs = this.source.slice(most)
+    this.count += inputs.length
+    this.inFlight += inputs.length
+    return inputs
+  }
+
   /** A lane has begun to come for inputs. */
   join(): void {
     this.lanes++

@@ -154,7 +154,7 @@ export const layer = (options: {
       let position = 0
       let crashed = false
       const one = Effect.suspend(() => {
-        const index = batch.indices?.[position]
+        const index = batch.index(position)
         const input = batch.inputs[position]
         const key = `${index} ${job.name}`
         const attempt = (attempts.get(key) ?? 0) + 1
@@ -197,7 +197,7 @@ const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, po
     const item = {
       ...batch,
       inputs: [batch.inputs[position]!],
-      indices: batch.indices && [batch.indices[position]!]
+      index: () => batch.index(position)
     }
     return Effect.map(Backend.async.execute(job, item, (_, result) => exit = result), () => exit)
   })

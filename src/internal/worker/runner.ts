@@ -86,12 +86,13 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private from = 0
   private values: Array<unknown> = []
   private failures: Array<readonly [position: number, failure: WireFailure]> = []
-  private millis: Array<number> = []
+  private readonly millis: Float64Array
 
   constructor(run: Run, job: Job, link: Link) {
     this.run = run
     this.job = job
     this.link = link
+    this.millis = new Float64Array(run.payloads.length)
   }
 
   /** Works the batch off; a lane that a task takes down with it is followed by another. */
@@ -129,7 +130,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   take(own: Entry<unknown> | undefined): Supply.Found {
     const { budget, payloads, slot } = this.run
     const position = this.started
-    const now = this.since = performance.now()
+    const now = this.since
     if (position === payloads.length || this.recalled) return Supply.Done
     if (budget !== undefined && position > 0 && now - this.beganAt > budget) return Supply.Done
     if (!this.link.claim(slot, position, now + epoch)) return Supply.Done
@@ -169,12 +170,12 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   tell(): void {
     this.toldAt = performance.now()
     if (this.values.length === 0) return
-    const { failures, from, millis, values } = this
+    const { failures, from, values } = this
+    const millis = this.millis.slice(from, from + values.length)
     this.from = from + values.length
     this.values = []
     this.failures = []
-    this.millis = []
-    const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis: Float64Array.from(millis) } as const
+    const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis } as const
     const transfer = Crossing.takeMoved()
     try {
       this.link.post(exits, transfer)
@@ -186,7 +187,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private async lanes(context: Context.Context<never>): Promise<void> {
     const clock = Context.get(context, Clock.Clock)
     this.alarm = new Alarm(clock, Effect.runForkWith(context))
-    this.beganAt = this.toldAt = performance.now()
+    this.beganAt = this.toldAt = this.since = performance.now()
     for (;;) {
       let lane: Lane<unknown, unknown, unknown, never> | undefined
       const exit = await this.go(
@@ -227,10 +228,12 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     this.record(undefined)
   }
 
+  /** Looks at the clock for each payload: a time that is shared out among several would be wrong where it matters. */
   private record(value: unknown): void {
     const now = performance.now()
+    this.millis[this.from + this.values.length] = now - this.since
     this.values.push(value)
-    this.millis.push(now - this.since)
+    this.since = now
     if (now - this.toldAt >= gather) this.tell()
   }
 
