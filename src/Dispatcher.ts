@@ -63,11 +63,12 @@ export const run = <I, A, E, R, EI, RI>(
   makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
 ): Effect.Effect<Ran, EI, R | RI> =>
   Effect.contextWith((context: Context.Context<R | RI>) => {
-    const { inputs, work } = plan
+    const { inputs, recover, work } = plan
     const backend = Context.get(context, Backend.Backend)
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend.workers)
     const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
-    const engine = (start: Start<I, A, E, R>) => new Engine({ inputs, settings, context, alarm, start, makeSink }).run
+    const engine = (start: Start<I, A, E, R>) =>
+      new Engine({ inputs, settings, context, alarm, start, makeSink, recover }).run
     const ran = Task.isTask(work)
       ? Effect.scopedWith((scope) =>
         engine(onBackend(work as unknown as Backend.Job<I, A, E>, backend, settings, scope))
@@ -124,6 +125,7 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
     readonly alarm: Alarm
     readonly start: Start<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
+    readonly recover: Plan.Recover<I, A, E, R> | undefined
   }) {
     const { alarm, context, inputs, settings } = options
     this.settings = settings
@@ -146,7 +148,7 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
       this.turnstile
     )
     this.attempt = this.makeAttempt(options.start)
-    this.afterFailure = settings.retry && retrying(settings.retry)
+    this.afterFailure = afterFailure(settings.retry, options.recover)
   }
 
   get run(): Effect.Effect<Ran, EI, R | RI> {
@@ -222,6 +224,31 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
     const end = failure === undefined ? Effect.void : Effect.failCause(failure)
     return strays.length === 0 ? end : Effect.andThen(warn(Cause.fromReasons(strays)), end)
   }
+}
+
+/** What follows a failure: another attempt, where there are retries; what takes its place, where there is such; or nothing. */
+const afterFailure = <I, A, E, R>(
+  retry: (() => Decide) | undefined,
+  recover: Plan.Recover<I, A, E, R> | undefined
+): LaneOptions<I, A, E, R>["afterFailure"] => {
+  const retried = retry && retrying(retry)
+  if (recover === undefined) {
+    return retried &&
+      ((entry, cause) =>
+        Effect.map(retried(entry, cause), (next) => Duration.isDuration(next) ? next : Exit.failCause(next)))
+  }
+  const recovered = (entry: Entry<I>, cause: Cause.Cause<E>) => {
+    const { attempts, index, input } = entry
+    return Effect.exit(Effect.suspend(() => recover({ index, input, attempts: Math.max(1, attempts) }, cause)))
+  }
+  return retried === undefined
+    ? recovered
+    : (entry, cause) =>
+      Effect.flatMap(
+        retried(entry, cause),
+        (next): Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R> =>
+          Duration.isDuration(next) ? Effect.succeed(next) : recovered(entry, next)
+      )
 }
 
 /** Asks the retry policy what follows a failure. Defects and interruptions are not tried again. */

@@ -103,6 +103,21 @@ interface Checked {
 }
 
 /**
+ * What takes the place of an input's failure when no attempt is left: a value, or another failure.
+ *
+ * **Details**
+ *
+ * It runs in the input's slot, after its limits, and counts as no attempt. `attempts` are the starts so far.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Recover<in I, out A, out E, out R> = (
+  failed: { readonly index: number; readonly input: I; readonly attempts: number },
+  cause: Cause.Cause<any>
+) => Effect.Effect<A, E, R>
+
+/**
  * Inputs, work, and options that have been checked.
  *
  * @category models
@@ -112,6 +127,7 @@ export interface Plan<I, A, E, R, EI = never, RI = never> {
   readonly inputs: Inputs<I, EI, RI>
   readonly work: Work<I, A, E, R>
   readonly options: Checked
+  readonly recover: Recover<I, A, E, R> | undefined
 }
 
 /**
@@ -154,11 +170,12 @@ export const Defaults: Context.Reference<Checked> = Context.Reference<Checked>("
 export const make = <I, A, E, R, EI, RI>(
   inputs: Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
-  options: Options | undefined
+  options: Options | undefined,
+  recover?: Recover<I, A, E, R>
 ): Plan<I, A, E, R, EI, RI> => {
   Source.check(inputs)
   if (typeof work !== "function") check.refuse("work", "a function or a task", work)
-  return { inputs, work, options: checked(options ?? {}) }
+  return { inputs, work, options: checked(options ?? {}), recover }
 }
 
 /**

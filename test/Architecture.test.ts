@@ -7,16 +7,18 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 
 /** The house, from the ground up. A file imports only files on floors below its own. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/shorten", "internal/line", "internal/turn", "internal/alarm"],
-  ["internal/check", "internal/permits", "internal/attempt"],
-  ["internal/retry", "internal/source", "Outcome", "Backend", "Limit"],
-  ["internal/entry", "internal/typing", "Task", "Report"],
+  ["internal/shorten", "internal/line", "internal/turn", "internal/alarm", "internal/lift", "internal/shape"],
+  ["internal/check", "internal/permits", "internal/attempt", "internal/place", "internal/mermaid"],
+  ["internal/retry", "internal/source", "internal/node", "Outcome", "Backend", "Limit"],
+  ["internal/entry", "internal/typing", "internal/walk", "internal/wiring", "Task", "Report"],
   ["internal/sink", "internal/supply", "Plan"],
-  ["internal/lane", "Example"],
-  ["Dispatcher"],
+  ["internal/lane", "internal/trial", "Example"],
+  ["Dispatcher", "Node"],
   ["internal/collect"],
   ["internal/outlet", "internal/several"],
-  ["Parallel"],
+  ["Parallel", "Flow", "internal/batch"],
+  ["internal/batchNode"],
+  ["BatchNode", "BatchFlow"],
   ["testing/TestBackend", "testing/tasks"],
   ["testing/suite"],
   ["index", "testing/index"]

@@ -41,9 +41,9 @@ export interface Options<I, A, E, R> {
   readonly turnstile: Turnstile
   readonly clock: Clock.Clock
   readonly attempt: (entry: Entry<I>) => Effect.Effect<A, E, R>
-  /** How long to wait before the next attempt, or the cause with which the input has failed; none without retries. */
+  /** How long to wait before the next attempt, or the exit of the input; none where a failure is the input's exit. */
   readonly afterFailure:
-    | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Cause.Cause<E>>)
+    | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>)
     | undefined
 }
 
@@ -150,7 +150,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     this.held = undefined
     if (this.children.size > 0) return Effect.flatMap(Fiber.interruptAll(this.children), () => this.leave(exit))
     if (this.detailed) this.entry.endedAt = this.time()
-    if (Exit.isFailure(exit)) return Effect.flatMap(this.fail(exit.cause), () => this.go())
+    if (Exit.isFailure(exit)) return Effect.flatMap(this.fail(exit), () => this.go())
     this.succeed(exit.value)
     return this.go()
   }
@@ -171,8 +171,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   private settleReady(exit: Exit.Exit<A, E>): void {
     this.now = undefined
     if (this.detailed && this.entry.attempts > 1) this.entry.endedAt = this.time()
-    if (exit._tag === "Success") this.succeed(exit.value)
-    else if (this.counts()) this.conclude(exit.cause)
+    if (this.counts()) this.conclude(exit)
   }
 
   private succeed(value: A): void {
@@ -181,19 +180,21 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     this.supply.settled()
   }
 
-  private fail(cause: Cause.Cause<E>): Effect.Effect<void> {
+  private fail(exit: Exit.Failure<A, E>): Effect.Effect<void, never, R> {
     const { afterFailure } = this.options
     if (!this.counts()) return Effect.void
-    if (afterFailure === undefined) return Effect.sync(() => this.conclude(cause))
+    if (afterFailure === undefined) return Effect.sync(() => this.conclude(exit))
     return Effect.map(
-      afterFailure(this.entry, cause),
+      afterFailure(this.entry, exit.cause),
       (next) => Duration.isDuration(next) ? this.supply.park(this.entry, next) : this.conclude(next)
     )
   }
 
-  /** The input has failed for good. */
-  private conclude(cause: Cause.Cause<E>): void {
-    const end = this.sink.onFailure(this.entry, cause)
+  /** The input has its exit: no attempt follows. */
+  private conclude(exit: Exit.Exit<A, E>): void {
+    let end = false
+    if (exit._tag === "Success") this.sink.onSuccess(this.entry, exit.value)
+    else end = this.sink.onFailure(this.entry, exit.cause)
     this.supply.settled()
     if (!end) return
     this.supply.stop()

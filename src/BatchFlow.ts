@@ -1,0 +1,199 @@
+/**
+ * A flow that runs once for each of many items, several at a time.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import {
+  type Collect,
+  type Default,
+  type Failures,
+  fromSteps,
+  type InputError,
+  type InputServices,
+  type Item,
+  type Options,
+  type Posted,
+  type Prepared,
+  type Results,
+  type Settled,
+  type Steps
+} from "./internal/batchNode.ts"
+import { knownKeys, refuse } from "./internal/check.ts"
+import type { ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
+import { type Any, drawn, isNode, type Node, type Out, runAt } from "./internal/node.ts"
+import * as Place from "./internal/place.ts"
+import type * as Plan from "./Plan.ts"
+
+/** @since 0.1.0 */
+export type { Collect, Failures, Item, Options, Results } from "./internal/batchNode.ts"
+
+/**
+ * Makes a node that runs a whole flow once for each item that `prep` gives.
+ *
+ * **Details**
+ *
+ * Shape: as `BatchNode.make`, with a flow (or any node) in the place of `exec`: each item is what the flow takes, and
+ * comes to the `Out` by which the flow was left. `post` gets these, in input order under `collect: "forEach"`. Items share
+ * nothing but the services that the flow names. All options are those of a batch node: a `timeout` and a `retry` are
+ * for the whole flow of an item.
+ *
+ * Errors: as `BatchNode.make`; the errors of the flow are those of the items. A failure's location names the item
+ * (`perFile[2]/load`). Interruption stops every item.
+ *
+ * **Example** (A line of nodes for each of three texts)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { BatchFlow, Flow, Node } from "effect-parallel"
+ *
+ * const trim = Node.make("trim", { exec: (text: string) => text.trim() })
+ * const count = Node.make("count", { exec: (text: string) => text.length })
+ *
+ * const lengths = BatchFlow.make("lengths", {
+ *   prep: (text: string) => text.split(","),
+ *   flow: Flow.chain("length", trim, count),
+ *   post: (_, outs) => Node.out("counted", outs.map((out) => out.value)),
+ *   concurrency: 2
+ * })
+ *
+ * console.log((await Effect.runPromise(Flow.run(lengths, "a, bb ,ccc"))).value) // => [1, 2, 3]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: {
+  <
+    I,
+    P extends Prepared,
+    X extends Out<string, unknown>,
+    E,
+    R,
+    O extends Posted,
+    C extends Collect = "forEach",
+    F = never,
+    T extends Duration.Input = never,
+    M extends number = never,
+    W = never
+  >(
+    name: string,
+    options:
+      & {
+        readonly prep: (input: I) => P
+        readonly flow: Node<Item<Of<NoInfer<P>>>, X, E, R>
+        readonly post: (
+          input: NoInfer<I>,
+          outs: Results<
+            NoInfer<C>,
+            Item<Of<NoInfer<P>>>,
+            NoInfer<X> | Of<NoInfer<F>>,
+            Settled<NoInfer<E>, NoInfer<F>, NoInfer<T>>
+          >
+        ) => O
+      }
+      & Options<Item<Of<NoInfer<P>>>, NoInfer<E>, NoInfer<X> | Of<NoInfer<F>>, F, C, T, M, W>
+  ): Node<
+    I,
+    Of<O>,
+    | ErrorOf<P>
+    | InputError<Of<P>>
+    | Failures<C, Item<Of<P>>, X | Of<F>, Settled<E, F, T>, M>
+    | ErrorOf<W>
+    | ErrorOf<O>,
+    ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+  >
+  <
+    I,
+    P extends Prepared,
+    X extends Out<string, unknown>,
+    E,
+    R,
+    C extends Collect = "forEach",
+    F = never,
+    T extends Duration.Input = never,
+    M extends number = never,
+    W = never
+  >(
+    name: string,
+    options:
+      & {
+        readonly prep: (input: I) => P
+        readonly flow: Node<Item<Of<NoInfer<P>>>, X, E, R>
+        readonly post?: undefined
+      }
+      & Options<Item<Of<NoInfer<P>>>, NoInfer<E>, NoInfer<X> | Of<NoInfer<F>>, F, C, T, M, W>
+  ): Node<
+    I,
+    Default<Results<C, Item<Of<P>>, X | Of<F>, Settled<E, F, T>>>,
+    | ErrorOf<P>
+    | InputError<Of<P>>
+    | Failures<C, Item<Of<P>>, X | Of<F>, Settled<E, F, T>, M>
+    | ErrorOf<W>,
+    ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W>
+  >
+  <
+    I,
+    X extends Out<string, unknown>,
+    E,
+    R,
+    O extends Posted,
+    C extends Collect = "forEach",
+    F = never,
+    T extends Duration.Input = never,
+    M extends number = never,
+    W = never
+  >(
+    name: string,
+    options:
+      & {
+        readonly prep?: undefined
+        readonly flow: Node<I, X, E, R>
+        readonly post: (
+          input: Plan.Inputs<NoInfer<I>>,
+          outs: Results<
+            NoInfer<C>,
+            NoInfer<I>,
+            NoInfer<X> | Of<NoInfer<F>>,
+            Settled<NoInfer<E>, NoInfer<F>, NoInfer<T>>
+          >
+        ) => O
+      }
+      & Options<NoInfer<I>, NoInfer<E>, NoInfer<X> | Of<NoInfer<F>>, F, C, T, M, W>
+  ): Node<
+    Plan.Inputs<I>,
+    Of<O>,
+    Failures<C, I, X | Of<F>, Settled<E, F, T>, M> | ErrorOf<W> | ErrorOf<O>,
+    R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+  >
+  <
+    I,
+    X extends Out<string, unknown>,
+    E,
+    R,
+    C extends Collect = "forEach",
+    F = never,
+    T extends Duration.Input = never,
+    M extends number = never,
+    W = never
+  >(
+    name: string,
+    options:
+      & {
+        readonly prep?: undefined
+        readonly flow: Node<I, X, E, R>
+        readonly post?: undefined
+      }
+      & Options<NoInfer<I>, NoInfer<E>, NoInfer<X> | Of<NoInfer<F>>, F, C, T, M, W>
+  ): Node<
+    Plan.Inputs<I>,
+    Default<Results<C, I, X | Of<F>, Settled<E, F, T>>>,
+    Failures<C, I, X | Of<F>, Settled<E, F, T>, M> | ErrorOf<W>,
+    R | ServicesOf<F> | ServicesOf<W>
+  >
+} = (name: string, { flow, ...steps }: Omit<Steps, "exec"> & { readonly flow: Any }): any => {
+  if (!isNode(flow)) refuse("flow", "a flow or another node", flow)
+  if ("exec" in steps) knownKeys("batch flow options", { exec: steps.exec }, ["prep", "flow", "post"])
+  const exec: Steps["exec"] = (input, index, place) => runAt(flow, input, Place.item(place, index))
+  return fromSteps(name, { ...steps, exec } as Steps, { _tag: "BatchFlow", flow: drawn(flow) })
+}

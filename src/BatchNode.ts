@@ -1,0 +1,195 @@
+/**
+ * A step of a flow that does its work once for each of many items, several at a time.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import {
+  type Collect,
+  type Default,
+  type Failures,
+  fromSteps,
+  type InputError,
+  type InputServices,
+  type Item,
+  type Options,
+  type Posted,
+  type Prepared,
+  type Results,
+  type Settled,
+  type Steps
+} from "./internal/batchNode.ts"
+import { refuse } from "./internal/check.ts"
+import type { ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
+import type { Node } from "./internal/node.ts"
+import type * as Plan from "./Plan.ts"
+
+/** @since 0.1.0 */
+export type { Collect, Failures, Item, Options, Results } from "./internal/batchNode.ts"
+
+/**
+ * Makes a node that runs `exec` once for each item that `prep` gives.
+ *
+ * **Details**
+ *
+ * Shape: `prep` gives the items: an array, set, generator, async iterable or `Stream`, or an effect of one; without it
+ * the input is the items. `exec` gets an item and its index, and may be a `Task`, which runs on the provided backend.
+ * `collect` decides what `post` gets; values are in input order. `post` runs once, when all items are done, and leaves by
+ * `Node.out(action, value)`; without it the node leaves by `"default"`. Each of the three may be an effect or a value.
+ *
+ * Units: `concurrency` has to be stated. `retry`, `timeout`, `limit` and `fallback` are for each item, its attempts counted
+ * apart. `watch` sees each outcome with its index, in the order in which they come.
+ *
+ * Errors: with `forEach` the first error of an item, which interrupts the others and waits for their finalizers; with
+ * `validate`, and `race` when no item succeeds, `FailedExamples`; none for an item with `partition` and `run`. `maxErrors`
+ * adds `TooManyErrors`, `timeout` adds `TimeoutError`, a stream its own error. A race over no items is a defect.
+ * Interruption stops every item.
+ *
+ * **Example** (Both sides of a batch)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { BatchNode, Flow, Node } from "effect-parallel"
+ *
+ * const halves = BatchNode.make("halves", {
+ *   prep: (numbers: ReadonlyArray<number>) => numbers,
+ *   exec: (n, index) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(`#${index} is odd`),
+ *   collect: "partition",
+ *   concurrency: 4,
+ *   post: (numbers, [values, failures]) =>
+ *     failures.length === 0 ? Node.out("even", values) : Node.out("mixed", { values, odd: failures.length })
+ * })
+ *
+ * const { action, value } = await Effect.runPromise(Flow.run(halves, [2, 3, 4]))
+ * console.log(action) // => "mixed"
+ * console.log(value) // => { values: [1, 2], odd: 1 }
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: {
+  <
+    I,
+    P extends Prepared,
+    X,
+    O extends Posted,
+    C extends Collect = "forEach",
+    F = never,
+    T extends Duration.Input = never,
+    M extends number = never,
+    W = never
+  >(
+    name: string,
+    options:
+      & {
+        readonly prep: (input: I) => P
+        readonly exec: (item: Item<Of<P>>, index: number) => X
+        readonly post: (
+          input: NoInfer<I>,
+          results: Results<
+            NoInfer<C>,
+            Item<Of<NoInfer<P>>>,
+            Of<NoInfer<X>> | Of<NoInfer<F>>,
+            Settled<ErrorOf<NoInfer<X>>, NoInfer<F>, NoInfer<T>>
+          >
+        ) => O
+      }
+      & Options<Item<Of<NoInfer<P>>>, ErrorOf<NoInfer<X>>, Of<NoInfer<X>> | Of<NoInfer<F>>, F, C, T, M, W>
+  ): Node<
+    I,
+    Of<O>,
+    | ErrorOf<P>
+    | InputError<Of<P>>
+    | Failures<C, Item<Of<P>>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M>
+    | ErrorOf<W>
+    | ErrorOf<O>,
+    ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+  >
+  <
+    I,
+    P extends Prepared,
+    X,
+    C extends Collect = "forEach",
+    F = never,
+    T extends Duration.Input = never,
+    M extends number = never,
+    W = never
+  >(
+    name: string,
+    options:
+      & {
+        readonly prep: (input: I) => P
+        readonly exec: (item: Item<Of<P>>, index: number) => X
+        readonly post?: undefined
+      }
+      & Options<Item<Of<NoInfer<P>>>, ErrorOf<NoInfer<X>>, Of<NoInfer<X>> | Of<NoInfer<F>>, F, C, T, M, W>
+  ): Node<
+    I,
+    Default<Results<C, Item<Of<P>>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>>,
+    | ErrorOf<P>
+    | InputError<Of<P>>
+    | Failures<C, Item<Of<P>>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M>
+    | ErrorOf<W>,
+    ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W>
+  >
+  <
+    I,
+    X,
+    O extends Posted,
+    C extends Collect = "forEach",
+    F = never,
+    T extends Duration.Input = never,
+    M extends number = never,
+    W = never
+  >(
+    name: string,
+    options:
+      & {
+        readonly prep?: undefined
+        readonly exec: (item: I, index: number) => X
+        readonly post: (
+          input: Plan.Inputs<NoInfer<I>>,
+          results: Results<
+            NoInfer<C>,
+            NoInfer<I>,
+            Of<NoInfer<X>> | Of<NoInfer<F>>,
+            Settled<ErrorOf<NoInfer<X>>, NoInfer<F>, NoInfer<T>>
+          >
+        ) => O
+      }
+      & Options<NoInfer<I>, ErrorOf<NoInfer<X>>, Of<NoInfer<X>> | Of<NoInfer<F>>, F, C, T, M, W>
+  ): Node<
+    Plan.Inputs<I>,
+    Of<O>,
+    Failures<C, I, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M> | ErrorOf<W> | ErrorOf<O>,
+    ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+  >
+  <
+    I,
+    X,
+    C extends Collect = "forEach",
+    F = never,
+    T extends Duration.Input = never,
+    M extends number = never,
+    W = never
+  >(
+    name: string,
+    options:
+      & {
+        readonly prep?: undefined
+        readonly exec: (item: I, index: number) => X
+        readonly post?: undefined
+      }
+      & Options<NoInfer<I>, ErrorOf<NoInfer<X>>, Of<NoInfer<X>> | Of<NoInfer<F>>, F, C, T, M, W>
+  ): Node<
+    Plan.Inputs<I>,
+    Default<Results<C, I, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>>,
+    Failures<C, I, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M> | ErrorOf<W>,
+    ServicesOf<X> | ServicesOf<F> | ServicesOf<W>
+  >
+} = (name: string, options: Steps): any => {
+  const { exec } = options
+  if (typeof exec !== "function") refuse("exec", "a function or a task", exec)
+  return fromSteps(name, options, { _tag: "BatchNode" })
+}
