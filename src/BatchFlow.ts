@@ -6,12 +6,13 @@
 import type * as Duration from "effect/Duration"
 import {
   type Collect,
-  type Default,
+  type Each,
   type Failures,
   fromSteps,
+  type Input,
   type InputError,
   type InputServices,
-  type Item,
+  type Left,
   type Options,
   type Posted,
   type Prepared,
@@ -20,10 +21,9 @@ import {
   type Steps
 } from "./internal/batchNode.ts"
 import { knownKeys, refuse } from "./internal/check.ts"
-import type { ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
+import type { Absent, ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
 import { type Any, drawn, isNode, type Node, type Out, runAt } from "./internal/node.ts"
 import * as Place from "./internal/place.ts"
-import type * as Plan from "./Plan.ts"
 
 /** @since 0.1.0 */
 export type { Collect, Failures, Item, Options, Results } from "./internal/batchNode.ts"
@@ -63,135 +63,43 @@ export type { Collect, Failures, Item, Options, Results } from "./internal/batch
  * @category constructors
  * @since 0.1.0
  */
-export const make: {
-  <
-    I,
-    P extends Prepared,
-    X extends Out<string, unknown>,
-    E,
-    R,
-    O extends Posted,
-    C extends Collect = "forEach",
-    F = never,
-    T extends Duration.Input = never,
-    M extends number = never,
-    W = never
-  >(
-    name: string,
-    options:
-      & {
-        readonly prep: (input: I) => P
-        readonly flow: Node<Item<Of<NoInfer<P>>>, X, E, R>
-        readonly post: (
-          input: NoInfer<I>,
-          outs: Results<
-            NoInfer<C>,
-            Item<Of<NoInfer<P>>>,
-            NoInfer<X> | Of<NoInfer<F>>,
-            Settled<NoInfer<E>, NoInfer<F>, NoInfer<T>>
-          >
-        ) => O
-      }
-      & Options<Item<Of<NoInfer<P>>>, NoInfer<E>, NoInfer<X> | Of<NoInfer<F>>, F, C, T, M, W>
-  ): Node<
-    I,
-    Of<O>,
-    | ErrorOf<P>
-    | InputError<Of<P>>
-    | Failures<C, Item<Of<P>>, X | Of<F>, Settled<E, F, T>, M>
-    | ErrorOf<W>
-    | ErrorOf<O>,
-    ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
-  >
-  <
-    I,
-    P extends Prepared,
-    X extends Out<string, unknown>,
-    E,
-    R,
-    C extends Collect = "forEach",
-    F = never,
-    T extends Duration.Input = never,
-    M extends number = never,
-    W = never
-  >(
-    name: string,
-    options:
-      & {
-        readonly prep: (input: I) => P
-        readonly flow: Node<Item<Of<NoInfer<P>>>, X, E, R>
-        readonly post?: undefined
-      }
-      & Options<Item<Of<NoInfer<P>>>, NoInfer<E>, NoInfer<X> | Of<NoInfer<F>>, F, C, T, M, W>
-  ): Node<
-    I,
-    Default<Results<C, Item<Of<P>>, X | Of<F>, Settled<E, F, T>>>,
-    | ErrorOf<P>
-    | InputError<Of<P>>
-    | Failures<C, Item<Of<P>>, X | Of<F>, Settled<E, F, T>, M>
-    | ErrorOf<W>,
-    ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W>
-  >
-  <
-    I,
-    X extends Out<string, unknown>,
-    E,
-    R,
-    O extends Posted,
-    C extends Collect = "forEach",
-    F = never,
-    T extends Duration.Input = never,
-    M extends number = never,
-    W = never
-  >(
-    name: string,
-    options:
-      & {
-        readonly prep?: undefined
-        readonly flow: Node<I, X, E, R>
-        readonly post: (
-          input: Plan.Inputs<NoInfer<I>>,
-          outs: Results<
-            NoInfer<C>,
-            NoInfer<I>,
-            NoInfer<X> | Of<NoInfer<F>>,
-            Settled<NoInfer<E>, NoInfer<F>, NoInfer<T>>
-          >
-        ) => O
-      }
-      & Options<NoInfer<I>, NoInfer<E>, NoInfer<X> | Of<NoInfer<F>>, F, C, T, M, W>
-  ): Node<
-    Plan.Inputs<I>,
-    Of<O>,
-    Failures<C, I, X | Of<F>, Settled<E, F, T>, M> | ErrorOf<W> | ErrorOf<O>,
-    R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
-  >
-  <
-    I,
-    X extends Out<string, unknown>,
-    E,
-    R,
-    C extends Collect = "forEach",
-    F = never,
-    T extends Duration.Input = never,
-    M extends number = never,
-    W = never
-  >(
-    name: string,
-    options:
-      & {
-        readonly prep?: undefined
-        readonly flow: Node<I, X, E, R>
-        readonly post?: undefined
-      }
-      & Options<NoInfer<I>, NoInfer<E>, NoInfer<X> | Of<NoInfer<F>>, F, C, T, M, W>
-  ): Node<
-    Plan.Inputs<I>,
-    Default<Results<C, I, X | Of<F>, Settled<E, F, T>>>,
-    Failures<C, I, X | Of<F>, Settled<E, F, T>, M> | ErrorOf<W>,
-    R | ServicesOf<F> | ServicesOf<W>
-  >
-} = (name: string, { flow, ...steps }: Omit<Steps, "exec"> & { readonly flow: Any }): any => {
+export const make: <
+  I,
+  P extends Prepared | Absent = Absent,
+  J = never,
+  X extends Out<string, unknown> = never,
+  E = never,
+  R = never,
+  O extends Posted | Absent = Absent,
+  C extends Collect = "forEach",
+  F = never,
+  const T extends Duration.Input | undefined = undefined,
+  const M extends number | undefined = undefined,
+  W = never
+>(
+  name: string,
+  options:
+    & {
+      readonly prep?: ((input: I) => P) | undefined
+      readonly flow: Node<Each<P, J>, X, E, R>
+      readonly post?:
+        | ((
+          input: Input<I, P, J>,
+          outs: Results<C, Each<P, J>, X | Of<F>, Settled<E, F, T>>
+        ) => O)
+        | undefined
+    }
+    & Options<Each<P, J>, X | Of<F>, E, F, C, T, M, W>
+) => Node<
+  Input<I, P, J>,
+  Left<O, Results<C, Each<P, J>, X | Of<F>, Settled<E, F, T>>>,
+  | ErrorOf<P>
+  | InputError<Of<P>>
+  | Failures<C, Each<P, J>, X | Of<F>, Settled<E, F, T>, M>
+  | ErrorOf<W>
+  | ErrorOf<O>,
+  ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+> = (name: string, { flow, ...steps }: Omit<Steps, "exec"> & { readonly flow: Any }): any => {
   if (!isNode(flow)) refuse("flow", "a flow or another node", flow)
   if ("exec" in steps) knownKeys("batch flow options", { exec: steps.exec }, ["prep", "flow", "post"])
   const exec: Steps["exec"] = (input, index, place) => runAt(flow, input, Place.item(place, index))

@@ -6,12 +6,13 @@
 import type * as Duration from "effect/Duration"
 import {
   type Collect,
-  type Default,
+  type Each,
   type Failures,
   fromSteps,
+  type Input,
   type InputError,
   type InputServices,
-  type Item,
+  type Left,
   type Options,
   type Posted,
   type Prepared,
@@ -20,9 +21,8 @@ import {
   type Steps
 } from "./internal/batchNode.ts"
 import { refuse } from "./internal/check.ts"
-import type { ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
+import type { Absent, ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
 import type { Node } from "./internal/node.ts"
-import type * as Plan from "./Plan.ts"
 
 /** @since 0.1.0 */
 export type { Collect, Failures, Item, Options, Results } from "./internal/batchNode.ts"
@@ -68,127 +68,41 @@ export type { Collect, Failures, Item, Options, Results } from "./internal/batch
  * @category constructors
  * @since 0.1.0
  */
-export const make: {
-  <
-    I,
-    P extends Prepared,
-    X,
-    O extends Posted,
-    C extends Collect = "forEach",
-    F = never,
-    T extends Duration.Input = never,
-    M extends number = never,
-    W = never
-  >(
-    name: string,
-    options:
-      & {
-        readonly prep: (input: I) => P
-        readonly exec: (item: Item<Of<P>>, index: number) => X
-        readonly post: (
-          input: NoInfer<I>,
-          results: Results<
-            NoInfer<C>,
-            Item<Of<NoInfer<P>>>,
-            Of<NoInfer<X>> | Of<NoInfer<F>>,
-            Settled<ErrorOf<NoInfer<X>>, NoInfer<F>, NoInfer<T>>
-          >
-        ) => O
-      }
-      & Options<Item<Of<NoInfer<P>>>, ErrorOf<NoInfer<X>>, Of<NoInfer<X>> | Of<NoInfer<F>>, F, C, T, M, W>
-  ): Node<
-    I,
-    Of<O>,
-    | ErrorOf<P>
-    | InputError<Of<P>>
-    | Failures<C, Item<Of<P>>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M>
-    | ErrorOf<W>
-    | ErrorOf<O>,
-    ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
-  >
-  <
-    I,
-    P extends Prepared,
-    X,
-    C extends Collect = "forEach",
-    F = never,
-    T extends Duration.Input = never,
-    M extends number = never,
-    W = never
-  >(
-    name: string,
-    options:
-      & {
-        readonly prep: (input: I) => P
-        readonly exec: (item: Item<Of<P>>, index: number) => X
-        readonly post?: undefined
-      }
-      & Options<Item<Of<NoInfer<P>>>, ErrorOf<NoInfer<X>>, Of<NoInfer<X>> | Of<NoInfer<F>>, F, C, T, M, W>
-  ): Node<
-    I,
-    Default<Results<C, Item<Of<P>>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>>,
-    | ErrorOf<P>
-    | InputError<Of<P>>
-    | Failures<C, Item<Of<P>>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M>
-    | ErrorOf<W>,
-    ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W>
-  >
-  <
-    I,
-    X,
-    O extends Posted,
-    C extends Collect = "forEach",
-    F = never,
-    T extends Duration.Input = never,
-    M extends number = never,
-    W = never
-  >(
-    name: string,
-    options:
-      & {
-        readonly prep?: undefined
-        readonly exec: (item: I, index: number) => X
-        readonly post: (
-          input: Plan.Inputs<NoInfer<I>>,
-          results: Results<
-            NoInfer<C>,
-            NoInfer<I>,
-            Of<NoInfer<X>> | Of<NoInfer<F>>,
-            Settled<ErrorOf<NoInfer<X>>, NoInfer<F>, NoInfer<T>>
-          >
-        ) => O
-      }
-      & Options<NoInfer<I>, ErrorOf<NoInfer<X>>, Of<NoInfer<X>> | Of<NoInfer<F>>, F, C, T, M, W>
-  ): Node<
-    Plan.Inputs<I>,
-    Of<O>,
-    Failures<C, I, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M> | ErrorOf<W> | ErrorOf<O>,
-    ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
-  >
-  <
-    I,
-    X,
-    C extends Collect = "forEach",
-    F = never,
-    T extends Duration.Input = never,
-    M extends number = never,
-    W = never
-  >(
-    name: string,
-    options:
-      & {
-        readonly prep?: undefined
-        readonly exec: (item: I, index: number) => X
-        readonly post?: undefined
-      }
-      & Options<NoInfer<I>, ErrorOf<NoInfer<X>>, Of<NoInfer<X>> | Of<NoInfer<F>>, F, C, T, M, W>
-  ): Node<
-    Plan.Inputs<I>,
-    Default<Results<C, I, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>>,
-    Failures<C, I, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M> | ErrorOf<W>,
-    ServicesOf<X> | ServicesOf<F> | ServicesOf<W>
-  >
-} = (name: string, options: Steps): any => {
+export const make: <
+  I,
+  P extends Prepared | Absent = Absent,
+  J = never,
+  X = never,
+  O extends Posted | Absent = Absent,
+  C extends Collect = "forEach",
+  F = never,
+  const T extends Duration.Input | undefined = undefined,
+  const M extends number | undefined = undefined,
+  W = never
+>(
+  name: string,
+  options:
+    & {
+      readonly prep?: ((input: I) => P) | undefined
+      readonly exec: (item: Each<P, J>, index: number) => X
+      readonly post?:
+        | ((
+          input: Input<I, P, J>,
+          results: Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>
+        ) => O)
+        | undefined
+    }
+    & Options<Each<P, J>, Of<X> | Of<F>, ErrorOf<X>, F, C, T, M, W>
+) => Node<
+  Input<I, P, J>,
+  Left<O, Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>>,
+  | ErrorOf<P>
+  | InputError<Of<P>>
+  | Failures<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M>
+  | ErrorOf<W>
+  | ErrorOf<O>,
+  ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+> = (name: string, options: Steps): any => {
   const { exec } = options
   if (typeof exec !== "function") refuse("exec", "a function or a task", exec)
   return fromSteps(name, options, { _tag: "BatchNode" })

@@ -122,7 +122,12 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
     readonly on: W & Checked<Ns, W>
     readonly maxSteps?: number | undefined
   }
-): Node<Input<Ns[S]>, Leaving<Ns, W>, Error<Ns[keyof Ns]> | StepLimit, Services<Ns[keyof Ns]>> => {
+): Node<
+  Input<Ns[S]>,
+  Leaving<Ns, W> extends infer X extends Out<string, unknown> ? X : never,
+  Error<Ns[keyof Ns]> | StepLimit,
+  Services<Ns[keyof Ns]>
+> => {
   knownKeys("flow options", options, ["start", "nodes", "on", "maxSteps"])
   const { maxSteps = 10_000, nodes, start } = options
   const on = options.on as Readonly<Record<string, Readonly<Record<string, Target>>>>

@@ -8,7 +8,16 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import { knownKeys, refuse } from "./internal/check.ts"
-import { chain, type ErrorOf, type Late, lift, type Of, type ServicesOf } from "./internal/lift.ts"
+import {
+  type Absent,
+  chain,
+  type ErrorOf,
+  type Late,
+  lift,
+  type Of,
+  type ServicesOf,
+  type Without
+} from "./internal/lift.ts"
 import { fromRun, isOut, type Node, type Out, out } from "./internal/node.ts"
 import * as Place from "./internal/place.ts"
 import * as Trial from "./internal/trial.ts"
@@ -37,19 +46,10 @@ export {
  */
 export type Location = Place.Located
 
-/** What `prep`, `exec` and `post` may say of the attempts at `exec`. */
-interface Trials<P, E, F, T> {
-  /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
-  readonly retry?: Plan.RetryOption<E | Late<T>> | undefined
-  /** How long an attempt may take. */
-  readonly timeout?: T | undefined
-  /** What each attempt passes before it starts. */
-  readonly limit?: Plan.Options["limit"]
-  /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
-  readonly fallback?: ((prepared: P, cause: Cause.Cause<E | Late<T>>) => F) | undefined
-}
-
 type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, any, any>
+
+/** What `exec` is given. */
+type Prepared<I, P> = Without<P, I, Of<P>>
 
 /** The exits among what `exec` and `fallback` give back. */
 type Left<T> = T extends Out<string, any> ? T : never
@@ -102,82 +102,33 @@ type Failing<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
  * @category constructors
  * @since 0.1.0
  */
-export const make: {
-  <I, P, X, O extends Posted, F = never, T extends Duration.Input = never>(
-    name: string,
-    options:
-      & {
-        readonly prep: (input: I) => P
-        readonly exec: (prepared: Of<P>) => X
-        readonly post: (
-          input: NoInfer<I>,
-          prepared: Of<NoInfer<P>>,
-          result: Result<Of<NoInfer<X>> | Of<NoInfer<F>>>
-        ) => O
-      }
-      & Trials<Of<NoInfer<P>>, ErrorOf<NoInfer<X>>, F, T>
-  ): Node<
-    I,
-    Of<O> | Left<Of<X> | Of<F>>,
-    ErrorOf<P> | Failing<X, F, T> | ErrorOf<O>,
-    ServicesOf<P> | ServicesOf<X> | ServicesOf<F> | ServicesOf<O>
-  >
-  <I, P, X, F = never, T extends Duration.Input = never>(
-    name: string,
-    options:
-      & {
-        readonly prep: (input: I) => P
-        readonly exec: (prepared: Of<P>) => X
-        readonly post?: undefined
-      }
-      & Trials<Of<NoInfer<P>>, ErrorOf<NoInfer<X>>, F, T>
-  ): Node<
-    I,
-    Default<Of<X> | Of<F>>,
-    ErrorOf<P> | Failing<X, F, T>,
-    ServicesOf<P> | ServicesOf<X> | ServicesOf<F>
-  >
-  <I, X, O extends Posted, F = never, T extends Duration.Input = never>(
-    name: string,
-    options:
-      & {
-        readonly prep?: undefined
-        readonly exec: (input: I) => X
-        readonly post: (input: NoInfer<I>, prepared: NoInfer<I>, result: Result<Of<NoInfer<X>> | Of<NoInfer<F>>>) => O
-      }
-      & Trials<NoInfer<I>, ErrorOf<NoInfer<X>>, F, T>
-  ): Node<
-    I,
-    Of<O> | Left<Of<X> | Of<F>>,
-    Failing<X, F, T> | ErrorOf<O>,
-    ServicesOf<X> | ServicesOf<F> | ServicesOf<O>
-  >
-  <I, X, F = never, T extends Duration.Input = never>(
-    name: string,
-    options:
-      & {
-        readonly prep?: undefined
-        readonly exec: (input: I) => X
-        readonly post?: undefined
-      }
-      & Trials<NoInfer<I>, ErrorOf<NoInfer<X>>, F, T>
-  ): Node<
-    I,
-    Default<Of<X> | Of<F>>,
-    Failing<X, F, T>,
-    ServicesOf<X> | ServicesOf<F>
-  >
-  <I, P, O extends Posted>(name: string, options: {
-    readonly prep: (input: I) => P
-    readonly exec?: undefined
-    readonly post: (input: NoInfer<I>, prepared: Of<NoInfer<P>>) => O
-  }): Node<I, Of<O>, ErrorOf<P> | ErrorOf<O>, ServicesOf<P> | ServicesOf<O>>
-  <I, O extends Posted>(name: string, options: {
-    readonly prep?: undefined
-    readonly exec?: undefined
-    readonly post: (input: I) => O
-  }): Node<I, Of<O>, ErrorOf<O>, ServicesOf<O>>
-} = (name: string, options: Steps): any => {
+export const make: <
+  I,
+  P = Absent,
+  X = Absent,
+  O extends Posted | Absent = Absent,
+  F = never,
+  const T extends Duration.Input | undefined = undefined
+>(name: string, options: {
+  readonly prep?: ((input: I) => P) | undefined
+  readonly exec?: ((prepared: Prepared<I, P>) => X) | undefined
+  readonly post?:
+    | ((input: I, prepared: Prepared<I, P>, result: Without<X, Prepared<I, P>, Result<Of<X> | Of<F>>>) => O)
+    | undefined
+  /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
+  readonly retry?: Plan.RetryOption<ErrorOf<X> | Late<T>> | undefined
+  /** How long an attempt may take. */
+  readonly timeout?: T
+  /** What each attempt passes before it starts. */
+  readonly limit?: Plan.Options["limit"]
+  /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
+  readonly fallback?: ((prepared: Prepared<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F) | undefined
+}) => Node<
+  I,
+  Without<O, Without<X, never, Default<Of<X> | Of<F>>>, Left<Of<O> | Of<X> | Of<F>>>,
+  ErrorOf<P> | Failing<X, F, T> | ErrorOf<O>,
+  ServicesOf<P> | ServicesOf<X> | ServicesOf<F> | ServicesOf<O>
+> = (name: string, options: Steps): any => {
   knownKeys("node options", options, ["prep", "exec", "post", "retry", "timeout", "limit", "fallback"])
   const { exec, fallback, post, prep, ...trials } = options
   for (const [step, given] of Object.entries({ prep, exec, post, fallback })) {
@@ -203,10 +154,12 @@ export const make: {
   return fromRun(name, { run, shape: { _tag: "Node" } })
 }
 
-interface Steps extends Trials<any, any, unknown, Duration.Input> {
+/** The options before their types are known. */
+interface Steps extends Pick<Plan.Options, "retry" | "timeout" | "limit"> {
   readonly prep?: ((input: any) => unknown) | undefined
   readonly exec?: ((prepared: any) => unknown) | undefined
   readonly post?: ((input: any, prepared: any, result: any) => unknown) | undefined
+  readonly fallback?: ((prepared: any, cause: Cause.Cause<any>) => unknown) | undefined
 }
 
 /**

@@ -12,7 +12,7 @@ import * as Plan from "../Plan.ts"
 import type * as Report from "../Report.ts"
 import * as Batch from "./batch.ts"
 import { knownKeys, refuse } from "./check.ts"
-import { chain, type ErrorOf, type Late, lift } from "./lift.ts"
+import { chain, type ErrorOf, type Late, lift, type Of, type Without } from "./lift.ts"
 import { fromRun, type Node, type Out, out } from "./node.ts"
 import type * as Place from "./place.ts"
 import type { Shape } from "./shape.ts"
@@ -39,14 +39,14 @@ export type Results<C extends Collect, I, A, E> = C extends "partition"
   : ReadonlyArray<A>
 
 /**
- * How a batch can fail under the mode `C` and the error budget `M`; `never` stands for no budget.
+ * How a batch can fail under the mode `C` and the error budget `M`; `undefined` stands for no budget.
  *
  * @category type-level
  * @since 0.1.0
  */
 export type Failures<C extends Collect, I, A, E, M> =
   | (C extends "forEach" ? E : C extends "validate" | "race" ? Outcome.FailedExamples<I, A, E> : never)
-  | (C extends "forEach" ? never : [M] extends [never] ? never : Outcome.TooManyErrors<I, A, E>)
+  | (C extends "forEach" ? never : [M] extends [undefined] ? never : Outcome.TooManyErrors<I, A, E>)
 
 /**
  * The items of inputs of any kind.
@@ -74,16 +74,9 @@ export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, 
  * @category models
  * @since 0.1.0
  */
-export interface Options<
-  I,
-  E,
-  A,
-  F,
-  C extends Collect,
-  T extends Duration.Input,
-  M extends number,
-  W
-> extends Pick<Plan.Options, "limit" | "stragglers" | "preDispatch" | "batchSize"> {
+export interface Options<I, A, E, F, C extends Collect, T, M, W>
+  extends Pick<Plan.Options, "limit" | "stragglers" | "preDispatch" | "batchSize">
+{
   /** How many items are in flight; 1 runs one after another. It has to be said. */
   readonly concurrency: number | "unbounded"
   /** What `post` gets; default `"forEach"`. */
@@ -91,9 +84,9 @@ export interface Options<
   /** When a failed attempt at an item is followed by another: each item has its own count. */
   readonly retry?: Plan.RetryOption<E | Late<T>> | undefined
   /** How long an attempt at an item may take. */
-  readonly timeout?: T | undefined
+  readonly timeout?: T
   /** Stops the batch when so many items have failed. */
-  readonly maxErrors?: M | undefined
+  readonly maxErrors?: M
   /** Takes the place of an item's failure when no attempt is left: for errors, timeouts and defects. */
   readonly fallback?: ((item: I, cause: Cause.Cause<E | Late<T>>) => F) | undefined
   /** Is shown each outcome as it comes; the next waits until it is done. */
@@ -103,11 +96,19 @@ export interface Options<
 /** The error with which an item fails in the end. */
 export type Settled<E, F, T> = [F] extends [never] ? E | Late<T> : ErrorOf<F>
 
-/** What a batch is left by without `post`. */
-export type Default<V> = [V] extends [never] ? never : Out<"default", V>
+/** How a batch is left by what its `post` gives, or with its results where there is none. */
+export type Left<O, V> = Without<O, [V] extends [never] ? never : Out<"default", V>, Extract<Of<O>, Out<string, any>>>
+
+/** The input of a batch: of its `prep`, or the items themselves. */
+export type Input<I, P, J> = Without<P, Plan.Inputs<J>, I>
+
+/** An item that `exec` is given: of what `prep` gives, or of the input. */
+export type Each<P, J> = Without<P, J, Item<Of<P>>>
 
 /** A batch before its types are known. */
-export interface Steps extends Options<any, any, any, unknown, Collect, Duration.Input, number, unknown> {
+export interface Steps
+  extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown>
+{
   readonly prep?: ((input: any) => unknown) | undefined
   readonly exec: (item: any, index: number, place: Place.Place) => unknown
   readonly post?: ((input: any, results: any) => unknown) | undefined

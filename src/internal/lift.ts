@@ -14,14 +14,27 @@ export const lift = (value: unknown): Effect.Effect<any, any, any> =>
 export const chain = (value: unknown, next: (value: any) => Effect.Effect<any, any, any>) =>
   Effect.isEffect(value) ? Effect.flatMap(value, next) : next(value)
 
+/*
+ * The types below look at their argument as a whole first (`[T] extends [infer U]`): nothing is inferred through them, so
+ * that a step whose parameters are annotated cannot change what another step gives back.
+ */
+
 /** What a value or an effect comes to. */
-export type Of<T> = T extends Effect.Effect<infer A, any, any> ? A : T
+export type Of<T> = [T] extends [infer U] ? U extends Effect.Effect<infer A, any, any> ? A : U : never
 
 /** How it can fail; a value cannot. */
-export type ErrorOf<T> = T extends Effect.Effect<any, infer E, any> ? E : never
+export type ErrorOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, infer E, any> ? E : never : never
 
 /** What it needs; a value needs nothing. */
-export type ServicesOf<T> = T extends Effect.Effect<any, any, infer R> ? R : never
+export type ServicesOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, any, infer R> ? R : never : never
 
-/** The error that a timeout of type `T` adds; `never` stands for none. */
-export type Late<T> = [T] extends [never] ? never : Cause.TimeoutError
+/** The error that a timeout of type `T` adds; `undefined` stands for none. */
+export type Late<T> = [T] extends [undefined] ? never : Cause.TimeoutError
+
+/** The type of what a step gives back that was left out. */
+export interface Absent {
+  readonly absent: unique symbol
+}
+
+/** `Then` where the step that gives `T` was left out, and else `Else`. */
+export type Without<T, Then, Else> = [T] extends [Absent] ? Then : Else
