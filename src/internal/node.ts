@@ -159,13 +159,9 @@ export const runAt = <I, X extends Out<string, unknown>, E, R>(
   if (!place.traced) return run(input, place)
   const attributes = { "flow.path": Place.pathOf(place), "flow.node": node.name }
   return Place.spanned(
-    place.name,
+    place.index === undefined ? place.name : node.name,
     { attributes },
     (span) =>
       Effect.tap(run(input, { ...place, span }), (out) => Effect.sync(() => span.attribute("flow.action", out.action)))
   ) as Effect.Effect<X, E, R>
 }
-
-/** Refuses what a node was left by that is no exit: only code without types can do that. */
-export const checkOut = (out: unknown, name: string): Out<string, unknown> =>
-  isOut(out) ? out : refuse(`post of ${name}`, "left by `Node.out(action, value)`", out)
