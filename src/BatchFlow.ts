@@ -20,7 +20,7 @@ import {
   type Settled,
   type Steps
 } from "./internal/batchNode.ts"
-import { knownKeys, refuse } from "./internal/check.ts"
+import { refuse } from "./internal/check.ts"
 import type { Absent, ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
 import { type Any, drawn, isNode, type Node, type Out, runAt } from "./internal/node.ts"
 import * as Place from "./internal/place.ts"
@@ -99,9 +99,8 @@ export const make: <
   | ErrorOf<W>
   | ErrorOf<O>,
   ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
-> = (name: string, { flow, ...steps }: Omit<Steps, "exec"> & { readonly flow: Any }): any => {
+> = (name: string, { flow, ...steps }: Steps & { readonly flow: Any }): any => {
   if (!isNode(flow)) refuse("flow", "a flow or another node", flow)
-  if ("exec" in steps) knownKeys("batch flow options", { exec: steps.exec }, ["prep", "flow", "post"])
-  const exec: Steps["exec"] = (input, index, place) => runAt(flow, input, Place.item(place, index))
-  return fromSteps(name, { ...steps, exec } as Steps, { _tag: "BatchFlow", flow: drawn(flow) })
+  const shape = { _tag: "BatchFlow", flow: drawn(flow) } as const
+  return fromSteps(name, steps, shape, (place) => (item, index) => runAt(flow, item, Place.item(place, index)))
 }

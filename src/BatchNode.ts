@@ -102,8 +102,7 @@ export const make: <
   | ErrorOf<W>
   | ErrorOf<O>,
   ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
-> = (name: string, options: Steps): any => {
-  const { exec } = options
+> = (name: string, { exec, ...steps }: Steps & { readonly exec: (item: any, index: number) => any }): any => {
   if (typeof exec !== "function") refuse("exec", "a function or a task", exec)
-  return fromSteps(name, options, { _tag: "BatchNode" })
+  return fromSteps(name, steps, { _tag: "BatchNode" }, () => exec)
 }

@@ -63,7 +63,7 @@ export const run = <I, A, E, R, EI, RI>(
   makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
 ): Effect.Effect<Ran, EI, R | RI> =>
   Effect.contextWith((context: Context.Context<R | RI>) => {
-    const { inputs, recover, work } = plan
+    const { inputs, steps: { plain, recover }, work } = plan
     const backend = Context.get(context, Backend.Backend)
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend.workers)
     const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
@@ -73,7 +73,7 @@ export const run = <I, A, E, R, EI, RI>(
       ? Effect.scopedWith((scope) =>
         engine(onBackend(work as unknown as Backend.Job<I, A, E>, backend, settings, scope))
       )
-      : engine(onFibers(work, settings, alarm))
+      : engine(onFibers(work, plain ? lifted : effectOf, settings, alarm))
     return Effect.useSpan(settings.name, (span) => Effect.provideService(ran, Tracer.ParentSpan, span))
   })
 
@@ -82,18 +82,23 @@ type Start<I, A, E, R> = (entry: Entry<I>) => Effect.Effect<A, E, R>
 
 const onFibers = <I, A, E, R>(
   work: Plan.Work<I, A, E, R>,
+  toEffect: (given: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
   { timeout }: Plan.Settings,
   alarm: Alarm
 ): Start<I, A, E, R> =>
   timeout === undefined
-    ? (entry) => effectOf(work(entry.input, entry.index))
-    : (entry) => withDeadline(effectOf(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
+    ? (entry) => toEffect(work(entry.input, entry.index))
+    : (entry) => withDeadline(toEffect(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
 
 /** What a work has returned; the runtime would let the whole lane die of something else. */
 const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   isReady(effect) || Effect.isEffect(effect)
     ? effect
     : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
+
+/** What a work has returned that may return a plain value. */
+const lifted = <A, E, R>(given: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  isReady(given) || Effect.isEffect(given) ? given : Effect.succeed(given)
 
 const onBackend = <I, A, E>(
   job: Backend.Job<I, A, E>,

@@ -186,7 +186,7 @@ export const chain = <const Ns extends readonly [Any, ...Array<Any>]>(
   for (const node of line as ReadonlyArray<Any>) names.push(freeName(isNode(node) ? node.name : "node", names))
   const nodes = Object.fromEntries(names.map((name, i) => [name, line[i]!]))
   checkNodes(nodes)
-  const on = Object.fromEntries(names.map((name, i) => [name, { default: names[i + 1] ?? end }]))
+  const on = Object.fromEntries(names.map((name, i) => [name, i + 1 < names.length ? { default: names[i + 1]! } : {}]))
   return fromWiring(name, nodes, { start: names[0]!, on }, { maxSteps: Infinity, open: true })
 }
 
@@ -315,8 +315,7 @@ export const run: {
  *
  * Shape: the text of a `flowchart TD`, the same for the same flow. A nested flow is a box with its nodes inside; edges
  * that enter or leave it begin and end at the box. Edges are labelled with their actions, ways out with the action by
- * which the flow is left. The actions by which a line of `Flow.chain` is left before its end are not drawn: only its type
- * knows them.
+ * which the flow is left. The ways out of a `Flow.chain` are not drawn: only its type knows them.
  *
  * **Example** (A node that leads back to itself)
  *

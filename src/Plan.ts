@@ -118,6 +118,18 @@ export type Recover<in I, out A, out E, out R> = (
 ) => Effect.Effect<A, E, R>
 
 /**
+ * How the work of a node differs from that of a run: it may give back a plain value (`plain`), and something may take the
+ * place of its failures.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Steps<in I, out A, out E, out R> {
+  readonly plain?: boolean | undefined
+  readonly recover?: Recover<I, A, E, R> | undefined
+}
+
+/**
  * Inputs, work, and options that have been checked.
  *
  * @category models
@@ -127,7 +139,7 @@ export interface Plan<I, A, E, R, EI = never, RI = never> {
   readonly inputs: Inputs<I, EI, RI>
   readonly work: Work<I, A, E, R>
   readonly options: Checked
-  readonly recover: Recover<I, A, E, R> | undefined
+  readonly steps: Steps<I, A, E, R>
 }
 
 /**
@@ -171,11 +183,11 @@ export const make = <I, A, E, R, EI, RI>(
   inputs: Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
   options: Options | undefined,
-  recover?: Recover<I, A, E, R>
+  steps: Steps<I, A, E, R> = {}
 ): Plan<I, A, E, R, EI, RI> => {
   Source.check(inputs)
   if (typeof work !== "function") check.refuse("work", "a function or a task", work)
-  return { inputs, work, options: checked(options ?? {}), recover }
+  return { inputs, work, options: checked(options ?? {}), steps }
 }
 
 /**

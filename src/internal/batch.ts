@@ -27,9 +27,12 @@ type AnyOutcome = Outcome.Outcome<any, any, any>
 /** What becomes of the outcomes. */
 export type Mode = "forEach" | "validate" | "partition" | "run" | "race"
 
+export type WorkAt = (place: Place.Place) => Plan.Work<any, any, any, any>
+
 /** What is done with each item, and how. */
 export interface Batch {
-  readonly exec: (item: any, index: number, place: Place.Place) => unknown
+  /** The work of a node at this place: a task, or a function that gives an effect or a value. */
+  readonly workAt: WorkAt
   readonly fallback: ((item: any, cause: Cause.Cause<any>) => unknown) | undefined
   readonly watch: ((outcome: any) => unknown) | undefined
   readonly collect: Mode
@@ -39,16 +42,18 @@ export interface Batch {
 /** Runs the items at the place of their node, to what the batch collects. */
 export const run = (batch: Batch, inputs: Plan.Inputs<any, any, any>, place: Place.Place): Any => {
   const items = place.traced ? new Items(place) : undefined
-  const plan = Plan.make(inputs, workOf(batch, place, items), batch.options, recover(batch, place, items))
+  const steps = { plain: true, recover: recover(batch, place, items) }
+  const plan = Plan.make(inputs, workOf(batch, place, items), batch.options, steps)
   const ran = gather(batch, plan)
   return items === undefined ? ran : Effect.onExit(ran, (exit) => items.end(exit))
 }
 
-/** A task goes to its backend as it is. */
-const workOf = ({ exec }: Batch, place: Place.Place, items: Items | undefined): Plan.Work<any, any, any, any> => {
-  if (Task.isTask(exec)) return exec as unknown as Plan.Work<any, any, any, any>
-  const run = (input: unknown, index: number) => lift(exec(input, index, place))
-  return items === undefined ? run : (input, index) => items.attempt(index, () => run(input, index))
+/** The work, in spans where they are wanted; a task goes to its backend as it is. */
+const workOf = ({ workAt }: Batch, place: Place.Place, items: Items | undefined): Plan.Work<any, any, any, any> => {
+  const work = workAt(place)
+  return items === undefined || Task.isTask(work)
+    ? work
+    : (input, index) => items.attempt(index, () => lift(work(input, index)))
 }
 
 /** Says where a failure came from, and lets the fallback take its place. */

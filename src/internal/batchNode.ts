@@ -6,6 +6,7 @@
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as Stream from "effect/Stream"
 import type * as Outcome from "../Outcome.ts"
 import * as Plan from "../Plan.ts"
@@ -110,15 +111,15 @@ export interface Steps
   extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown>
 {
   readonly prep?: ((input: any) => unknown) | undefined
-  readonly exec: (item: any, index: number, place: Place.Place) => unknown
   readonly post?: ((input: any, results: any) => unknown) | undefined
 }
 
 /** Makes the node of a batch, whatever its items are run by. */
 export const fromSteps = (
   name: string,
-  { collect = "forEach", exec, fallback, post, prep, watch, ...options }: Steps,
-  shape: Shape
+  { collect = "forEach", fallback, post, prep, watch, ...options }: Steps,
+  shape: Shape,
+  workAt: Batch.WorkAt
 ): Node<any, Out<string, any>, any, any> => {
   for (const [step, given] of Object.entries({ prep, post, fallback, watch })) {
     if (given !== undefined && typeof given !== "function") refuse(step, "a function", given)
@@ -126,8 +127,8 @@ export const fromSteps = (
   if (!modes.includes(collect)) refuse("collect", modes.map((mode) => `"${mode}"`).join(", "), collect)
   if (options.concurrency === undefined) refuse("concurrency", `a positive integer or "unbounded"`, undefined)
   knownKeys("batch options", options, known)
-  const batch: Batch.Batch = { collect, exec, fallback, watch, options: { ...options, name } as Plan.Options }
-  Plan.make([], exec as Plan.Work<any, any, any, any>, batch.options)
+  const batch: Batch.Batch = { collect, workAt, fallback, watch, options: { ...options, name } as Plan.Options }
+  Plan.make([], identity<any>, batch.options)
   const run = (input: unknown, place: Place.Place) =>
     chain(prep === undefined ? input : prep(input), (items) =>
       chain(
