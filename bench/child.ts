@@ -64,3 +64,4 @@ const gap = async (program: Program): Promise<number> => {
 const meters: Readonly<Record<Metric, (program: Program) => Promise<number>>> = { time, first: clocked, memory, gap }
 
 console.log(await meters[group.metric](prepare(inputs)))
+process.exit()

@@ -3,16 +3,31 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { timeoutError } from "./internal/attempt.ts"
-import { shorten, shortenMessage } from "./internal/shorten.ts"
+import { isDeadline, timeoutError } from "./internal/attempt.ts"
+import { BackendError, LayerFailed, ValueRefused } from "./internal/blame.ts"
+import * as Crossing from "./internal/crossing.ts"
+import * as Services from "./internal/services.ts"
+import { shorten } from "./internal/shorten.ts"
+
+export {
+  BackendError,
+  LayerFailed,
+  ModuleFailed,
+  ModuleMissing,
+  NotCloneable,
+  ProgramStarted,
+  TaskMissing,
+  ValueRefused,
+  WorkerCrashed
+} from "./internal/blame.ts"
 
 /**
  * What a backend needs to know of a task.
@@ -41,15 +56,61 @@ export interface Job<in I, out A, out E> {
  * **Details**
  *
  * Shape: at least one item; a worker takes them one after another, in order. `timeout` bounds each attempt from the
- * moment it starts on the worker.
+ * moment it starts on the worker; when the batch has run for its `budget`, no further item is started. `concurrency` is
+ * how many batches the run has under way at once, at most; where it is more than there are workers, a worker has several
+ * at once. A backend that can heeds `recall`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Batch<out I> {
-  readonly items: ReadonlyArray<{ readonly index: number; readonly input: I }>
-  readonly timeout: Duration.Duration | undefined
+  readonly items: ReadonlyArray<Item<I>>
+  readonly timeout?: Duration.Duration | undefined
+  readonly budget?: Duration.Duration | undefined
+  readonly concurrency: number
+  readonly recall?: Recall | undefined
 }
+
+/**
+ * An input in a batch. `index` is its place among the inputs of its run; a task that is called by itself has none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Item<out I> {
+  readonly index?: number | undefined
+  readonly input: I
+}
+
+/**
+ * How a run gets back what of a batch has not started, when other workers have nothing to do.
+ *
+ * **Details**
+ *
+ * When `signal` aborts, the backend starts no more of the batch. As soon as it knows that nothing from some position on
+ * was started, it may say so with `giveBack`, before the item at hand has ended; or it lets the batch end early.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Recall {
+  readonly signal: AbortSignal
+  readonly giveBack: (from: number) => void
+}
+
+/**
+ * Takes the exit of the item at a position; also which worker it was, from 0, and how many milliseconds it took, where
+ * the backend knows.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type OnExit<A, E> = (
+  position: number,
+  exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError>,
+  worker?: number,
+  millis?: number
+) => void
 
 /**
  * Where tasks run.
@@ -61,9 +122,9 @@ export interface Batch<out I> {
  *
  * **Details**
  *
- * `workers` is how many tasks it runs at once when a run does not say. `execute` reports each exit as it happens, by
- * the item's position in the batch, once; what it has not reported when it ends was not started, and is dispatched
- * again (it reports at least one). It never fails: what goes wrong with one item is that item's exit, with
+ * `workers` is how many tasks it runs at once when a run does not say. One that has no `batches` gets one item at a
+ * time. `execute` reports each exit as it happens, by the item's position in the batch, once; what it has not reported
+ * when it ends is dispatched again. It never fails: what goes wrong with one item is that item's exit, with
  * `BackendError` where the task is not to blame. What it must keep for the length of a run it adds to the run's scope.
  * Interrupting it stops what it started, and returns when that has stopped.
  *
@@ -73,88 +134,12 @@ export interface Batch<out I> {
 export interface Backend {
   readonly name: string
   readonly workers: number
+  readonly batches?: boolean | undefined
   readonly execute: <I, A, E>(
     job: Job<I, A, E>,
     batch: Batch<I>,
-    onExit: (position: number, exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError>) => void
+    onExit: OnExit<A, E>
   ) => Effect.Effect<void, never, Scope.Scope>
-}
-
-/**
- * A value that the task's schema refuses, so it cannot cross.
- *
- * @category errors
- * @since 0.1.0
- */
-export class ValueRefused extends Schema.TaggedError<ValueRefused>("effect-parallel/Backend/ValueRefused")(
-  "ValueRefused",
-  {
-    value: Schema.Literals(["payload", "success", "error"]),
-    shown: Schema.String,
-    issue: Schema.String
-  }
-) {
-  override get message(): string {
-    return `the ${this.value} schema refuses ${this.shown}: ${this.issue}`
-  }
-}
-
-/**
- * The task's `layer` could not be built where the task runs.
- *
- * @category errors
- * @since 0.1.0
- */
-export class LayerFailed extends Schema.TaggedError<LayerFailed>("effect-parallel/Backend/LayerFailed")("LayerFailed", {
-  cause: Schema.Defect()
-}) {
-  override get message(): string {
-    return `its layer could not be built: ${shorten(this.cause)}`
-  }
-}
-
-/**
- * The worker ended while it was at this input: it called `exit`, was killed, or ran out of memory.
- *
- * **Details**
- *
- * `exitCode` or `signal` as the operating system gave it; `stderr` is the end of what the worker wrote there.
- *
- * @category errors
- * @since 0.1.0
- */
-export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-parallel/Backend/WorkerCrashed")(
-  "WorkerCrashed",
-  {
-    exitCode: Schema.optionalKey(Schema.Int),
-    signal: Schema.optionalKey(Schema.String),
-    stderr: Schema.String
-  }
-) {
-  override get message(): string {
-    const how = this.signal === undefined ? `with exit code ${this.exitCode ?? "unknown"}` : `by ${this.signal}`
-    return this.stderr === "" ? `its worker ended ${how}` : `its worker ended ${how}: ${shortenMessage(this.stderr)}`
-  }
-}
-
-/**
- * The backend could not bring an input to the task, or its result back: the task's own errors are never wrapped in it.
- *
- * @category errors
- * @since 0.1.0
- */
-export class BackendError extends Schema.TaggedError<BackendError>("effect-parallel/Backend/BackendError")(
-  "BackendError",
-  {
-    backend: Schema.String,
-    task: Schema.String,
-    index: Schema.Int,
-    reason: Schema.Union([ValueRefused, LayerFailed, WorkerCrashed])
-  }
-) {
-  override get message(): string {
-    return `task ${this.task}, input #${this.index}, backend ${this.backend}: ${this.reason.message}`
-  }
 }
 
 /**
@@ -174,7 +159,9 @@ export const async: Backend = {
   execute: (job, batch, onExit) =>
     Effect.flatMap(Effect.scope, (scope) => {
       let position = 0
-      const context = services(job, scope)
+      const context: Effect.Effect<Context.Context<any>, LayerFailed> = job.layer === undefined
+        ? Effect.succeed(Context.empty() as Context.Context<any>)
+        : Effect.mapError(Services.of(job.layer, scope), (cause) => new LayerFailed({ cause }))
       return Effect.whileLoop({
         while: () => position < batch.items.length,
         body: () => Effect.exit(runHere(job, batch.items[position]!, batch.timeout, context)),
@@ -209,7 +196,7 @@ export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Bac
  */
 export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E | BackendError> =>
   Effect.scoped(
-    Effect.flatMap(Backend, (backend) => attempt(backend, job, { index: 0, input }, undefined))
+    Effect.flatMap(Backend, (backend) => attempt(backend, job, { input }, undefined, 1))
   ) as Effect.Effect<A, E | BackendError>
 
 /**
@@ -221,15 +208,21 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
 export const attempt = <I, A, E>(
   backend: Backend,
   job: Job<I, A, E>,
-  item: Batch<I>["items"][number],
-  timeout: Duration.Duration | undefined
+  item: Item<I>,
+  timeout: Duration.Duration | undefined,
+  concurrency: number
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
   Effect.suspend(() => {
     let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined
-    const done = backend.execute(job, { items: [item], timeout }, (_, result) => {
+    const once = backend.execute(job, { items: [item], timeout, concurrency }, (_, result) => {
       exit = result
     })
-    return Effect.flatMap(done, () => exit ?? Effect.die(new Error(`backend ${backend.name} reported no exit`)))
+    let tries = 0
+    const untilDone = (): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
+      Effect.flatMap(once, () =>
+        exit ??
+          (++tries < 10 ? untilDone() : Effect.die(new Error(`backend ${backend.name} gave an item back ten times`))))
+    return untilDone()
   })
 
 const runHere = <I, A, E>(
@@ -239,7 +232,7 @@ const runHere = <I, A, E>(
   services: Effect.Effect<Context.Context<any>, LayerFailed>
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError> => {
   const blame = (reason: BackendError["reason"]) =>
-    new BackendError({ backend: async.name, task: job.name, index, reason })
+    new BackendError({ backend: async.name, task: job.name, ...(index !== undefined && { index }), reason })
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>
     Effect.mapError(cross(what, schema, value), blame)
   const timed = (run: Effect.Effect<A, E>): Effect.Effect<A, E | Cause.TimeoutError> =>
@@ -247,9 +240,9 @@ const runHere = <I, A, E>(
       ? run
       : Effect.timeoutOrElse(run, { duration: timeout, orElse: () => Effect.fail(timeoutError(timeout)) })
   const fail = (error: E | Cause.TimeoutError): Effect.Effect<never, E | BackendError | Cause.TimeoutError> =>
-    Cause.isTimeoutError(error)
-      ? Effect.fail(error)
-      : Effect.flatMap(crossed<E>("error", job.error, error), Effect.fail)
+    isDeadline(error)
+      ? Effect.fail(error as Cause.TimeoutError)
+      : Effect.flatMap(crossed<E>("error", job.error, error as E), Effect.fail)
   return Effect.mapError(services, blame).pipe(
     Effect.flatMap((context) =>
       Effect.flatMap(
@@ -272,30 +265,12 @@ const cross = <V>(
   what: ValueRefused["value"],
   schema: Schema.Codec<V> | undefined,
   value: V
-): Effect.Effect<V, ValueRefused> =>
-  schema === undefined
-    ? Effect.succeed(value)
-    : Schema.encodeEffect(schema)(value).pipe(
-      Effect.flatMap(Schema.decodeUnknownEffect(schema)),
-      Effect.mapError(({ message }) => new ValueRefused({ value: what, shown: shorten(value), issue: message }))
-    )
-
-const layers = new WeakMap<Scope.Scope, Map<Layer.Layer<any, any>, Effect.Effect<Context.Context<any>, LayerFailed>>>()
-
-/** The services of a task's layer: built once for each scope, when they are first asked for. */
-const services = (
-  job: Job<never, unknown, unknown>,
-  scope: Scope.Scope
-): Effect.Effect<Context.Context<any>, LayerFailed> => {
-  if (job.layer === undefined) return Effect.succeed(Context.empty() as Context.Context<any>)
-  let built = layers.get(scope)
-  if (built === undefined) layers.set(scope, built = new Map())
-  let found = built.get(job.layer)
-  if (found === undefined) {
-    const build = Layer.buildWithScope(job.layer, scope).pipe(
-      Effect.mapError((cause) => new LayerFailed({ cause }))
-    )
-    built.set(job.layer, found = Effect.runSync(Effect.cached(build)))
-  }
-  return found
+): Effect.Effect<V, ValueRefused> => {
+  if (schema === undefined) return Effect.succeed(value)
+  const refuse = ({ message }: Schema.SchemaError) =>
+    new ValueRefused({ value: what, shown: shorten(value), issue: message })
+  const encoded = Crossing.encode(schema, value)
+  const crossed = Exit.isSuccess(encoded) ? Crossing.decode(schema, encoded.value) : encoded
+  Crossing.takeMoved()
+  return Effect.mapError(crossed as Exit.Exit<V, Schema.SchemaError>, refuse)
 }

@@ -73,8 +73,8 @@ export const make: <
   O extends Posted | Absent = Absent,
   C extends Collect = "forEach",
   F = never,
-  const T extends Duration.Input | undefined = undefined,
-  const M extends number | undefined = undefined,
+  T extends Duration.Input | undefined = never,
+  M extends number | undefined = never,
   W = never
 >(
   name: string,

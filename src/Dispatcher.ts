@@ -20,12 +20,14 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Backend from "./Backend.ts"
 import { Alarm } from "./internal/alarm.ts"
-import { isReady, separately, withDeadline } from "./internal/attempt.ts"
+import { effectOf, separately, withDeadline } from "./internal/attempt.ts"
+import { Batches, BatchLane } from "./internal/batchLane.ts"
 import type { Entry } from "./internal/entry.ts"
 import { Lane, type Options as LaneOptions, Stop } from "./internal/lane.ts"
+import { lift } from "./internal/lift.ts"
 import type { Decide } from "./internal/retry.ts"
-import { shorten } from "./internal/shorten.ts"
 import type { Control, Sink } from "./internal/sink.ts"
+import { Sizer } from "./internal/sizer.ts"
 import { sizeOf } from "./internal/source.ts"
 import { Supply } from "./internal/supply.ts"
 import { type Turnstile, turnstile } from "./internal/turn.ts"
@@ -63,19 +65,24 @@ export const run = <I, A, E, R, EI, RI>(
   makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
 ): Effect.Effect<Ran, EI, R | RI> =>
   Effect.contextWith((context: Context.Context<R | RI>) => {
-    const { inputs, steps: { plain, recover }, work } = plan
+    const { inputs, steps, work } = plan
     const backend = Context.get(context, Backend.Backend)
-    const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend.workers)
+    const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
-    const engine = (start: Start<I, A, E, R>) =>
-      new Engine({ inputs, settings, context, alarm, start, makeSink, recover }).run
+    const engine = (lanes: Lanes<I, A, E, R>) =>
+      new Engine({ inputs, settings, context, alarm, lanes, makeSink, recover: steps.recover }).run
     const ran = Task.isTask(work)
-      ? Effect.scopedWith((scope) =>
-        engine(onBackend(work as unknown as Backend.Job<I, A, E>, backend, settings, scope))
-      )
-      : engine(onFibers(work, plain ? lifted : effectOf, settings, alarm))
+      ? Effect.scopedWith((scope) => engine(onBackend(work as unknown as Job<I, A, E>, backend, settings, scope)))
+      : engine(onFibers(work, steps.plain ? lift : effectOf, settings, alarm))
     return Effect.useSpan(settings.name, (span) => Effect.provideService(ran, Tracer.ParentSpan, span))
   })
+
+type Job<I, A, E> = Backend.Job<I, A, E>
+
+/** Makes the lanes of a run, by their number. */
+type Lanes<I, A, E, R> = (
+  engine: Engine<I, A, E, R, any, any>
+) => (worker: number) => Pick<Lane<I, A, E, R>, "ready" | "run">
 
 /** Starts an attempt at an input; its deadline is a matter of the place where it runs. */
 type Start<I, A, E, R> = (entry: Entry<I>) => Effect.Effect<A, E, R>
@@ -85,50 +92,49 @@ const onFibers = <I, A, E, R>(
   toEffect: (given: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
   { timeout }: Plan.Settings,
   alarm: Alarm
-): Start<I, A, E, R> =>
-  timeout === undefined
+): Lanes<I, A, E, R> => {
+  const start: Start<I, A, E, R> = timeout === undefined
     ? (entry) => toEffect(work(entry.input, entry.index))
     : (entry) => withDeadline(toEffect(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
+  return (engine) => engine.lanes(start)
+}
 
-/** What a work has returned; the runtime would let the whole lane die of something else. */
-const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  isReady(effect) || Effect.isEffect(effect)
-    ? effect
-    : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
-
-/** What a work has returned that may return a plain value. */
-const lifted = <A, E, R>(given: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  isReady(given) || Effect.isEffect(given) ? given : Effect.succeed(given)
-
-const onBackend = <I, A, E>(
-  job: Backend.Job<I, A, E>,
+/** A task's inputs go one by one where something has to be done for each, and else by the batch. */
+const onBackend = <I, A, E, R>(
+  job: Job<I, A, E>,
   backend: Backend.Backend,
-  { timeout }: Plan.Settings,
+  settings: Plan.Settings,
   scope: Scope.Scope
-): Start<I, A, E, never> =>
-(entry) => Scope.provide(Backend.attempt(backend, job, entry, timeout), scope) as Effect.Effect<A, E>
+): Lanes<I, A, E, R> => {
+  const { batches, concurrency, timeout } = settings
+  if (batches) return (engine) => engine.batchLanes(job, backend, scope)
+  const start = (entry: Entry<I>) =>
+    Scope.provide(Backend.attempt(backend, job, entry, timeout, concurrency), scope) as Effect.Effect<A, E>
+  return (engine) => engine.lanes(start)
+}
 
 /** How many lanes are opened at first; each further group is twice as large, up to the largest. */
 const firstGroup = 16
 const largestGroup = 8192
 
-class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
+class Engine<I, A, E, R, EI, RI> {
   readonly supply: Supply<I, EI, RI>
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
   readonly clock: Clock.Clock
-  readonly attempt: Start<I, A, E, R>
   readonly afterFailure: LaneOptions<I, A, E, R>["afterFailure"]
   private readonly settings: Plan.Settings
   private readonly alarm: Alarm
-  private lanes = 0
+  private readonly size: number | undefined
+  private readonly makeLane: ReturnType<Lanes<I, A, E, R>>
+  private opened = 0
 
   constructor(options: {
     readonly inputs: Plan.Inputs<I, EI, RI>
     readonly settings: Plan.Settings
     readonly context: Context.Context<R | RI>
     readonly alarm: Alarm
-    readonly start: Start<I, A, E, R>
+    readonly lanes: Lanes<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
     readonly recover: Plan.Recover<I, A, E, R> | undefined
   }) {
@@ -137,8 +143,9 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
     this.alarm = alarm
     this.clock = Context.get(context, Clock.Clock)
     this.turnstile = turnstile(Context.get(context, Scheduler.Scheduler))
+    this.size = sizeOf(inputs)
     this.sink = options.makeSink({
-      size: sizeOf(inputs),
+      size: this.size,
       retire: (count) => this.supply.retire(count)
     }, settings)
     this.supply = new Supply(
@@ -147,13 +154,15 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
         window: settings.window,
         retries: settings.retry !== undefined,
         stragglers: settings.stragglers,
+        batches: settings.batches,
+        widest: settings.widest,
         retiredElsewhere: this.sink.retires
       },
       alarm,
       this.turnstile
     )
-    this.attempt = this.makeAttempt(options.start)
     this.afterFailure = afterFailure(settings.retry, options.recover)
+    this.makeLane = options.lanes(this)
   }
 
   get run(): Effect.Effect<Ran, EI, R | RI> {
@@ -168,17 +177,49 @@ class Engine<I, A, E, R, EI, RI> implements LaneOptions<I, A, E, R> {
     )
   }
 
+  /** Lanes that take an input at a time. */
+  lanes(start: Start<I, A, E, R>): ReturnType<Lanes<I, A, E, R>> {
+    const { afterFailure, clock, sink, supply, turnstile } = this
+    const options = { supply, sink, turnstile, clock, afterFailure, attempt: this.makeAttempt(start) }
+    return (worker) => new Lane<I, A, E, R>(options, worker)
+  }
+
+  /** Lanes that take inputs by the batch. */
+  batchLanes(job: Job<I, A, E>, backend: Backend.Backend, scope: Scope.Scope): ReturnType<Lanes<I, A, E, R>> {
+    const { afterFailure, alarm, clock, sink, size, supply, turnstile } = this
+    const { batchSize, concurrency, timeout, widest } = this.settings
+    const sizer = new Sizer(batchSize, concurrency, widest)
+    const batches = new Batches(alarm)
+    const options = {
+      supply,
+      sink,
+      turnstile,
+      clock,
+      afterFailure,
+      alarm,
+      size,
+      job,
+      backend,
+      scope,
+      sizer,
+      batches,
+      concurrency,
+      timeout
+    }
+    return (worker) => new BatchLane(options, worker)
+  }
+
   /**
    * Opens lanes in groups: the last lane of a group opens the next one when it has found an input, so that a high
    * concurrency costs nothing where there is little to do.
    */
   private open(size: number): Effect.Effect<void, Stop, R> {
     const { concurrency } = this.settings
-    const last = Math.min(this.lanes + size, concurrency)
-    const group = Array.from({ length: last - this.lanes }, () => this.lanes++)
+    const last = Math.min(this.opened + size, concurrency)
+    const group = Array.from({ length: last - this.opened }, () => this.opened++)
     return Effect.forEach(group, (worker) => {
       if (this.supply.finished) return Effect.void
-      const lane = new Lane(this, worker)
+      const lane = this.makeLane(worker)
       if (worker + 1 < last || last === concurrency) return lane.run
       return Effect.flatMap(
         Effect.suspend(lane.ready),
@@ -242,10 +283,8 @@ const afterFailure = <I, A, E, R>(
       ((entry, cause) =>
         Effect.map(retried(entry, cause), (next) => Duration.isDuration(next) ? next : Exit.failCause(next)))
   }
-  const recovered = (entry: Entry<I>, cause: Cause.Cause<E>) => {
-    const { attempts, index, input } = entry
-    return Effect.exit(Effect.suspend(() => recover({ index, input, attempts: Math.max(1, attempts) }, cause)))
-  }
+  const recovered = ({ attempts, index, input }: Entry<I>, cause: Cause.Cause<E>) =>
+    Effect.exit(Effect.suspend(() => recover({ index, input, attempts: Math.max(1, attempts) }, cause)))
   return retried === undefined
     ? recovered
     : (entry, cause) =>

@@ -164,7 +164,20 @@ export const make = <const Inputs extends Fields, const Labels extends Fields = 
  * **Details**
  *
  * Shape: lazy. A string gives an iterable that can be read again; a stream of text, in pieces of any length, gives a
- * stream, so that a file is never in memory as a whole. White space around a line and a byte order mark are dropped.
+ * stream, so that a file need never be in memory as a whole. A line ends at `\n`, `\r\n` or `\r`. White space around a
+ * line and a byte order mark are dropped. Errors: those of the stream; anything but a string or a stream is a defect.
+ *
+ * **Example** (A text, and a stream of its pieces)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Example } from "effect-parallel"
+ *
+ * const pieces = Stream.make("one\r", "\n\ntw", "o")
+ *
+ * console.log([...Example.lines("one\n\ntwo")].map((line) => line.number)) // => [1, 3]
+ * console.log((await Effect.runPromise(Stream.runCollect(Example.lines(pieces))))[1]) // => { number: 3, text: "two" }
+ * ```
  *
  * @category converting
  * @since 0.1.0
@@ -251,13 +264,11 @@ const pick = (row: Record<string, unknown>, fields: Fields): Record<string, unkn
 }
 
 function* linesOf(text: string): Generator<Line> {
+  const lineBreak = /\r\n?|\n/g
   let number = 0
-  for (let start = 0; start < text.length;) {
-    const found = text.indexOf("\n", start)
-    const end = found === -1 ? text.length : found
-    const line = text.slice(start, end).trim()
+  for (let start = 0; start < text.length; start = lineBreak.lastIndex || text.length) {
+    const line = text.slice(start, lineBreak.exec(text)?.index).trim()
     number++
     if (line !== "") yield { number, text: line }
-    start = end + 1
   }
 }

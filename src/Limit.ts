@@ -11,7 +11,7 @@ import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import { hasProperty } from "effect/Predicate"
-import { knownKeys, positiveDuration, positiveInteger, refuse } from "./internal/check.ts"
+import { knownKeys, nonEmptyString, positiveDuration, positiveInteger, refuse } from "./internal/check.ts"
 import { Permits } from "./internal/permits.ts"
 
 const TypeId = "~effect-parallel/Limit"
@@ -27,9 +27,9 @@ const TypeId = "~effect-parallel/Limit"
  * **Details**
  *
  * A limit is taken around the attempt only: not while an input waits in the queue or for its retry. The attempt's
- * timeout starts when all its limits have let it through. An attempt that starts a nested run lends it its own
- * permits, so nested runs under one limit never exceed it and never wait for themselves. Interruption while waiting
- * takes the attempt out of the line.
+ * timeout starts when all its limits have let it through. While it waits for a limit it keeps its slot of the run's
+ * `concurrency`. Under `concurrency` and `adaptive` an attempt lends its permit to the runs that it starts, so that nested
+ * runs under one limit never exceed it and never wait for themselves; interruption while waiting takes it out of the line.
  *
  * @category models
  * @since 0.1.0
@@ -53,21 +53,42 @@ export const isLimit = (u: unknown): u is Limit => hasProperty(u, TypeId)
 /**
  * A limit of your own: anything that can be said around an attempt.
  *
+ * **Details**
+ *
+ * `around` is called once for every attempt, and the effect that it gives runs in its place. Of several limits on one
+ * attempt those that were made first are taken first, whatever the order they are named in, and rates last: so two runs
+ * that hold the same limits never wait for each other. Errors: none; a missing `name` or `around` is a defect.
+ *
  * **Gotchas**
  *
- * `around` is run once for every attempt and must run the attempt it is given once. Limits that are held while others
- * are awaited must be taken in one order everywhere; limits made here are taken in the order in which they were made,
- * and rates last.
+ * `around` has to run the attempt once, and to give back what it holds when it is interrupted. Such a limit does not lend:
+ * if it holds something while the attempt runs, a nested run that names it too may wait for ever.
+ *
+ * **Example** (A note of each attempt)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Limit, Parallel } from "effect-parallel"
+ *
+ * let ended = 0
+ * const counted = Limit.make({
+ *   name: "counted",
+ *   around: (attempt) => Effect.ensuring(attempt, Effect.sync(() => ended++))
+ * })
+ * await Effect.runPromise(Parallel.forEach(["a", "b"], Effect.succeed, { limit: counted }))
+ *
+ * console.log(ended) // => 2
+ * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: { readonly name: string; readonly around: Limit["around"] }): Limit => ({
-  [TypeId]: TypeId,
-  name: options.name,
-  rank: nextRank(),
-  around: options.around
-})
+export const make = (options: { readonly name: string; readonly around: Limit["around"] }): Limit => {
+  knownKeys("Limit.make options", options, ["name", "around"])
+  const { around, name } = options
+  if (typeof around !== "function") refuse("around", "a function", around)
+  return { [TypeId]: TypeId, name: nonEmptyString("name", name), rank: nextRank(), around }
+}
 
 /**
  * At most `permits` attempts at once, over all runs that name this limit, nested ones too.
@@ -105,6 +126,7 @@ export const make = (options: { readonly name: string; readonly around: Limit["a
  */
 export const concurrency = (permits: number, options?: { readonly name?: string | undefined }): Limit => {
   const pool = new Permits(positiveInteger("permits", permits))
+  knownKeys("Limit.concurrency options", options ?? {}, ["name"])
   return make({
     name: options?.name ?? `concurrency(${permits})`,
     around: (attempt) => pool.hold(attempt)
@@ -117,10 +139,11 @@ export const concurrency = (permits: number, options?: { readonly name?: string 
  *
  * **Details**
  *
- * Units: `limit` is a positive integer, `window` a positive duration. Every attempt takes one token: retries, copies
- * of stragglers and nested attempts too. The bucket is Effect's `RateLimiter`: where one is provided (with a store in
- * Redis, say) its bucket named `key` is used, and several processes share it; otherwise the limit keeps a bucket of its
- * own in memory. Errors: none of its own; a store that fails is a defect of the attempt.
+ * Units: `limit` is a positive integer, `window` a positive, finite duration. Every attempt takes one token: retries,
+ * copies of stragglers and nested attempts too. Each limit has a bucket of its own in memory. With a `key`, and an Effect
+ * `RateLimiter` provided around the run (on a store in Redis, say), it is that limiter's bucket of this name instead, which
+ * all programs share that name it: so nothing is shared that has not been given a name. Errors: none of its own; a store
+ * that fails is a defect of the attempt.
  *
  * **Gotchas**
  *
@@ -150,13 +173,13 @@ export const rate = (options: {
   const limit = positiveInteger("limit", options.limit)
   const window = positiveDuration("window", options.window)
   if (!Duration.isFinite(window)) refuse("window", "a finite duration", options.window)
-  const key = options.key ?? `effect-parallel/rate/${nextRank()}`
+  const key = options.key === undefined ? undefined : nonEmptyString("key", options.key)
   const own = Effect.runSync(Effect.provide(RateLimiter.make, RateLimiter.layerStoreMemory))
-  const token = Effect.serviceOption(RateLimiter.RateLimiter).pipe(
-    Effect.map(Option.getOrElse(() => own)),
-    Effect.flatMap((limiter) => RateLimiter.sleep(limiter, { algorithm: "token-bucket", limit, window, key })),
-    Effect.orDie
-  )
+  const limiter = key === undefined
+    ? Effect.succeed(own)
+    : Effect.map(Effect.serviceOption(RateLimiter.RateLimiter), Option.getOrElse(() => own))
+  const bucket = { algorithm: "token-bucket", limit, window, key: key ?? "own" } as const
+  const token = Effect.orDie(Effect.flatMap(limiter, (limiter) => RateLimiter.sleep(limiter, bucket)))
   return {
     [TypeId]: TypeId,
     name: `rate(${limit} per ${Duration.format(window)})`,
@@ -185,10 +208,11 @@ export interface Adaptive extends Limit {
  * Units: `max` and `min` are positive integers, `min` is 1 unless given and not above `max`; it starts at `max`, which
  * is best no higher than the concurrency of the runs, since only what is in use can be felt. `overload` is shown the
  * typed error of a failed attempt (a timeout is one too), and says whether it means overload: `true`, or how long the
- * service asked to be left alone (the `retry-after` of a 429). During that time nothing starts; attempts that wait for it
- * to pass keep their slots. Attempts that were under way when it was halved do not halve it again. A round is as many
- * successes as it lets run at once. Errors: none of its own. Source: additive increase and multiplicative decrease, as in
- * TCP (RFC 5681).
+ * service asked to be left alone (the `retry-after` of a 429), a finite duration. During that time nothing starts;
+ * attempts that wait for it to pass keep their slots. Attempts that were under way when it was halved do not halve it
+ * again. A round is as many successes as it lets run at once. Errors: none of its own; when `overload` throws, or says
+ * something else, nothing is learnt, and that is a defect beside the failure in its cause (which, as any with a defect, is
+ * not tried again). Source: additive increase and multiplicative decrease, as in TCP (RFC 5681).
  *
  * **Example** (A service that answers 429)
  *
@@ -225,7 +249,8 @@ export const adaptive = (options: {
   const min = options.min === undefined ? 1 : positiveInteger("min", options.min)
   if (min > max) refuse("min", `at most \`max\` (${max})`, min)
   if (typeof options.overload !== "function") refuse("overload", "a function", options.overload)
-  return new AdaptiveImpl(max, min, options.overload, options.name ?? `adaptive(${min} to ${max})`)
+  const name = nonEmptyString("name", options.name ?? `adaptive(${min} to ${max})`)
+  return new AdaptiveImpl(max, min, options.overload, name)
 }
 
 class AdaptiveImpl implements Adaptive {
@@ -254,9 +279,14 @@ class AdaptiveImpl implements Adaptive {
   around<A, E, R>(attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return this.pool.hold(Effect.flatMap(this.pause, () => {
       const { cuts } = this
-      return Effect.onExit(
-        attempt,
-        (exit) => Effect.flatMap(now, (now) => Effect.sync(() => this.learn(exit, cuts, now)))
+      let mistake: Cause.Cause<never> = Cause.empty
+      return attempt.pipe(
+        Effect.onExit((exit) =>
+          Effect.map(now, (now) => {
+            mistake = this.learn(exit, cuts, now)
+          })
+        ),
+        Effect.catchCause((cause) => Effect.failCause(Cause.combine(cause, mistake)))
       )
     }))
   }
@@ -267,15 +297,25 @@ class AdaptiveImpl implements Adaptive {
       ? Effect.void
       : Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(this.pausedUntil - now))), () => this.pause))
 
-  private learn(exit: Exit.Exit<unknown, unknown>, cuts: number, now: number): void {
-    if (exit._tag === "Success") return this.grow()
-    const error = Cause.findErrorOption(exit.cause)
-    const verdict = Option.isSome(error) ? this.overload(error.value) : false
-    if (verdict === false) return
-    if (verdict !== true) {
-      const wait = Duration.toMillis(Duration.fromInputUnsafe(verdict))
-      this.pausedUntil = Math.max(this.pausedUntil, now + wait)
+  /** Learns from an exit; the cause that is given back is a mistake of `overload`. */
+  private learn(exit: Exit.Exit<unknown, unknown>, cuts: number, now: number): Cause.Cause<never> {
+    if (exit._tag === "Success") {
+      this.grow()
+      return Cause.empty
     }
+    const error = Cause.findErrorOption(exit.cause)
+    if (Option.isNone(error)) return Cause.empty
+    try {
+      const verdict = this.overload(error.value)
+      if (verdict !== false) this.shrink(cuts, now + (verdict === true ? 0 : waitOf(verdict)))
+      return Cause.empty
+    } catch (defect) {
+      return Cause.die(defect)
+    }
+  }
+
+  private shrink(cuts: number, pausedUntil: number): void {
+    this.pausedUntil = Math.max(this.pausedUntil, pausedUntil)
     if (cuts !== this.cuts) return
     this.cuts++
     this.successes = 0
@@ -290,6 +330,15 @@ class AdaptiveImpl implements Adaptive {
 }
 
 const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+/** How many milliseconds to wait; one that is over already is none. */
+const waitOf = (verdict: Duration.Input): number => {
+  const wait = Option.filter(Duration.fromInput(verdict), Duration.isFinite)
+  if (Option.isNone(wait) || Number.isNaN(verdict)) {
+    return refuse("overload(error)", "a boolean or a finite duration", verdict)
+  }
+  return Math.max(0, Duration.toMillis(wait.value))
+}
 
 let ranks = 0
 const nextRank = (): number => ranks++

@@ -108,7 +108,7 @@ export const make: <
   X = Absent,
   O extends Posted | Absent = Absent,
   F = never,
-  const T extends Duration.Input | undefined = undefined
+  T extends Duration.Input | undefined = never
 >(name: string, options: {
   readonly prep?: ((input: I) => P) | undefined
   readonly exec?: ((prepared: Prepared<I, P>) => X) | undefined
@@ -118,7 +118,7 @@ export const make: <
   /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
   readonly retry?: Plan.RetryOption<ErrorOf<X> | Late<T>> | undefined
   /** How long an attempt may take. */
-  readonly timeout?: T
+  readonly timeout?: T | undefined
   /** What each attempt passes before it starts. */
   readonly limit?: Plan.Options["limit"]
   /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
@@ -155,7 +155,7 @@ export const make: <
 }
 
 /** The options before their types are known. */
-interface Steps extends Pick<Plan.Options, "retry" | "timeout" | "limit"> {
+interface Steps extends Pick<Plan.Options<any>, "retry" | "timeout" | "limit"> {
   readonly prep?: ((input: any) => unknown) | undefined
   readonly exec?: ((prepared: any) => unknown) | undefined
   readonly post?: ((input: any, prepared: any, result: any) => unknown) | undefined

@@ -13,7 +13,7 @@ import type * as Stream from "effect/Stream"
 import { refuse } from "./internal/check.ts"
 import * as Collect from "./internal/collect.ts"
 import * as Outlet from "./internal/outlet.ts"
-import type { Budgeted, Known, Timed } from "./internal/typing.ts"
+import type { AnyWork, Budget, Budgeted, Failing, Second, Timed, Timeout } from "./internal/typing.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Plan from "./Plan.ts"
 import type * as Report from "./Report.ts"
@@ -33,7 +33,9 @@ export type { Budgeted, Timed } from "./internal/typing.ts"
  * @category models
  * @since 0.1.0
  */
-export interface StreamOptions<E = any> extends Plan.Options<E> {
+export interface StreamOptions<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget>
+  extends Plan.Options<E, T, M>
+{
   /** Whether outcomes are handed on in input order (the default) or each as soon as it is there. */
   readonly order?: "input" | "completion" | undefined
 }
@@ -74,21 +76,22 @@ const isDataFirst = (args: IArguments): boolean => typeof args[0] !== "function"
  * @since 0.1.0
  */
 export const forEach: {
-  <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
+  <I, A, E, R, T extends Timeout = never>(
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, Plan.Options<NoInfer<E>>>
+    options?: Plan.Options<NoInfer<E>, T>
   ): <EI = never, RI = never>(
     inputs: Plan.Inputs<I, EI, RI>
-  ) => Effect.Effect<Array<A>, Timed<O, E> | NoInfer<EI>, R | NoInfer<RI>>
-  <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
+  ) => Effect.Effect<Array<A>, Timed<T, E> | NoInfer<EI>, R | NoInfer<RI>>
+  <I, A, E, R, EI = never, RI = never, T extends Timeout = never>(
     inputs: Plan.Inputs<I, EI, RI>,
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, Plan.Options<NoInfer<E>>>
-  ): Effect.Effect<Array<A>, Timed<O, E> | NoInfer<EI>, R | NoInfer<RI>>
+    options?: Plan.Options<NoInfer<E>, T>
+  ): Effect.Effect<Array<A>, Timed<T, E> | NoInfer<EI>, R | NoInfer<RI>>
+  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Plan.Options<Failing<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
   work: Plan.Work<I, A, E, R>,
-  options?: Plan.Options
+  options?: Plan.Options<E>
 ): Effect.Effect<Array<A>, E | EI, R | RI> => Collect.values(Plan.make(inputs, work, options)))
 
 /**
@@ -123,27 +126,28 @@ export const forEach: {
  * @since 0.1.0
  */
 export const validate: {
-  <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
+  <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, Plan.Options<NoInfer<E>>>
+    options?: Plan.Options<NoInfer<E>, T, M>
   ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<
     Array<A>,
-    Outcome.FailedExamples<I, A, Timed<O, E>> | Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>,
+    Outcome.FailedExamples<I, A, Timed<T, E>> | Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
     R | NoInfer<RI>
   >
-  <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
+  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
     inputs: Plan.Inputs<I, EI, RI>,
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, Plan.Options<NoInfer<E>>>
+    options?: Plan.Options<NoInfer<E>, T, M>
   ): Effect.Effect<
     Array<A>,
-    Outcome.FailedExamples<I, A, Timed<O, E>> | Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>,
+    Outcome.FailedExamples<I, A, Timed<T, E>> | Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
     R | NoInfer<RI>
   >
+  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Plan.Options<Failing<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
   work: Plan.Work<I, A, E, R>,
-  options?: Plan.Options
+  options?: Plan.Options<E>
 ): Effect.Effect<Array<A>, Outcome.FailedExamples<I, A, E> | Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Effect.flatMap(Collect.report(Plan.make(inputs, work, options)), (report) =>
     Collect.isNonEmpty(report.failures)
@@ -181,27 +185,28 @@ export const validate: {
  * @since 0.1.0
  */
 export const partition: {
-  <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
+  <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, Plan.Options<NoInfer<E>>>
+    options?: Plan.Options<NoInfer<E>, T, M>
   ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<
-    [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<O, E>>>],
-    Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>,
+    [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<T, E>>>],
+    Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
     R | NoInfer<RI>
   >
-  <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
+  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
     inputs: Plan.Inputs<I, EI, RI>,
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, Plan.Options<NoInfer<E>>>
+    options?: Plan.Options<NoInfer<E>, T, M>
   ): Effect.Effect<
-    [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<O, E>>>],
-    Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>,
+    [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<T, E>>>],
+    Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
     R | NoInfer<RI>
   >
+  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Plan.Options<Failing<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
   work: Plan.Work<I, A, E, R>,
-  options?: Plan.Options
+  options?: Plan.Options<E>
 ): Effect.Effect<
   [values: Array<A>, failures: Array<Outcome.Failure<I, E>>],
   Outcome.TooManyErrors<I, A, E> | EI,
@@ -236,21 +241,22 @@ export const partition: {
  * @since 0.1.0
  */
 export const run: {
-  <I, A, E, R, const O extends Plan.Options<NoInfer<E>> = {}>(
+  <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, Plan.Options<NoInfer<E>>>
+    options?: Plan.Options<NoInfer<E>, T, M>
   ): <EI = never, RI = never>(
     inputs: Plan.Inputs<I, EI, RI>
-  ) => Effect.Effect<Report.Report<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>, R | NoInfer<RI>>
-  <I, A, E, R, EI = never, RI = never, const O extends Plan.Options<NoInfer<E>> = {}>(
+  ) => Effect.Effect<Report.Report<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
+  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
     inputs: Plan.Inputs<I, EI, RI>,
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, Plan.Options<NoInfer<E>>>
-  ): Effect.Effect<Report.Report<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>, R | NoInfer<RI>>
+    options?: Plan.Options<NoInfer<E>, T, M>
+  ): Effect.Effect<Report.Report<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
+  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Plan.Options<Failing<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
   work: Plan.Work<I, A, E, R>,
-  options?: Plan.Options
+  options?: Plan.Options<E>
 ): Effect.Effect<Report.Report<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Collect.report(Plan.make(inputs, work, options)))
 
@@ -261,7 +267,7 @@ export const run: {
  *
  * Shape: one outcome for each input; `order: "input"` (the default) hands them on in input order, `"completion"` each as
  * soon as it is there. A slow consumer slows the workers: never more than `concurrency + preDispatch` inputs are pulled
- * and not yet consumed. Errors: an input that fails is an outcome, not an error of the stream; with `maxErrors` the stream
+ * and not yet consumed (of a `Stream` of inputs, up to a chunk more). Errors: an input that fails is an outcome, not an error of the stream; with `maxErrors` the stream
  * fails with `TooManyErrors` after it has handed on every outcome. A consumer that stops early, or is interrupted, stops
  * the work, and waits for its finalizers.
  *
@@ -286,21 +292,22 @@ export const run: {
  * @since 0.1.0
  */
 export const stream: {
-  <I, A, E, R, const O extends StreamOptions<NoInfer<E>> = {}>(
+  <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, StreamOptions<NoInfer<E>>>
+    options?: StreamOptions<NoInfer<E>, T, M>
   ): <EI = never, RI = never>(
     inputs: Plan.Inputs<I, EI, RI>
-  ) => Stream.Stream<Outcome.Outcome<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>, R | NoInfer<RI>>
-  <I, A, E, R, EI = never, RI = never, const O extends StreamOptions<NoInfer<E>> = {}>(
+  ) => Stream.Stream<Outcome.Outcome<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
+  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
     inputs: Plan.Inputs<I, EI, RI>,
     work: Plan.Work<I, A, E, R>,
-    options?: Known<O, StreamOptions<NoInfer<E>>>
-  ): Stream.Stream<Outcome.Outcome<I, A, Timed<O, E>>, Budgeted<O, I, A, Timed<O, E>> | NoInfer<EI>, R | NoInfer<RI>>
+    options?: StreamOptions<NoInfer<E>, T, M>
+  ): Stream.Stream<Outcome.Outcome<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
+  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, StreamOptions<Failing<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Plan.Inputs<I, EI, RI>,
   work: Plan.Work<I, A, E, R>,
-  { order = "input", ...options }: StreamOptions = {}
+  { order = "input", ...options }: StreamOptions<E> = {}
 ): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> => {
   if (order !== "input" && order !== "completion") refuse("order", `"input" or "completion"`, order)
   return Outlet.stream(Plan.make(inputs, work, options), order)

@@ -7,9 +7,11 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Backend from "./Backend.ts"
 import * as check from "./internal/check.ts"
 import * as Retry from "./internal/retry.ts"
 import * as Source from "./internal/source.ts"
+import type { Budget, Timed, Timeout } from "./internal/typing.ts"
 import * as Limit from "./Limit.ts"
 import * as Task from "./Task.ts"
 
@@ -18,9 +20,11 @@ import * as Task from "./Task.ts"
  *
  * **Details**
  *
- * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`; an iterator that
- * is not used up is closed. A stream's own error and services join the run's. Errors: an iterator that throws is a
- * defect of the run, a stream that fails is its error.
+ * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`. A `Stream` is
+ * pulled a chunk at a time, and only when there is room for one more: its last chunk may go beyond. An iterator that is
+ * not used up is closed. A string is its characters, as for any `for` loop. Errors: an iterator that throws is a defect of
+ * the run, a stream that fails is its error, and its services join the run's. Effects, options and results are refused,
+ * though they can be iterated: run an effect of inputs first.
  *
  * @category models
  * @since 0.1.0
@@ -38,6 +42,12 @@ export type Work<in I, out A, out E, out R> = (input: I, index: number) => Effec
 /**
  * When a failed attempt is followed by another: a schedule, or how many times, on which schedule and for which errors.
  *
+ * **Details**
+ *
+ * Units: `times` is an integer of at least 0, and counts what follows the first attempt. What is left out does not limit;
+ * without a schedule the next attempt follows at once. `E` is the error of the work, and `TimeoutError` with a timeout:
+ * `schedule` and `while` have to take all of it. Errors: none; a `while` that dies is a defect beside the failure.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -53,27 +63,36 @@ export type RetryOption<E> = Retry.Retry<E>
  * - `timeout`: how long an attempt may take, from its start; a positive duration. Adds `Cause.TimeoutError`.
  * - `retry`: a `Schedule`, or `{ times, schedule, while }`. Each input has its own; only typed errors are retried, not
  *   defects. An input that waits for its retry holds no slot.
- * - `maxErrors`: the run stops when so many inputs have failed, retries included; a positive integer or `Infinity`.
- *   Adds `TooManyErrors`. It has no meaning for `forEach`, `all` and `pairs`, which stop at the first failure.
+ * - `maxErrors`: the run stops when so many inputs have failed for good; a positive integer or `Infinity`. Adds
+ *   `TooManyErrors`, except to `forEach`, `all` and `pairs`, which stop at the first failure anyway.
  * - `stragglers`: `{ after, limit }`. When no input waits, at most `limit` (3) are unfinished and one of them has run for
  *   `after`, a second copy of it starts in a free slot, once for each input; the first to end wins and the other is
  *   interrupted. For idempotent work.
  * - `limit`: one or several `Limit`s that each attempt passes before it starts.
- * - `batchSize`: tasks in a message to a worker; a positive integer or `"auto"` (the default). No meaning on fibers.
+ * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time they
+ *   take and aims at 10 ms a message. It has no meaning on fibers; with `limit` or `stragglers` it is 1.
  * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`.
- *   Default twice the concurrency.
+ *   Default twice the concurrency; where inputs go in automatic batches, also as many as are already done with.
  * - `name`: how spans and reports call the run. Default the task's name, or `"parallel"`.
  *
- * Errors: an option out of its range is a defect, thrown where the effect is built: nothing has started by then.
+ * Types: `retry` is asked about `E`, the error of the work; `T` and `M` are the types of `timeout` and `maxErrors`, by
+ * which a run knows what they add. Errors: an option out of its range, or one that does not exist, is a defect, thrown
+ * where the effect is built: nothing has started by then.
+ *
+ * **Gotchas**
+ *
+ * `Options` alone are options that fit any work. A function that hands its own `Options<E>` on to a run has every error
+ * that they may add; to be as exact as the run it takes `T extends Duration.Input = never` and `M extends number = never`,
+ * and `Options<E, T, M>`.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Options<E = any> {
+export interface Options<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget> {
   readonly concurrency?: number | "unbounded" | undefined
-  readonly timeout?: Duration.Input | undefined
-  readonly retry?: RetryOption<E | Cause.TimeoutError> | undefined
-  readonly maxErrors?: number | undefined
+  readonly timeout?: T | undefined
+  readonly retry?: RetryOption<Timed<T, E>> | undefined
+  readonly maxErrors?: M | undefined
   readonly stragglers?: { readonly after: Duration.Input; readonly limit?: number | undefined } | undefined
   readonly limit?: Limit.Limit | ReadonlyArray<Limit.Limit> | undefined
   readonly batchSize?: number | "auto" | undefined
@@ -87,7 +106,7 @@ export interface Options<E = any> {
  * @category models
  * @since 0.1.0
  */
-export type DefaultOptions = Omit<Options<unknown>, "timeout" | "maxErrors" | "name">
+export type DefaultOptions = Omit<Options, "timeout" | "maxErrors" | "name">
 
 /** Options that have been checked; what was not given is absent. */
 interface Checked {
@@ -152,8 +171,11 @@ export interface Settings {
   readonly name: string
   /** Works in flight, at most; may be infinite. */
   readonly concurrency: number
-  /** Inputs pulled and not yet done, at most; may be infinite. */
+  /** Inputs pulled and not yet done, at most; may be infinite. Where inputs go in batches it may grow, up to `widest`. */
   readonly window: number
+  readonly widest: number
+  /** Whether inputs go to the backend many at a time. */
+  readonly batches: boolean
   readonly batchSize: number | "auto"
   readonly timeout: Duration.Duration | undefined
   readonly retry: (() => Retry.Decide) | undefined
@@ -182,7 +204,7 @@ export const Defaults: Context.Reference<Checked> = Context.Reference<Checked>("
 export const make = <I, A, E, R, EI, RI>(
   inputs: Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
-  options: Options | undefined,
+  options: Options<E> | undefined,
   steps: Steps<I, A, E, R> = {}
 ): Plan<I, A, E, R, EI, RI> => {
   Source.check(inputs)
@@ -203,25 +225,50 @@ export const defaults = (options: DefaultOptions): (around: Checked) => Checked 
 }
 
 /**
- * What a run of this plan goes by, on a backend with so many workers.
+ * Those defaults that a worker can be told of: numbers and times; retry policies and limits stay where they are.
  *
  * @category converting
  * @since 0.1.0
  */
-export const settings = (plan: Plan<any, any, any, any, any, any>, around: Checked, workers: number): Settings => {
+export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: Checked): DefaultOptions => ({
+  ...(concurrency !== undefined && { concurrency: concurrency === Infinity ? "unbounded" : concurrency }),
+  ...(batchSize !== undefined && { batchSize }),
+  ...(preDispatch !== undefined && { preDispatch: preDispatch === Infinity ? "all" : preDispatch }),
+  ...(stragglers !== undefined &&
+    { stragglers: { after: Duration.toMillis(stragglers.after), limit: stragglers.limit } })
+})
+
+/**
+ * What a run of this plan goes by on a backend. Inputs go in batches when the backend takes them so and nothing has to be
+ * done for each: a limit or a straggler's copy.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const settings = (
+  plan: Plan<any, any, any, any, any, any>,
+  around: Checked,
+  backend: Pick<Backend.Backend, "workers" | "batches">
+): Settings => {
   const options: Checked = { ...around, ...plan.options }
+  const { batchSize = "auto", limits = [], preDispatch, stragglers } = options
   const isTask = Task.isTask(plan.work)
-  const concurrency = options.concurrency ?? (isTask ? workers : 8)
+  const concurrency = options.concurrency ?? (isTask ? backend.workers : 8)
+  const batches = isTask && backend.batches === true && limits.length === 0 && stragglers === undefined
+  const size = batches && batchSize !== "auto" ? batchSize : 1
+  const window = concurrency * size + (preDispatch ?? 2 * concurrency * size)
   return {
     name: options.name ?? (isTask ? plan.work.name : "parallel"),
     concurrency,
-    window: concurrency + (options.preDispatch ?? 2 * concurrency),
-    batchSize: options.batchSize ?? "auto",
+    window,
+    widest: batches && batchSize === "auto" && preDispatch === undefined ? Infinity : window,
+    batches,
+    batchSize,
     timeout: options.timeout,
     retry: options.retry,
     maxErrors: options.maxErrors ?? Infinity,
-    stragglers: options.stragglers,
-    limits: options.limits ?? []
+    stragglers,
+    limits
   }
 }
 
@@ -237,7 +284,7 @@ const known: ReadonlyArray<keyof Options> = [
   "name"
 ]
 
-const checked = (options: Options): Checked => {
+const checked = (options: Options<any>): Checked => {
   check.knownKeys("options", options, known)
   const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, stragglers, timeout } = options
   return {
@@ -251,8 +298,7 @@ const checked = (options: Options): Checked => {
       batchSize: batchSize === "auto" ? batchSize : check.positiveIntegerOr("batchSize", batchSize, "auto")
     }),
     ...(preDispatch !== undefined && { preDispatch: lookAhead(preDispatch) }),
-    ...(name !== undefined &&
-      { name: typeof name === "string" && name !== "" ? name : check.refuse("name", "a non-empty string", name) })
+    ...(name !== undefined && { name: check.nonEmptyString("name", name) })
   }
 }
 

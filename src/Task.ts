@@ -8,7 +8,7 @@ import type * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import * as Backend from "./Backend.ts"
-import { knownKeys, refuse } from "./internal/check.ts"
+import { knownKeys, nonEmptyString, refuse } from "./internal/check.ts"
 
 const TypeId = "~effect-parallel/Task"
 
@@ -39,15 +39,15 @@ export interface Task<in I, out A, out E = never> extends Backend.Job<I, A, E> {
 export interface Options<I, A, E, R> {
   /** `import.meta.url` of the module that makes the task and exports it: a worker finds it there. */
   readonly module: string
-  /** How payloads cross; left out, they are structured-cloned. */
+  /** How payloads cross; left out, they are structured-cloned, or handed over as they are within one process. */
   readonly payload?: Schema.Codec<I, any> | undefined
-  /** How values cross; left out, they are structured-cloned. */
+  /** How values cross; left out, as payloads do. */
   readonly success?: Schema.Codec<A, any> | undefined
-  /** How errors cross; left out, they arrive as data: name, message, stack and cause. */
+  /** How errors cross; left out, they arrive as data: name, message, stack and cause; or as they are, as values do. */
   readonly error?: Schema.Codec<E, any> | undefined
   /** The work. */
   readonly run: (payload: I) => Effect.Effect<A, E, R>
-  /** The services of `run`, built once for each worker and released when it ends. */
+  /** The services of `run`, built once for each worker and released when it ends; on fibers, once for each run. */
   readonly layer?: Layer.Layer<R, any> | undefined
 }
 
@@ -101,7 +101,7 @@ export const make: {
     options: Options<I, A, E, R> & { readonly layer: Layer.Layer<R, any> }
   ): Task<I, A, E>
 } = <I, A, E>(name: string, options: Options<I, A, E, any>): Task<I, A, E> => {
-  if (typeof name !== "string" || name === "") refuse("name", "a non-empty string", name)
+  nonEmptyString("name", name)
   knownKeys("task options", options, ["module", "payload", "success", "error", "run", "layer"])
   const { error, layer, module, payload, run, success } = options
   if (typeof module !== "string" || !URL.canParse(module)) refuse("module", "a URL (`import.meta.url`)", module)

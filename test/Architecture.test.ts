@@ -7,13 +7,24 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 
 /** The house, from the ground up. A file imports only files on floors below its own. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/shorten", "internal/line", "internal/turn", "internal/alarm", "internal/lift", "internal/shape"],
-  ["internal/check", "internal/permits", "internal/attempt", "internal/place", "internal/mermaid"],
-  ["internal/retry", "internal/source", "internal/node", "Outcome", "Backend", "Limit"],
+  ["internal/shorten", "internal/line", "internal/turn", "internal/alarm", "internal/services"],
+  ["internal/lift", "internal/shape"],
+  ["internal/check", "internal/permits", "internal/attempt", "internal/blame", "internal/place", "internal/mermaid"],
+  ["internal/crossing", "internal/node"],
+  ["internal/retry", "internal/source", "Outcome", "Backend", "Limit"],
   ["internal/entry", "internal/typing", "internal/walk", "internal/wiring", "Task", "Report"],
   ["internal/sink", "internal/supply", "Plan"],
-  ["internal/lane", "internal/trial", "Example"],
-  ["Dispatcher", "Node"],
+  ["internal/lane", "internal/sizer", "internal/trial", "Example"],
+  ["internal/batchLane", "Node"],
+  ["internal/worker/protocol", "internal/worker/marks", "internal/worker/pipes", "internal/worker/cores"],
+  ["internal/worker/wire", "internal/worker/far", "internal/worker/kind", "internal/worker/packing"],
+  ["internal/worker/boot", "internal/worker/tail", "internal/worker/failures"],
+  ["internal/worker/runner", "internal/worker/errand"],
+  ["internal/worker/seat"],
+  ["internal/worker/pool"],
+  ["internal/worker/kept"],
+  ["backend/Threads", "backend/Processes", "entry/thread", "entry/process"],
+  ["Dispatcher"],
   ["internal/collect"],
   ["internal/outlet", "internal/several"],
   ["Parallel", "Flow", "internal/batch"],
@@ -29,7 +40,7 @@ const only: Readonly<Record<string, ReadonlyArray<string>>> = {
   // values move from running to telling: a report reads outcomes and nothing else
   Report: ["Outcome", "internal/shorten"],
   // a backend knows nothing of the engine
-  Backend: ["internal/attempt", "internal/shorten"]
+  Backend: ["internal/attempt", "internal/blame", "internal/crossing", "internal/services", "internal/shorten"]
 }
 
 const files = globSync("**/*.ts", { cwd: src }).map((file) => file.split(sep).join("/").replace(/\.ts$/, "")).toSorted()
@@ -69,9 +80,23 @@ describe("the architecture", () => {
   })
 
   it("imports Effect by sub-path, and nothing of Node.js in portable rooms", () => {
-    const portable = files.filter((file) => !/^(testing|backend|entry)\//.test(file))
+    const portable = files.filter((file) => !/^(testing|backend|entry|internal\/worker)\//.test(file))
     const broken = portable.flatMap((file) =>
       externalsOf(file).filter((path) => !path.startsWith("effect/")).map((path) => `${file} imports ${path}`)
+    )
+
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("keeps workers' rooms out of portable ones, and the engine out of backends", () => {
+    const broken = files.flatMap((file) =>
+      importsOf(file)
+        .filter((imported) =>
+          /^(backend|entry|internal\/worker)\//.test(file)
+            ? imported === "Dispatcher"
+            : /^(backend|entry|internal\/worker)\//.test(imported)
+        )
+        .map((imported) => `${file} imports ${imported}`)
     )
 
     assert.deepStrictEqual(broken, [])

@@ -469,7 +469,7 @@ describe("Dispatcher", () => {
         ) {
           let n = 0
           const work = () => Effect.suspend(() => Effect.fail(new Refused({ n: n++ })))
-          const report = yield* Parallel.run([1], work, { retry: { while: go as never } })
+          const report = yield* Parallel.run([1], work, { retry: { while: go } })
 
           assert.strictEqual(report.outcomes[0]?.attempts, 3)
         }

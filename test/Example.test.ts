@@ -60,6 +60,39 @@ describe("Example", () => {
       }
     }))
 
+  it.effect("lines end at any line break, in a string and in a stream, wherever it is cut", () =>
+    Effect.gen(function*() {
+      const texts = [
+        "a\rb",
+        "a\r\nb",
+        "a\n\rb",
+        "a\r\r\nb\r",
+        "\r",
+        "\r\n\r\n",
+        "a\n\nb\r\rc\r\n",
+        "\na",
+        "a\u2028b\u0085c"
+      ]
+      for (const text of texts) {
+        const whole = [...Example.lines(text)]
+        for (let cut = 0; cut <= text.length; cut++) {
+          const pieces = [text.slice(0, cut), "", text.slice(cut)]
+          assert.deepStrictEqual(yield* Stream.runCollect(Example.lines(Stream.fromIterable(pieces))), whole)
+          assert.deepStrictEqual(
+            yield* Stream.runCollect(Example.lines(Stream.rechunk(Stream.fromIterable(pieces), 1))),
+            whole
+          )
+        }
+      }
+
+      assert.deepStrictEqual([...Example.lines("a\rb\r\n\r\nc\n\rd")], [
+        { number: 1, text: "a" },
+        { number: 2, text: "b" },
+        { number: 4, text: "c" },
+        { number: 6, text: "d" }
+      ])
+    }))
+
   it.effect("fromLine reads a row, and drops what is no field", () =>
     Effect.gen(function*() {
       const [first] = Example.lines(text)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Layer } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Limit, Parallel } from "effect-parallel"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
@@ -185,6 +185,27 @@ describe("Limit", () => {
         assert.deepStrictEqual(keys, ["shared", "shared", "shared", "shared"])
       }).pipe(Effect.provide(Layer.fresh(RateLimiter.layerStoreMemory))))
 
+    it.effect("keeps to itself without a key, though a RateLimiter is provided", () =>
+      Effect.gen(function*() {
+        const log: Array<number> = []
+        const refuse = Effect.die("not shared")
+        const spy = RateLimiter.RateLimiter.of({ ...(yield* RateLimiter.make), consume: () => refuse })
+        const run = () => Parallel.forEach([1], () => starts(log), { limit: Limit.rate({ limit: 1, window: 1000 }) })
+        const exit = yield* drive(
+          Effect.provideService(Effect.all([run(), run()], { concurrency: 2 }), RateLimiter.RateLimiter, spy)
+        )
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.deepStrictEqual(log, [0, 0])
+      }).pipe(Effect.provide(Layer.fresh(RateLimiter.layerStoreMemory))))
+
+    it("refuses a key that names nothing", () => {
+      assert.throws(
+        () => Limit.rate({ limit: 1, window: 1, key: "" }),
+        "expected `key` to be a non-empty string, got \"\""
+      )
+    })
+
     it.effect("keeps a bucket of its own for each limit otherwise", () =>
       Effect.gen(function*() {
         const log: Array<number> = []
@@ -259,6 +280,56 @@ describe("Limit", () => {
         assert.strictEqual(log.length, 4)
       }))
 
+    it.effect("keeps the failure typed when `overload` throws, with what it threw beside it", () =>
+      Effect.gen(function*() {
+        const bug = new Error("bug")
+        const limit = Limit.adaptive({
+          max: 4,
+          overload: () => {
+            throw bug
+          }
+        })
+        const work = (n: number) => Effect.fail(new Refused({ n }))
+        const error = yield* Effect.flip(Parallel.validate([1, 2], work, { limit }))
+
+        for (const { cause, input } of error.failures) {
+          assert.deepStrictEqual(Cause.findErrorOption(cause), Option.some(new Refused({ n: input })))
+          assert.deepStrictEqual(cause.reasons.filter(Cause.isDieReason).map((reason) => reason.defect), [bug])
+        }
+        assert.strictEqual(yield* limit.current, 4)
+        assert.deepStrictEqual(yield* Parallel.forEach([1], Effect.succeed, { limit }), [1])
+      }))
+
+    for (const verdict of [Infinity, "Infinity", NaN, "soon", null, undefined]) {
+      it.effect(`refuses ${String(verdict)} as what \`overload\` says, and keeps the failure`, () =>
+        Effect.gen(function*() {
+          const limit = Limit.adaptive({ max: 4, overload: () => verdict as never })
+          const fiber = yield* Effect.forkChild(
+            Effect.flip(Parallel.validate([1], (n) => Effect.fail(new Refused({ n })), { limit }))
+          )
+          yield* TestClock.adjust(1)
+          const { failures: [{ cause }] } = yield* Fiber.join(fiber)
+
+          assert.deepStrictEqual(Cause.findErrorOption(cause), Option.some(new Refused({ n: 1 })))
+          assert.match(
+            Cause.pretty(cause),
+            /expected `overload\(error\)` to be a boolean or a finite duration, got /
+          )
+          const next = yield* Effect.forkChild(Parallel.forEach([1], Effect.succeed, { limit }))
+          yield* TestClock.adjust(1)
+          assert.deepStrictEqual(next.pollUnsafe(), Exit.succeed([1]))
+        }))
+    }
+
+    it.effect("takes a wait that is over already as overload without a wait", () =>
+      Effect.gen(function*() {
+        const limit = Limit.adaptive({ max: 4, overload: () => -1000 })
+        yield* Parallel.run([1], () => Effect.fail("late"), { limit })
+
+        assert.strictEqual(yield* limit.current, 2)
+        assert.deepStrictEqual(yield* Parallel.forEach([1], Effect.succeed, { limit }), [1])
+      }))
+
     it("refuses bounds that do not fit", () => {
       assert.throws(
         () => Limit.adaptive({ max: 2, min: 3, overload: busy }),
@@ -299,6 +370,11 @@ describe("Limit", () => {
   })
 
   it("refuses what is no count, no window, or no function", () => {
+    assert.throws(
+      () => Limit.make({ name: "", around: (attempt) => attempt }),
+      "expected `name` to be a non-empty string, got \"\""
+    )
+    assert.throws(() => Limit.make({ name: "n", around: 3 as never }), "expected `around` to be a function, got 3")
     assert.throws(() => Limit.concurrency(0), /expected `permits` to be a positive integer, got 0/)
     assert.throws(() => Limit.rate({ limit: 1.5, window: 1 }), /expected `limit` to be a positive integer, got 1.5/)
     assert.throws(() => Limit.rate({ limit: 1, window: 0 }), /expected `window` to be a positive duration, got 0/)

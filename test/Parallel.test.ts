@@ -374,6 +374,19 @@ describe("Parallel", () => {
         assert.deepStrictEqual(yield* Parallel.all({}), {})
       }))
 
+    it("refuses what is no shape of effects", () => {
+      for (const shape of [null, undefined, 3, "ab", Effect.succeed(1), new Set([Effect.succeed(1)])]) {
+        assert.throws(
+          () => Parallel.all(shape as unknown as []),
+          /expected `effects` to be an array or a record of effects, got /
+        )
+      }
+      assert.throws(
+        () => Parallel.pairs(Effect.succeed as unknown as []),
+        /expected `pairs` to be an array of pairs, got /
+      )
+    })
+
     it.effect("takes the options of every run", () =>
       Effect.gen(function*() {
         const probe = new Probe()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect, Exit, Option, Result, Schedule } from "effect"
 import { Limit, Parallel } from "effect-parallel"
 
 describe("Plan", () => {
@@ -96,6 +96,26 @@ describe("Plan", () => {
         )
       })
     }
+
+    const only: ReadonlyArray<[name: string, inputs: unknown]> = [
+      ["an effect of inputs", Effect.succeed([1])],
+      ["an exit", Exit.succeed([1])],
+      ["an option", Option.some([1])],
+      ["a result", Result.succeed([1])]
+    ]
+    for (const [name, inputs] of only) {
+      it(`refuses ${name}, whose iterator is meant for a generator`, () => {
+        assert.throws(
+          () => Parallel.forEach(inputs as Iterable<number>, Effect.succeed),
+          /expected `inputs` to be an iterable, an async iterable or a Stream, not an? (Effect|Option|Result) of them, got /
+        )
+      })
+    }
+
+    it.effect("takes a string as its characters, like any iterable", () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* Parallel.forEach("añ😀", Effect.succeed), ["a", "ñ", "😀"])
+      }))
 
     it("refuses a work that is no function", () => {
       assert.throws(build({}, [1], 3).run, "expected `work` to be a function or a task, got 3")

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schema } from "effect"
-import { Backend, Parallel, Task } from "effect-parallel"
+import { Context, Effect, Layer, Option, Schema } from "effect"
+import { Backend, Outcome, Parallel, Task } from "effect-parallel"
 
 const module = import.meta.url
 const run = (n: number) => Effect.succeed(n + 1)
@@ -55,11 +55,53 @@ describe("Task", () => {
       assert.deepStrictEqual(log, ["built", "ran 1", "ran 2", "released", "built", "ran 3", "released"])
     }))
 
+  it.effect("builds its layer again after it has failed, within the same run, and releases what was half built", () =>
+    Effect.gen(function*() {
+      class Db extends Context.Service<Db, string>()("test/Db") {}
+      const log: Array<string> = []
+      let tries = 0
+      const layer = Layer.effect(
+        Db,
+        Effect.acquireRelease(
+          Effect.sync(() => log.push("acquired")),
+          () => Effect.sync(() => log.push("released"))
+        ).pipe(Effect.andThen(() => ++tries < 3 ? Effect.fail("down") : Effect.succeed("up")))
+      )
+      const task = Task.make("asks", { module, run: (n: number) => Db.useSync((db) => `${db} ${n}`), layer })
+      const run = Parallel.run([1, 2], task, { retry: { times: 2 }, concurrency: 1 })
+      let values: ReadonlyArray<string> = []
+      const program = Effect.map(run, (report) => values = report.values)
+      yield* Effect.scoped(Layer.build(Layer.effectDiscard(program)))
+      log.push("over")
+
+      assert.deepStrictEqual(values, ["up 1", "up 2"])
+      assert.deepStrictEqual(log, ["acquired", "released", "acquired", "released", "acquired", "released", "over"])
+    }))
+
+  it.effect("has an index in its error as an input of a run, and none when it is called", () =>
+    Effect.gen(function*() {
+      const task = Task.make("ints", { module, payload: Schema.Int, run })
+      const called = yield* Effect.flip(task(1.5))
+      const [failure] = (yield* Parallel.run([1, 1.5], task)).failures
+      const ran = Option.getOrUndefined(Outcome.error(failure!))
+
+      assert.isTrue(called instanceof Backend.BackendError && ran instanceof Backend.BackendError)
+      assert.strictEqual(called.index, undefined)
+      assert.match(called.message, /^task ints, backend async: the payload schema refuses 1\.5/)
+      assert.strictEqual(ran?.index, 1)
+      assert.match(ran?.message ?? "", /^task ints, input #1, backend async: /)
+      for (const error of [called, ran!]) {
+        const codec = Schema.toCodecJson(Backend.BackendError)
+        const json = JSON.parse(JSON.stringify(yield* Schema.encodeEffect(codec)(error)))
+        assert.deepStrictEqual(yield* Schema.decodeUnknownEffect(codec)(json), error)
+      }
+    }))
+
   it.effect("that reports no exit is told as the backend's mistake", () =>
     Effect.gen(function*() {
       const silent: Backend.Backend = { name: "silent", workers: 1, execute: () => Effect.void }
       const exit = yield* Effect.exit(Effect.provide(Task.make("t", { module, run })(1), Backend.layer(silent)))
 
-      assert.match(String(exit), /backend silent reported no exit/)
+      assert.match(String(exit), /backend silent gave an item back ten times/)
     }))
 })

@@ -1,26 +1,32 @@
-import { assert, describe, it } from "@effect/vitest"
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
+const sources = globSync("src/**/*.ts", { cwd: root }).toSorted()
+const pages = [...globSync("*.md", { cwd: root }), ...globSync("docs/**/*.md", { cwd: root })].toSorted()
+const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
 
 interface Example {
   readonly title: string
   readonly code: string
 }
 
-/** The examples in the doc comments of a file, and in the fenced blocks of a Markdown page that print something. */
+/** The examples in the doc comments of a file, and in the fenced blocks of a Markdown page. */
 const examplesOf = (file: string): ReadonlyArray<Example> => {
-  const text = readFileSync(join(root, file), "utf8")
-  if (file.endsWith(".md")) {
-    return [...text.matchAll(/```ts\n([^]*?)```/g)]
-      .map(([, code], n) => ({ title: `${file} block ${n + 1}`, code: code! }))
-      .filter(({ code }) => code.includes("// =>"))
-  }
-  return [...text.matchAll(/\*\*Example\*\* \((.+)\)\n \*\n \* ```ts\n([^]*?) \* ```/g)]
-    .map(([, title, code]) => ({ title: `${file}: ${title}`, code: code!.replace(/^ \* ?/gm, "") }))
+  const text = textOf(file)
+  return file.endsWith(".md")
+    ? [...text.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code], n) => ({
+      title: `${file} block ${n + 1}`,
+      code: code!
+    }))
+    : [...text.matchAll(/\*\*Example\*\* \((.+)\)\n \*\n \* ```ts\n([^]*?) \* ```/g)]
+      .map(([, title, code]) => ({ title: `${file}: ${title}`, code: code!.replace(/^ \* ?/gm, "") }))
 }
+
+const count = (text: string, part: RegExp): number => [...text.matchAll(part)].length
 
 /** Each `console.log(x) // => y` as an entry of `seen` beside what it should be. */
 const instrumented = (code: string): string =>
@@ -32,23 +38,93 @@ const instrumented = (code: string): string =>
   }\nexport { seen }\n`
 
 describe("the examples of", () => {
-  const files = [...globSync("src/**/*.ts", { cwd: root }), "README.md", ...globSync("docs/**/*.md", { cwd: root })]
-  for (const file of files.toSorted()) {
-    for (const { code, title } of examplesOf(file)) {
-      it(title, async () => {
-        assert.match(code, /\/\/ =>/, "an example shows what it prints")
-        const folder = mkdtempSync(join(root, "test", "example-"))
-        const module = join(folder, "example.ts")
-        try {
-          writeFileSync(module, instrumented(code))
-          const { seen } = await import(pathToFileURL(module).href) as { seen: Array<[unknown, unknown]> }
+  const folder = mkdtempSync(join(root, "test", "examples-"))
+  const examples = [...sources, ...pages].flatMap(examplesOf).map(({ code, title }, n) => {
+    const module = join(folder, `${n}`, "example.ts")
+    mkdirSync(dirname(module))
+    writeFileSync(module, instrumented(code))
+    return { code, module, title }
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
 
-          assert.isAbove(seen.length, 0)
-          for (const [actual, expected] of seen) assert.deepStrictEqual(actual, expected)
-        } finally {
-          rmSync(folder, { recursive: true })
-        }
-      })
+  for (const { code, module, title } of examples) {
+    it(title, async () => {
+      const { seen } = await import(pathToFileURL(module).href) as { seen: Array<[unknown, unknown]> }
+
+      assert.isAbove(seen.length, 0, "an example shows what it prints")
+      assert.strictEqual(seen.length, count(code, /\/\/ =>/g), "what an example prints stands on one line")
+      for (const [actual, expected] of seen) assert.deepStrictEqual(actual, expected)
+    })
+  }
+
+  it("all files are found, whatever surrounds them", () => {
+    const missed = [...sources, ...pages].filter((file) =>
+      count(textOf(file), /```ts/g) + (file.endsWith(".md") ? 0 : count(textOf(file), /\*\*Example\*\*/g))
+        !== examplesOf(file).length * (file.endsWith(".md") ? 1 : 2)
+    )
+
+    assert.deepStrictEqual(missed, [])
+  })
+
+  it("all files have the types they should", { timeout: 60_000 }, () => {
+    const config = { extends: "../../tsconfig.json", include: ["*/example.ts"] }
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
+    const { status, stdout } = spawnSync(join(root, "node_modules", ".bin", "tsc"), ["-p", folder], {
+      encoding: "utf8"
+    })
+
+    assert.strictEqual(status, 0, stdout)
+  })
+})
+
+describe("the doc comments of", () => {
+  const isPublic = (file: string) => !/^src\/(internal|entry)\//.test(file)
+  /** What public modules hand on from other files, by file. */
+  const handedOn = new Map<string, ReadonlyArray<string>>()
+  for (const file of sources.filter(isPublic)) {
+    for (const [, names, from] of textOf(file).matchAll(/^export (?:type )?\{([^}]*)\} from "(\..*)"/gm)) {
+      const target = join(dirname(file), from!)
+      handedOn.set(target, [...handedOn.get(target) ?? [], ...names!.match(/\b(?!type\b)\w+/g) ?? []])
     }
+  }
+  handedOn.set("src/testing/tasks.ts", [])
+  for (const file of sources.filter((file) => isPublic(file) || handedOn.has(file))) {
+    const text = textOf(file)
+    const exports = [
+      ...text.matchAll(/(?:^\/\*\*\n((?: \*.*\n)+?) \*\/\n)?^export (?:const|class|interface|type) (\w+)/gm)
+    ].filter(([, , name]) => handedOn.get(file)?.includes(name!) ?? true)
+    if (exports.length === 0) continue
+
+    it(`${file}: a sentence, a category and a version for each public name`, () => {
+      const lacking = exports
+        .filter(([, doc = ""]) =>
+          !/^ \* [A-Z`][^]*?[.:]\n/.test(doc) || !/ \* @category \w/.test(doc) || !/ \* @since \d/.test(doc)
+        )
+        .map(([, , name]) => name)
+
+      assert.deepStrictEqual(lacking, [])
+    })
+
+    it(`${file}: sections in one order`, () => {
+      const order = ["When to use", "Details", "Gotchas", "Example"]
+      for (const [, doc = "", name] of exports) {
+        const sections = [...doc.matchAll(/\*\*(When to use|Details|Gotchas|Example)\*\*/g)].map(([, section]) =>
+          section!
+        )
+        assert.deepStrictEqual(sections, sections.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)), name)
+      }
+    })
+  }
+})
+
+describe("the links of", () => {
+  for (const page of pages) {
+    it(`${page} lead somewhere`, () => {
+      const broken = [...textOf(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+        .map(([, target]) => target!)
+        .filter((target) => !existsSync(join(root, dirname(page), target)))
+
+      assert.deepStrictEqual(broken, [])
+    })
   }
 })

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Alarm } from "./alarm.ts"
+import { shorten } from "./shorten.ts"
 
 /** The mark of an `Exit`. Were it to change, no effect would look ready, and all would still be run. */
 const ExitTypeId = "~effect/Exit"
@@ -19,6 +20,12 @@ const ExitTypeId = "~effect/Exit"
  */
 export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Exit<A, E> & Effect.Effect<A, E, R> =>
   (effect as { readonly [ExitTypeId]?: unknown } | undefined)?.[ExitTypeId] !== undefined
+
+/** What a work has returned; the runtime would let the whole lane die of something else. */
+export const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  isReady(effect) || Effect.isEffect(effect)
+    ? effect
+    : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
 
 /**
  * Runs an effect in a fiber of its own, which `started` is shown; interruption of either ends both. `ended` may put
@@ -65,8 +72,16 @@ export const withDeadline = <A, E, R>(
 }
 
 /** What an attempt that is late fails with, wherever it runs. */
-export const timeoutError = (timeout: Duration.Duration): Cause.TimeoutError =>
-  new Cause.TimeoutError(`the attempt took longer than ${Duration.format(timeout)}`)
+export const timeoutError = (timeout: Duration.Duration): Cause.TimeoutError => {
+  const error = new Cause.TimeoutError(`the attempt took longer than ${Duration.format(timeout)}`)
+  deadlines.add(error)
+  return error
+}
+
+const deadlines = new WeakSet<object>()
+
+/** Whether an error is the deadline of an attempt, and not a timeout that a task fails with itself. */
+export const isDeadline = (error: unknown): boolean => Cause.isTimeoutError(error) && deadlines.has(error)
 
 /** The failure of an attempt that was late, with the defects that its finalizers ended in. */
 const timedOut = <A, E>(exit: Exit.Exit<A, E>, timeout: Duration.Duration): Exit.Exit<A, E | Cause.TimeoutError> => {

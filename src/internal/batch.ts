@@ -36,7 +36,7 @@ export interface Batch {
   readonly fallback: ((item: any, cause: Cause.Cause<any>) => unknown) | undefined
   readonly watch: ((outcome: any) => unknown) | undefined
   readonly collect: Mode
-  readonly options: Plan.Options
+  readonly options: Plan.Options<any>
 }
 
 /** Runs the items at the place of their node, to what the batch collects. */

@@ -40,14 +40,14 @@ export type Results<C extends Collect, I, A, E> = C extends "partition"
   : ReadonlyArray<A>
 
 /**
- * How a batch can fail under the mode `C` and the error budget `M`; `undefined` stands for no budget.
+ * How a batch can fail under the mode `C` and the error budget `M`; which may hold nothing but `undefined`.
  *
  * @category type-level
  * @since 0.1.0
  */
 export type Failures<C extends Collect, I, A, E, M> =
   | (C extends "forEach" ? E : C extends "validate" | "race" ? Outcome.FailedExamples<I, A, E> : never)
-  | (C extends "forEach" ? never : [M] extends [undefined] ? never : Outcome.TooManyErrors<I, A, E>)
+  | (C extends "forEach" ? never : [Exclude<M, undefined>] extends [never] ? never : Outcome.TooManyErrors<I, A, E>)
 
 /**
  * The items of inputs of any kind.
@@ -76,7 +76,7 @@ export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, 
  * @since 0.1.0
  */
 export interface Options<I, A, E, F, C extends Collect, T, M, W>
-  extends Pick<Plan.Options, "limit" | "stragglers" | "preDispatch" | "batchSize">
+  extends Pick<Plan.Options<any>, "limit" | "stragglers" | "preDispatch" | "batchSize">
 {
   /** How many items are in flight; 1 runs one after another. It has to be said. */
   readonly concurrency: number | "unbounded"
@@ -85,9 +85,9 @@ export interface Options<I, A, E, F, C extends Collect, T, M, W>
   /** When a failed attempt at an item is followed by another: each item has its own count. */
   readonly retry?: Plan.RetryOption<E | Late<T>> | undefined
   /** How long an attempt at an item may take. */
-  readonly timeout?: T
+  readonly timeout?: T | undefined
   /** Stops the batch when so many items have failed. */
-  readonly maxErrors?: M
+  readonly maxErrors?: M | undefined
   /** Takes the place of an item's failure when no attempt is left: for errors, timeouts and defects. */
   readonly fallback?: ((item: I, cause: Cause.Cause<E | Late<T>>) => F) | undefined
   /** Is shown each outcome as it comes; the next waits until it is done. */
@@ -127,7 +127,7 @@ export const fromSteps = (
   if (!modes.includes(collect)) refuse("collect", modes.map((mode) => `"${mode}"`).join(", "), collect)
   if (options.concurrency === undefined) refuse("concurrency", `a positive integer or "unbounded"`, undefined)
   knownKeys("batch options", options, known)
-  const batch: Batch.Batch = { collect, workAt, fallback, watch, options: { ...options, name } as Plan.Options }
+  const batch: Batch.Batch = { collect, workAt, fallback, watch, options: { ...options, name } as Plan.Options<any> }
   Plan.make([], identity<any>, batch.options)
   const run = (input: unknown, place: Place.Place) =>
     chain(prep === undefined ? input : prep(input), (items) =>

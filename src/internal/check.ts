@@ -11,6 +11,10 @@ export const refuse = (name: string, expected: string, got: unknown): never => {
   throw new RangeError(`expected \`${name}\` to be ${expected}, got ${shorten(got)}`)
 }
 
+/** A string that says something. */
+export const nonEmptyString = (name: string, value: unknown): string =>
+  typeof value === "string" && value !== "" ? value : refuse(name, "a non-empty string", value)
+
 /** A positive integer. */
 export const positiveInteger = (name: string, value: unknown): number =>
   isPositiveInteger(value) ? value : refuse(name, "a positive integer", value)

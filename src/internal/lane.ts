@@ -34,9 +34,15 @@ interface Loop<A, E, R> {
   step(value: A): void
 }
 
+/** Where a lane gets its inputs: what it needs of a supply. */
+export type Inlet<I> = Pick<
+  Supply.Supply<I, unknown, unknown>,
+  "recurs" | "entry" | "join" | "take" | "wait" | "settled" | "ended" | "park" | "stop"
+>
+
 /** What the lanes of a run have in common. */
 export interface Options<I, A, E, R> {
-  readonly supply: Supply.Supply<I, any, any>
+  readonly supply: Inlet<I>
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
   readonly clock: Clock.Clock
@@ -50,7 +56,7 @@ export interface Options<I, A, E, R> {
 export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   private readonly options: Options<I, A, E, R>
   private readonly attempt: Options<I, A, E, R>["attempt"]
-  private readonly supply: Supply.Supply<I, any, any>
+  private readonly supply: Inlet<I>
   private readonly sink: Sink<I, A, E>
   private readonly detailed: boolean
   private readonly recurs: boolean

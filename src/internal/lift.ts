@@ -28,8 +28,8 @@ export type ErrorOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, in
 /** What it needs; a value needs nothing. */
 export type ServicesOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, any, infer R> ? R : never : never
 
-/** The error that a timeout of type `T` adds; `undefined` stands for none. */
-export type Late<T> = [T] extends [undefined] ? never : Cause.TimeoutError
+/** The error that a timeout of type `T` adds: none, where `T` holds nothing but `undefined`. */
+export type Late<T> = [Exclude<T, undefined>] extends [never] ? never : Cause.TimeoutError
 
 /** The type of what a step gives back that was left out. */
 export interface Absent {

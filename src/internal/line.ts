@@ -35,14 +35,15 @@ export class Line<A> {
     return this.last = place
   }
 
-  /** Takes a place out of this line; a second time does nothing. */
-  leave(place: Place<A>): void {
-    if (place.left) return
+  /** Takes a place out of this line; a second time does nothing. Tells whether it was there. */
+  leave(place: Place<A>): boolean {
+    if (place.left) return false
     place.left = true
     this.size--
     if (place.before === undefined) this.first = place.behind
     else place.before.behind = place.behind
     if (place.behind === undefined) this.last = place.before
     else place.behind.before = place.before
+    return true
   }
 }

@@ -11,12 +11,12 @@ import * as Schedule from "effect/Schedule"
 import { knownKeys, refuse } from "./check.ts"
 
 /** A schedule, or how often, when and for which errors. */
-export type Retry<E> = Schedule.Schedule<unknown, any> | RetryOptions<E>
+export type Retry<E> = Schedule.Schedule<unknown, E> | RetryOptions<E>
 
-interface RetryOptions<E> {
+interface RetryOptions<in E> {
   readonly times?: number | undefined
-  readonly schedule?: Schedule.Schedule<unknown, any> | undefined
-  while?(error: E): boolean | Effect.Effect<boolean>
+  readonly schedule?: Schedule.Schedule<unknown, E> | undefined
+  readonly while?: ((error: E) => boolean | Effect.Effect<boolean>) | undefined
 }
 
 /** How long to wait before the next attempt after this error; `undefined` when there is none. One for each input. */
@@ -50,8 +50,8 @@ export const make = (retry: Retry<any>): () => Decide => {
 
 const check = (retry: RetryOptions<any>): RetryOptions<any> => {
   knownKeys("retry", retry, ["times", "schedule", "while"])
-  const { times, schedule } = retry
-  if (times === undefined && schedule === undefined && typeof retry.while === "undefined") {
+  const { schedule, times } = retry
+  if (times === undefined && schedule === undefined && retry.while === undefined) {
     refuse("retry", "a Schedule or to state `times`, `schedule` or `while`", retry)
   }
   if (times !== undefined && times !== Infinity && !(Number.isSafeInteger(times) && times >= 0)) {
@@ -59,7 +59,7 @@ const check = (retry: RetryOptions<any>): RetryOptions<any> => {
   }
   if (schedule !== undefined && !Schedule.isSchedule(schedule)) refuse("retry.schedule", "a Schedule", schedule)
   if (!["undefined", "function"].includes(typeof retry.while)) {
-    refuse("retry.while", "a function", (retry as { readonly while: unknown }).while)
+    refuse("retry.while", "a function", retry.while)
   }
   return retry
 }

@@ -6,8 +6,9 @@
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Plan from "../Plan.ts"
+import { refuse } from "./check.ts"
 import * as Collect from "./collect.ts"
-import type { AnyEffect, AnyWork, Errors, Known, Services, Timed, Value } from "./typing.ts"
+import type { AnyEffect, AnyWork, Errors, Services, Timed, Timeout, Value } from "./typing.ts"
 
 /**
  * Runs a tuple, an array or a record of effects with the options of this library, and keeps its shape.
@@ -33,12 +34,13 @@ import type { AnyEffect, AnyWork, Errors, Known, Services, Timed, Value } from "
  */
 export const all = <
   const Effects extends ReadonlyArray<AnyEffect> | Readonly<Record<string, AnyEffect>>,
-  const O extends Plan.Options<Errors<Effects[keyof Effects]>> = {}
->(effects: Effects, options?: Known<O, Plan.Options<Errors<Effects[keyof Effects]>>>): Effect.Effect<
+  T extends Timeout = never
+>(effects: Effects, options?: Plan.Options<Errors<Effects[keyof Effects]>, T>): Effect.Effect<
   { -readonly [K in keyof Effects]: Value<Effects[K]> },
-  Timed<O, Errors<Effects[keyof Effects]>>,
+  Timed<T, Errors<Effects[keyof Effects]>>,
   Services<Effects[keyof Effects]>
 > => {
+  if (!isShape(effects)) refuse("effects", "an array or a record of effects", effects)
   const keys = Object.keys(effects)
   const list: ReadonlyArray<AnyEffect> = Array.isArray(effects) ? effects : Object.values(effects)
   const values = Collect.values(Plan.make(list, identity<AnyEffect>, options))
@@ -78,12 +80,15 @@ export const all = <
  */
 export const pairs = <
   const Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>,
-  const O extends Plan.Options<Errors<ReturnType<Pairs[number][0]>>> = {}
->(pairs: Pairs & Fitting<Pairs>, options?: Known<O, Plan.Options<Errors<ReturnType<Pairs[number][0]>>>>): Effect.Effect<
+  T extends Timeout = never
+>(pairs: Pairs & Fitting<Pairs>, options?: Plan.Options<Errors<ReturnType<Pairs[number][0]>>, T>): Effect.Effect<
   { -readonly [K in keyof Pairs]: Value<ReturnType<Pairs[K][0]>> },
-  Timed<O, Errors<ReturnType<Pairs[number][0]>>>,
+  Timed<T, Errors<ReturnType<Pairs[number][0]>>>,
   Services<ReturnType<Pairs[number][0]>>
-> => Collect.values(Plan.make(pairs as Pairs, pair, options)) as any
+> => {
+  if (!Array.isArray(pairs)) refuse("pairs", "an array of pairs", pairs)
+  return Collect.values(Plan.make(pairs as Pairs, pair, options)) as any
+}
 
 /**
  * The work of a pair on its input: what `pairs` does with each, for the other ways to run them.
@@ -109,6 +114,10 @@ export const pair = <I, A, E, R>(
   [work, input]: readonly [work: Plan.Work<I, A, E, R>, input: I],
   index: number
 ): Effect.Effect<A, E, R> => work(input, index)
+
+/** Whether something is an array, or an object that is read by its keys. */
+const isShape = (u: unknown): boolean =>
+  Array.isArray(u) || (typeof u === "object" && u !== null && !(Symbol.iterator in u))
 
 /** Pairs whose inputs are what their works take. */
 type Fitting<Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>> = {

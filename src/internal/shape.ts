@@ -4,12 +4,22 @@
  * @since 0.1.0
  */
 
-/** Leaves the flow by the action that led here. */
+/**
+ * Leaves the flow by the action that led here.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface End {
   readonly _tag: "End"
 }
 
-/** Leaves the flow by another action. */
+/**
+ * Leaves the flow by another action.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Leave<out A extends string> {
   readonly _tag: "Leave"
   readonly action: A

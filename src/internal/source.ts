@@ -4,13 +4,18 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { refuse } from "./check.ts"
 
-/** Anything inputs can come from; a stream's own error and services join the run's. */
-export type Inputs<I, E = never, R = never> = Iterable<I> | AsyncIterable<I> | Stream.Stream<I, E, R>
+/** Anything inputs can come from, but no effect; a stream's own error and services join the run's. */
+export type Inputs<I, E = never, R = never> =
+  | (Iterable<I> & { readonly [Effect.TypeId]?: never })
+  | AsyncIterable<I>
+  | Stream.Stream<I, E, R>
 
 /**
  * How many inputs have left their iterator, how many are done with, and how far the first may be ahead of the second.
@@ -61,10 +66,16 @@ export interface Source<out I, out E, out R> {
 export const sizeOf = (inputs: Inputs<unknown, unknown, unknown>): number | undefined =>
   Array.isArray(inputs) ? inputs.length : inputs instanceof Set || inputs instanceof Map ? inputs.size : undefined
 
-/** Checks that inputs are of a kind that can be pulled. */
+/**
+ * Checks that inputs are of a kind that can be pulled. What `yield*` takes is iterable too, but gives itself and not
+ * what is in it.
+ */
 export const check = (inputs: unknown): void => {
-  if (Stream.isStream(inputs) || isAsyncIterable(inputs) || isIterable(inputs)) return
-  refuse("inputs", "an iterable, an async iterable or a Stream", inputs)
+  const kinds = "an iterable, an async iterable or a Stream"
+  if (Effect.isEffect(inputs)) refuse("inputs", `${kinds}, not an Effect of them`, inputs)
+  if (Option.isOption(inputs)) refuse("inputs", `${kinds}, not an Option of them`, inputs)
+  if (Result.isResult(inputs)) refuse("inputs", `${kinds}, not a Result of them`, inputs)
+  if (!(Stream.isStream(inputs) || isAsyncIterable(inputs) || isIterable(inputs))) refuse("inputs", kinds, inputs)
 }
 
 /** Opens inputs; `arrived` is called when a lane that found nothing should look again. */

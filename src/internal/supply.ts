@@ -16,7 +16,7 @@ import { Pace, type Turnstile } from "./turn.ts"
 export type Found = typeof Taken | typeof Waiting | typeof Done | typeof Broken
 export const Taken = 0
 export const Waiting = 1
-const Done = 2
+export const Done = 2
 export const Broken = 3
 
 /** What the supply needs to know of the run. */
@@ -24,6 +24,10 @@ export interface Options {
   readonly window: number
   readonly retries: boolean
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
+  /** Whether lanes take many inputs at once, and give some back. */
+  readonly batches: boolean
+  /** How large the window may become; it grows as inputs are done with. */
+  readonly widest: number
   /** Whether somebody else says when an input is done with; otherwise that is when it is settled. */
   readonly retiredElsewhere: boolean
 }
@@ -70,13 +74,14 @@ export class Supply<I, E, R> {
     this.options = options
     this.alarm = alarm
     this.turnstile = turnstile
-    this.recurs = options.retries || options.stragglers !== undefined
+    this.recurs = options.retries || options.stragglers !== undefined || options.batches
     this.window = new Source.Window(options.window)
     this.handful = Math.max(1, Math.min(16, Math.floor(options.window / 4)))
     this.source = Source.open(inputs, this.window, () => this.rouse())
     this.close = this.source.close
     const { feed } = this.source
-    this.retires = !options.retiredElsewhere && (this.recurs || feed !== undefined)
+    this.retires = !options.retiredElsewhere &&
+      (options.retries || options.stragglers !== undefined || feed !== undefined)
     if (!this.retires && !options.retiredElsewhere) this.window.size = Infinity
     this.feed = feed && Effect.interruptible(Effect.tapCause(feed, (cause) => Effect.sync(() => this.fail(cause))))
   }
@@ -146,10 +151,22 @@ export class Supply<I, E, R> {
     })
   }
 
+  /** An input was not started after all, and is there for any lane. */
+  giveBack(entry: Entry<I>): void {
+    this.inFlight--
+    this.parked++
+    this.again.join(entry)
+    this.review()
+    this.rouse()
+  }
+
   /** So many inputs are done with, and as many more may be pulled. */
   retire(count: number): void {
     const closed = !this.window.open
     this.window.retired += count
+    if (this.window.size < this.options.widest) {
+      this.window.size = Math.min(this.options.widest, this.options.window + this.window.retired)
+    }
     this.source.resume()
     if (closed) this.rouse()
   }

@@ -20,7 +20,7 @@ type Any = Effect.Effect<any, any, any>
 export interface Options {
   readonly exec: (prepared: any) => unknown
   readonly fallback: ((prepared: any, cause: Cause.Cause<any>) => unknown) | undefined
-  readonly options: Pick<Plan.Options, "retry" | "timeout" | "limit">
+  readonly options: Pick<Plan.Options<any>, "retry" | "timeout" | "limit">
 }
 
 /** Checks the options, and gives what runs `exec` at a place: its value, or an effect. */

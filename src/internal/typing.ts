@@ -1,35 +1,57 @@
 /**
  * How options change the types of a run.
  *
+ * A run infers the types of the two options that matter, `timeout` as `T` and `maxErrors` as `M`. They are `never` or
+ * `undefined` where the option is surely absent; in options of several shapes they gather from each.
+ *
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
 import type * as Outcome from "../Outcome.ts"
 
-/** Whether options may hold a value for a key. */
-type Given<O, K extends PropertyKey> = K extends keyof O ? [Exclude<O[K], undefined>] extends [never] ? false : true
-  : false
+/** What the options can hold. */
+export type Timeout = Duration.Input | undefined
+export type Budget = number | undefined
 
 /**
- * The error of an attempt under the options `O`: a timeout adds `TimeoutError`.
+ * The error of an attempt whose `timeout` is of type `T`: `TimeoutError` joins, unless `T` holds nothing but `undefined`.
  *
  * @category type-level
  * @since 0.1.0
  */
-export type Timed<O, E> = Given<O, "timeout"> extends true ? E | Cause.TimeoutError : E
+export type Timed<T, E> = [Exclude<T, undefined>] extends [never] ? E : E | Cause.TimeoutError
 
 /**
- * The error of a run under the options `O`: an error budget adds `TooManyErrors`.
+ * What a run whose `maxErrors` is of type `M` adds to its errors: `TooManyErrors`, unless `M` holds
+ * nothing but `undefined`.
  *
  * @category type-level
  * @since 0.1.0
  */
-export type Budgeted<O, I, A, E> = Given<O, "maxErrors"> extends true ? Outcome.TooManyErrors<I, A, E> : never
+export type Budgeted<M, I, A, E> = [Exclude<M, undefined>] extends [never] ? never : Outcome.TooManyErrors<I, A, E>
 
-/** Options with no key that does not exist; `All` stands there again so that callbacks know their parameters. */
-export type Known<O, All> = O & All & { readonly [K in Exclude<keyof O, keyof All>]: never }
+/**
+ * What has to follow the first argument of a run, in an overload that never applies. It stands last, where compilers look
+ * for what to say when nothing applies: they name what is wrong with the second argument, not that the first, if it is
+ * work, is no input.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Second<First, Options> = First extends AnyWork ? Options & NoMatch
+  : First extends Stream.Stream<infer I, any, any> | AsyncIterable<infer I> | Iterable<infer I>
+    ? ((input: I, index: number) => Effect.Effect<unknown, unknown, unknown>) & NoMatch
+  : never
 
+declare const noMatch: unique symbol
+interface NoMatch {
+  readonly [noMatch]: "no overload matches"
+}
+
+export type Failing<Work> = Work extends AnyWork ? Errors<ReturnType<Work>> : never
 export type AnyEffect = Effect.Effect<any, any, any>
 export type AnyWork = (input: any, index: number) => AnyEffect
 export type Value<T> = T extends Effect.Effect<infer A, any, any> ? A : never

@@ -12,15 +12,15 @@ import * as Layer from "effect/Layer"
 import * as Backend from "../Backend.ts"
 
 /**
- * One attempt that a task was asked for. `attempt` counts those of a task at one index, from 1; `batch` counts the
- * batches that the backend was given, from 0.
+ * One attempt that a task was asked for. `index` is the input's place in its run; a task that is called by itself has none.
+ * `attempt` counts those of a task at one index, from 1; `batch` counts the batches that the backend was given, from 0.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Call {
   readonly task: string
-  readonly index: number
+  readonly index: number | undefined
   readonly input: unknown
   readonly attempt: number
   readonly batch: number
@@ -193,14 +193,14 @@ const named = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ .
 const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, position: number) =>
   Effect.suspend(() => {
     let exit: Exit.Exit<A, E | Backend.BackendError | Cause.TimeoutError> = Exit.failCause(Cause.empty)
-    const item = { items: [batch.items[position]!], timeout: batch.timeout }
+    const item = { ...batch, items: [batch.items[position]!] }
     return Effect.map(Backend.async.execute(job, item, (_, result) => exit = result), () => exit)
   })
 
-const crashOf = (job: Backend.Job<never, unknown, unknown>, index: number, exitCode: number) =>
+const crashOf = (job: Backend.Job<never, unknown, unknown>, index: number | undefined, exitCode: number) =>
   new Backend.BackendError({
     backend: "test",
     task: job.name,
-    index,
+    ...(index !== undefined && { index }),
     reason: new Backend.WorkerCrashed({ exitCode, stderr: "" })
   })

@@ -113,6 +113,13 @@ describe("Parallel", () => {
     >()
   })
 
+  it("a BackendError is caught by its reason", () => {
+    const caught = root(1).pipe(
+      Effect.catchReason("BackendError", "WorkerCrashed", (reason) => Effect.succeed(reason.stderr))
+    )
+    expectTypeOf(caught).toEqualTypeOf<Effect.Effect<number | string, Negative | Backend.BackendError>>()
+  })
+
   it("infers with its inputs last", () => {
     expectTypeOf(["a"]).toExtend<Parallel.Inputs<string>>()
     const effect = Parallel.forEach(ask, { timeout })(["a"])

@@ -1,0 +1,121 @@
+/**
+ * The cost of one input on worker threads.
+ *
+ * Baselines: the same function in this thread; Piscina and tinypool, one call for each input; and the floor, two worker
+ * threads by hand that get the inputs in sixteen chunks.
+ */
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import { Worker } from "node:worker_threads"
+import { Piscina } from "piscina"
+import { Tinypool } from "tinypool"
+import * as Threads from "../src/backend/Threads.ts"
+import { Parallel } from "../src/index.ts"
+import { type Case, type Group, measure, ratio, small, type Topic } from "./measure.ts"
+import spin from "./workers/plain.ts"
+import { work } from "./workers/spin.ts"
+
+const workers = 2
+const plain = new URL("./workers/plain.ts", import.meta.url).href
+
+const alike = (count: number, rounds: number) => new Array<number>(count).fill(rounds)
+
+const ours = (rounds: number): Case => (count) => {
+  const inputs = alike(count, rounds)
+  const runtime = ManagedRuntime.make(Threads.layer({ workers }))
+  return () => runtime.runPromise(Effect.map(Parallel.forEach(inputs, work), (values) => values.length))
+}
+
+const oneThread = (rounds: number): Case => (count) => {
+  const inputs = alike(count, rounds)
+  return () => Promise.resolve(inputs.map(spin).length)
+}
+
+const piscina = (rounds: number): Case => (count) => {
+  const inputs = alike(count, rounds)
+  const pool = new Piscina({ filename: plain, minThreads: workers, maxThreads: workers })
+  return async () => (await Promise.all(inputs.map((input) => pool.run(input)))).length
+}
+
+const tinypool = (rounds: number): Case => (count) => {
+  const inputs = alike(count, rounds)
+  const pool = new Tinypool({ filename: plain, minThreads: workers, maxThreads: workers })
+  return async () => (await Promise.all(inputs.map((input) => pool.run(input)))).length
+}
+
+const chunked = (rounds: number): Case => (count) => {
+  const inputs = alike(count, rounds)
+  const size = Math.ceil(count / 16)
+  const pool = Array.from({ length: workers }, () => new Worker(new URL("./workers/chunks.ts", import.meta.url)))
+  return () =>
+    new Promise((resolve) => {
+      let [next, left] = [0, count]
+      const send = (worker: Worker) => {
+        if (next >= count) return
+        worker.postMessage(inputs.slice(next, next + size))
+        next += size
+      }
+      for (const worker of pool) {
+        worker.removeAllListeners("message")
+        worker.on("message", (values: ReadonlyArray<number>) => {
+          left -= values.length
+          if (left === 0) resolve(count)
+          else send(worker)
+        })
+        send(worker)
+      }
+    })
+}
+
+const tiny: Group = {
+  name: "a square root",
+  metric: "time",
+  cases: {
+    "ours": ours(1),
+    "chunks by hand": chunked(1),
+    "Piscina": piscina(1),
+    "tinypool": tinypool(1),
+    "one thread": oneThread(1)
+  },
+  sizes: [small],
+  checks: [
+    ratio("ours", "chunks by hand", small, 3),
+    ratio("ours", "Piscina", small, 1 / 20),
+    ratio("ours", "tinypool", small),
+    ratio("ours", "one thread", small)
+  ]
+}
+
+/** How many rounds take a microsecond or so here. */
+const microsecond = 160
+
+const longer = (name: string, micros: number, inputs: number, target: number): Group => ({
+  name,
+  metric: "time",
+  cases: {
+    "ours": ours(micros * microsecond),
+    "chunks by hand": chunked(micros * microsecond),
+    "Piscina": piscina(micros * microsecond),
+    "one thread": oneThread(micros * microsecond)
+  },
+  sizes: [inputs],
+  checks: [
+    ratio("ours", "one thread", inputs, 1 / target),
+    ratio("ours", "chunks by hand", inputs, micros >= 1000 ? 1.05 : undefined),
+    ratio("Piscina", "one thread", inputs)
+  ]
+})
+
+export const topic: Topic = {
+  title: "threads",
+  url: import.meta.url,
+  groups: [
+    tiny,
+    longer("tasks of 1 µs", 1, 200_000, 1),
+    longer("tasks of 10 µs", 10, 20_000, 1.5),
+    longer("tasks of 0.1 ms", 100, 3000, 1.6),
+    longer("tasks of 3 ms", 3000, 160, 1.7)
+  ]
+}
+
+if (import.meta.main) await measure(topic)

@@ -1,0 +1,5 @@
+/** A worker thread by hand: it is sent an array, and answers with an array. */
+import { parentPort } from "node:worker_threads"
+import spin from "./plain.ts"
+
+parentPort!.on("message", (rounds: ReadonlyArray<number>) => parentPort!.postMessage(rounds.map(spin)))

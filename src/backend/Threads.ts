@@ -1,0 +1,81 @@
+/**
+ * Tasks on worker threads.
+ *
+ * @since 0.1.0
+ */
+import type * as Layer from "effect/Layer"
+import { type ResourceLimits, Worker } from "node:worker_threads"
+import * as Kept from "../internal/worker/kept.ts"
+import { type Kind, slots } from "../internal/worker/kind.ts"
+import { Marks } from "../internal/worker/marks.ts"
+import type { FromFar } from "../internal/worker/protocol.ts"
+import { Tail } from "../internal/worker/tail.ts"
+
+/**
+ * How worker threads are kept.
+ *
+ * **Details**
+ *
+ * `maxBytes` is from how many bytes on a typed array in a payload crosses as shared memory: once for each run, however
+ * many payloads hold it or a part of it; 1 MiB unless given. `resourceLimits`, `env` and `execArgv` are those of Node's
+ * `Worker`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends Kept.Options {
+  readonly resourceLimits?: ResourceLimits | undefined
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * Runs the tasks inside on worker threads.
+ *
+ * **Details**
+ *
+ * Shape: `workers` threads (all cores unless given; -1 is all, -2 all but one), started when there is work for them, shared
+ * by all runs inside, and ended with the layer's scope. A worker imports a task's module by its URL and builds the
+ * task's layer once. Errors: a thread that ends at an input fails that input with `BackendError` (`WorkerCrashed`); what
+ * it had finished is kept, the rest goes to another. Interruption and timeouts reach the task as they do on fibers; a
+ * thread that does not heed them within `grace` is terminated and replaced.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<never> => {
+  Kept.check(options, ["resourceLimits", "maxBytes"])
+  return Kept.layer(options, kind(options), Kept.bytes(options.maxBytes))
+}
+
+const kind = ({ env, execArgv, resourceLimits }: Options): Kind => ({
+  name: "threads",
+  spawn: (number, onMessage, onDeath) => {
+    const memory = Marks.memory(slots)
+    const marks = new Marks(memory)
+    const args = Kept.execArgv(execArgv)
+    const worker = new Worker(Kept.entry("thread"), {
+      name: `effect-parallel ${number}`,
+      workerData: { marks: memory },
+      ...(env !== undefined && { env: { ...process.env, ...env } as NodeJS.Dict<string> }),
+      ...(args !== undefined && { execArgv: [...args] }),
+      ...(resourceLimits !== undefined && { resourceLimits })
+    })
+    const tail = new Tail(worker.stderr)
+    let broken = ""
+    worker.on("message", (message: FromFar) => onMessage(message))
+    worker.on("error", (error: Error) => {
+      broken = String(error.stack ?? error)
+    })
+    worker.on("exit", (exitCode) => {
+      onDeath({ exitCode, signal: undefined, stderr: [tail.lines, broken].filter((text) => text !== "").join("\n") })
+    })
+    return {
+      post: (message, transfer) => worker.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),
+      mark: (slot) => marks.read(slot),
+      clear: (slot) => marks.clear(slot),
+      cut: (slot) => marks.cut(slot),
+      kill: () => void worker.terminate(),
+      hold: (busy) => busy ? worker.ref() : worker.unref()
+    }
+  }
+})

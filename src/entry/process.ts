@@ -1,0 +1,27 @@
+/**
+ * Where a worker process begins.
+ *
+ * It reads what it is sent from the channel of `fork`, and writes to a pipe of its own, synchronously: what a task has
+ * done is told before a process that exits, or is about to, is gone.
+ *
+ * @since 0.1.0
+ */
+import { boot } from "../internal/worker/boot.ts"
+import { frame, Notes, notesFile, resultsPipe, writeWhole } from "../internal/worker/pipes.ts"
+import type { ToFar } from "../internal/worker/protocol.ts"
+
+const notes = new Notes(notesFile)
+
+// the signals of a terminal go to the whole group: it is for the program to decide, and to tell
+for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
+process.on("disconnect", () => process.exit())
+
+boot({
+  post: (message) => writeWhole(resultsPipe, frame(message)),
+  listen: (receive) => process.on("message", (message: ToFar) => receive(message)),
+  claim: (slot, position, since) => {
+    notes.write(slot, position, since)
+    return true
+  },
+  close: () => process.exit()
+})

@@ -1,0 +1,55 @@
+/**
+ * How many inputs go to a worker together.
+ *
+ * A message costs about as much as some hundred tiny tasks, so batches grow until one takes some milliseconds; and they
+ * shrink towards the end of the inputs, so that all workers end together. The times are those of joblib's automatic
+ * batches, scaled down: a message between threads costs a hundredth of one between its processes.
+ *
+ * @since 0.1.0
+ */
+
+/** How long a batch should take, in milliseconds. */
+const target = 10
+
+/** How long an automatic batch may take before it is given back: the inputs have become slow. */
+export const budget = 5 * target
+
+/** How many times larger a batch may be than the one before. */
+const growth = 8
+
+/** The most inputs that go together; telling what became of more would keep the event loop waiting. */
+const most = 16_384
+
+export class Sizer {
+  private size = 1
+  private readonly batchSize: number | "auto"
+  private readonly lanes: number
+  private readonly most: number
+
+  /** For so many lanes that share `window` inputs. */
+  constructor(batchSize: number | "auto", lanes: number, window: number) {
+    this.batchSize = batchSize
+    this.lanes = lanes
+    const share = lanes === Infinity ? 1 : Math.floor(window / lanes)
+    this.most = Math.max(1, Math.min(most, share))
+  }
+
+  get automatic(): boolean {
+    return this.batchSize === "auto"
+  }
+
+  /** The size of the next batch, when so many inputs are left. */
+  next(left: number): number {
+    if (this.batchSize !== "auto") return this.batchSize
+    const share = Math.max(left / (2 * this.lanes), this.size / growth)
+    return Math.max(1, Math.min(this.size, this.most, Math.ceil(share)))
+  }
+
+  /** A batch of so many inputs has taken so many milliseconds. */
+  learn(count: number, millis: number): void {
+    if (count === 0) return
+    const ideal = millis > 0 ? target * count / millis : Infinity
+    const size = Math.floor(Math.min(ideal, count * growth, most))
+    this.size = Math.max(1, size < this.size || count * 2 > this.size ? size : this.size)
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * A batch on its way to a worker and back: what is sent of it, and what the exits that come back mean.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import * as Backend from "../../Backend.ts"
+import { timeoutError } from "../attempt.ts"
+import * as Crossing from "../crossing.ts"
+import * as Failures from "./failures.ts"
+import type { Death } from "./kind.ts"
+import type { Ambient, Blame, Exits, Log, Refusal, WireFailure, WireValue } from "./protocol.ts"
+import { cloneError, fromWire } from "./wire.ts"
+
+/** How a worker ended that nobody has ended. */
+export interface Crash {
+  readonly death: Death
+  /** What it threw, where it threw something outside the task. */
+  readonly thrown: WireValue | undefined
+}
+
+/** What an errand needs of the run that it belongs to. */
+export interface Caller {
+  readonly backend: string
+  readonly ambient: Ambient
+  /** Makes what is large in a payload shared, and what is small of something large small. */
+  readonly pack: (payload: unknown) => unknown
+  readonly log: (log: Log, annotations: Readonly<Record<string, unknown>>) => void
+  /** Inputs that were under way when a worker died of one of several; they run alone. */
+  readonly suspects: WeakSet<object>
+}
+
+type Job = Backend.Job<unknown, unknown, unknown>
+type Batch = Backend.Batch<unknown>
+type OnExit = Backend.OnExit<unknown, unknown>
+
+export class Errand {
+  readonly job: Job
+  readonly limits: { readonly timeout: number | undefined; readonly budget: number | undefined }
+  /** How many batches of its run may be under way at once. */
+  readonly concurrency: number
+  /** Whether it must have its worker for itself. */
+  readonly alone: boolean
+  payloads: Array<unknown> = []
+  transfer: ReadonlyArray<unknown> = []
+  /** Stops the batch; set while a worker has it. */
+  cancel: (() => void) | undefined
+  /** Asks for what has not started; set while a worker has it. */
+  recall: (() => void) | undefined
+  /** Called when the batch is over after it was stopped. */
+  stopped: (() => void) | undefined
+  /** How many of its payloads are known to be over. */
+  told = 0
+  private readonly batch: Batch
+  private readonly onExit: OnExit
+  private readonly caller: Caller
+  private readonly done: () => void
+  /** Where each payload stands in the batch; in order, and without those that could not be sent. */
+  private positions: Array<number> = []
+
+  constructor(job: Job, batch: Batch, onExit: OnExit, caller: Caller, done: () => void) {
+    this.job = job
+    this.batch = batch
+    this.onExit = onExit
+    this.caller = caller
+    this.done = done
+    this.concurrency = batch.concurrency
+    this.alone = caller.suspects.has(batch.items[0]!)
+    this.limits = {
+      timeout: batch.timeout && Duration.toMillis(batch.timeout),
+      budget: batch.budget && Duration.toMillis(batch.budget)
+    }
+  }
+
+  get ambient(): Ambient {
+    return this.caller.ambient
+  }
+
+  /** Encodes the first inputs, as many as may be sent; tells how many will be. An input that is refused has failed. */
+  prepare(atMost: number): number {
+    const { items } = this.batch
+    const count = this.alone ? 1 : Math.min(items.length, atMost)
+    for (let position = 0; position < count; position++) {
+      const item = items[position]!
+      if (position > 0 && this.caller.suspects.has(item)) break
+      this.add(position, item.input)
+    }
+    this.transfer = Crossing.takeMoved()
+    return this.payloads.length
+  }
+
+  /** Takes out what cannot be cloned. */
+  sift(error: unknown): void {
+    const errors = this.payloads.map(cloneError)
+    const alien = errors.every((error) => error === undefined)
+    const { payloads, positions } = this
+    this.payloads = []
+    this.positions = []
+    payloads.forEach((payload, k) => {
+      const reason = alien ? error : errors[k]
+      if (reason === undefined) {
+        this.payloads.push(payload)
+        this.positions.push(positions[k]!)
+      } else {
+        this.fail(positions[k]!, reasonOf(Failures.notCloneable("payload", payload, reason)), undefined)
+      }
+    })
+  }
+
+  /** Takes what a worker tells. */
+  settle({ failures, from, millis, values }: Exits, worker: number): void {
+    const failed = failures.length === 0 ? undefined : new Map(failures)
+    this.told = from + values.length
+    for (let k = 0; k < values.length; k++) {
+      const position = this.positions[from + k]!
+      const failure = failed?.get(from + k)
+      const exit = failure === undefined ? this.succeed(position, values[k]) : this.failure(position, failure)
+      this.onExit(position, exit, worker, millis[k])
+    }
+  }
+
+  /** Whether it is known what became of a payload. */
+  settled(payload: number): boolean {
+    return payload < this.told
+  }
+
+  /** The worker had to be killed, since this payload did not end when it was late. */
+  late(payload: number, worker: number): void {
+    const { timeout } = this.batch
+    if (timeout === undefined || this.settled(payload)) return
+    this.onExit(this.positions[payload]!, Exit.fail(timeoutError(timeout)), worker, Duration.toMillis(timeout))
+  }
+
+  /** The worker ended at this payload. */
+  crash(payload: number, { death, thrown }: Crash, worker: number): void {
+    const error = thrown === undefined ? undefined : fromWire(thrown)
+    const last = error instanceof Error ? error.stack ?? `${error.name}: ${error.message}` : ""
+    const reason = new Backend.WorkerCrashed({
+      ...(death.exitCode !== undefined && { exitCode: death.exitCode }),
+      ...(death.signal !== undefined && { signal: death.signal }),
+      stderr: [death.stderr, last].filter((text) => text !== "").join("\n")
+    })
+    this.fail(this.positions[payload]!, reason, worker)
+  }
+
+  /** The worker ended while it was at this payload, among others. */
+  suspect(payload: number): void {
+    this.caller.suspects.add(this.batch.items[this.positions[payload]!]!)
+  }
+
+  /** The batch cannot run at all. */
+  refuse(refusal: Refusal): void {
+    const { module, name } = this.job
+    for (const position of this.positions) this.fail(position, refusalOf(module, name, refusal), undefined)
+  }
+
+  /** From this payload on nothing was started. */
+  giveBack(payload: number): void {
+    const position = this.positions[payload]
+    if (position !== undefined) this.batch.recall?.giveBack(position)
+  }
+
+  log(log: Log, worker: number): void {
+    const item = this.batch.items[this.positions[log.position] ?? 0]
+    this.caller.log(log, { ...log.annotations, worker, ...(item?.index !== undefined && { index: item.index }) })
+  }
+
+  /** No worker has it any more. */
+  end(): void {
+    this.cancel = this.recall = undefined
+    this.done()
+    this.stopped?.()
+  }
+
+  private add(position: number, input: unknown): void {
+    const { payload: schema } = this.job
+    let payload = input
+    if (schema !== undefined) {
+      const encoded = Crossing.encode(schema, input)
+      if (Exit.isFailure(encoded)) {
+        return this.fail(position, reasonOf(Failures.refusedBy("payload", input, encoded.cause).blame), undefined)
+      }
+      payload = encoded.value
+    }
+    this.payloads.push(typeof payload === "object" && payload !== null ? this.caller.pack(payload) : payload)
+    this.positions.push(position)
+  }
+
+  private succeed(position: number, value: unknown): Exit.Exit<unknown, unknown> {
+    const { success } = this.job
+    if (success === undefined) return Exit.succeed(value)
+    const decoded = Crossing.decode(success, value)
+    if (Exit.isSuccess(decoded)) return decoded
+    return this.blamed(position, reasonOf(Failures.refusedBy("success", value, decoded.cause).blame))
+  }
+
+  private failure(position: number, failure: WireFailure): Exit.Exit<never, unknown> {
+    if (failure._tag === "Blame") return this.blamed(position, reasonOf(failure.blame))
+    const cause = Failures.decode(failure.reasons, this.job.error)
+    if (!Cause.isCause(cause)) return this.blamed(position, reasonOf(cause))
+    const { timeout } = this.batch
+    return Exit.failCause(
+      failure._tag === "Cause" || timeout === undefined
+        ? cause
+        : cause.reasons.length === 0
+        ? Cause.fail(timeoutError(timeout))
+        : Cause.combine(Cause.fail(timeoutError(timeout)), cause)
+    )
+  }
+
+  private fail(position: number, reason: Backend.BackendError["reason"], worker: number | undefined): void {
+    this.onExit(position, this.blamed(position, reason), worker, undefined)
+  }
+
+  private blamed(position: number, reason: Backend.BackendError["reason"]): Exit.Exit<never, Backend.BackendError> {
+    const { index } = this.batch.items[position]!
+    return Exit.fail(
+      new Backend.BackendError({
+        backend: this.caller.backend,
+        task: this.job.name,
+        ...(index !== undefined && { index }),
+        reason
+      })
+    )
+  }
+}
+
+const reasonOf = (blame: Blame): Backend.BackendError["reason"] => {
+  switch (blame._tag) {
+    case "ValueRefused":
+      return new Backend.ValueRefused(blame)
+    case "NotCloneable":
+      return new Backend.NotCloneable(blame)
+    case "LayerFailed":
+      return new Backend.LayerFailed({ cause: fromWire(blame.error) })
+  }
+}
+
+const refusalOf = (module: string, task: string, refusal: Refusal): Backend.BackendError["reason"] => {
+  switch (refusal._tag) {
+    case "ModuleMissing":
+      return new Backend.ModuleMissing({ module })
+    case "ModuleFailed":
+      return new Backend.ModuleFailed({ module, cause: fromWire(refusal.error) })
+    case "TaskMissing":
+      return new Backend.TaskMissing({ module, task, found: refusal.found })
+    case "ProgramStarted":
+      return new Backend.ProgramStarted({ module })
+  }
+}

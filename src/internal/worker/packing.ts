@@ -1,0 +1,89 @@
+/**
+ * Binary data on its way to a worker: large arrays become shared memory, once for each run, and a small view of a large
+ * buffer becomes small. (A structured clone of a view copies the whole buffer below it, for every payload.)
+ *
+ * @since 0.1.0
+ */
+
+type View = ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number }
+type ViewClass = new(buffer: ArrayBufferLike, offset: number, length: number) => View
+
+/** How deep into plain objects, arrays and maps data is looked for. */
+const depth = 4
+
+export class Packing {
+  private readonly maxBytes: number | undefined
+  private readonly shared = new WeakMap<ArrayBufferLike, SharedArrayBuffer>()
+
+  constructor(maxBytes: number | undefined) {
+    this.maxBytes = maxBytes
+  }
+
+  /** The same value, or a copy of as much of it as had to change. */
+  readonly pack = (value: unknown): unknown => this.visit(value, depth)
+
+  private visit(value: unknown, levels: number): unknown {
+    if (typeof value !== "object" || value === null) return value
+    if (ArrayBuffer.isView(value)) return this.view(value)
+    if (levels === 0) return value
+    if (Array.isArray(value)) return this.array(value, levels - 1)
+    if (value instanceof Map) return this.map(value, levels - 1)
+    const prototype = Object.getPrototypeOf(value)
+    return prototype === Object.prototype || prototype === null ? this.record(value, levels - 1) : value
+  }
+
+  private array(values: ReadonlyArray<unknown>, levels: number): ReadonlyArray<unknown> {
+    let copy: Array<unknown> | undefined
+    for (let index = 0; index < values.length; index++) {
+      const packed = this.visit(values[index], levels)
+      if (packed !== values[index]) (copy ??= [...values])[index] = packed
+    }
+    return copy ?? values
+  }
+
+  private map(values: ReadonlyMap<unknown, unknown>, levels: number): ReadonlyMap<unknown, unknown> {
+    let copy: Map<unknown, unknown> | undefined
+    for (const [key, value] of values) {
+      const packed = this.visit(value, levels)
+      if (packed !== value) (copy ??= new Map(values)).set(key, packed)
+    }
+    return copy ?? values
+  }
+
+  private record(values: object, levels: number): object {
+    let copy: Record<string, unknown> | undefined
+    for (const [key, value] of Object.entries(values)) {
+      const packed = this.visit(value, levels)
+      if (packed !== value) (copy ??= { ...values })[key] = packed
+    }
+    return copy ?? values
+  }
+
+  private view(view: ArrayBufferView): ArrayBufferView {
+    const { buffer, byteLength, byteOffset } = view
+    if (buffer instanceof SharedArrayBuffer) return view
+    const whole = this.maxBytes !== undefined && byteLength >= this.maxBytes
+    if (!whole && byteLength === buffer.byteLength) return view
+    const from = whole ? this.share(buffer) : buffer.slice(byteOffset, byteOffset + byteLength)
+    return over(view, from, whole ? byteOffset : 0)
+  }
+
+  private share(buffer: ArrayBuffer): SharedArrayBuffer {
+    let shared = this.shared.get(buffer)
+    if (shared === undefined) {
+      this.shared.set(buffer, shared = new SharedArrayBuffer(buffer.byteLength))
+      new Uint8Array(shared).set(new Uint8Array(buffer))
+    }
+    return shared
+  }
+}
+
+/** The same window on another buffer. A `Buffer` becomes a `Uint8Array`, as cloning makes it one. */
+const over = (view: ArrayBufferView, buffer: ArrayBufferLike, offset: number): ArrayBufferView => {
+  if (view instanceof DataView) return new DataView(buffer, offset, view.byteLength)
+  const { length } = view as View
+  return new (classOf(view))(buffer, offset, length)
+}
+
+const classOf = (view: ArrayBufferView): ViewClass =>
+  (view instanceof Uint8Array ? Uint8Array : view.constructor) as unknown as ViewClass

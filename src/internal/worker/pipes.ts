@@ -1,0 +1,94 @@
+/**
+ * What a worker process and its near side see of each other beside the channel of `fork`.
+ *
+ * @since 0.1.0
+ */
+import { readSync, writeSync } from "node:fs"
+import { deserialize, serialize } from "node:v8"
+
+/** The file descriptors of a worker process: the pipe of its messages, and the file where it notes what it is at. */
+export const resultsPipe = 4
+export const notesFile = 5
+
+/** Bytes before a message: its length. */
+const head = 4
+
+/** A message as it is written. Throws when it cannot be cloned. */
+export const frame = (message: unknown): Buffer => {
+  const body = serialize(message)
+  const framed = Buffer.allocUnsafe(head + body.length)
+  framed.writeUInt32LE(body.length)
+  body.copy(framed, head)
+  return framed
+}
+
+/** Writes all of it, however the pipe takes it. */
+export const writeWhole = (descriptor: number, bytes: Buffer): void => {
+  for (let written = 0; written < bytes.length;) {
+    try {
+      written += writeSync(descriptor, bytes, written)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === "EPIPE") return
+      if (code !== "EAGAIN") throw error
+      Atomics.wait(idle, 0, 0, 1)
+    }
+  }
+}
+
+const idle = new Int32Array(new SharedArrayBuffer(4))
+
+/** Messages out of the chunks in which they arrive. */
+export class Unframer {
+  private readonly receive: (message: unknown) => void
+  private chunks: Array<Buffer> = []
+  private size = 0
+
+  constructor(receive: (message: unknown) => void) {
+    this.receive = receive
+  }
+
+  push(chunk: Buffer): void {
+    this.chunks.push(chunk)
+    this.size += chunk.length
+    for (;;) {
+      if (this.size < head) return
+      const length = this.join(head).readUInt32LE()
+      if (this.size < head + length) return
+      const bytes = this.join(head + length)
+      this.chunks = bytes.length === head + length ? [] : [bytes.subarray(head + length)]
+      this.size -= head + length
+      this.receive(deserialize(bytes.subarray(head, head + length)))
+    }
+  }
+
+  /** The first chunk, with at least so many bytes. */
+  private join(atLeast: number): Buffer {
+    if (this.chunks[0]!.length < atLeast) this.chunks = [Buffer.concat(this.chunks)]
+    return this.chunks[0]!
+  }
+}
+
+/** Bytes of a slot: the position and the time. */
+const stride = 16
+
+/** The position of each batch and since when it is there, in a file that both sides have open. */
+export class Notes {
+  private readonly file: number
+  private readonly bytes = Buffer.alloc(stride)
+
+  constructor(file: number) {
+    this.file = file
+  }
+
+  write(slot: number, position: number, since: number): void {
+    this.bytes.writeDoubleLE(position, 0)
+    this.bytes.writeDoubleLE(since, 8)
+    writeSync(this.file, this.bytes, 0, stride, slot * stride)
+  }
+
+  read(slot: number): { readonly position: number; readonly since: number } {
+    readSync(this.file, this.bytes, 0, stride, slot * stride)
+    return { position: this.bytes.readDoubleLE(0), since: this.bytes.readDoubleLE(8) }
+  }
+}

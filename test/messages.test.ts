@@ -1,0 +1,97 @@
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+/** Mistakes that are made, and what the compiler has to say of each, at its first and its last line. */
+const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<RegExp>]> = [
+  [
+    "an option that is misspelt",
+    "Parallel.forEach([1], half, { concurency: 3 })",
+    [/'concurency' does not exist in type 'Options<string, .*Did you mean to write 'concurrency'\?/]
+  ],
+  [
+    "an option that is misspelt, with the inputs last",
+    "Effect.succeed([1]).pipe(Effect.flatMap(Parallel.forEach(half, { concurency: 3 })))",
+    [/'concurency' does not exist in type 'Options<string, .*Did you mean to write 'concurrency'\?/]
+  ],
+  [
+    "a duration that is none",
+    "Parallel.run([1], half, { timeout: \"1 sec\" })",
+    [/Type '"1 sec"' is not assignable to type 'Timeout'/]
+  ],
+  [
+    "a duration that is none, with the inputs last",
+    "Parallel.run(half, { timeout: \"1 sec\" })",
+    [/Type '"1 sec"' is not assignable to type 'Timeout'/]
+  ],
+  [
+    "work that takes other inputs",
+    "Parallel.forEach([\"a\"], half)",
+    [
+      /not assignable to parameter of type '\(\(input: string, index: number\)/,
+      /'string' is not assignable to type 'number'/
+    ]
+  ],
+  [
+    "work that gives no effect",
+    "Parallel.forEach([1], async (n) => n)",
+    [/Type 'Promise<number>' is missing the following properties from type 'Effect</]
+  ],
+  [
+    "an effect of inputs",
+    "Parallel.forEach(Effect.succeed([1]), half)",
+    [/Argument of type 'Effect<number\[\], never, never>' is not assignable to parameter of type '.*Inputs</]
+  ],
+  [
+    "a schedule of other errors",
+    "Parallel.forEach([1], half, { retry: Schedule.recurs(1).pipe(Schedule.setInputType<Error>()) })",
+    [/'Schedule<number, Error, never, never>' is not assignable to type 'RetryOption<string> \| undefined'/]
+  ],
+  [
+    "a missing service",
+    "Effect.runPromise(Parallel.forEach([\"a\"], (text) => Model.use((model) => model.ask(text))))",
+    [/Effect<string\[\], never, Model>' is not assignable/, /Type 'Model' is not assignable to type 'never'/]
+  ],
+  [
+    "the order of what is no stream",
+    "Parallel.run([1], half, { order: \"input\" })",
+    [/'order' does not exist in type 'Options</]
+  ]
+]
+
+const prelude = `import { Context, Effect, Schedule } from "effect"
+import { Parallel } from "effect-parallel"
+export class Model extends Context.Service<Model, {
+  readonly ask: (prompt: string) => Effect.Effect<string>
+}>()("test/Model") {}
+export const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+export const used = [Effect, Schedule, Parallel]`
+
+describe("the compiler's message for", () => {
+  const folder = mkdtempSync(join(root, "test", "messages-"))
+  const first = prelude.split("\n").length + 1
+  let messages: ReadonlyMap<number, string>
+
+  beforeAll(() => {
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../../tsconfig.json", include: ["*.ts"] }))
+    writeFileSync(join(folder, "mistakes.ts"), [prelude, ...mistakes.map(([, code]) => `void ${code}`)].join("\n"))
+    const { stdout } = spawnSync(join(root, "node_modules", ".bin", "tsc"), ["-p", folder, "--pretty", "false"], {
+      encoding: "utf8"
+    })
+    messages = new Map(
+      stdout.split(/^(?=\S)/m).map((message) => [Number(/\((\d+),\d+\): error/.exec(message)?.[1]), message])
+    )
+  }, 60_000)
+
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  mistakes.forEach(([name, , says], n) => {
+    it(`${name} names it`, () => {
+      for (const said of says) assert.match(messages.get(first + n) ?? "", said)
+    })
+  })
+})

@@ -1,0 +1,185 @@
+// @effect-diagnostics missingEffectError:off
+import { type Cause, type Duration, Effect, Schedule, Schema, type Stream } from "effect"
+import { type Outcome, Parallel, type Report } from "effect-parallel"
+import { describe, expectTypeOf, it } from "vitest"
+
+class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Finite }) {}
+class Busy extends Schema.TaggedError<Busy>()("Busy", { retryAfter: Schema.Finite }) {}
+
+const work = (n: number): Effect.Effect<string, Negative> => Effect.fail(new Negative({ n }))
+const never = (n: number): Effect.Effect<number> => Effect.succeed(n)
+declare const cond: boolean
+
+type Timeout = Cause.TimeoutError
+type TooMany<E> = Outcome.TooManyErrors<number, string, E>
+
+describe("options that may be given", () => {
+  it("add their errors, in whichever of several shapes they stand", () => {
+    expectTypeOf(Parallel.forEach([1], work, cond ? { timeout: "1 second" } : {}))
+      .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
+    expectTypeOf(Parallel.forEach(work, cond ? { timeout: "1 second" } : {})([1]))
+      .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
+    const either = {} as { readonly timeout: number } | { readonly maxErrors: number }
+    expectTypeOf(Parallel.run([1], work, either)).toEqualTypeOf<
+      Effect.Effect<Report.Report<number, string, Negative | Timeout>, TooMany<Negative | Timeout>>
+    >()
+    expectTypeOf(Parallel.partition([1], work, {} as typeof either | undefined)).toEqualTypeOf<
+      Effect.Effect<
+        [values: Array<string>, failures: Array<Outcome.Failure<number, Negative | Timeout>>],
+        TooMany<Negative | Timeout>
+      >
+    >()
+    expectTypeOf(Parallel.forEach([1], work, {} as { readonly timeout?: number }))
+      .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
+    expectTypeOf(Parallel.forEach([1], work, { ...(cond && { timeout: 1 }) }))
+      .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
+    expectTypeOf(Parallel.all([work(1)], cond ? { timeout: 1 } : { concurrency: 1 }))
+      .toEqualTypeOf<Effect.Effect<[string], Negative | Timeout>>()
+    expectTypeOf(Parallel.pairs([[work, 1]], cond ? { timeout: 1 } : { concurrency: 1 }))
+      .toEqualTypeOf<Effect.Effect<[string], Negative | Timeout>>()
+  })
+
+  it("add their errors where nothing is known of them", () => {
+    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+    const generic = <O extends Parallel.Options>(options: O) => Parallel.run([1], work, options)
+    expectTypeOf(generic({})).toEqualTypeOf<
+      Effect.Effect<Report.Report<number, string, Negative | Timeout>, TooMany<Negative | Timeout>>
+    >()
+    expectTypeOf(Parallel.forEach([1], work, {} as Partial<Parallel.Options<Negative>> & { readonly name: string }))
+      .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
+    expectTypeOf(Parallel.stream([1], work, {} as Parallel.StreamOptions)).toEqualTypeOf<
+      Stream.Stream<Outcome.Outcome<number, string, Negative | Timeout>, TooMany<Negative | Timeout>>
+    >()
+  })
+
+  it("add nothing where they are surely not", () => {
+    const timeout = undefined
+    expectTypeOf(Parallel.run([1], work, { timeout, maxErrors: undefined }))
+      .toEqualTypeOf<Effect.Effect<Report.Report<number, string, Negative>>>()
+    expectTypeOf(Parallel.forEach([1], work, cond ? { concurrency: 3 } : {}))
+      .toEqualTypeOf<Effect.Effect<Array<string>, Negative>>()
+  })
+})
+
+describe("a function around a run", () => {
+  it("that takes any options has every error they may add", () => {
+    const wrapped = <I, A, E, R>(
+      inputs: Iterable<I>,
+      work: Parallel.Work<I, A, E, R>,
+      options?: Parallel.Options<E>
+    ) => Parallel.forEach(inputs, work, options)
+    expectTypeOf(wrapped([1], work)).toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
+    expectTypeOf(wrapped([1], work, { timeout: 1, retry: { while: (error) => error._tag === "Negative" } }))
+      .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
+    // @ts-expect-error the predicate has to bear a timeout
+    void wrapped([1], work, { retry: { while: (error: Negative) => error.n > 1 } })
+    // @ts-expect-error the type does not tell of a timeout
+    const tooLittle: Effect.Effect<Array<string>, Negative> = wrapped([1], work)
+    void tooLittle
+  })
+
+  it("can be as exact as the run, with the types of the options that matter", () => {
+    const wrapped = <I, A, E, R, T extends Duration.Input = never, M extends number = never>(
+      inputs: Parallel.Inputs<I>,
+      work: Parallel.Work<I, A, E, R>,
+      options?: Parallel.Options<E, T, M>
+    ) => Parallel.run(inputs, work, options)
+    expectTypeOf(wrapped([1], work)).toEqualTypeOf<Effect.Effect<Report.Report<number, string, Negative>>>()
+    expectTypeOf(wrapped([1], work, { timeout: 1, maxErrors: 3 })).toEqualTypeOf<
+      Effect.Effect<Report.Report<number, string, Negative | Timeout>, TooMany<Negative | Timeout>>
+    >()
+  })
+
+  it("can leave options to its caller that stand for all errors", () => {
+    const wrapped = <A, E, R>(work: Parallel.Work<number, A, E, R>, options?: Parallel.Options) =>
+      Parallel.forEach([1, 2], work, { name: "wrapped", ...options })
+    expectTypeOf(wrapped(never, { retry: { while: (error) => error !== "no" } }))
+      .toEqualTypeOf<Effect.Effect<Array<number>, Timeout>>()
+  })
+})
+
+describe("retry", () => {
+  it("sees the errors of the work, and a timeout only where there is one", () => {
+    void Parallel.forEach([1], work, {
+      retry: {
+        while: (error) => {
+          expectTypeOf(error).toEqualTypeOf<Negative>()
+          return true
+        }
+      },
+      concurrency: 3
+    })
+    void Parallel.forEach([1], work, {
+      retry: {
+        while: (error) => {
+          expectTypeOf(error).toEqualTypeOf<Negative | Timeout>()
+          return true
+        }
+      },
+      timeout: "1 second"
+    })
+    void Parallel.all([work(1), Effect.fail("no")], {
+      retry: {
+        while: (error) => {
+          expectTypeOf(error).toEqualTypeOf<Negative | string>()
+          return true
+        }
+      }
+    })
+    void Parallel.forEach([1], work, { retry: { while: (error: Negative) => error.n > 0 } })
+    void Parallel.forEach([1], work, { retry: { while: () => Effect.succeed(true) }, timeout: 1 })
+    void Parallel.forEach(work, { retry: { while: (error) => error.n > 0 } })
+  })
+
+  it("refuses a predicate of other errors", () => {
+    // @ts-expect-error the work does not fail with Busy
+    void Parallel.forEach([1], work, { retry: { while: (error: Busy) => error.retryAfter < 9 } })
+    // @ts-expect-error the work may also time out
+    void Parallel.forEach([1], work, { timeout: 1, retry: { while: (error: Negative) => error.n > 0 } })
+    // @ts-expect-error the work does not fail with Busy
+    void Parallel.forEach(work, { retry: { while: (error: Busy) => error.retryAfter < 9 } })
+    // @ts-expect-error one of them fails with a string
+    void Parallel.all([work(1), Effect.fail("no")], { retry: { while: (error: Negative) => error.n > 0 } })
+  })
+
+  it("refuses a schedule of other errors", () => {
+    const ofBusy = Schedule.spaced(10).pipe(Schedule.setInputType<Busy>())
+    const ofNegative = Schedule.spaced(10).pipe(Schedule.setInputType<Negative>())
+    void Parallel.forEach([1], work, { retry: Schedule.recurs(2) })
+    void Parallel.forEach([1], work, { retry: ofNegative })
+    void Parallel.forEach([1], work, { retry: { schedule: ofNegative, times: 3 } })
+    void Parallel.forEach([1], work, { retry: { schedule: Schedule.exponential(10) }, timeout: 1 })
+    // @ts-expect-error the work does not fail with Busy
+    void Parallel.forEach([1], work, { retry: ofBusy })
+    // @ts-expect-error the work does not fail with Busy
+    void Parallel.forEach([1], work, { retry: { schedule: ofBusy } })
+    // @ts-expect-error the work may also time out
+    void Parallel.forEach([1], work, { retry: ofNegative, timeout: 1 })
+    // @ts-expect-error a default meets every error
+    void Parallel.withDefaults({ retry: ofNegative })
+  })
+})
+
+describe("all", () => {
+  it("takes effects in a shape, and not one by itself", () => {
+    // @ts-expect-error one effect is no shape of effects
+    void Parallel.all(Effect.succeed(1))
+    // @ts-expect-error a number is no effect
+    void Parallel.all([1])
+    // @ts-expect-error no such option
+    void Parallel.all([Effect.succeed(1)], { concurency: 1 })
+  })
+})
+
+describe("inputs", () => {
+  it("are no effect, though an effect can be iterated", () => {
+    // @ts-expect-error an effect of inputs has to be run first
+    void Parallel.forEach(Effect.succeed([1]), never)
+    // @ts-expect-error an effect of inputs has to be run first
+    void Parallel.forEach(Effect.succeed([1]), () => Effect.void)
+    // @ts-expect-error an effect of inputs has to be run first
+    void Parallel.forEach(() => Effect.void)(Effect.succeed([1]))
+    expectTypeOf(Parallel.forEach("abc", (letter) => Effect.succeed(letter)))
+      .toEqualTypeOf<Effect.Effect<Array<string>>>()
+  })
+})
