@@ -20,11 +20,10 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Backend from "./Backend.ts"
 import { Alarm } from "./internal/alarm.ts"
-import { effectOf, separately, withDeadline } from "./internal/attempt.ts"
+import { effectOf, effectOrValue, separately, withDeadline } from "./internal/attempt.ts"
 import { Batches, BatchLane } from "./internal/batchLane.ts"
 import type { Entry } from "./internal/entry.ts"
 import { Lane, type Options as LaneOptions, Stop } from "./internal/lane.ts"
-import { lift } from "./internal/lift.ts"
 import type { Decide } from "./internal/retry.ts"
 import type { Control, Sink } from "./internal/sink.ts"
 import { Sizer } from "./internal/sizer.ts"
@@ -73,7 +72,7 @@ export const run = <I, A, E, R, EI, RI>(
       new Engine({ inputs, settings, context, alarm, lanes, makeSink, recover: steps.recover }).run
     const ran = Task.isTask(work)
       ? Effect.scopedWith((scope) => engine(onBackend(work as unknown as Job<I, A, E>, backend, settings, scope)))
-      : engine(onFibers(work, steps.plain ? lift : effectOf, settings, alarm))
+      : engine(onFibers(work, steps.plain ? effectOrValue : effectOf, settings, alarm))
     return Effect.useSpan(settings.name, (span) => Effect.provideService(ran, Tracer.ParentSpan, span))
   })
 
