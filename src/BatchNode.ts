@@ -45,6 +45,11 @@ export type { Collect, Failures, Item, Options, Results } from "./internal/batch
  * adds `TooManyErrors`, `timeout` adds `TimeoutError`, a stream its own error. A race over no items is a defect.
  * Interruption stops every item.
  *
+ * **Gotchas**
+ *
+ * `Effect.fn` and `Effect.fnUntraced` in place, beside a step whose parameters are not annotated, leave the compiler
+ * without a type for these: give the function a name first (`exec: read`).
+ *
  * **Example** (Both sides of a batch)
  *
  * ```ts

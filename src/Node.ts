@@ -80,6 +80,11 @@ type Failing<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
  * Errors: those of the three steps; `timeout` adds `TimeoutError`; a `fallback` puts its own in place of those of `exec`.
  * Options out of their range are defects, thrown here. Interruption stops the step under way, and nothing is tried again.
  *
+ * **Gotchas**
+ *
+ * `Effect.fn` and `Effect.fnUntraced` in place, beside a step whose parameters are not annotated, leave the compiler
+ * without a type for these: give the function a name first (`exec: read`), or write `exec: (file: string) => read(file)`.
+ *
  * **Example** (A node that is tried again, and then gives up by another action)
  *
  * ```ts
