@@ -24,7 +24,7 @@ import {
 import * as Place from "./internal/place.ts"
 import { all } from "./internal/several.ts"
 import type { Drawn, End, Leave, Target } from "./internal/shape.ts"
-import { route, StepLimit, walk } from "./internal/walk.ts"
+import { route, type StepLimit, walk } from "./internal/walk.ts"
 import type { Aside, Checked, Edges, Joined, Leaving, LineExit, Linked, Nodes, Shared } from "./internal/wiring.ts"
 
 /** @since 0.1.0 */

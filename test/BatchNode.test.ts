@@ -29,7 +29,7 @@ describe("BatchNode", () => {
         const exit = yield* drive(Flow.run(BatchNode.make("batch", failing(calls)), 4))
 
         assert.instanceOf(errorOf(exit), Refused)
-        assert.deepStrictEqual(calls.toSorted(), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+        assert.deepStrictEqual(calls.toSorted((a, b) => a - b), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
       }))
 
     it.effect("their fallback is called once for each, with its item, its cause and its place", () =>
@@ -244,7 +244,7 @@ describe("BatchNode", () => {
         yield* TestClock.adjust(20)
 
         assert.deepStrictEqual(fiber.pollUnsafe(), Exit.succeed(Node.out("default", 20)))
-        assert.deepStrictEqual(probe.interrupted.toSorted(), [0, 3])
+        assert.deepStrictEqual(probe.interrupted.toSorted((a, b) => a - b), [0, 3])
       }))
 
     it.effect("a race that nobody wins fails with all, and a race over nothing is a bug", () =>

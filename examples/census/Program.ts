@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { parse } from "./Csv.ts"
 
 /** What is summed for a group of people. */
-export interface Sums {
+interface Sums {
   readonly people: number
   readonly income: number
   readonly oldest: number

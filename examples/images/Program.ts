@@ -9,7 +9,7 @@ import { filters } from "./Filters.ts"
 import { fromPpm, type Image, paint, toPpm } from "./Image.ts"
 
 /** A file that is no picture. */
-export class NoPicture
+class NoPicture
   extends Schema.TaggedError<NoPicture>("images/NoPicture")("NoPicture", { file: Schema.String })
 {}
 

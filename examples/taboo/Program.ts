@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 
 /** What lies between the two: hints one way, guesses the other, and what was said for those who watch. */
-export class Table extends Context.Service<Table, {
+class Table extends Context.Service<Table, {
   readonly hints: Queue.Queue<string>
   readonly guesses: Queue.Queue<string>
   readonly said: Array<string>

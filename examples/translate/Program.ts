@@ -9,10 +9,10 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 
 /** The service has more requests than it bears (429), and says how long it wants to be left alone. */
-export class Busy extends Schema.TaggedError<Busy>("translate/Busy")("Busy", { millis: Schema.Finite }) {}
+class Busy extends Schema.TaggedError<Busy>("translate/Busy")("Busy", { millis: Schema.Finite }) {}
 
 /** The service refused, or cannot be reached. */
-export class Refused extends Schema.TaggedError<Refused>("translate/Refused")("Refused", { why: Schema.String }) {}
+class Refused extends Schema.TaggedError<Refused>("translate/Refused")("Refused", { why: Schema.String }) {}
 
 /** What is to be translated, and by which service. */
 export interface Job {
@@ -59,7 +59,7 @@ const write = Node.make("write", {
     pairs.map(([language, translation]) => `${language}  ${translation}`)
 })
 
-export const flow = Flow.make("translation", {
+const flow = Flow.make("translation", {
   start: "translate",
   nodes: { translate, write },
   on: { translate: { translated: "write" }, write: { default: Flow.end } }

@@ -163,5 +163,5 @@ export const runAt = <I, X extends Out<string, unknown>, E, R>(
     { attributes },
     (span) =>
       Effect.tap(run(input, { ...place, span }), (out) => Effect.sync(() => span.attribute("flow.action", out.action)))
-  ) as Effect.Effect<X, E, R>
+  )
 }

@@ -31,7 +31,7 @@ export interface Located {
 }
 
 /** The annotation of a cause that says where it came from. */
-export class Location extends Context.Service<Location, Located>()("effect-parallel/Node/Location") {}
+class Location extends Context.Service<Location, Located>()("effect-parallel/Node/Location") {}
 
 /** The place of the outermost node. Spans are made when a tracer was provided: Effect's own shows them to nobody. */
 export const root = (name: string): Effect.Effect<Place> =>
@@ -75,7 +75,7 @@ export const locate = <E>(cause: Cause.Cause<E>, place: Place, attempt: number):
     if (!isNew(reason)) return reason
     const parent = Context.getOrUndefined(Cause.reasonAnnotations(reason), Cause.StackTrace)
     const annotations = Context.make(Location, location).pipe(Context.add(Cause.StackTrace, { ...frame, parent }))
-    return reason.annotate(annotations as Context.Context<never>, { overwrite: true })
+    return reason.annotate(annotations, { overwrite: true })
   }))
 }
 

@@ -49,7 +49,7 @@ export interface Together {
 }
 
 /** A flow that runs once for each item. */
-export interface Each {
+interface Each {
   readonly _tag: "BatchFlow"
   readonly flow: Drawn
 }

@@ -18,7 +18,7 @@ type ActionOf<N> = Exit<N>["action"]
 type Carried<N, A> = Extract<Exit<N>, { readonly action: A }>["value"]
 
 /** An edge whose target takes another type than the edge carries. */
-export interface Mismatch<in out Target extends string, in out Takes, in out Action extends string, in out Carries> {
+interface Mismatch<in out Target extends string, in out Takes, in out Action extends string, in out Carries> {
   readonly mismatch: [Target, Takes, Action, Carries]
 }
 
