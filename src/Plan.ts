@@ -60,7 +60,8 @@ export type RetryOption<E> = Retry.Retry<E>
  *
  * - `concurrency`: how many works are in flight; a positive integer or `"unbounded"`. Default 8 for functions, the
  *   backend's workers for tasks.
- * - `timeout`: how long an attempt may take, from its start; a positive duration. Adds `Cause.TimeoutError`.
+ * - `timeout`: how long an attempt may take, from its start; a positive duration. Adds `Cause.TimeoutError`. An attempt
+ *   that ends in the same turn of the event loop has ended in time.
  * - `retry`: a `Schedule`, or `{ times, schedule, while }`. Each input has its own; only typed errors are retried, not
  *   defects. An input that waits for its retry holds no slot.
  * - `maxErrors`: the run stops when so many inputs have failed for good; a positive integer or `Infinity`. Adds

@@ -7,7 +7,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 
 /** The house, from the ground up. A file imports only files on floors below its own. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/shorten", "internal/line", "internal/turn", "internal/alarm", "internal/services"],
+  ["internal/shorten", "internal/line", "internal/turn", "internal/alarm", "internal/services", "internal/crew"],
   ["internal/lift", "internal/shape"],
   ["internal/check", "internal/permits", "internal/attempt", "internal/blame", "internal/place", "internal/mermaid"],
   ["internal/crossing", "internal/node"],

@@ -9,9 +9,7 @@ import { filters } from "./Filters.ts"
 import { fromPpm, type Image, paint, toPpm } from "./Image.ts"
 
 /** A file that is no picture. */
-class NoPicture
-  extends Schema.TaggedError<NoPicture>("images/NoPicture")("NoPicture", { file: Schema.String })
-{}
+class NoPicture extends Schema.TaggedError<NoPicture>("images/NoPicture")("NoPicture", { file: Schema.String }) {}
 
 /** One image, one filter. */
 interface Pair {

@@ -21,7 +21,7 @@ const ExitTypeId = "~effect/Exit"
 export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Exit<A, E> & Effect.Effect<A, E, R> =>
   (effect as { readonly [ExitTypeId]?: unknown } | undefined)?.[ExitTypeId] !== undefined
 
-/** What a work has returned; the runtime would let the whole lane die of something else. */
+/** What a work has returned; the runtime would end the whole fiber over something else. */
 export const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   isReady(effect) || Effect.isEffect(effect)
     ? effect

@@ -3,9 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import { type Any, isOut, type Out, out, runAt } from "./node.ts"
 import * as Place from "./place.ts"
@@ -66,8 +64,8 @@ export const walk = (
   input: unknown,
   place: Place.Place
 ): Effect.Effect<Out<string, unknown>, any, any> =>
-  Effect.contextWith((context: Context.Context<never>) => {
-    const walk = new Walk(route, input, place, turnstile(Context.get(context, Scheduler.Scheduler)))
+  Effect.withFiber((fiber) => {
+    const walk = new Walk(route, input, place, turnstile(fiber))
     return Effect.matchCauseEffect(Effect.whileLoop(walk), {
       onFailure: (cause) => Effect.failCause(Place.locate(cause, walk.place, 1)),
       onSuccess: () => Effect.succeed(walk.left!)

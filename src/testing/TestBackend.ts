@@ -143,7 +143,7 @@ export const layer = (options: {
         case "Fail":
           return { ...named(job), run: () => Effect.fail(behaviour.error as E) }
         case "Stall":
-          return { ...named(job), run: (payload) => Effect.andThen(stalling, job.run(payload)) }
+          return { ...named(job), run: (payload) => Effect.andThen(stalling, Effect.suspend(() => job.run(payload))) }
         default:
           return job
       }
@@ -154,14 +154,15 @@ export const layer = (options: {
       let position = 0
       let crashed = false
       const one = Effect.suspend(() => {
-        const { index, input } = batch.items[position]!
+        const index = batch.index(position)
+        const input = batch.inputs[position]
         const key = `${index} ${job.name}`
         const attempt = (attempts.get(key) ?? 0) + 1
         attempts.set(key, attempt)
         const call: Call = { task: job.name, index, input, attempt, batch: number }
         started.push(call)
-        running.add(call)
         const behaviour = when(call)
+        running.add(call)
         crashed = behaviour._tag === "Crash"
         const exit = behaviour._tag === "Crash"
           ? Effect.succeed(Exit.fail(crashOf(job, index, behaviour.exitCode)))
@@ -172,7 +173,7 @@ export const layer = (options: {
         )
       })
       return Effect.whileLoop({
-        while: () => !crashed && position < batch.items.length,
+        while: () => !crashed && position < batch.inputs.length,
         body: () => one,
         step: () => {}
       })
@@ -193,7 +194,11 @@ const named = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ .
 const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, position: number) =>
   Effect.suspend(() => {
     let exit: Exit.Exit<A, E | Backend.BackendError | Cause.TimeoutError> = Exit.failCause(Cause.empty)
-    const item = { ...batch, items: [batch.items[position]!] }
+    const item = {
+      ...batch,
+      inputs: [batch.inputs[position]!],
+      index: () => batch.index(position)
+    }
     return Effect.map(Backend.async.execute(job, item, (_, result) => exit = result), () => exit)
   })
 

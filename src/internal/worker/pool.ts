@@ -33,8 +33,8 @@ export class Pool {
   private readonly seats: ReadonlyArray<Seat>
   private readonly waiting = new Line<Errand>()
   private readonly maxBytes: number | undefined
-  private readonly packings = new WeakMap<Scope.Scope, Packing>()
-  private readonly suspects = new WeakSet<object>()
+  /** What is kept for a run, whose scope this is. */
+  private readonly runs = new WeakMap<Scope.Scope, Kept>()
 
   constructor(kind: Kind, { keeping, maxBytes, workers }: Options) {
     this.kind = kind
@@ -93,21 +93,26 @@ export class Pool {
 
   private caller(context: Context.Context<Scope.Scope>): Caller {
     const run = Effect.runForkWith(context)
+    const { packing, suspects } = this.kept(Context.get(context, Scope.Scope))
     return {
       backend: this.kind.name,
       ambient: ambientOf(context),
-      suspects: this.suspects,
-      pack: this.packing(Context.get(context, Scope.Scope)),
+      suspects,
+      pack: packing.pack,
       log: (log, annotations) => void run(logged(log, annotations))
     }
   }
 
-  /** What is shared is shared by a run, whose scope this is. */
-  private packing(scope: Scope.Scope): (payload: unknown) => unknown {
-    let packing = this.packings.get(scope)
-    if (packing === undefined) this.packings.set(scope, packing = new Packing(this.maxBytes))
-    return packing.pack
+  private kept(scope: Scope.Scope): Kept {
+    let kept = this.runs.get(scope)
+    if (kept === undefined) this.runs.set(scope, kept = { packing: new Packing(this.maxBytes), suspects: new Set() })
+    return kept
   }
+}
+
+interface Kept {
+  readonly packing: Packing
+  readonly suspects: Set<number | undefined>
 }
 
 const ambientOf = (context: Context.Context<never>): Ambient => {

@@ -194,7 +194,7 @@ export class Seat {
     const patience = timeout + this.keeping.grace
     const look = () => {
       const { position, since } = this.handle!.mark(active.slot)
-      const waited = position < 0 ? 0 : Number(process.hrtime.bigint()) / 1e6 - since
+      const waited = position < 0 || active.errand.settled(position) ? 0 : Number(process.hrtime.bigint()) / 1e6 - since
       if (waited >= patience) this.kill(active)
       else active.watchdog = setTimeout(look, patience - waited + 1)
     }
