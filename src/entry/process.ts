@@ -9,6 +9,8 @@
 import { boot } from "../internal/worker/boot.ts"
 import { frame, Notes, notesFile, resultsPipe, writeWhole } from "../internal/worker/pipes.ts"
 import type { ToFar } from "../internal/worker/protocol.ts"
+import { sendBy } from "../internal/worker/wire.ts"
+import { serialize } from "node:v8"
 
 const notes = new Notes(notesFile)
 
@@ -16,8 +18,13 @@ const notes = new Notes(notesFile)
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
 process.on("disconnect", () => process.exit())
 
+sendBy(serialize)
+
 boot({
-  post: (message) => writeWhole(resultsPipe, frame(message)),
+  post: (message) => {
+    // nobody is there to tell
+    if (!writeWhole(resultsPipe, frame(message))) process.exit()
+  },
   listen: (receive) => process.on("message", (message: ToFar) => receive(message)),
   claim: (slot, position, since) => {
     notes.write(slot, position, since)

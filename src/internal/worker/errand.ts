@@ -12,7 +12,7 @@ import * as Crossing from "../crossing.ts"
 import * as Failures from "./failures.ts"
 import type { Death } from "./kind.ts"
 import type { Ambient, Blame, Exits, Log, Refusal, WireFailure, WireValue } from "./protocol.ts"
-import { cloneError, fromWire } from "./wire.ts"
+import { type Clone, cloneError, fromWire } from "./wire.ts"
 
 /** How a worker ended that nobody has ended. */
 export interface Crash {
@@ -30,6 +30,10 @@ export interface Caller {
   readonly log: (log: Log, annotations: Readonly<Record<string, unknown>>) => void
   /** Inputs that were under way when a worker died of one of several; they run alone. */
   readonly suspects: WeakSet<object>
+  /** First inputs of batches that were not begun when their worker died. */
+  readonly unlucky: WeakSet<object>
+  /** Makes of a value what is sent of it; throws where that cannot be. */
+  readonly clone: Clone
 }
 
 type Job = Backend.Job<unknown, unknown, unknown>
@@ -78,22 +82,34 @@ export class Errand {
     return this.caller.ambient
   }
 
-  /** Encodes the first inputs, as many as may be sent; tells how many will be. An input that is refused has failed. */
+  /**
+   * Encodes the first inputs, as many as may be sent; tells how many will be. An input that is refused has failed. One
+   * whose buffers are moved goes by itself: if it were not begun, it could not be sent again.
+   */
   prepare(atMost: number): number {
     const { items } = this.batch
     const count = this.alone ? 1 : Math.min(items.length, atMost)
     for (let position = 0; position < count; position++) {
       const item = items[position]!
       if (position > 0 && this.caller.suspects.has(item)) break
-      this.add(position, item.input)
+      const added = this.add(position, item.input)
+      const moved = Crossing.takeMoved()
+      if (!added || moved.length === 0) continue
+      if (this.payloads.length === 1) {
+        this.transfer = [...new Set(moved)]
+      } else {
+        this.payloads.pop()
+        this.positions.pop()
+      }
+      break
     }
-    this.transfer = Crossing.takeMoved()
     return this.payloads.length
   }
 
   /** Takes out what cannot be cloned. */
   sift(error: unknown): void {
-    const errors = this.payloads.map(cloneError)
+    const { clone } = this.caller
+    const errors = this.payloads.map((payload) => cloneError(payload, clone))
     const alien = errors.every((error) => error === undefined)
     const { payloads, positions } = this
     this.payloads = []
@@ -104,7 +120,7 @@ export class Errand {
         this.payloads.push(payload)
         this.positions.push(positions[k]!)
       } else {
-        this.fail(positions[k]!, reasonOf(Failures.notCloneable("payload", payload, reason)), undefined)
+        this.fail(positions[k]!, reasonOf(Failures.notCloneable("payload", payload, reason, clone)), undefined)
       }
     })
   }
@@ -145,6 +161,20 @@ export class Errand {
     this.fail(this.positions[payload]!, reason, worker)
   }
 
+  /** No worker can be had. */
+  crashAll(crash: Crash, worker: number): void {
+    for (let payload = this.told; payload < this.positions.length; payload++) this.crash(payload, crash, worker)
+  }
+
+  /** The worker ended before it began this; tells whether that has happened before. */
+  unlucky(): boolean {
+    const { unlucky } = this.caller
+    const item = this.batch.items[this.positions[0]!]!
+    if (unlucky.has(item)) return true
+    unlucky.add(item)
+    return false
+  }
+
   /** The worker ended while it was at this payload, among others. */
   suspect(payload: number): void {
     this.caller.suspects.add(this.batch.items[this.positions[payload]!]!)
@@ -174,18 +204,20 @@ export class Errand {
     this.stopped?.()
   }
 
-  private add(position: number, input: unknown): void {
+  private add(position: number, input: unknown): boolean {
     const { payload: schema } = this.job
     let payload = input
     if (schema !== undefined) {
       const encoded = Crossing.encode(schema, input)
       if (Exit.isFailure(encoded)) {
-        return this.fail(position, reasonOf(Failures.refusedBy("payload", input, encoded.cause).blame), undefined)
+        this.fail(position, reasonOf(Failures.refusedBy("payload", input, encoded.cause).blame), undefined)
+        return false
       }
       payload = encoded.value
     }
     this.payloads.push(typeof payload === "object" && payload !== null ? this.caller.pack(payload) : payload)
     this.positions.push(position)
+    return true
   }
 
   private succeed(position: number, value: unknown): Exit.Exit<unknown, unknown> {
