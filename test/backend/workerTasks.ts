@@ -180,6 +180,16 @@ export const moves = Task.make("moves", {
   run: ({ bytes }) => bytes[0] === 255 ? Effect.sync(() => process.exit(7)) : Effect.succeed({ bytes: bytes.map((n) => n + 1) })
 })
 
+const Samples = Task.cloned(Schema.instanceOf(Float64Array))
+
+/** Scales numbers, which cross as they are beside a date that does not. */
+export const scales = Task.make("scales", {
+  module,
+  payload: Schema.Struct({ samples: Samples, by: Schema.Number, at: Schema.Date }),
+  success: Schema.Struct({ scaled: Samples, at: Schema.Date }),
+  run: ({ at, by, samples }) => Effect.succeed({ scaled: samples.map((sample) => sample * by), at })
+})
+
 /** Moves its result, after a while. */
 export const movesLate = Task.make("movesLate", {
   module,
