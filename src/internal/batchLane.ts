@@ -141,7 +141,9 @@ export class BatchLane<I, A, E> {
   /** Asks the retry policy what follows a failure, when its batch is over. */
   private settle(entry: Entry<I>, cause: Cause.Cause<E>): Effect.Effect<void> {
     const { afterFailure, sink, supply } = this.options
+    if (supply.stopped) return Effect.void
     return Effect.map(afterFailure!(entry, cause), (next) => {
+      if (supply.stopped) return
       if (Duration.isDuration(next)) return supply.park(entry, next)
       const end = sink.onFailure(entry, next)
       supply.settled()
