@@ -50,9 +50,10 @@ const kind = (options: Options): Kind => ({
     const file = nameless()
     const notes = new Notes(file)
     const child = start(options, file)
-    const stderr = child.stderr!
+    const [stdout, stderr] = [child.stdout!, child.stderr!]
     const results = child.stdio[resultsPipe] as Readable
     const tail = new Tail(stderr)
+    stdout.on("data", (chunk: Buffer) => process.stdout.write(chunk))
     stderr.on("data", (chunk: Buffer) => process.stderr.write(chunk))
     const unframer = new Unframer((message) => onMessage(message as FromFar))
     let broken = ""
@@ -66,8 +67,7 @@ const kind = (options: Options): Kind => ({
         stderr: [tail.lines, broken].filter((text) => text !== "").join("\n")
       })
       closeSync(file)
-      stderr.destroy()
-      results.destroy()
+      for (const stream of [stdout, stderr, results]) stream.destroy()
     }
     results.on("data", (chunk: Buffer) => {
       try {
@@ -82,7 +82,7 @@ const kind = (options: Options): Kind => ({
       if (child.pid === undefined) end(null, null)
     })
     child.on("close", end)
-    // what a process has started may have its standard error for as long as it likes
+    // what a process has started may have its standard output for as long as it likes
     child.on("exit", (exitCode, signal) => setTimeout(() => end(exitCode, signal), afterwards))
     return {
       post: (message: ToFar) => {
@@ -93,7 +93,7 @@ const kind = (options: Options): Kind => ({
       cut: undefined,
       kill: () => void child.kill("SIGKILL"),
       hold: (busy) => {
-        for (const each of [child, child.channel, child.stderr, results] as ReadonlyArray<Held | null | undefined>) {
+        for (const each of [child, child.channel, stdout, stderr, results] as ReadonlyArray<Held | null | undefined>) {
           if (busy) each?.ref?.()
           else each?.unref?.()
         }
@@ -111,7 +111,7 @@ const start = ({ env, execArgv }: Options, file: number): ChildProcess => {
     const args = Kept.execArgv(execArgv)
     const child = fork(fileURLToPath(Kept.entry("process")), [], {
       serialization: "advanced",
-      stdio: ["ignore", "inherit", "pipe", "ipc", "pipe", file],
+      stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", file],
       ...(env !== undefined && { env: { ...process.env, ...env } }),
       ...(args !== undefined && { execArgv: [...args] })
     })
