@@ -77,11 +77,11 @@ const exported = <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.provideService(Metric.MetricRegistry, new Map())
     )
     const spans = (bodies.get("/v1/traces") ?? []).flatMap((body) =>
-      Schema.decodeUnknownSync(Schema.fromJsonString(Traces))(body).resourceSpans
+      Schema.decodeSync(Schema.fromJsonString(Traces))(body).resourceSpans
         .flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans))
     )
     const metrics = (bodies.get("/v1/metrics") ?? []).slice(-1).flatMap((body) =>
-      Schema.decodeUnknownSync(Schema.fromJsonString(Metrics))(body).resourceMetrics
+      Schema.decodeSync(Schema.fromJsonString(Metrics))(body).resourceMetrics
         .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
     )
     return { spans, metrics }

@@ -33,8 +33,8 @@ export const make = (report: Json): Model => {
     const attempts = attemptsOf(outcome)
     for (let nth = 0; nth < attempts.length; nth++) {
       const { elapsed, end, message, startedAt, worker } = attempts[nth]!
-      const last = nth === attempts.length - 1
-      const kind = end === "Failed" ? last ? "failed" : "retried" : end === "Succeeded" ? "succeeded" : "interrupted"
+      const final = nth === attempts.length - 1 && outcome._tag === "Failure"
+      const kind = end === "Failed" ? final ? "failed" : "retried" : end === "Succeeded" ? "succeeded" : "interrupted"
       const bar = { outcome, nth, start: startedAt, end: startedAt + elapsed, worker, kind, message } as const
       until = Math.max(until, bar.end)
       while (rows.length <= worker) rows.push([])

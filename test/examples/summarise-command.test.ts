@@ -92,7 +92,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
             { concurrency: 3 }
           )
 
-          const json = Schema.decodeUnknownSync(Schema.fromJsonString(Report.Json))(
+          const json = yield* Schema.decodeEffect(Schema.fromJsonString(Report.Json))(
             yield* fs.readFileString(`${folder}/run.json`)
           )
           assert.include(stderr, "The report is in run.html")

@@ -7,7 +7,7 @@ describe("Report.toJson", () => {
   it("is what its schema says, also after it was written and read", () => {
     const json = Report.toJson(sample(200))
 
-    const read = Schema.decodeUnknownSync(Schema.fromJsonString(Report.Json))(JSON.stringify(json))
+    const read = Schema.decodeSync(Schema.fromJsonString(Report.Json))(JSON.stringify(json))
 
     assert.deepStrictEqual(read, json)
     assert.strictEqual(json.version, 1)
