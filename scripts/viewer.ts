@@ -1,7 +1,7 @@
 // Bundles the viewer of HTML reports into `dist/report/viewer.js`, as a text with the hash that its page allows.
 import { build } from "esbuild"
 import { createHash } from "node:crypto"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -17,7 +17,7 @@ const buildViewer = async (): Promise<void> => {
     target: "es2022",
     loader: { ".css": "text" },
     charset: "utf8",
-    legalComments: "inline",
+    banner: { js: `/*! uPlot\n\n${readFileSync(`${root}/node_modules/uplot/LICENSE`, "utf8")}*/` },
     tsconfig: `${root}/viewer/tsconfig.json`
   })
   const script = outputFiles[0]!.text

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Scope, Stream, SubscriptionRef } from "effect"
 import { Progress } from "effect-parallel"
-import { TestClock } from "effect/testing"
+import { TestClock, TestConsole } from "effect/testing"
 
 /** A run whose counts the test sets. */
 class Fake implements Progress.Run {
@@ -194,6 +194,22 @@ describe("Progress.layerRef", () => {
 
       assert.deepStrictEqual(states(yield* Fiber.join(seen)), ["a running", "a done"])
     }))
+})
+
+describe("Progress.layer", () => {
+  it.effect("logs to stderr where that is no terminal, and tells of a run that was interrupted however quick", () =>
+    Effect.gen(function*() {
+      const progress = Context.get(yield* Layer.build(Progress.layer), Progress.Progress)
+      const fiber = yield* Effect.forkChild(progress.watch(new Fake("job", 4), Effect.never))
+      yield* TestClock.adjust("10 millis")
+      yield* Fiber.interrupt(fiber)
+      yield* progress.watch(new Fake("quick", 0), Effect.void)
+
+      assert.deepStrictEqual(yield* TestConsole.logLines, [])
+      const lines = (yield* TestConsole.errorLines).join("\n")
+      assert.match(lines, /INFO[^]*job interrupted: 0 of 4 \(0%\) done, in 0\.0s/)
+      assert.notInclude(lines, "quick")
+    }).pipe(Effect.provide(Logger.layer([Logger.defaultLogger]))))
 })
 
 describe("Progress.layerLog", () => {

@@ -55,7 +55,7 @@ class Fixtures extends Context.Service<Fixtures, { readonly folder: string }>()(
 layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTestServices: true })(
   "npm start",
   (it) => {
-    describe.concurrent("with paths", () => {
+    describe.concurrent("with paths", { timeout: 30_000 }, () => {
       it.effect("shows the summaries, then every failed text with its reason, and exits with 0", () =>
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
@@ -100,7 +100,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
           assert.deepInclude(json.tally, { total: 7, failed: 5 })
           assert.strictEqual(json.outcomes[0]!.input, "texts/a.md")
           assert.strictEqual(code, 1)
-        }), 20_000)
+        }))
 
       it.effect("stops at the budget of failures with 1, and shows what was done", () =>
         Effect.gen(function*() {
@@ -126,7 +126,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
         }))
     })
 
-    describe.concurrent("with what is wrong", () => {
+    describe.concurrent("with what is wrong", { timeout: 30_000 }, () => {
       const wrong: ReadonlyArray<readonly [args: string, message: string]> = [
         ["texts --concurrency 0", "Invalid value for flag --concurrency: \"0\". Expected: a positive integer"],
         ["texts --timeout soon", "Invalid value for flag --timeout: \"soon\". Expected: a duration above 0"],
