@@ -37,7 +37,8 @@ layer(Threads.layer({ workers: 2 }), { excludeTestServices: true })("nodes whose
 
   it.effect("both sides of a batch keep their inputs, and failures say where they came from", () =>
     Effect.gen(function*() {
-      const [values, failures] = (yield* Flow.run(BatchNode.make("batch", { ...failing, collect: "partition" }), 40)).value
+      const [values, failures] =
+        (yield* Flow.run(BatchNode.make("batch", { ...failing, collect: "partition" }), 40)).value
       const odd = range(40).filter((n) => n % 2 === 1)
 
       assert.deepStrictEqual(values, range(40).filter((n) => n % 2 === 0))
