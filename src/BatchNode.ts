@@ -88,14 +88,12 @@ export const make: <
   name: string,
   options:
     & {
-      readonly prep?: ((input: I) => P) | undefined
+      readonly prep?: (input: I) => P
       readonly exec: (item: Each<P, J>, index: number) => X
-      readonly post?:
-        | ((
-          input: Input<I, P, J>,
-          results: Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>
-        ) => O)
-        | undefined
+      readonly post?: (
+        input: Input<I, P, J>,
+        results: Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>
+      ) => O
     }
     & Options<Each<P, J>, Of<X> | Of<F>, ErrorOf<X>, F, C, T, M, W>
 ) => Node<

@@ -115,11 +115,9 @@ export const make: <
   F = never,
   T extends Duration.Input | undefined = never
 >(name: string, options: {
-  readonly prep?: ((input: I) => P) | undefined
-  readonly exec?: ((prepared: Prepared<I, P>) => X) | undefined
-  readonly post?:
-    | ((input: I, prepared: Prepared<I, P>, result: Without<X, Prepared<I, P>, Result<Of<X> | Of<F>>>) => O)
-    | undefined
+  readonly prep?: (input: I) => P
+  readonly exec?: (prepared: Prepared<I, P>) => X
+  readonly post?: (input: I, prepared: Prepared<I, P>, result: Without<X, Prepared<I, P>, Result<Of<X> | Of<F>>>) => O
   /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
   readonly retry?: Plan.RetryOption<ErrorOf<X> | Late<T>> | undefined
   /** How long an attempt may take. */
@@ -127,7 +125,7 @@ export const make: <
   /** What each attempt passes before it starts. */
   readonly limit?: Plan.Options["limit"]
   /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
-  readonly fallback?: ((prepared: Prepared<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F) | undefined
+  readonly fallback?: (prepared: Prepared<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F
 }) => Node<
   I,
   Without<O, Without<X, never, Default<Of<X> | Of<F>>>, Left<Of<O> | Of<X> | Of<F>>>,

@@ -101,6 +101,14 @@ describe("Node", () => {
     })).toEqualTypeOf<Node.Node<number, Node.Out<"done", number | string> | Node.Out<"gaveUp", number>, number>>()
   })
 
+  it("a step that may be missing is refused: its type would be a guess", () => {
+    const fallback = (() => "none") as (() => string) | undefined
+    // @ts-expect-error Type 'undefined' is not assignable to type
+    Node.make("x", { exec: (n: number) => n, fallback })
+    // @ts-expect-error Type 'undefined' is not assignable to type
+    BatchNode.make("x", { exec: (n: number) => n, concurrency: 1, fallback })
+  })
+
   it("a task adds BackendError", () => {
     const root = Task.make("root", { module: import.meta.url, run: (n: number) => Effect.succeed(n / 2) })
     expectTypeOf(Node.make("x", { exec: root }))
