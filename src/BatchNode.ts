@@ -21,7 +21,7 @@ import {
   type Steps
 } from "./internal/batchNode.ts"
 import { refuse } from "./internal/check.ts"
-import type { Absent, ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
+import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./internal/lift.ts"
 import type { Node } from "./internal/node.ts"
 
 /** @since 0.1.0 */
@@ -95,6 +95,7 @@ export const make: <
         results: Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>
       ) => O
     }
+    & NoPromise<"exec", X>
     & Options<Each<P, J>, Of<X> | Of<F>, ErrorOf<X>, F, C, T, M, W>
 ) => Node<
   Input<I, P, J>,
