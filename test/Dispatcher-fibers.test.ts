@@ -284,6 +284,24 @@ describe("elapsed", () => {
       assert.deepStrictEqual(elapsed(report.outcomes), [1, 1, 1])
     }))
 
+  it.effect("has nothing in it of the time that the consumer of a stream takes", () =>
+    Effect.gen(function*() {
+      const { clock, pass } = moving()
+      const work = () => Effect.sync(() => pass(1))
+      const outcomes: Array<Outcome.Outcome<number, unknown>> = []
+      const run = Parallel.stream(range(6), work, { concurrency: 1, preDispatch: 0 }).pipe(
+        Stream.runForEach((outcome) =>
+          Effect.sync(() => {
+            pass(100)
+            outcomes.push(outcome)
+          })
+        )
+      )
+      yield* Effect.provideService(run, Clock.Clock, clock)
+
+      assert.deepStrictEqual(elapsed(outcomes), [1, 1, 1, 1, 1, 1])
+    }))
+
   it.effect("is that of all attempts, when the first was ready", () =>
     Effect.gen(function*() {
       let calls = 0

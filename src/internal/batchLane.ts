@@ -193,7 +193,9 @@ export class BatchLane<I, A, E, R> {
   /** Asks what follows a failure, when its batch is over. */
   private settle(entry: Entry<I>, cause: Cause.Cause<E>): Effect.Effect<void, never, R> {
     const { afterFailure, sink, supply } = this.options
+    if (supply.stopped) return Effect.void
     return Effect.map(afterFailure!(entry, cause), (next) => {
+      if (supply.stopped) return
       if (Duration.isDuration(next)) return supply.park(entry, next)
       let end = false
       if (Exit.isSuccess(next)) sink.onSuccess(entry, next.value)

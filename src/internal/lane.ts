@@ -97,7 +97,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     this.sink = options.sink
     this.detailed = options.sink.detailed
     this.recurs = options.supply.recurs
-    this.seamless = options.supply.immediate && !this.recurs && !options.sink.retires
+    this.seamless = options.supply.immediate && !this.recurs
     this.worker = worker
     this.own = this.recurs ? undefined : new Entry<I>(-1, undefined as I, worker)
     this.entry = this.own!
@@ -262,7 +262,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
 
   private succeed(value: A): void {
     if (!this.counts()) return
-    this.sink.onSuccess(this.entry, value)
+    if (this.sink.onSuccess(this.entry, value) === true) this.now = undefined
     this.supply.settled()
   }
 

@@ -96,8 +96,8 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
     return Effect.fail(tooManyErrors(Report.make<I, A, E>({ ...ran, outcomes }), this.maxErrors))
   }
 
-  onSuccess(entry: Entry<I>, value: A): void {
-    this.push(successOf(entry, value))
+  onSuccess(entry: Entry<I>, value: A): true | void {
+    return this.push(successOf(entry, value))
   }
 
   onFailure(entry: Entry<I>, cause: Cause.Cause<E>): boolean {
@@ -142,7 +142,8 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
     return Effect.succeed(ready)
   }
 
-  private push(outcome: Outcome.Outcome<I, A, E>): void {
+  /** Hands on what can be handed on; `true` where the consumer has run. */
+  private push(outcome: Outcome.Outcome<I, A, E>): true | void {
     const { early, ready } = this
     if (this.order === "completion" || outcome.index === this.next) {
       ready.push(outcome)
@@ -157,8 +158,11 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
       }
     }
     if (this.waiting === undefined || ready.length === 0) return
-    if (ready.length >= this.chunkSize || (!this.waking && this.pace.isFirst())) this.waiting()
-    else this.wakeSoon()
+    if (ready.length >= this.chunkSize || (!this.waking && this.pace.isFirst())) {
+      this.waiting()
+      return true
+    }
+    this.wakeSoon()
   }
 
   private wakeSoon(): void {
