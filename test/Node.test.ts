@@ -186,7 +186,7 @@ describe("Node", () => {
           exec: (n: number) => n === 1 ? refuse(n) : Effect.delay(Effect.succeed(n), 10 * n),
           retry: { times: 3, schedule: Schedule.spaced(7) }
         })
-        const runs = Effect.all([1, 2, 3].map((n) => Effect.exit(Flow.run(node, n))), { concurrency: 3 })
+        const runs = Effect.forEach([1, 2, 3], (n) => Effect.exit(Flow.run(node, n)), { concurrency: 3 })
         const [first, second, third] = Exit.getSuccess(yield* drive(runs)).pipe(Option.getOrThrow)
 
         assert.strictEqual(located(first!)?.attempt, 4)
