@@ -1,6 +1,7 @@
 /**
  * The command line: what may be asked for, and how errors are told.
  */
+import { Progress } from "effect-parallel"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -47,6 +48,14 @@ const flags = {
     Flag.withMetavar("duration"),
     Flag.withDescription("How long one attempt at a text may take (\"1 minute\")")
   ),
+  report: Flag.String("report").pipe(
+    Flag.optional,
+    Flag.map(Option.getOrUndefined),
+    Flag.withMetavar("file"),
+    Flag.withDescription(
+      "Write a report of the run there: a page to open in a browser, or JSON if the name ends in .json"
+    )
+  ),
   all: Flag.Boolean("all").pipe(
     Flag.withDefault(false),
     Flag.withDescription(`Show every summary, and not only the first ${Program.mostRows}`)
@@ -64,7 +73,7 @@ const dependencies = (): string => relative("", fileURLToPath(new URL("../../nod
 
 const summarise = ({ paths, ...settings }: Program.Settings) =>
   Program.run({ ...settings, paths: paths.length > 0 ? paths : [dependencies()] }).pipe(
-    Effect.provide(Summariser.layer),
+    Effect.provide([Summariser.layer, Progress.layer]),
     Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: messageOf(cause) }))
   )
 

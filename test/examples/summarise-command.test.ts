@@ -1,6 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, Effect, FileSystem, Layer } from "effect"
+import { Context, Effect, FileSystem, Layer, Schema } from "effect"
+import { Report } from "effect-parallel"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer, type IncomingMessage } from "node:http"
@@ -59,7 +60,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
 
-          const { code, stderr, stdout } = yield* command(folder, "texts")
+          const { code, stdout } = yield* command(folder, "texts")
 
           const lines = stdout.replace(/in \d+ ms|\d+ ms|\d\.\d s/g, "…").split("\n")
           assert.strictEqual(lines[0]!.replace(/ +/g, " "), "file words time summary")
@@ -77,9 +78,29 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
             "2 of 7 texts summarised, 5 failed, …",
             ""
           ])
-          assert.include(stderr, "7 of 7 texts done, 5 failed")
           assert.strictEqual(code, 0)
         }))
+
+      it.effect("writes a report: a page, or JSON", () =>
+        Effect.gen(function*() {
+          const { folder } = yield* Fixtures
+          const fs = yield* FileSystem.FileSystem
+
+          const reported = (file: string) => command(folder, "texts", "--report", file)
+          const [{ stderr }, , { code }] = yield* Effect.all(
+            [reported("run.html"), reported("run.json"), reported("nowhere/run.html")],
+            { concurrency: 3 }
+          )
+
+          const json = Schema.decodeUnknownSync(Schema.fromJsonString(Report.Json))(
+            yield* fs.readFileString(`${folder}/run.json`)
+          )
+          assert.include(stderr, "The report is in run.html")
+          assert.include(yield* fs.readFileString(`${folder}/run.html`), "<title>summaries</title>")
+          assert.deepInclude(json.tally, { total: 7, failed: 5 })
+          assert.strictEqual(json.outcomes[0]!.input, "texts/a.md")
+          assert.strictEqual(code, 1)
+        }), 20_000)
 
       it.effect("stops at the budget of failures with 1, and shows what was done", () =>
         Effect.gen(function*() {
@@ -151,7 +172,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
 
         assert.isBelow(performance.now() - from, 1000)
         assert.deepStrictEqual([code, signal], [130, null])
-        assert.match(stderr, /interrupted: \d of 7 texts were done/)
+        assert.match(stderr, /summaries interrupted: \d of 7/)
         assert.notInclude(stdout + stderr, "sk-never")
         yield* Effect.promise(() => closed)
       }))
