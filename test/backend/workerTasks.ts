@@ -56,7 +56,7 @@ const spin = (millis: number): void => {
 
 const hoard = (): never => {
   const hoarded: Array<unknown> = []
-  for (;;) hoarded.push(Array.from({ length: 10_000 }, (_, i) => ({ i })))
+  for (;;) hoarded.push(new Array(2_000_000).fill(hoarded.length))
 }
 
 const failure = (what: "fields" | "odd" | "timeout" | "several" | "interrupt"): Effect.Effect<never, unknown> => {
