@@ -25,6 +25,7 @@ for (const [name, layer] of Object.entries(layers)) {
       Effect.runPromise(Effect.provide(Chaos.run(Chaos.draw(inputs, 7, faults), concurrency), layer))
     const quiet = await run(false)
     const { failures, millis, wrong } = await run(true)
+    await new Promise((resolve) => setTimeout(resolve, 100))
     const left = process.getActiveResourcesInfo().filter((resource) => /MessagePort|Process/.test(resource))
     console.log(
       `${name}, ${concurrency} batches at once: ${inputs} inputs, ${failures} failures, ${wrong.length} wrong, ` +
