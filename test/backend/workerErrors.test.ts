@@ -130,6 +130,22 @@ for (const kind of kinds) {
           assert.match(String(errorOf(failures[0])), /act, input #1,.* success cannot be cloned at \.deep\[0\]\.callback/)
         }))
 
+      it.effect("an error that its schema lets through and that cannot be cloned fails alone", () =>
+        Effect.gen(function*() {
+          const [values, failures] = yield* Parallel.partition([0, 1, 2], tasks.failsOddly, {
+            batchSize: 3,
+            concurrency: 1
+          })
+
+          assert.deepStrictEqual(values, [0, 2])
+          assert.match(String(errorOf(failures[0])), /input #1,.* error cannot be cloned at \.deep\.callback/)
+        }))
+
+      it.effect("messages of a task's own are nobody's business", () =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* Parallel.forEach([1, 2, 3], tasks.chatters), [1, 2, 3])
+        }))
+
       it.effect("memory that processes cannot share is refused there alone", () =>
         Effect.gen(function*() {
           const memory = new SharedArrayBuffer(8)

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { hasProperty } from "effect/Predicate"
 import type { Errand } from "./errand.ts"
 import { type Death, type Handle, type Keeping, type Kind, slots } from "./kind.ts"
 import { type FromFar, NotStarted, type Run, type WireValue } from "./protocol.ts"
@@ -114,7 +115,9 @@ export class Seat {
     }
   }
 
+  /** Heeds a message of the worker; a task may send others, of its own. */
   private receive(message: FromFar): void {
+    if (!hasProperty(message, "_tag")) return
     if (message._tag === "Ready") {
       this.up = true
       return
