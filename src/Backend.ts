@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { isDeadline, timeoutError } from "./internal/attempt.ts"
+import { effectOf, isDeadline, timeoutError } from "./internal/attempt.ts"
 import { BackendError, LayerFailed, ValueRefused } from "./internal/blame.ts"
 import * as Crossing from "./internal/crossing.ts"
 import * as Services from "./internal/services.ts"
@@ -55,8 +55,9 @@ export interface Job<in I, out A, out E> {
  *
  * **Details**
  *
- * Shape: at least one item; a worker takes them one after another, in order. `timeout` bounds each attempt from the
- * moment it starts on the worker; when the batch has run for its `budget`, no further item is started. `concurrency` is
+ * Shape: at least one input; a worker takes them one after another, in order. `index` tells the place of the one at a
+ * position among the inputs of the run; a task that is called by itself has none. `timeout` bounds each attempt from the
+ * moment it starts on the worker; when the batch has run for its `budget`, no further input is started. `concurrency` is
  * how many batches the run has under way at once, at most; where it is more than there are workers, a worker has several
  * at once. A backend that can heeds `recall`.
  *
@@ -64,22 +65,12 @@ export interface Job<in I, out A, out E> {
  * @since 0.1.0
  */
 export interface Batch<out I> {
-  readonly items: ReadonlyArray<Item<I>>
+  readonly inputs: ReadonlyArray<I>
+  readonly index: (position: number) => number | undefined
   readonly timeout?: Duration.Duration | undefined
   readonly budget?: Duration.Duration | undefined
   readonly concurrency: number
   readonly recall?: Recall | undefined
-}
-
-/**
- * An input in a batch. `index` is its place among the inputs of its run; a task that is called by itself has none.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Item<out I> {
-  readonly index?: number | undefined
-  readonly input: I
 }
 
 /**
@@ -88,7 +79,7 @@ export interface Item<out I> {
  * **Details**
  *
  * When `signal` aborts, the backend starts no more of the batch. As soon as it knows that nothing from some position on
- * was started, it may say so with `giveBack`, before the item at hand has ended; or it lets the batch end early.
+ * was started, it may say so with `giveBack`, before the input at hand has ended; or it lets the batch end early.
  *
  * @category models
  * @since 0.1.0
@@ -99,7 +90,7 @@ export interface Recall {
 }
 
 /**
- * Takes the exit of the item at a position; also which worker it was, from 0, and how many milliseconds it took, where
+ * Takes the exit of the input at a position; also which worker it was, from 0, and how many milliseconds it took, where
  * the backend knows.
  *
  * @category models
@@ -122,9 +113,9 @@ export type OnExit<A, E> = (
  *
  * **Details**
  *
- * `workers` is how many tasks it runs at once when a run does not say. One that has no `batches` gets one item at a
- * time. `execute` reports each exit as it happens, by the item's position in the batch, once; what it has not reported
- * when it ends is dispatched again. It never fails: what goes wrong with one item is that item's exit, with
+ * `workers` is how many tasks it runs at once when a run does not say. One that has no `batches` gets one input at a
+ * time. `execute` reports each exit as it happens, by the input's position in the batch, once; what it has not reported
+ * when it ends is dispatched again. It never fails: what goes wrong with one input is that input's exit, with
  * `BackendError` where the task is not to blame. What it must keep for the length of a run it adds to the run's scope.
  * Interrupting it stops what it started, and returns when that has stopped.
  *
@@ -163,8 +154,8 @@ export const async: Backend = {
         ? Effect.succeed(Context.empty() as Context.Context<any>)
         : Effect.mapError(Services.of(job.layer, scope), (cause) => new LayerFailed({ cause }))
       return Effect.whileLoop({
-        while: () => position < batch.items.length,
-        body: () => Effect.exit(runHere(job, batch.items[position]!, batch.timeout, context)),
+        while: () => position < batch.inputs.length,
+        body: () => Effect.exit(runHere(job, batch, position, context)),
         step: (exit) => onExit(position++, exit)
       })
     })
@@ -208,29 +199,33 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
 export const attempt = <I, A, E>(
   backend: Backend,
   job: Job<I, A, E>,
-  item: Item<I>,
+  item: { readonly input: I; readonly index?: number },
   timeout: Duration.Duration | undefined,
   concurrency: number
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
   Effect.suspend(() => {
     let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined
-    const once = backend.execute(job, { items: [item], timeout, concurrency }, (_, result) => {
+    const batch = { inputs: [item.input], index: () => item.index, timeout, concurrency }
+    const once = backend.execute(job, batch, (_, result) => {
       exit = result
     })
     let tries = 0
     const untilDone = (): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
       Effect.flatMap(once, () =>
         exit ??
-          (++tries < 10 ? untilDone() : Effect.die(new Error(`backend ${backend.name} gave an item back ten times`))))
+          (++tries < 10 ? untilDone() : Effect.die(new Error(`backend ${backend.name} gave an input back ten times`))))
     return untilDone()
   })
 
 const runHere = <I, A, E>(
   job: Job<I, A, E>,
-  { index, input }: Batch<I>["items"][number],
-  timeout: Duration.Duration | undefined,
+  batch: Batch<I>,
+  position: number,
   services: Effect.Effect<Context.Context<any>, LayerFailed>
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError> => {
+  const { timeout } = batch
+  const input = batch.inputs[position]!
+  const index = batch.index(position)
   const blame = (reason: BackendError["reason"]) =>
     new BackendError({ backend: async.name, task: job.name, ...(index !== undefined && { index }), reason })
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>
@@ -248,7 +243,7 @@ const runHere = <I, A, E>(
       Effect.flatMap(
         crossed<I>("payload", job.payload, input),
         (payload) =>
-          Effect.matchEffect(timed(Effect.provideContext(job.run(payload), inside(context))), {
+          Effect.matchEffect(timed(Effect.provideContext(effectOf(job.run(payload)), inside(context))), {
             onFailure: fail,
             onSuccess: (value) => crossed<A>("success", job.success, value)
           })

@@ -1,9 +1,9 @@
 /**
  * The engine: brings every input of a plan to its work, and every exit to a sink.
  *
- * As many lanes as `concurrency` run in one `Effect.forEach`. A lane takes an input, runs its attempt in its own fiber,
- * hands the exit to the sink and takes the next. A lane that finds nothing to take waits; a lane that ends the run
- * fails, and `forEach` interrupts the others and waits for them.
+ * As many lanes as `concurrency` run side by side. A lane takes an input, runs its attempt in its own fiber, hands the
+ * exit to the sink and takes the next. A lane that finds nothing to take waits; when one has ended the run, the others
+ * are interrupted and waited for. A lane that lost its fiber to its work is replaced.
  *
  * @since 0.1.0
  */
@@ -13,17 +13,18 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
-import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Backend from "./Backend.ts"
 import { Alarm } from "./internal/alarm.ts"
-import { effectOf, separately, withDeadline } from "./internal/attempt.ts"
+import { effectOf, effectOrValue, separately, withDeadline } from "./internal/attempt.ts"
 import { Batches, BatchLane } from "./internal/batchLane.ts"
+import { Crew } from "./internal/crew.ts"
 import type { Entry } from "./internal/entry.ts"
-import { Lane, type Options as LaneOptions, Stop } from "./internal/lane.ts"
+import { Lane, type Options as LaneOptions } from "./internal/lane.ts"
 import type { Decide } from "./internal/retry.ts"
 import type { Control, Sink } from "./internal/sink.ts"
 import { Sizer } from "./internal/sizer.ts"
@@ -63,15 +64,17 @@ export const run = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>,
   makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
 ): Effect.Effect<Ran, EI, R | RI> =>
-  Effect.contextWith((context: Context.Context<R | RI>) => {
-    const { inputs, work } = plan
+  Effect.withFiber((fiber) => {
+    const { inputs, steps, work } = plan
+    const context = fiber.context as Context.Context<R | RI>
     const backend = Context.get(context, Backend.Backend)
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
-    const engine = (lanes: Lanes<I, A, E, R>) => new Engine({ inputs, settings, context, alarm, lanes, makeSink }).run
+    const engine = (lanes: Lanes<I, A, E, R>) =>
+      new Engine({ inputs, settings, fiber, alarm, lanes, makeSink, recover: steps.recover }).run
     const ran = Task.isTask(work)
       ? Effect.scopedWith((scope) => engine(onBackend(work as unknown as Job<I, A, E>, backend, settings, scope)))
-      : engine(onFibers(work, settings, alarm))
+      : engine(onFibers(work, steps.plain ? effectOrValue : effectOf, settings, alarm))
     return Effect.useSpan(settings.name, (span) => Effect.provideService(ran, Tracer.ParentSpan, span))
   })
 
@@ -80,19 +83,23 @@ type Job<I, A, E> = Backend.Job<I, A, E>
 /** Makes the lanes of a run, by their number. */
 type Lanes<I, A, E, R> = (
   engine: Engine<I, A, E, R, any, any>
-) => (worker: number) => Pick<Lane<I, A, E, R>, "ready" | "run">
+) => (worker: number) => Runnable<R>
+
+/** What the engine needs of a lane of any kind. */
+type Runnable<R> = Pick<Lane<unknown, unknown, unknown, R>, "worker" | "ready" | "run" | "lost" | "keep">
 
 /** Starts an attempt at an input; its deadline is a matter of the place where it runs. */
 type Start<I, A, E, R> = (entry: Entry<I>) => Effect.Effect<A, E, R>
 
 const onFibers = <I, A, E, R>(
   work: Plan.Work<I, A, E, R>,
+  toEffect: (given: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
   { timeout }: Plan.Settings,
   alarm: Alarm
 ): Lanes<I, A, E, R> => {
   const start: Start<I, A, E, R> = timeout === undefined
-    ? (entry) => effectOf(work(entry.input, entry.index))
-    : (entry) => withDeadline(effectOf(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
+    ? (entry) => toEffect(work(entry.input, entry.index))
+    : (entry) => withDeadline(toEffect(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
   return (engine) => engine.lanes(start)
 }
 
@@ -124,21 +131,29 @@ class Engine<I, A, E, R, EI, RI> {
   private readonly alarm: Alarm
   private readonly size: number | undefined
   private readonly makeLane: ReturnType<Lanes<I, A, E, R>>
+  private readonly crew = new Crew<R | RI>()
+  /** How many lanes have been opened, how many are to be, and how many more the next time. */
   private opened = 0
+  private wanted = 0
+  private group = firstGroup
+  /** The workers whose lanes have lost their fiber. */
+  private readonly vacant: Array<number> = []
+  private opening = false
 
   constructor(options: {
     readonly inputs: Plan.Inputs<I, EI, RI>
     readonly settings: Plan.Settings
-    readonly context: Context.Context<R | RI>
+    readonly fiber: Fiber.Fiber<unknown, unknown>
     readonly alarm: Alarm
     readonly lanes: Lanes<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
+    readonly recover: Plan.Recover<I, A, E, R> | undefined
   }) {
-    const { alarm, context, inputs, settings } = options
+    const { alarm, fiber, inputs, settings } = options
     this.settings = settings
     this.alarm = alarm
-    this.clock = Context.get(context, Clock.Clock)
-    this.turnstile = turnstile(Context.get(context, Scheduler.Scheduler))
+    this.clock = fiber.getRef(Clock.Clock)
+    this.turnstile = turnstile(fiber)
     this.size = sizeOf(inputs)
     this.sink = options.makeSink({
       size: this.size,
@@ -148,26 +163,24 @@ class Engine<I, A, E, R, EI, RI> {
       inputs,
       {
         window: settings.window,
-        retries: settings.retry !== undefined,
+        retries: settings.retry !== undefined || (options.recover !== undefined && settings.batches),
         stragglers: settings.stragglers,
         batches: settings.batches,
         widest: settings.widest,
-        retiredElsewhere: this.sink.retires
+        retiredElsewhere: this.sink.retires,
+        stopped: () => this.crew.stop()
       },
       alarm,
       this.turnstile
     )
-    this.afterFailure = settings.retry && retrying(settings.retry)
+    this.afterFailure = afterFailure(settings.retry, options.recover)
     this.makeLane = options.lanes(this)
   }
 
   get run(): Effect.Effect<Ran, EI, R | RI> {
-    const { feed } = this.supply
     const startedAt = this.clock.monotonicTimeNanosUnsafe()
-    const lanes = this.open(firstGroup)
-    const all: Effect.Effect<void, EI | Stop, R | RI> = feed === undefined ? lanes : both(feed, lanes)
-    return Effect.exit(all).pipe(
-      Effect.flatMap((exit) => this.verdict(exit)),
+    return this.turnstile.withoutYields(this.crew.run(() => this.begin())).pipe(
+      Effect.flatMap(() => this.verdict),
       Effect.ensuring(Effect.andThen(this.alarm.close, quietly(this.supply.close))),
       Effect.map(() => ({ name: this.settings.name, inputs: this.supply.count, elapsed: this.since(startedAt) }))
     )
@@ -205,27 +218,62 @@ class Engine<I, A, E, R, EI, RI> {
     return (worker) => new BatchLane(options, worker)
   }
 
+  private begin(): void {
+    const { feed } = this.supply
+    if (feed !== undefined) this.crew.join(Effect.interruptible(feed), this.ended)
+    this.widen()
+  }
+
   /**
    * Opens lanes in groups: the last lane of a group opens the next one when it has found an input, so that a high
    * concurrency costs nothing where there is little to do.
    */
-  private open(size: number): Effect.Effect<void, Stop, R> {
-    const { concurrency } = this.settings
-    const last = Math.min(this.opened + size, concurrency)
-    const group = Array.from({ length: last - this.opened }, () => this.opened++)
-    return Effect.forEach(group, (worker) => {
-      if (this.supply.finished) return Effect.void
-      const lane = this.makeLane(worker)
-      if (worker + 1 < last || last === concurrency) return lane.run
-      return Effect.flatMap(
-        Effect.suspend(lane.ready),
-        (ready) => ready ? both(lane.run, this.open(Math.min(2 * size, largestGroup))) : Effect.void
-      )
-    }, { concurrency: "unbounded", discard: true })
+  private widen(): void {
+    this.wanted = Math.min(this.opened + this.group, this.settings.concurrency)
+    this.group = Math.min(2 * this.group, largestGroup)
+    this.open()
+  }
+
+  /** Opens the lanes that are missing, one after another, also those that turn out to be missing meanwhile. */
+  private open(): void {
+    if (this.opening) return
+    this.opening = true
+    while ((this.vacant.length > 0 || this.opened < this.wanted) && !this.supply.finished) {
+      const vacant = this.vacant.pop()
+      const lane = this.makeLane(vacant ?? this.opened++)
+      const last = vacant === undefined && this.opened === this.wanted && this.wanted < this.settings.concurrency
+      if (last) this.openLast(lane)
+      else this.start(lane)
+    }
+    this.opening = false
+  }
+
+  private openLast(lane: Runnable<R>): void {
+    const found = Effect.map(Effect.suspend(lane.ready), (ready) => {
+      if (!ready) return
+      this.start(lane)
+      this.widen()
+    })
+    this.crew.join(found, this.ended)
+  }
+
+  private start(lane: Runnable<R>): void {
+    this.crew.join(lane.run, (exit) => {
+      if (this.crew.stopping) return lane.keep()
+      if (Exit.isSuccess(exit)) return
+      if (!lane.lost(exit.cause)) return this.ended(exit)
+      this.vacant.push(lane.worker)
+      this.open()
+    })
+  }
+
+  /** What brings the inputs has ended; if it has failed, so has the run. */
+  private readonly ended = (exit: Exit.Exit<void, EI>): void => {
+    if (Exit.isFailure(exit)) this.supply.fail(exit.cause)
   }
 
   /** An attempt, with all that the settings put around it. It starts when the limits have let it through. */
-  private makeAttempt(start: Start<I, A, E, R>): Start<I, A, E, R> {
+  private makeAttempt(start: Start<I, A, E, R>): LaneOptions<I, A, E, R>["attempt"] {
     const { limits, stragglers } = this.settings
     const begin: Start<I, A, E, R> = this.sink.detailed || this.supply.recurs
       ? (entry) => {
@@ -244,28 +292,55 @@ class Engine<I, A, E, R, EI, RI> {
     const limited: Start<I, A, E, R> = limits.length === 0
       ? begin
       : (entry) => limits.reduceRight((attempt, limit) => limit.around(attempt), beginLate(entry))
-    return stragglers === undefined
-      ? limited
-      : (entry) =>
-        separately(Effect.suspend(() => limited(entry)), (fiber) => (entry.racers ??= []).push(fiber), identity)
+    return stragglers === undefined ? limited : racing(limited)
   }
 
   private since(startedAt: bigint): Duration.Duration {
     return Duration.nanos(this.clock.monotonicTimeNanosUnsafe() - startedAt)
   }
 
-  /** What the end of the lanes means: why the run stopped comes before what died while it did. */
-  private verdict(exit: Exit.Exit<void, EI | Stop>): Effect.Effect<void, EI> {
-    if (Exit.isSuccess(exit)) return Effect.void
-    const { failure, stopped } = this.supply
-    if (!stopped) return Effect.failCause(exit.cause as Cause.Cause<EI>)
-    const reason = failure ?? Cause.empty
-    const strays = exit.cause.reasons.filter((stray) =>
-      Cause.isDieReason(stray) && stray.defect !== Stop && !reason.reasons.includes(stray)
-    )
-    const end = failure === undefined ? Effect.void : Effect.failCause(failure)
-    return strays.length === 0 ? end : Effect.andThen(warn(Cause.fromReasons(strays)), end)
+  /** What the end of the crew means: why the run stopped comes before what died while it did. */
+  private get verdict(): Effect.Effect<void, EI> {
+    const { failure } = this.supply
+    return Effect.andThen(quietly(this.crew.strays), failure === undefined ? Effect.void : Effect.failCause(failure))
   }
+}
+
+/**
+ * Attempts at one input that race: each in a fiber of its own, which is interrupted when another has ended. One whose
+ * lane took the input in an earlier round has lost before it began.
+ */
+const racing = <I, A, E, R>(start: Start<I, A, E, R>): LaneOptions<I, A, E, R>["attempt"] => (entry, round) =>
+  separately(
+    Effect.suspend(() => entry.round === round ? start(entry) : Effect.interrupt),
+    (fiber) => {
+      if (entry.round === round) (entry.racers ??= []).push(fiber)
+      else fiber.interruptUnsafe()
+    },
+    identity
+  )
+
+/** What follows a failure: another attempt, where there are retries; what takes its place, where there is such; or nothing. */
+const afterFailure = <I, A, E, R>(
+  retry: (() => Decide) | undefined,
+  recover: Plan.Recover<I, A, E, R> | undefined
+): LaneOptions<I, A, E, R>["afterFailure"] => {
+  const retried = retry && retrying(retry)
+  if (recover === undefined) {
+    return retried &&
+      ((entry, cause) =>
+        Effect.map(retried(entry, cause), (next) => Duration.isDuration(next) ? next : Exit.failCause(next)))
+  }
+  const recovered = ({ attempts, index, input }: Entry<I>, cause: Cause.Cause<E>) =>
+    Effect.exit(Effect.suspend(() => recover({ index, input, attempts: Math.max(1, attempts) }, cause)))
+  return retried === undefined
+    ? recovered
+    : (entry, cause) =>
+      Effect.flatMap(
+        retried(entry, cause),
+        (next): Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R> =>
+          Duration.isDuration(next) ? Effect.succeed(next) : recovered(entry, next)
+      )
 }
 
 /** Asks the retry policy what follows a failure. Defects and interruptions are not tried again. */
@@ -278,15 +353,6 @@ const retrying = (makeDecide: () => Decide) => <E>(entry: Entry<unknown>, cause:
     onSuccess: (delay) => delay ?? cause
   })
 }
-
-const both = <E, R, E2, R2>(
-  first: Effect.Effect<void, E, R>,
-  second: Effect.Effect<void, E2, R2>
-): Effect.Effect<void, E | E2, R | R2> =>
-  Effect.forEach([first, second] as Array<Effect.Effect<void, E | E2, R | R2>>, identity, {
-    concurrency: 2,
-    discard: true
-  })
 
 /** Runs what must not change how a run ends. */
 const quietly = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(effect, warn)

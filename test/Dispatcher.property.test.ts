@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Option, Schedule, Schema, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Option, Schedule, Scheduler, Schema, Stream } from "effect"
 import { Limit, Outcome, Parallel, type Report } from "effect-parallel"
 import { TestClock } from "effect/testing"
-import { Counted, CountedAsync, drive, Probe, turn } from "./helpers.ts"
+import { Counted, CountedAsync, drive, Probe, turn, turns } from "./helpers.ts"
 
 /** What one attempt does: at once or after some time, well or not. Times are even, timeouts odd: nothing ties. */
 const Attempt = Schema.Struct({
-  kind: Schema.Literals(["succeed", "fail", "die", "hang", "ready", "ready fail", "sync", "throw", "promise"]),
+  kind: Schema.Literals([
+    ...["succeed", "fail", "die", "hang", "ready", "ready fail", "sync", "throw", "promise"] as const,
+    ...["interrupt own fiber", "no effect"] as const
+  ]),
   half: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8 })),
   finalizer: Schema.Literals([0, 4])
 })
@@ -27,7 +30,9 @@ const Program = Schema.Struct({
   maxErrors: maybe([1, 2, 4]),
   preDispatch: maybe([0, 1, 3]),
   limit: maybe([1, 2]),
-  interruptAt: Schema.Literals([-1, -1, 0, 3, 10, 25])
+  interruptAt: Schema.Literals([-1, -1, 0, 3, 10, 25]),
+  /** After how many operations a fiber gives way: with few, something may happen between any two steps. */
+  budget: Schema.Literals([2048, 2048, 3, 4, 5, 6, 7, 9, 12, 17, 30])
 })
 type Program = typeof Program.Type
 
@@ -50,6 +55,7 @@ const expected = (program: Program, index: number): Expected => {
       return { tag: "Success", attempts: n + 1, what: "value" }
     }
     if (what === "die" || what === "throw") return { tag: "Failure", attempts: n + 1, what: "defect" }
+    if (what === "interrupt own fiber" || what === "no effect") return { tag: "Failure", attempts: n + 1, what }
     if (n === program.retries) return { tag: "Failure", attempts: n + 1, what: late ? "timeout" : "error" }
   }
 }
@@ -105,6 +111,14 @@ const work = (program: Program, probe: Probe, ended: (index: number, attempt: nu
           atOnce()
           return Promise.resolve(index)
         })
+      case "interrupt own fiber":
+        return Effect.withFiber((fiber) => {
+          atOnce()
+          fiber.interruptUnsafe()
+          return Effect.never
+        })
+      case "no effect":
+        return Effect.flatMap(Effect.sync(atOnce), () => undefined as never)
       case "throw":
         atOnce()
         throw new Defect(index)
@@ -136,6 +150,10 @@ const isAs = (outcome: Outcome.Outcome<number, number, unknown>, { attempts, tag
   switch (what) {
     case "timeout":
       return Cause.isTimeoutError(error)
+    case "interrupt own fiber":
+      return Cause.hasInterruptsOnly(outcome.cause)
+    case "no effect":
+      return /Not a valid effect/.test(Cause.pretty(outcome.cause))
     case "error":
       return error instanceof Failed && error.index === outcome.index
     default: {
@@ -187,6 +205,14 @@ const start = (
   }
 }
 
+/** Whether the clock has to go slowly, so as not to reach a timeout before a fiber that gives way has begun to sleep. */
+const isSlow = ({ budget, timeout }: Pick<Program, "budget" | "timeout">) => budget < 100 && timeout !== undefined
+
+const driveWith = <A, E>(program: Pick<Program, "budget" | "timeout">, effect: Effect.Effect<A, E>) =>
+  isSlow(program)
+    ? drive(effect, "1 millis", 3000, turns(program.budget))
+    : drive(effect, "1 hours", 200, turns(program.budget))
+
 describe("Dispatcher", () => {
   const property = Effect.fnUntraced(function*(program: Program) {
     const count = program.works.length
@@ -211,13 +237,22 @@ describe("Dispatcher", () => {
       done++
     })
 
-    const fiber = yield* Effect.forkChild(run)
+    const fiber = yield* Effect.forkChild(Effect.provideService(
+      run as Effect.Effect<unknown, unknown>,
+      Scheduler.MaxOpsBeforeYield,
+      program.budget
+    ))
     if (program.interruptAt >= 0) {
-      yield* turn
-      if (program.interruptAt > 0) yield* TestClock.adjust(program.interruptAt)
+      yield* turns(program.budget)
+      for (let at = 0; at < program.interruptAt;) {
+        const step = isSlow(program) ? 1 : program.interruptAt
+        yield* TestClock.adjust(step)
+        if (isSlow(program)) yield* turns(program.budget)
+        at += step
+      }
       yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
     }
-    const end = yield* drive(Fiber.await(fiber))
+    const end = yield* driveWith(program, Fiber.await(fiber))
     const exit = Exit.isSuccess(end) ? end.value : assert.fail("the run did not end")
     const startedByThen = probe.started.length
 
@@ -239,7 +274,10 @@ describe("Dispatcher", () => {
 
     // how it may have ended
     if (Exit.isFailure(exit)) {
-      if (Cause.hasInterruptsOnly(exit.cause)) return assert.isAtLeast(program.interruptAt, 0, "interrupted by nobody")
+      if (Cause.hasInterrupts(exit.cause)) {
+        const own = program.mode === "forEach" && model.some(({ what }) => what === "interrupt own fiber")
+        return assert.isTrue(program.interruptAt >= 0 || own, "interrupted by nobody")
+      }
       const error: unknown = Cause.squash(exit.cause)
       if (error === inputDefect) return assert.isBelow(program.throwsAt, count, "input defect")
       if (error instanceof Outcome.TooManyErrors) {
@@ -279,7 +317,9 @@ describe("Dispatcher", () => {
       const indices = result.outcomes.map((outcome) => outcome.index)
       if (program.mode === "completion") indices.sort((a, b) => a - b)
       assert.deepStrictEqual(indices, model.map((_, index) => index), "each input once")
-      for (const outcome of result.outcomes) assert.isTrue(isAs(outcome, model[outcome.index]!))
+      for (const outcome of result.outcomes) {
+        assert.isTrue(isAs(outcome, model[outcome.index]!), `${JSON.stringify(outcome)} ${JSON.stringify(model)}`)
+      }
     }
   })
 
@@ -287,7 +327,7 @@ describe("Dispatcher", () => {
     "does what a sequential model says, within its bounds, and leaves nothing behind",
     [Program],
     ([program]) => property(program),
-    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 1500) }, timeout: 60_000 }
+    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 1500) }, timeout: 600_000 }
   )
 
   it.effect.prop(
@@ -298,21 +338,25 @@ describe("Dispatcher", () => {
       after: Schema.Literals([1, 5, 11]),
       limit: Schema.Literals([1, 3, 20]),
       retries: Program.fields.retries,
-      timeout: Program.fields.timeout
+      timeout: Program.fields.timeout,
+      budget: Program.fields.budget,
+      preDispatch: Program.fields.preDispatch,
+      mode: Schema.Literals(["run", "input", "completion"])
     })],
-    Effect.fnUntraced(function*([{ after, concurrency, limit, retries, timeout, works }]) {
+    Effect.fnUntraced(function*([{ after, budget, concurrency, limit, mode, preDispatch, retries, timeout, works }]) {
       const program = { works, timeout } as unknown as Program
       const probe = new Probe()
       const body = work(program, probe, () => {})
-      const exit = yield* drive(Parallel.run(works.keys(), body, {
-        concurrency,
-        timeout,
-        retry: { times: retries },
-        stragglers: { after, limit }
-      }))
+      const options = { concurrency, preDispatch, timeout, retry: { times: retries }, stragglers: { after, limit } }
+      const run = mode === "run"
+        ? Effect.map(Parallel.run(works.keys(), body, options), (report) => report.outcomes)
+        : Stream.runCollect(Parallel.stream(works.keys(), body, { ...options, order: mode }))
+      const yielding = Effect.provideService(run, Scheduler.MaxOpsBeforeYield, budget)
+      const exit = yield* driveWith({ budget, timeout }, yielding)
 
       assert.isTrue(Exit.isSuccess(exit))
-      const outcomes = Exit.isSuccess(exit) ? exit.value.outcomes : []
+      const outcomes = Exit.isSuccess(exit) ? [...exit.value] : []
+      if (mode === "completion") outcomes.sort((a, b) => a.index - b.index)
       assert.deepStrictEqual(outcomes.map((outcome) => outcome.index), [...works.keys()])
       assert.isAtMost(probe.most, concurrency)
       assert.strictEqual(probe.running, 0)
@@ -325,6 +369,6 @@ describe("Dispatcher", () => {
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(probe.started.length, started)
     }),
-    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 500) }, timeout: 60_000 }
+    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 500) }, timeout: 600_000 }
   )
 })

@@ -238,7 +238,7 @@ describe("Dispatcher", () => {
           Parallel.forEach(inputs, (n) => Effect.sync(() => seen.push(n)), { concurrency: 2 })
         )
         for (const [n, gate] of gates.entries()) {
-          yield* turn
+          yield* Effect.andThen(turn, turn)
           assert.strictEqual(seen.length, n)
           gate.resolve()
         }
@@ -663,6 +663,36 @@ describe("Dispatcher", () => {
 
         assert.deepStrictEqual(exit, Exit.succeed([150]))
         assert.deepStrictEqual([probe.ended, probe.interrupted], [[1], [1]])
+      }))
+
+    it.effect("that hold up an ordered stream get a copy, though more inputs are to come", () =>
+      Effect.gen(function*() {
+        for (const preDispatch of [0, 2, undefined]) {
+          const probe = new Probe()
+          const inputs = new Counted(30)
+          const options = { concurrency: 3, preDispatch, order: "input", stragglers: { after: 100 } } as const
+          const stream = Parallel.stream(inputs, slowOnce([0, 7], probe), options)
+          const exit = yield* drive(Stream.runCollect(stream), "1 millis", 1000)
+
+          assert.deepStrictEqual(Exit.isSuccess(exit) && exit.value.map((outcome) => outcome.index), range(30))
+          assert.deepStrictEqual(probe.interrupted, [0, 7])
+          assert.strictEqual(probe.started.length, 32)
+          assert.isAtMost(probe.most, 3)
+        }
+      }))
+
+    it.effect("get no copy while other inputs can be begun, however slow", () =>
+      Effect.gen(function*() {
+        const probe = new Probe()
+        const run = Parallel.run(range(20), (n) => probe.watch(n, wait(50)), {
+          concurrency: 2,
+          preDispatch: 0,
+          stragglers: { after: 10, limit: 2 }
+        })
+        const exit = yield* drive(run, "1 millis", 1000)
+
+        assert.strictEqual(Exit.isSuccess(exit) && exit.value.values.length, 20)
+        assert.isAtMost(probe.started.length, 21)
       }))
 
     it.effect("that are only queued, on a limit, get no copy", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Layer, Option, Scheduler } from "effect"
 import { Limit, Parallel } from "effect-parallel"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
@@ -100,6 +100,70 @@ describe("Limit", () => {
 
         assert.deepStrictEqual(early, [1])
         assert.strictEqual(other.pollUnsafe()?._tag, "Success")
+        assert.strictEqual(probe.most, 1)
+      }))
+
+    it.effect("loses no permit, and lends none twice, whenever its holders are interrupted", () =>
+      Effect.gen(function*() {
+        for (const budget of range(40)) {
+          for (const after of range(12)) {
+            const limit = Limit.concurrency(1)
+            const probe = new Probe()
+            const nested = (n: number) =>
+              Parallel.forEach([n, n], () => probe.watch(n, Effect.yieldNow), { limit, concurrency: 2 })
+            const run = Parallel.forEach(range(4), nested, { limit }).pipe(
+              Effect.provideService(Scheduler.MaxOpsBeforeYield, budget + 3)
+            )
+            const fiber = yield* Effect.forkChild(run, { startImmediately: true })
+            for (let i = 0; i < after; i++) yield* Effect.yieldNow
+            yield* Fiber.interrupt(fiber)
+            const exit = yield* drive(Parallel.forEach([1, 2], nested, { limit }), "1 millis", 50)
+
+            assert.isTrue(Exit.isSuccess(exit), `after ${after} turns of ${budget + 3} operations`)
+            assert.strictEqual(probe.most, 1)
+          }
+        }
+      }))
+
+    it.effect("passes a permit on along any number of attempts that outlive each other", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(1)
+        const done = yield* Deferred.make<number>()
+        const generation = (n: number): Effect.Effect<unknown> =>
+          n === 5000 ? Deferred.succeed(done, n) : Effect.yieldNow.pipe(
+            Effect.andThen(Effect.forkDetach(
+              Parallel.forEach([n + 1], generation, { limit }),
+              { startImmediately: true }
+            ))
+          )
+        yield* Parallel.forEach([0], generation, { limit })
+        const last = yield* Deferred.await(done)
+        const exit = yield* drive(Parallel.forEach([1], (n) => Effect.succeed(n), { limit }))
+
+        assert.deepStrictEqual(exit, Exit.succeed([1]))
+        assert.strictEqual(last, 5000)
+      }))
+
+    it.effect("lends to what an attempt that has ended left behind what that had borrowed", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(1)
+        const probe = new Probe()
+        const inner = (name: number) => Parallel.forEach([name], () => probe.watch(name, Effect.sleep(1)), { limit })
+        const outer = () =>
+          Effect.gen(function*() {
+            // an attempt that borrows, and ends while two that it started still wait to borrow from it
+            const [both] = yield* Parallel.forEach([0], () =>
+              Effect.gen(function*() {
+                const first = yield* Effect.forkDetach(inner(1), { startImmediately: true })
+                const second = yield* Effect.forkDetach(inner(2), { startImmediately: true })
+                return [first, second]
+              }), { limit })
+            yield* Fiber.joinAll(both!)
+          })
+        const exit = yield* drive(Parallel.forEach([0], outer, { limit }), "1 millis")
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.deepStrictEqual(probe.ended, [1, 2])
         assert.strictEqual(probe.most, 1)
       }))
 

@@ -14,19 +14,16 @@ export class Probe {
 
   /** Watches a work from its start to the end of its finalizers. */
   readonly watch = <A, E, R>(index: number, work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => {
+    Effect.uninterruptibleMask((restore) => {
       this.started.push(index)
       this.most = Math.max(this.most, ++this.running)
-      return work
-    }).pipe(
-      Effect.onExit((exit) =>
+      return Effect.onExit(restore(work), (exit) =>
         Effect.sync(() => {
           this.running--
           if (Exit.hasInterrupts(exit)) this.interrupted.push(index)
           else this.ended.push(index)
-        })
-      )
-    )
+        }))
+    })
 }
 
 /** Numbers from 0. */
@@ -37,16 +34,21 @@ export const turn: Effect.Effect<void> = Effect.callback((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Runs an effect to its exit while the test clock moves on. */
+/** Waits until fibers that give way after so few operations have come to where they wait. */
+export const turns = (budget: number): Effect.Effect<void> =>
+  budget >= 100 ? turn : Effect.repeat(turn, { times: Math.ceil(400 / budget) })
+
+/** Runs an effect to its exit while the test clock moves on, with a `pause` before each step. */
 export const drive = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   step: `${number} ${"millis" | "seconds" | "minutes" | "hours"}` = "1 hours",
-  steps = 200
+  steps = 200,
+  pause = turn
 ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
     for (let i = 0; i < steps && fiber.pollUnsafe() === undefined; i++) {
-      yield* turn
+      yield* pause
       yield* TestClock.adjust(step)
     }
     const exit = fiber.pollUnsafe()

@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import { Task } from "../../src/index.ts"
 import spin from "./plain.ts"
 
-export const work = Task.make("work", {
+const work = Task.make("work", {
   module: import.meta.url,
   run: (rounds: number) => Effect.sync(() => spin(rounds))
 })
+
+export { spin as default, work }

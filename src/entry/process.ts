@@ -6,12 +6,12 @@
  *
  * @since 0.1.0
  */
+import { serialize } from "node:v8"
+import { SHARE_ENV, Worker } from "node:worker_threads"
 import { boot } from "../internal/worker/boot.ts"
 import { frame, Notes, notesFile, resultsPipe, writeWhole } from "../internal/worker/pipes.ts"
 import type { ToFar } from "../internal/worker/protocol.ts"
 import { sendBy } from "../internal/worker/wire.ts"
-import { serialize } from "node:v8"
-import { SHARE_ENV, Worker } from "node:worker_threads"
 
 interface Printer {
   readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void }
@@ -28,7 +28,8 @@ for (const stream of [process.stdout, process.stderr] as ReadonlyArray<Printer>)
 
 // a task that never lets the event loop turn would outlive a program that is killed: a thread looks after that
 const orphaned = `setInterval(() => process.ppid !== ${process.ppid} && process.kill(process.pid, "SIGKILL"), 500)`
-new Worker(orphaned, { eval: true, env: SHARE_ENV, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref()
+new Worker(orphaned, { eval: true, env: SHARE_ENV, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } })
+  .unref()
 
 sendBy(serialize)
 

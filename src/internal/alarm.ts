@@ -64,19 +64,23 @@ export class Alarm {
 
   /** Ends the sleeper. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    for (const appointment of this.heap) appointment.place = -1
     this.heap.length = 0
     this.wakesAt = -Infinity
     return this.sleeper === undefined ? Effect.void : Fiber.interrupt(this.sleeper)
   })
 
-  /** Sleeps until the first appointment, in place of any later sleep. Nothing rings before this returns. */
+  /**
+   * Sleeps until the first appointment, in place of any later sleep. Nothing rings before this returns, nor before what
+   * else wakes in the same turn of the event loop: an attempt that ends just in time has ended.
+   */
   private sleep(): void {
     this.sleeper?.interruptUnsafe()
     const { at } = this.heap[0]!
     this.wakesAt = at
     const delay = Math.ceil(at - this.now())
-    const slept = delay > 0 ? this.clock.sleep(Duration.millis(delay)) : Effect.yieldNow
-    this.sleeper = this.fork(Effect.flatMap(slept, () => Effect.sync(() => this.ring())))
+    const turn = Effect.flatMap(Effect.yieldNow, () => Effect.sync(() => this.ring()))
+    this.sleeper = this.fork(delay > 0 ? Effect.flatMap(this.clock.sleep(Duration.millis(delay)), () => turn) : turn)
   }
 
   /** Does all that is due, also what becomes due meanwhile. */

@@ -21,11 +21,15 @@ const ExitTypeId = "~effect/Exit"
 export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Exit<A, E> & Effect.Effect<A, E, R> =>
   (effect as { readonly [ExitTypeId]?: unknown } | undefined)?.[ExitTypeId] !== undefined
 
-/** What a work has returned; the runtime would let the whole lane die of something else. */
+/** What a work has returned; the runtime would end the whole fiber over something else. */
 export const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   isReady(effect) || Effect.isEffect(effect)
     ? effect
     : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
+
+/** What a work has returned that may return a plain value. */
+export const effectOrValue = <A, E, R>(given: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  isReady(given) || Effect.isEffect(given) ? given : Effect.succeed(given)
 
 /**
  * Runs an effect in a fiber of its own, which `started` is shown; interruption of either ends both. `ended` may put

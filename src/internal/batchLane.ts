@@ -1,7 +1,8 @@
 /**
  * A lane that takes inputs by the batch, for tasks on a backend that takes them so.
  *
- * Nothing is made for an input but its entry: what became of it is told by a call while its batch runs.
+ * Nothing is made for an input on its way, unless it may be tried again: what became of it is told by a call while its
+ * batch runs, and one entry serves for all these calls.
  *
  * @since 0.1.0
  */
@@ -13,8 +14,8 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import type { Alarm } from "./alarm.ts"
-import type { Entry } from "./entry.ts"
-import { type Options as LaneOptions, Stop } from "./lane.ts"
+import { Entry } from "./entry.ts"
+import type { Options as LaneOptions } from "./lane.ts"
 import { budget, type Sizer } from "./sizer.ts"
 import * as Supply from "./supply.ts"
 
@@ -22,8 +23,8 @@ import * as Supply from "./supply.ts"
 const ripe = 10
 
 /** What the lanes of a run have in common. */
-export interface Options<I, A, E>
-  extends Pick<LaneOptions<I, A, E, never>, "sink" | "turnstile" | "clock" | "afterFailure">
+export interface Options<I, A, E, R>
+  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnstile" | "clock" | "afterFailure">
 {
   readonly supply: Supply.Supply<I, any, any>
   readonly job: Backend.Job<I, A, E>
@@ -40,7 +41,7 @@ export interface Options<I, A, E>
 
 /** The batches of a run that are under way. */
 export class Batches {
-  private readonly active = new Set<Dispatched<any, any, any>>()
+  private readonly active = new Set<Dispatched<any, any, any, any>>()
   private readonly alarm: Alarm
   private asking = false
 
@@ -48,18 +49,18 @@ export class Batches {
     this.alarm = alarm
   }
 
-  add(batch: Dispatched<any, any, any>): void {
+  add(batch: Dispatched<any, any, any, any>): void {
     this.active.add(batch)
   }
 
-  delete(batch: Dispatched<any, any, any>): void {
+  delete(batch: Dispatched<any, any, any, any>): void {
     this.active.delete(batch)
   }
 
   /** A lane has nothing to do: it is given the rest of the batch that has most left, when that has run for a while. */
   ask(): void {
     if (this.asking) return
-    let most: Dispatched<any, any, any> | undefined
+    let most: Dispatched<any, any, any, any> | undefined
     for (const batch of this.active) if (batch.left > 1 && batch.left > (most?.left ?? 0)) most = batch
     if (most === undefined) return
     const age = this.alarm.now() - most.beganAt
@@ -70,49 +71,87 @@ export class Batches {
       this.ask()
     })
   }
+}
 
-  /** The run has ended. */
-  stop(): void {
-    for (const batch of this.active) batch.stop()
+/** Inputs in the hand of a lane; with their entries where they may be tried again. */
+class Load<I> {
+  readonly inputs: Array<I>
+  readonly entries: Array<Entry<I>> | undefined
+  /** The index of the first, where the others follow it; else that of each. */
+  private readonly first: number
+  private readonly indices: Array<number> | undefined
+
+  constructor(recurs: boolean, inputs?: Array<I>, first = 0) {
+    this.inputs = inputs ?? []
+    this.entries = recurs ? [] : undefined
+    this.first = first
+    this.indices = inputs === undefined ? [] : undefined
+  }
+
+  push(entry: Entry<I>): void {
+    this.indices!.push(entry.index)
+    this.inputs.push(entry.input)
+    this.entries?.push(entry)
+  }
+
+  index(position: number): number {
+    return this.indices === undefined ? this.first + position : this.indices[position]!
   }
 }
 
-export class BatchLane<I, A, E> {
-  private readonly options: Options<I, A, E>
-  private readonly worker: number
-  private load: Array<Entry<I>> = []
+export class BatchLane<I, A, E, R> {
+  readonly worker: number
+  private readonly options: Options<I, A, E, R>
+  private readonly own: Entry<I> | undefined
+  private load: Load<I>
   private found: Supply.Found | typeof Yielding = Supply.Waiting
-  private ending = false
 
-  constructor(options: Options<I, A, E>, worker: number) {
+  constructor(options: Options<I, A, E, R>, worker: number) {
+    const { supply } = options
     this.options = options
     this.worker = worker
-    options.supply.join()
+    this.own = supply.recurs ? undefined : new Entry<I>(-1, undefined as I, worker)
+    this.load = new Load(supply.recurs)
+    supply.join()
   }
 
   /** Runs until nothing is left to take. */
-  readonly run: Effect.Effect<void, Stop> = Effect.suspend(() => this.go())
-
-  private go(): Effect.Effect<void, Stop> {
-    return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
-  }
+  readonly run: Effect.Effect<void, never, R> = Effect.suspend(() => this.go())
 
   /** Waits for inputs to have in hand; `false` when there will be none. */
-  readonly ready = (): Effect.Effect<boolean, Stop> => {
-    const { batches, sizer, supply, turnstile } = this.options
-    if (this.ending) return Effect.fail(Stop)
-    if (this.load.length > 0 || this.take()) return Effect.succeed(true)
+  readonly ready = (): Effect.Effect<boolean> => {
+    if (this.load.inputs.length > 0 || this.take()) return Effect.succeed(true)
     switch (this.found) {
       case Yielding:
-        return Effect.flatMap(turnstile.pass, this.ready)
+        return Effect.flatMap(this.options.turnstile.pass, this.ready)
       case Supply.Waiting:
-        if (sizer.automatic) batches.ask()
-        return Effect.flatMap(supply.wait, this.ready)
-      case Supply.Broken:
-        return Effect.fail(Stop)
+        return Effect.flatMap(this.wait, this.ready)
       default:
         return Effect.succeed(false)
     }
+  }
+
+  /** Its fiber runs nobody else's work: if it ends early, the backend is to blame, and the run cannot go on. */
+  lost(): boolean {
+    return false
+  }
+
+  keep(): boolean {
+    return false
+  }
+
+  private go(): Effect.Effect<void, never, R> {
+    return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
+  }
+
+  /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
+  private get wait(): Effect.Effect<void> {
+    const { batches, sizer, supply } = this.options
+    return Effect.callback((resume) => {
+      if (this.take() || this.found !== Supply.Waiting) return resume(Effect.void)
+      supply.enlist(() => resume(Effect.void))
+      if (sizer.automatic) batches.ask()
+    })
   }
 
   private take(): boolean {
@@ -121,36 +160,48 @@ export class BatchLane<I, A, E> {
       this.found = Yielding
       return false
     }
-    for (let room = sizer.next(size === undefined ? Infinity : size - supply.count); room > 0; room--) {
-      this.found = supply.take(undefined)
-      if (this.found !== Supply.Taken) break
-      this.load.push(supply.entry)
+    const room = sizer.next(size === undefined ? Infinity : size - supply.count)
+    const first = supply.count
+    const inputs = supply.takeSlice(room)
+    if (inputs.length > 0) this.load = new Load(false, inputs, first)
+    else this.pick(room)
+    return this.load.inputs.length > 0
+  }
+
+  private pick(room: number): void {
+    const { own, options: { supply } } = this
+    const load = this.load = new Load<I>(supply.recurs)
+    for (; room > 0; room--) {
+      this.found = supply.take(own)
+      if (this.found !== Supply.Taken) return
+      load.push(own ?? supply.entry)
     }
-    return this.load.length > 0
   }
 
-  private dispatch(): Effect.Effect<void, Stop> {
-    const batch = new Dispatched(this.options, this.load, this.worker)
-    this.load = []
-    return Effect.flatMap(batch.run(), () => {
-      this.ending = batch.ending
-      return Effect.forEach(batch.failures, ([entry, cause]) => this.settle(entry, cause), { discard: true })
-    })
+  private dispatch(): Effect.Effect<void, never, R> {
+    const { load, options, own, worker } = this
+    this.load = new Load(options.supply.recurs)
+    const batch = new Dispatched(options, load, own, worker)
+    return Effect.andThen(
+      batch.run(),
+      Effect.suspend(() =>
+        Effect.forEach(batch.failures, ([entry, cause]) => this.settle(entry, cause), { discard: true })
+      )
+    )
   }
 
-  /** Asks the retry policy what follows a failure, when its batch is over. */
-  private settle(entry: Entry<I>, cause: Cause.Cause<E>): Effect.Effect<void> {
+  /** Asks what follows a failure, when its batch is over. */
+  private settle(entry: Entry<I>, cause: Cause.Cause<E>): Effect.Effect<void, never, R> {
     const { afterFailure, sink, supply } = this.options
     if (supply.stopped) return Effect.void
     return Effect.map(afterFailure!(entry, cause), (next) => {
       if (supply.stopped) return
       if (Duration.isDuration(next)) return supply.park(entry, next)
-      const end = sink.onFailure(entry, next)
+      let end = false
+      if (Exit.isSuccess(next)) sink.onSuccess(entry, next.value)
+      else end = sink.onFailure(entry, next.cause)
       supply.settled()
-      if (end) {
-        supply.stop()
-        this.ending = true
-      }
+      if (end) supply.stop()
     })
   }
 }
@@ -159,31 +210,34 @@ export class BatchLane<I, A, E> {
 const Yielding = -1
 
 /** A batch that is under way. */
-class Dispatched<I, A, E> {
+class Dispatched<I, A, E, R> {
   readonly beganAt: number
   /** How many of its inputs are neither settled nor given back. */
   left: number
   /** Failures that may be tried again. */
   readonly failures: Array<readonly [Entry<I>, Cause.Cause<E>]> = []
-  /** Whether one of its failures has ended the run. */
-  ending = false
-  private readonly options: Options<I, A, E>
-  private readonly entries: Array<Entry<I> | undefined>
+  private readonly options: Options<I, A, E, R>
+  private readonly load: Load<I>
+  private readonly own: Entry<I> | undefined
   private readonly worker: number
-  private readonly controller = new AbortController()
-  private fiber: Fiber.Fiber<void> | undefined
+  private readonly controller: AbortController | undefined
+  /** Which positions are settled or given back. */
+  private readonly gone: Uint8Array
+  private readonly startedAt: bigint
   private millis: number | undefined = undefined
   private count = 0
-  private readonly startedAt: bigint
 
-  constructor(options: Options<I, A, E>, entries: Array<Entry<I>>, worker: number) {
+  constructor(options: Options<I, A, E, R>, load: Load<I>, own: Entry<I> | undefined, worker: number) {
     this.options = options
-    this.entries = entries
+    this.load = load
+    this.own = own
     this.worker = worker
-    this.left = entries.length
+    this.left = load.inputs.length
+    this.gone = new Uint8Array(this.left)
+    this.controller = this.left > 1 ? new AbortController() : undefined
     this.beganAt = options.alarm.now()
     this.startedAt = options.sink.detailed ? options.clock.monotonicTimeNanosUnsafe() : zero
-    for (const entry of entries) entry.attempts++
+    load.entries?.forEach((entry) => entry.attempts++)
   }
 
   /** Brings the batch to the backend, and what the backend gives back to the supply. */
@@ -192,9 +246,7 @@ class Dispatched<I, A, E> {
     const execute = Scope.provide(backend.execute(job, this.batch, this.onExit), scope)
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkChild(restore(execute), { startImmediately: true }), (fiber) => {
-        this.fiber = fiber
         batches.add(this)
-        if (this.ending) fiber.interruptUnsafe()
         return Effect.flatMap(
           Effect.onInterrupt(restore(Fiber.await(fiber)), () => Fiber.interrupt(fiber)),
           (exit) => this.end(exit)
@@ -203,39 +255,34 @@ class Dispatched<I, A, E> {
     )
   }
 
+  /** Asks the backend for what it has not started. */
   recall(): void {
-    this.controller.abort()
-  }
-
-  stop(): void {
-    this.fiber?.interruptUnsafe()
+    this.controller?.abort()
   }
 
   private get batch(): Backend.Batch<I> {
     const { concurrency, sizer, timeout } = this.options
-    const items = this.entries.slice() as Array<Entry<I>>
     return {
-      items,
+      inputs: this.load.inputs,
+      index: (position) => this.load.index(position),
       timeout,
       concurrency,
       budget: sizer.automatic ? Duration.millis(budget) : undefined,
-      recall: items.length === 1
-        ? undefined
-        : { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
+      recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
     }
   }
 
   private readonly onExit: Backend.OnExit<A, E> = (position, exit, worker = this.worker, millis) => {
     const { afterFailure, sink, supply } = this.options
-    const entry = this.entries[position]
-    if (entry === undefined) return
-    this.entries[position] = undefined
+    if (this.gone[position] !== 0) return
+    this.gone[position] = 1
     this.left--
     this.count++
-    entry.worker = worker
     if (millis !== undefined) this.millis = (this.millis ?? 0) + millis
+    const entry = this.entry(position)
+    entry.worker = worker
     if (sink.detailed) this.time(entry, millis)
-    if (Exit.isSuccess(exit)) {
+    if (exit._tag === "Success") {
       supply.ended(entry)
       sink.onSuccess(entry, exit.value)
       return supply.settled()
@@ -246,10 +293,18 @@ class Dispatched<I, A, E> {
     if (afterFailure !== undefined) return void this.failures.push([entry, cause])
     const end = sink.onFailure(entry, cause)
     supply.settled()
-    if (!end) return
-    this.ending = true
-    supply.stop()
-    this.options.batches.stop()
+    if (end) supply.stop()
+  }
+
+  private entry(position: number): Entry<I> {
+    const { load } = this
+    if (load.entries !== undefined) return load.entries[position]!
+    const own = this.own!
+    own.index = load.index(position)
+    own.input = load.inputs[position]!
+    own.attempts = 1
+    own.fresh = true
+    return own
   }
 
   /** An attempt has taken as long as the backend says, and has ended now. */
@@ -264,12 +319,14 @@ class Dispatched<I, A, E> {
 
   private giveBack(from: number): void {
     const { supply } = this.options
-    for (let position = from; position < this.entries.length; position++) {
-      const entry = this.entries[position]
-      if (entry === undefined) continue
-      this.entries[position] = undefined
+    for (let position = from; position < this.gone.length; position++) {
+      if (this.gone[position] !== 0) continue
+      this.gone[position] = 1
       this.left--
-      entry.attempts--
+      const { load } = this
+      const entry = load.entries?.[position] ??
+        new Entry(load.index(position), load.inputs[position]!, this.worker)
+      entry.attempts = Math.max(0, entry.attempts - 1)
       supply.giveBack(entry)
     }
   }

@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,10 +19,6 @@ import { Entry } from "./entry.ts"
 import type { Sink } from "./sink.ts"
 import * as Supply from "./supply.ts"
 import type { Turnstile } from "./turn.ts"
-
-/** Fails the lane that ends the run, so that the others are interrupted. */
-export const Stop = "effect-parallel/internal/Stop"
-export type Stop = typeof Stop
 
 /** Others have to have their turn first: what a lane may find beside what the supply says. */
 const Yielding = -1
@@ -37,7 +33,18 @@ interface Loop<A, E, R> {
 /** Where a lane gets its inputs: what it needs of a supply. */
 export type Inlet<I> = Pick<
   Supply.Supply<I, unknown, unknown>,
-  "recurs" | "entry" | "join" | "take" | "wait" | "settled" | "ended" | "park" | "stop"
+  | "recurs"
+  | "immediate"
+  | "stopped"
+  | "entry"
+  | "join"
+  | "leave"
+  | "take"
+  | "enlist"
+  | "settled"
+  | "ended"
+  | "park"
+  | "stop"
 >
 
 /** What the lanes of a run have in common. */
@@ -46,35 +53,42 @@ export interface Options<I, A, E, R> {
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
   readonly clock: Clock.Clock
-  readonly attempt: (entry: Entry<I>) => Effect.Effect<A, E, R>
-  /** How long to wait before the next attempt, or the cause with which the input has failed; none without retries. */
+  /** An attempt at an input; where attempts may race it says in which round the lane took the input. */
+  readonly attempt: (entry: Entry<I>, round: number) => Effect.Effect<A, E, R>
+  /** How long to wait before the next attempt, or the exit of the input; none where a failure is the input's exit. */
   readonly afterFailure:
-    | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Cause.Cause<E>>)
+    | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>)
     | undefined
 }
 
 export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
+  readonly worker: number
   private readonly options: Options<I, A, E, R>
   private readonly attempt: Options<I, A, E, R>["attempt"]
   private readonly supply: Inlet<I>
   private readonly sink: Sink<I, A, E>
   private readonly detailed: boolean
   private readonly recurs: boolean
-  private readonly worker: number
+  /** Whether one attempt begins when the last has ended: nothing that takes time comes between. */
+  private readonly seamless: boolean
   /** Where inputs do not come back, one entry serves for all. */
   private readonly own: Entry<I> | undefined
   private entry: Entry<I>
   private round = 0
   private holding = false
-  /** Whether this lane has ended the run. */
-  private ending = false
   private found: Supply.Found | typeof Yielding = Supply.Waiting
-  /** The time, where it was looked at just now: one attempt ends when the next begins. */
+  /** The time, where it was looked at just now. */
   private now: bigint | undefined = undefined
+  /** Whether the attempt before was ready. Then the next may be too, and the clock is not looked at before it. */
+  private quick = false
   /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
   private children: ReadonlySet<Fiber.Fiber<unknown, unknown>> = none
   /** A value whose attempt has left children behind. */
-  private held: Exit.Exit<A> | undefined = undefined
+  private held: { readonly value: A } | undefined = undefined
+  /** A failure of which it is being decided what follows. */
+  private failing: Cause.Cause<E> | undefined = undefined
+  /** What wakes this lane, since it last waited. */
+  private waker: (() => void) | undefined = undefined
 
   constructor(options: Options<I, A, E, R>, worker: number) {
     this.options = options
@@ -83,6 +97,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     this.sink = options.sink
     this.detailed = options.sink.detailed
     this.recurs = options.supply.recurs
+    this.seamless = options.supply.immediate && !this.recurs
     this.worker = worker
     this.own = this.recurs ? undefined : new Entry<I>(-1, undefined as I, worker)
     this.entry = this.own!
@@ -90,7 +105,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   }
 
   /** Runs until nothing is left to take. */
-  get run(): Effect.Effect<void, Stop, R> {
+  get run(): Effect.Effect<void, never, R> {
     return Effect.withFiber((fiber) => {
       this.children = childrenOf(fiber)
       return this.go()
@@ -98,16 +113,13 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   }
 
   /** Waits for an input to have in hand; `false` when there will be none. */
-  readonly ready = (): Effect.Effect<boolean, Stop> => {
-    if (this.ending) return Effect.fail(Stop)
+  readonly ready = (): Effect.Effect<boolean> => {
     if (this.holding || this.take()) return Effect.succeed(true)
     switch (this.found) {
       case Yielding:
         return Effect.flatMap(this.options.turnstile.pass, this.ready)
       case Supply.Waiting:
-        return Effect.flatMap(this.supply.wait, this.ready)
-      case Supply.Broken:
-        return Effect.fail(Stop)
+        return Effect.flatMap(this.wait, this.ready)
       default:
         return Effect.succeed(false)
     }
@@ -118,47 +130,94 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   }
 
   body(): Effect.Effect<A | void, E, R> {
-    let effect = this.attempt(this.entry)
+    if (this.supply.stopped) return this.drop()
+    let effect = this.start()
     while (isReady(effect)) {
-      if (effect._tag === "Failure" && this.options.afterFailure !== undefined) break
+      if (effect._tag === "Failure" && this.options.afterFailure !== undefined) return effect
       this.settleReady(effect)
       if (!this.take()) return Effect.void
-      effect = this.attempt(this.entry)
+      this.quick = true
+      effect = this.start()
     }
-    if (this.detailed && this.entry.fresh) this.entry.startedAt = this.now ?? this.time()
-    if (this.recurs) this.entry.fresh = false
-    this.now = undefined
+    if (this.quick) this.startLate()
     return effect
   }
 
   step(value: A | void): void {
     if (!this.holding) return
     if (this.children.size > 0) {
-      this.held = Exit.succeed(value as A)
+      this.held = { value: value as A }
       return
     }
-    if (this.detailed) this.entry.endedAt = this.now = this.time()
+    if (this.detailed) {
+      this.entry.endedAt = this.time()
+      if (this.seamless) this.now = this.entry.endedAt
+    }
     this.succeed(value as A)
   }
 
-  private go(): Effect.Effect<void, Stop, R> {
+  /**
+   * The lane's fiber has ended with a failure, though nobody has stopped it: its work interrupted the fiber it ran in, or
+   * gave the runtime something that is no effect. That is how its input has failed; `false` when it had none, and it was
+   * no interruption either.
+   */
+  lost(cause: Cause.Cause<never>): boolean {
+    this.supply.leave(this.waker)
+    const { failing } = this
+    if (this.keep()) return true
+    if (failing !== undefined) {
+      this.conclude(Cause.combine(failing, cause))
+      return true
+    }
+    if (!this.holding) return Cause.hasInterruptsOnly(cause)
+    if (this.detailed) this.entry.endedAt = this.time()
+    if (this.counts()) this.conclude(cause)
+    return true
+  }
+
+  /** Settles the input whose value was there when the lane's fiber ended, if there is one. */
+  keep(): boolean {
+    const { held } = this
+    if (held === undefined) return false
+    this.finish(held.value)
+    return true
+  }
+
+  private go(): Effect.Effect<void, never, R> {
     return Effect.flatMap(Effect.suspend(this.ready), (ready) =>
       ready
         ? Effect.matchCauseEffect(Effect.whileLoop(this), {
           onFailure: (cause) => this.leave(Exit.failCause(cause)),
-          onSuccess: () => this.held === undefined ? this.go() : this.leave(this.held)
+          onSuccess: () => this.held === undefined ? this.go() : this.leave(Exit.succeed(this.held.value))
         })
         : Effect.void)
   }
 
   /** Settles outside the loop, and goes on. Fibers that the attempt has left behind end first. */
-  private leave(exit: Exit.Exit<A, E>): Effect.Effect<void, Stop, R> {
-    this.held = undefined
+  private leave(exit: Exit.Exit<A, E>): Effect.Effect<void, never, R> {
     if (this.children.size > 0) return Effect.flatMap(Fiber.interruptAll(this.children), () => this.leave(exit))
+    if (Exit.isSuccess(exit)) {
+      this.finish(exit.value)
+      return this.go()
+    }
+    if (!this.holding) return Effect.failCause(exit.cause as Cause.Cause<never>)
     if (this.detailed) this.entry.endedAt = this.time()
-    if (Exit.isFailure(exit)) return Effect.flatMap(this.fail(exit.cause), () => this.go())
-    this.succeed(exit.value)
-    return this.go()
+    return Effect.flatMap(this.fail(exit.cause), () => this.go())
+  }
+
+  /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
+  private get wait(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.take() || this.found !== Supply.Waiting) return resume(Effect.void)
+      this.waker = () => resume(Effect.void)
+      this.supply.enlist(this.waker)
+    })
+  }
+
+  /** Does not begin with what is in hand. */
+  private drop(): Effect.Effect<void> {
+    this.holding = false
+    return Effect.void
   }
 
   private take(): boolean {
@@ -174,8 +233,28 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     return this.holding = true
   }
 
+  /** Starts an attempt. A work that throws is one that is ready. */
+  private start(): Effect.Effect<A, E, R> {
+    const { entry } = this
+    if (this.detailed && entry.fresh && (!this.quick || this.recurs)) {
+      entry.startedAt = entry.endedAt = this.now ?? this.time()
+      this.now = undefined
+      if (this.recurs) entry.fresh = false
+    }
+    try {
+      return this.attempt(entry, this.round)
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  /** The attempt before this one was ready, and this one is not. */
+  private startLate(): void {
+    this.quick = false
+    if (this.detailed && !this.recurs) this.entry.startedAt = this.time()
+  }
+
   private settleReady(exit: Exit.Exit<A, E>): void {
-    this.now = undefined
     if (this.detailed && this.entry.attempts > 1) this.entry.endedAt = this.time()
     if (exit._tag === "Success") this.succeed(exit.value)
     else if (this.counts()) this.conclude(exit.cause)
@@ -183,27 +262,41 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
 
   private succeed(value: A): void {
     if (!this.counts()) return
+    if (this.sink.onSuccess(this.entry, value) === true) this.now = undefined
+    this.supply.settled()
+  }
+
+  private finish(value: A): void {
+    this.held = undefined
+    if (this.detailed) this.entry.endedAt = this.time()
+    this.succeed(value)
+  }
+
+  private fail(cause: Cause.Cause<E>): Effect.Effect<void, never, R> {
+    const { afterFailure } = this.options
+    if (!this.counts()) return Effect.void
+    if (afterFailure === undefined) return Effect.sync(() => this.conclude(cause))
+    this.failing = cause
+    return Effect.map(afterFailure(this.entry, cause), (next) => {
+      if (!Duration.isDuration(next)) return Exit.isSuccess(next) ? this.replace(next.value) : this.conclude(next.cause)
+      this.failing = undefined
+      this.supply.park(this.entry, next)
+    })
+  }
+
+  /** A value has taken the place of the failure. */
+  private replace(value: A): void {
+    this.failing = undefined
     this.sink.onSuccess(this.entry, value)
     this.supply.settled()
   }
 
-  private fail(cause: Cause.Cause<E>): Effect.Effect<void> {
-    const { afterFailure } = this.options
-    if (!this.counts()) return Effect.void
-    if (afterFailure === undefined) return Effect.sync(() => this.conclude(cause))
-    return Effect.map(
-      afterFailure(this.entry, cause),
-      (next) => Duration.isDuration(next) ? this.supply.park(this.entry, next) : this.conclude(next)
-    )
-  }
-
-  /** The input has failed for good. */
+  /** The input has failed for good, unless it is only the end of the run that has interrupted it. */
   private conclude(cause: Cause.Cause<E>): void {
-    const end = this.sink.onFailure(this.entry, cause)
+    this.failing = undefined
+    const end = !(this.supply.stopped && Cause.hasInterruptsOnly(cause)) && this.sink.onFailure(this.entry, cause)
     this.supply.settled()
-    if (!end) return
-    this.supply.stop()
-    this.ending = true
+    if (end) this.supply.stop()
   }
 
   /** Puts the input out of hand. Its attempt counts, unless another has ended before it or it never began. */

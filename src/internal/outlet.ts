@@ -12,7 +12,7 @@ import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
-import * as Scheduler from "effect/Scheduler"
+import type * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import * as Dispatcher from "../Dispatcher.ts"
 import type * as Outcome from "../Outcome.ts"
@@ -34,8 +34,8 @@ export const stream = <I, A, E, R, EI, RI>(
   order: Order
 ): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Stream.fromChannel(Channel.fromTransform((_, scope) =>
-    Effect.flatMap(Scheduler.Scheduler, (scheduler) => {
-      const outlet = new Outlet<I, A, E>(order, scheduler)
+    Effect.withFiber((fiber) => {
+      const outlet = new Outlet<I, A, E>(order, fiber.currentDispatcher)
       const run = Dispatcher.run(plan, (control, settings) => outlet.attach(control, settings)).pipe(
         Effect.flatMap((ran) => outlet.verdict(ran)),
         Effect.exit,
@@ -53,6 +53,8 @@ type Chunk<I, A, E> = NonEmptyReadonlyArray<Outcome.Outcome<I, A, E>>
 class Outlet<I, A, E> implements Sink<I, A, E> {
   readonly detailed = true
   readonly retires = true
+  private failed = 0
+  /** The failures, where the run may end with them. */
   private readonly failures: Array<Outcome.Failure<I, E>> = []
   private readonly order: Order
   private readonly dispatcher: Scheduler.SchedulerDispatcher
@@ -69,9 +71,9 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   private waking = false
   private readonly pace = new Pace()
 
-  constructor(order: Order, scheduler: Scheduler.Scheduler) {
+  constructor(order: Order, dispatcher: Scheduler.SchedulerDispatcher) {
     this.order = order
-    this.dispatcher = scheduler.makeDispatcher()
+    this.dispatcher = dispatcher
   }
 
   /** Joins the run whose outcomes these are. */
@@ -84,7 +86,7 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   }
 
   private get tripped(): boolean {
-    return this.failures.length >= this.maxErrors
+    return this.failed >= this.maxErrors
   }
 
   /** What the end of the run is to the consumer, who has the values already. */
@@ -94,13 +96,14 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
     return Effect.fail(tooManyErrors(Report.make<I, A, E>({ ...ran, outcomes }), this.maxErrors))
   }
 
-  onSuccess(entry: Entry<I>, value: A): void {
-    this.push(successOf(entry, value))
+  onSuccess(entry: Entry<I>, value: A): true | void {
+    return this.push(successOf(entry, value))
   }
 
   onFailure(entry: Entry<I>, cause: Cause.Cause<E>): boolean {
     const failure = failureOf(entry, cause)
-    this.failures.push(failure)
+    this.failed++
+    if (this.maxErrors < Infinity) this.failures.push(failure)
     this.push(failure)
     return this.tripped
   }
@@ -123,6 +126,7 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
 
   private readonly arrival: Pull.Pull<Chunk<I, A, E>, unknown> = Effect.callback(
     (resume) => {
+      if (this.ready.length > 0 || this.end !== undefined) return resume(this.take())
       this.waiting = () => {
         this.waiting = undefined
         resume(this.take())
@@ -138,7 +142,8 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
     return Effect.succeed(ready)
   }
 
-  private push(outcome: Outcome.Outcome<I, A, E>): void {
+  /** Hands on what can be handed on; `true` where the consumer has run. */
+  private push(outcome: Outcome.Outcome<I, A, E>): true | void {
     const { early, ready } = this
     if (this.order === "completion" || outcome.index === this.next) {
       ready.push(outcome)
@@ -153,8 +158,11 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
       }
     }
     if (this.waiting === undefined || ready.length === 0) return
-    if (ready.length >= this.chunkSize || (!this.waking && this.pace.isFirst())) this.waiting()
-    else this.wakeSoon()
+    if (ready.length >= this.chunkSize || (!this.waking && this.pace.isFirst())) {
+      this.waiting()
+      return true
+    }
+    this.wakeSoon()
   }
 
   private wakeSoon(): void {

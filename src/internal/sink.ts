@@ -15,7 +15,8 @@ export interface Sink<I, A, E> {
   readonly detailed: boolean
   /** Whether the sink says itself when inputs are done with (`Control.retire`); otherwise that is when they settle. */
   readonly retires: boolean
-  readonly onSuccess: (entry: Entry<I>, value: A) => void
+  /** Takes a value; `true` says that other code has run meanwhile, and time may have passed. */
+  readonly onSuccess: (entry: Entry<I>, value: A) => true | void
   /** Takes a failure; `true` ends the run. */
   readonly onFailure: (entry: Entry<I>, cause: Cause.Cause<E>) => boolean
 }

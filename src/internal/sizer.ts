@@ -14,6 +14,9 @@ const target = 10
 /** How long an automatic batch may take before it is given back: the inputs have become slow. */
 export const budget = 5 * target
 
+/** What no batch is cut below at the end of the inputs, in milliseconds: so much is lost at most to waiting. */
+const least = 2
+
 /** How many times larger a batch may be than the one before. */
 const growth = 8
 
@@ -22,6 +25,8 @@ const most = 16_384
 
 export class Sizer {
   private size = 1
+  /** How many inputs take as long as the least batch. */
+  private few = 1
   private readonly batchSize: number | "auto"
   private readonly lanes: number
   private readonly most: number
@@ -41,7 +46,7 @@ export class Sizer {
   /** The size of the next batch, when so many inputs are left. */
   next(left: number): number {
     if (this.batchSize !== "auto") return this.batchSize
-    const share = left === Infinity ? left : Math.max(left / (2 * this.lanes), this.size / growth)
+    const share = left === Infinity ? left : Math.max(left / (2 * this.lanes), this.few)
     return Math.max(1, Math.min(this.size, this.most, Math.ceil(share)))
   }
 
@@ -49,6 +54,7 @@ export class Sizer {
   learn(count: number, millis: number): void {
     if (count === 0) return
     const ideal = millis > 0 ? target * count / millis : Infinity
+    this.few = millis > 0 ? least * count / millis : this.few
     const size = Math.floor(Math.min(ideal, Math.max(count * growth, this.size), most))
     this.size = Math.max(1, size < this.size || count * 2 > this.size ? size : this.size)
   }

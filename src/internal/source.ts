@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { refuse } from "./check.ts"
+import { shorten } from "./shorten.ts"
 
 /** Anything inputs can come from, but no effect; a stream's own error and services join the run's. */
 export type Inputs<I, E = never, R = never> =
@@ -54,9 +55,13 @@ export interface Source<out I, out E, out R> {
   /** What the iterator threw, when a poll has found that. */
   readonly defect: unknown
   poll(): Poll
+  /** Takes the next inputs at once, up to so many, where they lie side by side. */
+  slice?(count: number): Array<I>
   /** How many inputs a poll could take now, at most. */
   readonly available: number
   readonly feed: Effect.Effect<void, E, R> | undefined
+  /** Whether the inputs are there, so that no code but this library's runs between one and the next. */
+  readonly immediate: boolean
   resume(): void
   stop(): void
   readonly close: Effect.Effect<void>
@@ -86,7 +91,7 @@ export const open = <I, E, R>(inputs: Inputs<I, E, R>, window: Window, arrived: 
     ? new AsyncIterableSource(inputs, window, arrived)
     : isPlainArray(inputs)
     ? new ArraySource(inputs, window)
-    : new IterableSource(inputs, window)
+    : new IterableSource(inputs, window, arrived)
 
 const isIterable = (u: unknown): boolean =>
   u !== null && u !== undefined && typeof (u as Iterable<unknown>)[Symbol.iterator] === "function"
@@ -100,8 +105,9 @@ const isPlainArray = <I>(u: Iterable<I>): u is ReadonlyArray<I> =>
 /** An array, read in place as its iterator would: the most common inputs, without an iterator result for each. */
 class ArraySource<I> implements Source<I, never, never> {
   value!: I
-  readonly defect = undefined
+  defect: unknown
   readonly feed = undefined
+  readonly immediate = true
   readonly close = Effect.void
   private readonly inputs: ReadonlyArray<I>
   private readonly window: Window
@@ -113,9 +119,20 @@ class ArraySource<I> implements Source<I, never, never> {
     const { pulled } = this.window
     if (pulled >= this.inputs.length) return Ended
     if (!this.window.open) return Pending
-    this.value = this.inputs[pulled]!
+    try {
+      this.value = this.inputs[pulled]!
+    } catch (defect) {
+      this.defect = defect
+      return Threw
+    }
     this.window.pulled = pulled + 1
     return Ready
+  }
+  slice(count: number): Array<I> {
+    const { pulled } = this.window
+    const inputs = this.inputs.slice(pulled, pulled + Math.min(count, this.window.room))
+    this.window.pulled += inputs.length
+    return inputs
   }
   get available(): number {
     return Math.min(this.window.room, this.inputs.length - this.window.pulled)
@@ -128,47 +145,76 @@ class IterableSource<I> implements Source<I, never, never> {
   value!: I
   defect: unknown
   readonly feed = undefined
+  readonly immediate = false
   private readonly inputs: Iterable<I>
   private readonly window: Window
+  private readonly arrived: () => void
   private iterator: Iterator<I> | undefined
   private ended = false
-  constructor(inputs: Iterable<I>, window: Window) {
+  private pulling = false
+  /** Whether somebody came while a pull was under way. */
+  private missed = false
+  constructor(inputs: Iterable<I>, window: Window, arrived: () => void) {
     this.inputs = inputs
     this.window = window
+    this.arrived = arrived
   }
-  /** An iterator that throws has ended: it is not closed, as in a `for` loop. */
+  /**
+   * An iterator that throws has ended: it is not closed, as in a `for` loop. One whose `next` makes other lanes look for
+   * inputs, by resuming their fibers, is pulled once at a time; the others look again.
+   */
   poll(): Poll {
     if (this.ended) return Ended
     if (!this.window.open) return Pending
-    this.ended = true
+    if (this.pulling) {
+      this.missed = true
+      return Pending
+    }
+    this.pulling = true
+    const poll = this.pull()
+    this.pulling = false
+    if (poll === Ready) this.window.pulled++
+    else this.ended = true
+    if (this.missed) {
+      this.missed = false
+      this.arrived()
+    }
+    return poll
+  }
+  private pull(): Poll {
     try {
-      const result = (this.iterator ??= this.inputs[Symbol.iterator]()).next()
+      const result = checked((this.iterator ??= this.inputs[Symbol.iterator]()).next())
       if (result.done) return Ended
       this.value = result.value
+      return Ready
     } catch (defect) {
       this.defect = defect
       return Threw
     }
-    this.ended = false
-    this.window.pulled++
-    return Ready
   }
   get available(): number {
     return this.ended ? 0 : this.window.room
   }
   resume() {}
   stop() {}
-  readonly close = Effect.suspend(() => {
-    if (this.ended) return Effect.void
+  readonly close = Effect.sync(() => {
+    if (this.ended) return
     this.ended = true
-    return Effect.sync(() => void this.iterator?.return?.())
+    this.iterator?.return?.()
   })
+}
+
+/** What an iterator gave, as a `for` loop would take it: anything but an object is a defect. */
+const checked = <A>(result: A): A => {
+  if ((typeof result === "object" && result !== null) || typeof result === "function") return result
+  throw new TypeError(`expected an iterator or its result to be an object, got ${shorten(result)}`)
 }
 
 /** What an asynchronous source has brought and no lane has taken. */
 abstract class Buffered<I> {
   value!: I
   readonly defect = undefined
+  readonly immediate = false
   protected ended = false
   private readonly buffer: Array<I> = []
   private head = 0
@@ -179,7 +225,7 @@ abstract class Buffered<I> {
     this.buffer[this.head++] = undefined as I
     if (this.head === this.buffer.length) {
       this.head = this.buffer.length = 0
-    } else if (this.head === 1024) {
+    } else if (this.head >= 1024 && 2 * this.head >= this.buffer.length) {
       this.buffer.splice(0, this.head)
       this.head = 0
     }
@@ -212,9 +258,10 @@ class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, nev
   }
 
   readonly feed = Effect.callback<void>((done) => {
+    if (this.stopped) return done(Effect.void)
     this.done = done
     try {
-      this.iterator = this.inputs[Symbol.asyncIterator]()
+      this.iterator = checked(this.inputs[Symbol.asyncIterator]())
     } catch (defect) {
       this.end(Effect.die(defect))
     }
@@ -241,11 +288,17 @@ class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, nev
   private readonly onResult = (result: IteratorResult<I>): void => {
     this.pulling = false
     if (this.ended) return
-    if (result.done) {
-      this.window.pulled--
-      return this.end(Effect.void)
+    let value: I
+    try {
+      if (checked(result).done) {
+        this.window.pulled--
+        return this.end(Effect.void)
+      }
+      value = result.value
+    } catch (defect) {
+      return this.onDefect(defect)
     }
-    this.push(result.value)
+    this.push(value)
     this.arrived()
     this.resume()
   }
@@ -288,10 +341,12 @@ class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R> {
     super()
     this.window = window
     this.arrived = arrived
-    this.feed = Effect.scoped(Effect.flatMap(Stream.toPull(stream), (pull) => this.drain(pull)))
+    this.feed = Effect.scopedWith((scope) =>
+      Effect.flatMap(Channel.toPullScoped(stream.channel, scope), (pull) => this.drain(pull))
+    )
   }
 
-  private drain(pull: Pull.Pull<ReadonlyArray<I>, E>): Effect.Effect<void, E, Scope.Scope> {
+  private drain(pull: Pull.Pull<ReadonlyArray<I>, E, unknown, R>): Effect.Effect<void, E, R> {
     const chunks = Effect.whileLoop({
       while: () => !this.ended,
       body: () => this.window.open ? pull : this.room,
@@ -313,6 +368,7 @@ class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R> {
 
   private readonly room = Effect.callback<void>((opened) => {
     this.opened = opened
+    this.resume()
   })
 
   resume(): void {

@@ -5,19 +5,18 @@
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { Alarm } from "./alarm.ts"
 import { Entry } from "./entry.ts"
 import { Line } from "./line.ts"
 import * as Source from "./source.ts"
 import { Pace, type Turnstile } from "./turn.ts"
 
-/** What a lane found. `Broken`: the inputs themselves failed, and the run has to end. */
-export type Found = typeof Taken | typeof Waiting | typeof Done | typeof Broken
+/** What a lane found. */
+export type Found = typeof Taken | typeof Waiting | typeof Done
 export const Taken = 0
 export const Waiting = 1
 export const Done = 2
-export const Broken = 3
 
 /** What the supply needs to know of the run. */
 export interface Options {
@@ -30,6 +29,8 @@ export interface Options {
   readonly widest: number
   /** Whether somebody else says when an input is done with; otherwise that is when it is settled. */
   readonly retiredElsewhere: boolean
+  /** Called when the run is to end early. */
+  readonly stopped: () => void
 }
 
 export class Supply<I, E, R> {
@@ -41,8 +42,12 @@ export class Supply<I, E, R> {
   stopped = false
   /** Whether inputs come back to the lanes, so that each needs an entry of its own. */
   readonly recurs: boolean
+  /** Whether inputs may come back, if only as they were. */
+  private readonly counts: boolean
   /** Brings inputs that have to be waited for; runs beside the lanes. */
   readonly feed: Effect.Effect<void, E, R> | undefined
+  /** Whether the inputs are there, so that the next takes no time. */
+  readonly immediate: boolean
   /** Closes the inputs. */
   readonly close: Effect.Effect<void>
 
@@ -53,6 +58,7 @@ export class Supply<I, E, R> {
   private readonly turnstile: Turnstile
   private readonly window: Source.Window
   private readonly source: Source.Source<I, E, R>
+  /** What wakes the lanes that wait. */
   private readonly idle: Array<() => void> = []
   private lanes = 0
   private rousing = false
@@ -74,21 +80,21 @@ export class Supply<I, E, R> {
     this.options = options
     this.alarm = alarm
     this.turnstile = turnstile
-    this.recurs = options.retries || options.stragglers !== undefined || options.batches
+    this.recurs = options.retries || options.stragglers !== undefined
+    this.counts = this.recurs || options.batches
     this.window = new Source.Window(options.window)
     this.handful = Math.max(1, Math.min(16, Math.floor(options.window / 4)))
     this.source = Source.open(inputs, this.window, () => this.rouse())
     this.close = this.source.close
-    const { feed } = this.source
-    this.retires = !options.retiredElsewhere &&
-      (options.retries || options.stragglers !== undefined || feed !== undefined)
+    this.immediate = this.source.immediate
+    this.feed = this.source.feed
+    this.retires = !options.retiredElsewhere && (this.recurs || this.feed !== undefined)
     if (!this.retires && !options.retiredElsewhere) this.window.size = Infinity
-    this.feed = feed && Effect.interruptible(Effect.tapCause(feed, (cause) => Effect.sync(() => this.fail(cause))))
   }
 
   /** Whether a lane that starts now would find nothing, ever. */
   get finished(): boolean {
-    return this.stopped || (this.exhausted && !this.recurs)
+    return this.stopped || (this.exhausted && !this.counts)
   }
 
   /** Takes an input: into `own` where entries are used again, else into `entry`. */
@@ -96,15 +102,34 @@ export class Supply<I, E, R> {
     return this.ordinary ? this.takeNew(own) : this.takeElse(own)
   }
 
+  /**
+   * Takes inputs that lie side by side, up to so many: the first has the index that `count` was. Empty where each has to
+   * be taken by itself.
+   */
+  takeSlice(most: number): Array<I> {
+    if (!this.ordinary || this.recurs || this.source.slice === undefined) return []
+    const inputs = this.source.slice(most)
+    this.count += inputs.length
+    this.inFlight += inputs.length
+    return inputs
+  }
+
   /** A lane has begun to come for inputs. */
   join(): void {
     this.lanes++
   }
 
-  /** Waits until there may be something to take. */
-  readonly wait: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    this.idle.push(() => resume(Effect.void))
-  })
+  /** A lane comes no more; it may have been waiting, to be woken by this. */
+  leave(wake: (() => void) | undefined): void {
+    this.lanes--
+    const place = wake === undefined ? -1 : this.idle.indexOf(wake)
+    if (place >= 0) this.idle.splice(place, 1)
+  }
+
+  /** A lane that has just found `Waiting` waits: it is woken when there may be something to take. */
+  enlist(wake: () => void): void {
+    this.idle.push(wake)
+  }
 
   /** An attempt at an input has begun. */
   began(entry: Entry<I>): void {
@@ -130,7 +155,7 @@ export class Supply<I, E, R> {
   /** An input has its outcome. */
   settled(): void {
     if (this.retires) this.retire(1)
-    if (!this.recurs) return
+    if (!this.counts) return
     this.inFlight--
     if (this.over) this.wake(Infinity)
     else this.watch()
@@ -173,10 +198,19 @@ export class Supply<I, E, R> {
 
   /** Lanes that come for more find nothing. */
   stop(): void {
+    if (this.stopped) return
     this.stopped = true
     this.review()
     this.source.stop()
     this.wake(Infinity)
+    this.options.stopped()
+  }
+
+  /** The inputs have failed, and so has the run. */
+  fail(cause: Cause.Cause<E>): void {
+    if (this.stopped) return
+    this.failure = cause
+    this.stop()
   }
 
   private review(): void {
@@ -187,19 +221,13 @@ export class Supply<I, E, R> {
     return this.exhausted && this.parked === 0 && this.inFlight === 0
   }
 
-  private fail(cause: Cause.Cause<E>): void {
-    if (this.stopped) return
-    this.failure = cause
-    this.stop()
-  }
-
   private takeNew(own: Entry<I> | undefined): Found {
     const poll = this.source.poll()
-    if (poll !== Source.Ready) return this.takeNone(poll)
+    if (poll !== Source.Ready) return this.takeNone(poll, own)
     const index = this.count++
+    if (this.counts) this.inFlight++
     if (own === undefined) {
       this.entry = new Entry(index, this.source.value, -1)
-      this.inFlight++
     } else {
       own.index = index
       own.input = this.source.value
@@ -209,19 +237,19 @@ export class Supply<I, E, R> {
     return Taken
   }
 
-  private takeNone(poll: Source.Poll): Found {
-    if (poll === Source.Pending) return Waiting
+  private takeNone(poll: Source.Poll, own: Entry<I> | undefined): Found {
+    if (poll === Source.Pending) return this.copies.size > 0 && this.few ? this.takeCopy() : Waiting
     if (poll === Source.Ended) this.exhausted = true
     else this.fail(Cause.die(this.source.defect))
     this.review()
     this.watch()
-    return this.takeElse(undefined)
+    return this.takeElse(own)
   }
 
   /** Takes when there is more to consider than the next new input. */
   private takeElse(own: Entry<I> | undefined): Found {
-    if (this.stopped) return this.failure === undefined ? Done : Broken
-    if (this.again.size > 0) return this.takeAgain()
+    if (this.stopped) return Done
+    if (this.again.size > 0) return this.takeAgain(own)
     if (!this.exhausted) return this.takeNew(own)
     if (this.copies.size > 0) return this.takeCopy()
     if (!this.over) return Waiting
@@ -229,8 +257,14 @@ export class Supply<I, E, R> {
     return Done
   }
 
-  private takeAgain(): Found {
-    this.entry = this.again.shift()!
+  private takeAgain(own: Entry<I> | undefined): Found {
+    const entry = this.again.shift()!
+    if (own === undefined) {
+      this.entry = entry
+    } else {
+      own.index = entry.index
+      own.input = entry.input
+    }
     this.parked--
     this.inFlight++
     this.review()
@@ -240,19 +274,31 @@ export class Supply<I, E, R> {
   private takeCopy(): Found {
     const [entry] = this.copies
     this.copies.delete(entry!)
+    entry!.copied = true
     this.entry = entry!
     return Taken
   }
 
-  /** When few inputs are left, each that has run for long enough is put up to be copied. */
+  /** Whether no input waits and at most `limit` are unfinished: when those that are slow may be copied. */
+  private get few(): boolean {
+    const { stragglers } = this.options
+    if (stragglers === undefined || this.inFlight + this.parked > stragglers.limit) return false
+    return this.exhausted || (!this.window.open && this.source.available === 0)
+  }
+
+  /**
+   * When few inputs are left, each that has run for long enough is put up to be copied. Where it is the window that lets
+   * no more in, because the consumer of a stream waits for the slow one or is slow itself, more may come later.
+   */
   private watch(): void {
     const { stragglers } = this.options
-    if (stragglers === undefined || !this.exhausted || this.inFlight + this.parked > stragglers.limit) return
+    if (stragglers === undefined || !this.few) return
+    if (this.copies.size > 0) this.rouse()
     for (const entry of this.running) {
-      if (entry.copied || entry.copyAt !== undefined) continue
+      if (entry.copied || entry.copyAt !== undefined || this.copies.has(entry)) continue
       entry.copyAt = this.alarm.at(entry.beganAt + Duration.toMillis(stragglers.after), () => {
         entry.copyAt = undefined
-        entry.copied = true
+        if (!this.few) return
         this.copies.add(entry)
         this.rouse()
       })
@@ -285,6 +331,7 @@ export class Supply<I, E, R> {
   }
 
   private wake(count: number): void {
-    for (let n = Math.min(count, this.idle.length); n > 0 && this.idle.length > 0; n--) this.idle.pop()!()
+    if (count === 1 || this.idle.length === 1) this.idle.pop()?.()
+    else for (const wake of this.idle.splice(-count).toReversed()) wake()
   }
 }

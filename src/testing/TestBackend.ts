@@ -146,7 +146,7 @@ export const layer = (options: {
         case "Fail":
           return { ...named(job), run: () => Effect.fail(behaviour.error as E) }
         case "Stall":
-          return { ...named(job), run: (payload) => Effect.andThen(stalling, job.run(payload)) }
+          return { ...named(job), run: (payload) => Effect.andThen(stalling, Effect.suspend(() => job.run(payload))) }
         default:
           return job
       }
@@ -158,14 +158,15 @@ export const layer = (options: {
       let position = 0
       let crashed = false
       const one = Effect.suspend(() => {
-        const { index, input } = batch.items[position]!
+        const index = batch.index(position)
+        const input = batch.inputs[position]
         const key = `${index} ${job.name}`
         const attempt = (attempts.get(key) ?? 0) + 1
         attempts.set(key, attempt)
         const call: Call = { task: job.name, index, input, attempt, batch: number }
         started.push(call)
-        running.add(call)
         const behaviour = when(call)
+        running.add(call)
         crashed = behaviour._tag === "Crash"
         const exit = behaviour._tag === "Crash"
           ? Effect.succeed(Exit.fail(crashOf(job, index, behaviour.exitCode)))
@@ -183,7 +184,7 @@ export const layer = (options: {
           : clock.currentTimeMillisUnsafe() + Duration.toMillis(batch.budget)
         const goesOn = () => recall?.signal.aborted !== true && clock.currentTimeMillisUnsafe() <= until
         return Effect.whileLoop({
-          while: () => !crashed && position < batch.items.length && (position === 0 || goesOn()),
+          while: () => !crashed && position < batch.inputs.length && (position === 0 || goesOn()),
           body: () => one,
           step: () => {}
         })
@@ -205,7 +206,11 @@ const named = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ .
 const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, position: number) =>
   Effect.suspend(() => {
     let exit: Exit.Exit<A, E | Backend.BackendError | Cause.TimeoutError> = Exit.failCause(Cause.empty)
-    const item = { ...batch, items: [batch.items[position]!] }
+    const item = {
+      ...batch,
+      inputs: [batch.inputs[position]!],
+      index: () => batch.index(position)
+    }
     return Effect.map(Backend.async.execute(job, item, (_, result) => exit = result), () => exit)
   })
 

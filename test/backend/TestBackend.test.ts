@@ -37,6 +37,20 @@ describe("TestBackend", () => {
       when: ({ attempt, index }) => index === 1 && attempt === 1 ? TestBackend.fail("down") : TestBackend.run
     }))))
 
+  it.effect("is at nothing when it could not tell what to do", () =>
+    Effect.gen(function*() {
+      const [values, failures] = yield* Parallel.partition([1, 2], double)
+
+      assert.deepStrictEqual(values, [2])
+      assert.strictEqual(failures.length, 1)
+      assert.deepStrictEqual(yield* running, [])
+    }).pipe(Effect.provide(TestBackend.layer({
+      when: ({ input }) => {
+        if (input === 2) throw new Error("when")
+        return TestBackend.run
+      }
+    }))))
+
   it.effect("stalls on request, until it is released or late", () =>
     Effect.gen(function*() {
       const late = yield* Effect.forkChild(Parallel.partition([1, 2], double, { timeout: "1 minute" }))

@@ -118,7 +118,10 @@ for (const kind of kinds) {
 
           assert.deepStrictEqual(values, [1, 3])
           assert.strictEqual(reasonOf(failures[0])._tag, "NotCloneable")
-          assert.match(String(errorOf(failures[0])), /act, input #1,.* payload cannot be cloned at \.value\.jobs\[1\]\.callback/)
+          assert.match(
+            String(errorOf(failures[0])),
+            /act, input #1,.* payload cannot be cloned at \.value\.jobs\[1\]\.callback/
+          )
         }))
 
       it.effect("a result that cannot be cloned names index and path, and hurts nobody else", () =>
@@ -127,7 +130,10 @@ for (const kind of kinds) {
           const [values, failures] = yield* Parallel.partition(inputs, tasks.act, { batchSize: 3, concurrency: 1 })
 
           assert.deepStrictEqual(values, [1, 3])
-          assert.match(String(errorOf(failures[0])), /act, input #1,.* success cannot be cloned at \.deep\[0\]\.callback/)
+          assert.match(
+            String(errorOf(failures[0])),
+            /act, input #1,.* success cannot be cloned at \.deep\[0\]\.callback/
+          )
         }))
 
       it.effect("an error that its schema lets through and that cannot be cloned fails alone", () =>

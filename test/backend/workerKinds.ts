@@ -88,7 +88,7 @@ export const watching = (sizes: Array<number>): Effect.Effect<Backend.Backend> =
   Effect.map(Backend.Backend, (backend): Backend.Backend => ({
     ...backend,
     execute: (job, batch, onExit) => {
-      sizes.push(batch.items.length)
+      sizes.push(batch.inputs.length)
       return backend.execute(job, batch, onExit)
     }
   }))

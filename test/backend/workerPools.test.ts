@@ -14,7 +14,8 @@ type Act = tasks.Act
 const who = tasks.act({ do: "who" })
 
 /** How often a worker noted something. */
-const counts = (lines: ReadonlyArray<string>, what: string): number => lines.filter((line) => line.startsWith(what)).length
+const counts = (lines: ReadonlyArray<string>, what: string): number =>
+  lines.filter((line) => line.startsWith(what)).length
 
 const program = (name: string, args: ReadonlyArray<string>, options: { readonly detached?: boolean } = {}) =>
   spawn(
@@ -143,7 +144,10 @@ for (const kind of kinds) {
     it.live("cuts a batch when another worker has nothing to do", () =>
       Effect.gen(function*() {
         yield* Parallel.forEach(range(2).map((): Act => ({ do: "spin", millis: 100 })), tasks.act, { batchSize: 1 })
-        const acts = [...range(60).map((n) => value(n)), ...range(8).map((): Act => ({ do: "spin", millis: 60, value: "spun" }))]
+        const acts = [
+          ...range(60).map((n) => value(n)),
+          ...range(8).map((): Act => ({ do: "spin", millis: 60, value: "spun" }))
+        ]
         const [values, millis] = yield* timed(Parallel.forEach(acts, tasks.act))
 
         assert.strictEqual(values.filter((each) => each === "spun").length, 8)
@@ -183,7 +187,9 @@ for (const kind of kinds) {
       withFile((file, lines) =>
         Effect.gen(function*() {
           yield* Effect.gen(function*() {
-            const acts: ReadonlyArray<Act> = [...range(6).map((): Act => ({ do: "who" })), { do: "exit", code: 1 }, { do: "who" }]
+            const acts: ReadonlyArray<Act> = [...range(6).map((): Act => ({ do: "who" })), { do: "exit", code: 1 }, {
+              do: "who"
+            }]
             const [values] = yield* Parallel.partition(acts, tasks.uses, { batchSize: 4 })
             assert.strictEqual(values.length, 7)
           }).pipe(Effect.provide(kind.layer({ workers: 1, env: { LAYER_FILE: file } })))
@@ -219,7 +225,8 @@ for (const kind of kinds) {
     it.live("leaves no worker, handle or listener behind, even where tasks are under way", () =>
       Effect.gen(function*() {
         const state = () => ({
-          resources: process.getActiveResourcesInfo().filter((name) => !/^(FSReq|Timeout|Immediate|TTY)/.test(name)).toSorted(),
+          resources: process.getActiveResourcesInfo().filter((name) => !/^(FSReq|Timeout|Immediate|TTY)/.test(name))
+            .toSorted(),
           listeners: [process, process.stdout, process.stderr].map((emitter) =>
             emitter.eventNames().map((name) => emitter.listenerCount(name))
           ),
@@ -228,7 +235,9 @@ for (const kind of kinds) {
         const pools = Effect.scoped(Effect.gen(function*() {
           const context = yield* Layer.build(kind.layer())
           yield* Effect.provideContext(Parallel.forEach(range(4), tasks.tiny), context)
-          yield* Effect.forkDetach(Effect.exit(Effect.provideContext(tasks.act({ do: "spin", millis: 60_000 }), context)))
+          yield* Effect.forkDetach(
+            Effect.exit(Effect.provideContext(tasks.act({ do: "spin", millis: 60_000 }), context))
+          )
           yield* Effect.forkDetach(Effect.exit(Effect.provideContext(tasks.act({ do: "hang" }), context)))
           yield* Effect.sleep(50)
         }))
@@ -339,7 +348,9 @@ for (const kind of kinds) {
 
     it.live("sends logs through the caller's loggers, with worker and index", () =>
       Effect.gen(function*() {
-        const logged: Array<{ readonly level: string; readonly message: unknown; readonly notes: unknown; readonly cause: string }> = []
+        const logged: Array<
+          { readonly level: string; readonly message: unknown; readonly notes: unknown; readonly cause: string }
+        > = []
         const logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
           logged.push({
             level: logLevel,

@@ -177,7 +177,8 @@ export const moves = Task.make("moves", {
   module,
   payload: Moved,
   success: Moved,
-  run: ({ bytes }) => bytes[0] === 255 ? Effect.sync(() => process.exit(7)) : Effect.succeed({ bytes: bytes.map((n) => n + 1) })
+  run: ({ bytes }) =>
+    bytes[0] === 255 ? Effect.sync(() => process.exit(7)) : Effect.succeed({ bytes: bytes.map((n) => n + 1) })
 })
 
 const Samples = Task.cloned(Schema.instanceOf(Float64Array))

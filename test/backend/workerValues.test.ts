@@ -13,7 +13,20 @@ for (const kind of kinds) {
     // D6
     it.effect("of any sort survive", () =>
       Effect.gen(function*() {
-        const odd = [undefined, null, "cancelled", "", 0, -0, NaN, [], [undefined], new Date(3), new Map([[1, new Set([2])]]), 2n]
+        const odd = [
+          undefined,
+          null,
+          "cancelled",
+          "",
+          0,
+          -0,
+          NaN,
+          [],
+          [undefined],
+          new Date(3),
+          new Map([[1, new Set([2])]]),
+          2n
+        ]
         const values = yield* Parallel.forEach(odd, (value) => tasks.act({ do: "value", value }))
         const error = yield* tasks.act({ do: "value", value: new RangeError("a value") })
 
@@ -36,7 +49,12 @@ for (const kind of kinds) {
         const values = yield* Parallel.forEach(inputs, tasks.moves, { batchSize: 6, concurrency: 1 })
 
         assert.deepStrictEqual(values, range(6).map((n) => ({ bytes: Uint8Array.of(n + 1, n + 1) })))
-        if (kind.name === "threads") assert.deepStrictEqual(inputs.map(({ bytes }) => bytes.length), range(6).map(() => 0))
+        if (kind.name === "threads") {
+          assert.deepStrictEqual(
+            inputs.map(({ bytes }) => bytes.length),
+            range(6).map(() => 0)
+          )
+        }
       }))
 
     it.effect("whose buffers are moved are not lost when another crashes", () =>

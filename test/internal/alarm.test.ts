@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { Alarm } from "../../src/internal/alarm.ts"
+import { turn } from "../helpers.ts"
 
 const makeAlarm = Effect.gen(function*() {
   const context = yield* Effect.context()
@@ -41,6 +42,40 @@ describe("Alarm", () => {
 
       assert.deepStrictEqual(log, ["returned", "past", "outer", "nested"])
       yield* alarm.close
+    }))
+
+  it.effect("lets go first what wakes at the same instant", () =>
+    Effect.gen(function*() {
+      const sleepers: Array<() => void> = []
+      let now = 0n
+      const clock = Object.assign(Object.create(yield* Clock.Clock) as Clock.Clock, {
+        monotonicTimeNanosUnsafe: () => now,
+        sleep: () => Effect.callback<void>((resume) => void sleepers.push(() => resume(Effect.void)))
+      })
+      const alarm = new Alarm(clock, Effect.runForkWith(yield* Effect.context()))
+      const log: Array<string> = []
+      alarm.at(10, () => log.push("alarm"))
+      yield* Effect.forkChild(
+        Effect.andThen(clock.sleep(), Effect.sync(() => log.push("sleeper"))),
+        {
+          startImmediately: true
+        }
+      )
+      now = 10_000_000n
+      for (const wake of sleepers) wake()
+      yield* turn
+
+      assert.deepStrictEqual(log, ["sleeper", "alarm"])
+      yield* alarm.close
+    }))
+
+  it.effect("forgets what is cancelled after it is closed", () =>
+    Effect.gen(function*() {
+      const alarm = yield* makeAlarm
+      const appointments = [5, 7, 6].map((millis) => alarm.after(Duration.millis(millis), () => {}))
+      yield* alarm.close
+
+      for (const appointment of appointments) alarm.cancel(appointment)
     }))
 
   it.effect("calls nothing after it is closed", () =>

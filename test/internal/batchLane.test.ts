@@ -163,7 +163,7 @@ const backendOf = ({ cuts, recall: heeds }: Program, watch: Watch): Backend.Back
     Effect.suspend(() => {
       const { recall } = batch
       const end = cuts[watch.sizes.length] ?? Infinity
-      watch.sizes.push(batch.items.length)
+      watch.sizes.push(batch.inputs.length)
       watch.most = Math.max(watch.most, ++watch.batches)
       let position = 0
       if (heeds === "gives back") {
@@ -171,10 +171,14 @@ const backendOf = ({ cuts, recall: heeds }: Program, watch: Watch): Backend.Back
       }
       return Effect.whileLoop({
         while: () =>
-          position < Math.min(end, batch.items.length) &&
+          position < Math.min(end, batch.inputs.length) &&
           (position === 0 || heeds === "is deaf" || recall?.signal.aborted !== true),
         body: () =>
-          Backend.async.execute(job, { ...batch, items: [batch.items[position]!] }, (_, exit) => onExit(position, exit)),
+          Backend.async.execute(
+            job,
+            { ...batch, inputs: [batch.inputs[position]!], index: () => batch.index(position) },
+            (_, exit) => onExit(position, exit)
+          ),
         step: () => position++
       })
     }).pipe(Effect.ensuring(Effect.sync(() => watch.batches--)))

@@ -28,10 +28,10 @@ export interface Caller {
   /** Makes what is large in a payload shared, and what is small of something large small. */
   readonly pack: (payload: unknown) => unknown
   readonly log: (log: Log, annotations: Readonly<Record<string, unknown>>) => void
-  /** Inputs that were under way when a worker died of one of several; they run alone. */
-  readonly suspects: WeakSet<object>
-  /** First inputs of batches that were not begun when their worker died. */
-  readonly unlucky: WeakSet<object>
+  /** The indices of inputs that were under way when a worker died of one of several; they run alone. */
+  readonly suspects: Set<number | undefined>
+  /** The indices of first inputs of batches that were not begun when their worker died. */
+  readonly unlucky: Set<number | undefined>
   /** Makes of a value what is sent of it; throws where that cannot be. */
   readonly clone: Clone
 }
@@ -47,7 +47,7 @@ export class Errand {
   readonly concurrency: number
   /** Whether it must have its worker for itself. */
   readonly alone: boolean
-  payloads: Array<unknown> = []
+  payloads: ReadonlyArray<unknown> = []
   transfer: ReadonlyArray<unknown> = []
   /** Stops the batch; set while a worker has it. */
   cancel: (() => void) | undefined
@@ -61,8 +61,8 @@ export class Errand {
   private readonly onExit: OnExit
   private readonly caller: Caller
   private readonly done: () => void
-  /** Where each payload stands in the batch; in order, and without those that could not be sent. */
-  private positions: Array<number> = []
+  /** Where each payload stands in the batch, when some could not be sent; else in the same place. */
+  private positions: ReadonlyArray<number> | undefined
 
   constructor(job: Job, batch: Batch, onExit: OnExit, caller: Caller, done: () => void) {
     this.job = job
@@ -71,7 +71,7 @@ export class Errand {
     this.caller = caller
     this.done = done
     this.concurrency = batch.concurrency
-    this.alone = caller.suspects.has(batch.items[0]!)
+    this.alone = this.suspected(0)
     this.limits = {
       timeout: batch.timeout && Duration.toMillis(batch.timeout),
       budget: batch.budget && Duration.toMillis(batch.budget)
@@ -87,22 +87,13 @@ export class Errand {
    * whose buffers are moved goes by itself: if it were not begun, it could not be sent again.
    */
   prepare(atMost: number): number {
-    const { items } = this.batch
-    const count = this.alone ? 1 : Math.min(items.length, atMost)
-    for (let position = 0; position < count; position++) {
-      const item = items[position]!
-      if (position > 0 && this.caller.suspects.has(item)) break
-      const added = this.add(position, item.input)
-      const moved = Crossing.takeMoved()
-      if (!added || moved.length === 0) continue
-      if (this.payloads.length === 1) {
-        this.transfer = [...new Set(moved)]
-      } else {
-        this.payloads.pop()
-        this.positions.pop()
-      }
-      break
+    const { inputs } = this.batch
+    let count = this.alone ? 1 : Math.min(inputs.length, atMost)
+    if (this.caller.suspects.size > 0) {
+      for (let position = 1; position < count; position++) if (this.suspected(position)) count = position
     }
+    this.payloads = count === inputs.length ? inputs : inputs.slice(0, count)
+    if (this.job.payload !== undefined || !this.payloads.every(isPlain)) this.encodeAll()
     return this.payloads.length
   }
 
@@ -111,18 +102,18 @@ export class Errand {
     const { clone } = this.caller
     const errors = this.payloads.map((payload) => cloneError(payload, clone))
     const alien = errors.every((error) => error === undefined)
-    const { payloads, positions } = this
-    this.payloads = []
-    this.positions = []
-    payloads.forEach((payload, k) => {
+    const payloads: Array<unknown> = []
+    const positions: Array<number> = []
+    this.payloads.forEach((payload, k) => {
       const reason = alien ? error : errors[k]
       if (reason === undefined) {
-        this.payloads.push(payload)
-        this.positions.push(positions[k]!)
+        payloads.push(payload)
+        positions.push(this.at(k))
       } else {
-        this.fail(positions[k]!, reasonOf(Failures.notCloneable("payload", payload, reason, clone)), undefined)
+        this.fail(this.at(k), reasonOf(Failures.notCloneable("payload", payload, reason, clone)), undefined)
       }
     })
+    this.send(payloads, positions)
   }
 
   /** Takes what a worker tells. */
@@ -130,7 +121,7 @@ export class Errand {
     const failed = failures.length === 0 ? undefined : new Map(failures)
     this.told = from + values.length
     for (let k = 0; k < values.length; k++) {
-      const position = this.positions[from + k]!
+      const position = this.at(from + k)
       const failure = failed?.get(from + k)
       const exit = failure === undefined ? this.succeed(position, values[k]) : this.failure(position, failure)
       this.onExit(position, exit, worker, millis[k])
@@ -146,7 +137,7 @@ export class Errand {
   late(payload: number, worker: number): void {
     const { timeout } = this.batch
     if (timeout === undefined || this.settled(payload)) return
-    this.onExit(this.positions[payload]!, Exit.fail(timeoutError(timeout)), worker, Duration.toMillis(timeout))
+    this.onExit(this.at(payload), Exit.fail(timeoutError(timeout)), worker, Duration.toMillis(timeout))
   }
 
   /** The worker ended at this payload. */
@@ -158,43 +149,42 @@ export class Errand {
       ...(death.signal !== undefined && { signal: death.signal }),
       stderr: [death.stderr, last].filter((text) => text !== "").join("\n")
     })
-    this.fail(this.positions[payload]!, reason, worker)
+    this.fail(this.at(payload), reason, worker)
   }
 
   /** No worker can be had. */
   crashAll(crash: Crash, worker: number): void {
-    for (let payload = this.told; payload < this.positions.length; payload++) this.crash(payload, crash, worker)
+    for (let payload = this.told; payload < this.payloads.length; payload++) this.crash(payload, crash, worker)
   }
 
   /** The worker ended before it began this; tells whether that has happened before. */
   unlucky(): boolean {
     const { unlucky } = this.caller
-    const item = this.batch.items[this.positions[0]!]!
-    if (unlucky.has(item)) return true
-    unlucky.add(item)
+    const index = this.batch.index(this.at(0))
+    if (unlucky.has(index)) return true
+    unlucky.add(index)
     return false
   }
 
   /** The worker ended while it was at this payload, among others. */
   suspect(payload: number): void {
-    this.caller.suspects.add(this.batch.items[this.positions[payload]!]!)
+    this.caller.suspects.add(this.batch.index(this.at(payload)))
   }
 
   /** The batch cannot run at all. */
   refuse(refusal: Refusal): void {
     const { module, name } = this.job
-    for (const position of this.positions) this.fail(position, refusalOf(module, name, refusal), undefined)
+    this.payloads.forEach((_, k) => this.fail(this.at(k), refusalOf(module, name, refusal), undefined))
   }
 
   /** From this payload on nothing was started. */
   giveBack(payload: number): void {
-    const position = this.positions[payload]
-    if (position !== undefined) this.batch.recall?.giveBack(position)
+    this.batch.recall?.giveBack(payload < this.payloads.length ? this.at(payload) : this.batch.inputs.length)
   }
 
   log(log: Log, worker: number): void {
-    const item = this.batch.items[this.positions[log.position] ?? 0]
-    this.caller.log(log, { ...log.annotations, worker, ...(item?.index !== undefined && { index: item.index }) })
+    const index = this.batch.index(this.at(Math.max(0, log.position)))
+    this.caller.log(log, { ...log.annotations, worker, ...(index !== undefined && { index }) })
   }
 
   /** No worker has it any more. */
@@ -204,20 +194,49 @@ export class Errand {
     this.stopped?.()
   }
 
-  private add(position: number, input: unknown): boolean {
-    const { payload: schema } = this.job
-    let payload = input
-    if (schema !== undefined) {
-      const encoded = Crossing.encode(schema, input)
-      if (Exit.isFailure(encoded)) {
-        this.fail(position, reasonOf(Failures.refusedBy("payload", input, encoded.cause).blame), undefined)
-        return false
+  private suspected(position: number): boolean {
+    const { suspects } = this.caller
+    return suspects.size > 0 && suspects.has(this.batch.index(position))
+  }
+
+  /** Where a payload stands in the batch. */
+  private at(payload: number): number {
+    return this.positions === undefined ? payload : this.positions[payload]!
+  }
+
+  private encodeAll(): void {
+    const payloads: Array<unknown> = []
+    const positions: Array<number> = []
+    for (const [position, input] of this.payloads.entries()) {
+      const payload = this.encode(input)
+      const moved = Crossing.takeMoved()
+      if (payload instanceof Failures.Blamed) {
+        this.fail(position, reasonOf(payload.blame), undefined)
+        continue
       }
-      payload = encoded.value
+      if (moved.length > 0 && payloads.length > 0) break
+      payloads.push(payload)
+      positions.push(position)
+      if (moved.length === 0) continue
+      this.transfer = [...new Set(moved)]
+      break
     }
-    this.payloads.push(typeof payload === "object" && payload !== null ? this.caller.pack(payload) : payload)
-    this.positions.push(position)
-    return true
+    this.send(payloads, positions)
+  }
+
+  private send(payloads: ReadonlyArray<unknown>, positions: ReadonlyArray<number>): void {
+    this.payloads = payloads
+    this.positions = positions.at(-1) === positions.length - 1 ? undefined : positions
+  }
+
+  /** An input as it is sent. */
+  private encode(input: unknown): unknown {
+    const { payload: schema } = this.job
+    if (schema === undefined) return this.caller.pack(input)
+    const encoded = Crossing.encode(schema, input)
+    return Exit.isSuccess(encoded)
+      ? this.caller.pack(encoded.value)
+      : Failures.refusedBy("payload", input, encoded.cause)
   }
 
   private succeed(position: number, value: unknown): Exit.Exit<unknown, unknown> {
@@ -247,7 +266,7 @@ export class Errand {
   }
 
   private blamed(position: number, reason: Backend.BackendError["reason"]): Exit.Exit<never, Backend.BackendError> {
-    const { index } = this.batch.items[position]!
+    const index = this.batch.index(position)
     return Exit.fail(
       new Backend.BackendError({
         backend: this.caller.backend,
@@ -258,6 +277,9 @@ export class Errand {
     )
   }
 }
+
+/** Whether a value is sent as it is. */
+const isPlain = (value: unknown): boolean => typeof value !== "object" || value === null
 
 const reasonOf = (blame: Blame): Backend.BackendError["reason"] => {
   switch (blame._tag) {

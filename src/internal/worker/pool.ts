@@ -33,9 +33,8 @@ export class Pool {
   private readonly seats: ReadonlyArray<Seat>
   private readonly waiting = new Line<Errand>()
   private readonly maxBytes: number | undefined
-  private readonly packings = new WeakMap<Scope.Scope, Packing>()
-  private readonly suspects = new WeakSet<object>()
-  private readonly unlucky = new WeakSet<object>()
+  /** What is kept for a run, whose scope this is. */
+  private readonly runs = new WeakMap<Scope.Scope, Kept>()
   private serving = false
   private closed = false
 
@@ -48,7 +47,9 @@ export class Pool {
   readonly execute: Backend.Backend["execute"] = (job, batch, onExit) =>
     Effect.contextWith((context: Context.Context<Scope.Scope>) =>
       Effect.callback<void>((resume) => {
-        if (this.closed) return resume(Effect.die(new Error(`the workers of ${this.kind.name} have ended with their layer`)))
+        if (this.closed) {
+          return resume(Effect.die(new Error(`the workers of ${this.kind.name} have ended with their layer`)))
+        }
         const errand = new Errand(
           job as Backend.Job<any, unknown, unknown>,
           batch,
@@ -104,23 +105,32 @@ export class Pool {
 
   private caller(context: Context.Context<Scope.Scope>): Caller {
     const run = Effect.runForkWith(context)
+    const { packing, suspects, unlucky } = this.kept(Context.get(context, Scope.Scope))
     return {
       backend: this.kind.name,
       ambient: ambientOf(context, this.kind.clone),
-      suspects: this.suspects,
-      unlucky: this.unlucky,
+      suspects,
+      unlucky,
       clone: this.kind.clone,
-      pack: this.packing(Context.get(context, Scope.Scope)),
+      pack: packing.pack,
       log: (log, annotations) => void run(logged(log, annotations))
     }
   }
 
-  /** What is shared is shared by a run, whose scope this is. */
-  private packing(scope: Scope.Scope): (payload: unknown) => unknown {
-    let packing = this.packings.get(scope)
-    if (packing === undefined) this.packings.set(scope, packing = new Packing(this.maxBytes))
-    return packing.pack
+  private kept(scope: Scope.Scope): Kept {
+    let kept = this.runs.get(scope)
+    if (kept === undefined) {
+      kept = { packing: new Packing(this.maxBytes), suspects: new Set(), unlucky: new Set() }
+      this.runs.set(scope, kept)
+    }
+    return kept
   }
+}
+
+interface Kept {
+  readonly packing: Packing
+  readonly suspects: Set<number | undefined>
+  readonly unlucky: Set<number | undefined>
 }
 
 const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {

@@ -13,7 +13,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
-import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Backend from "../../Backend.ts"
@@ -22,12 +21,12 @@ import { Alarm } from "../alarm.ts"
 import { effectOf, withDeadline } from "../attempt.ts"
 import * as Crossing from "../crossing.ts"
 import type { Entry } from "../entry.ts"
-import { type Inlet, Lane } from "../lane.ts"
+import { type Inlet, Lane, type Options as LaneOptions } from "../lane.ts"
 import * as Services from "../services.ts"
 import { shorten } from "../shorten.ts"
 import type { Sink } from "../sink.ts"
 import * as Supply from "../supply.ts"
-import { turnstile } from "../turn.ts"
+import { type Turnstile, turnstile } from "../turn.ts"
 import * as Failures from "./failures.ts"
 import type { Link, Runner } from "./far.ts"
 import type { Blame, Exits, Run, WireFailure } from "./protocol.ts"
@@ -67,8 +66,9 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   readonly detailed = false
   readonly retires = false
   readonly recurs = false
+  readonly immediate = true
+  readonly stopped = false
   readonly entry!: Entry<unknown>
-  readonly wait = Effect.void
   /** Resolves when the batch is over. */
   done = Promise.resolve()
   private readonly run: Run
@@ -87,7 +87,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private from = 0
   private values: Array<unknown> = []
   private failures: Array<readonly [position: number, failure: WireFailure]> = []
-  private millis: Array<number> = []
+  private readonly millis: Float64Array
   private moved: Array<unknown> = []
   private telling = false
 
@@ -95,6 +95,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     this.run = run
     this.job = job
     this.link = link
+    this.millis = new Float64Array(run.payloads.length)
   }
 
   /** Works the batch off; a lane that a task takes down with it is followed by another. */
@@ -121,6 +122,8 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   }
 
   join() {}
+  leave() {}
+  enlist() {}
   stop() {}
   settled() {}
   ended() {}
@@ -129,7 +132,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   take(own: Entry<unknown> | undefined): Supply.Found {
     const { budget, payloads, slot } = this.run
     const position = this.started
-    const now = this.since = performance.now()
+    const now = this.since
     if (position === payloads.length || this.recalled) return Supply.Done
     if (budget !== undefined && position > 0 && now - this.beganAt > budget) return Supply.Done
     if (!this.link.claim(slot, position, now + epoch)) return Supply.Done
@@ -170,13 +173,13 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   tell(): void {
     this.toldAt = performance.now()
     if (this.values.length === 0) return
-    const { failures, from, millis, moved, values } = this
+    const { failures, from, moved, values } = this
+    const millis = this.millis.slice(from, from + values.length)
     this.from = from + values.length
     this.values = []
     this.failures = []
-    this.millis = []
     this.moved = []
-    const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis: Float64Array.from(millis) } as const
+    const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis } as const
     try {
       this.link.post(exits, moved)
     } catch {
@@ -199,21 +202,30 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private async lanes(context: Context.Context<never>): Promise<void> {
     const clock = Context.get(context, Clock.Clock)
     this.alarm = new Alarm(clock, Effect.runForkWith(context))
-    this.beganAt = this.toldAt = performance.now()
-    const options = {
-      supply: this,
-      sink: this,
-      turnstile: turnstile(Context.get(context, Scheduler.Scheduler)),
-      clock,
-      attempt: (entry: Entry<unknown>) => this.attempt(entry),
-      afterFailure: undefined
-    }
+    this.beganAt = this.toldAt = this.since = performance.now()
     for (;;) {
-      const exit = await this.go(new Lane(options, 0).run, context)
-      if (Exit.isSuccess(exit) || this.cancelled) break
-      this.fail(Failures.encode(exit.cause, this.job.error))
+      let lane: Lane<unknown, unknown, unknown, never> | undefined
+      const exit = await this.go(
+        Effect.withFiber((fiber) => {
+          lane = new Lane(this.laneOptions(turnstile(fiber), clock), 0)
+          return lane.run
+        }),
+        context
+      )
+      if (Exit.isSuccess(exit) || this.cancelled || lane?.lost(exit.cause) !== true) break
     }
     await Effect.runPromise(this.alarm.close)
+  }
+
+  private laneOptions(turnstile: Turnstile, clock: Clock.Clock): LaneOptions<unknown, unknown, unknown, never> {
+    return {
+      supply: this,
+      sink: this,
+      turnstile,
+      clock,
+      attempt: (entry) => this.attempt(entry),
+      afterFailure: undefined
+    }
   }
 
   private async go<A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): Promise<Exit.Exit<A, E>> {
@@ -231,10 +243,12 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     this.record(undefined)
   }
 
+  /** Looks at the clock for each payload: a time that is shared out among several would be wrong where it matters. */
   private record(value: unknown): void {
     const now = performance.now()
+    this.millis[this.from + this.values.length] = now - this.since
     this.values.push(value)
-    this.millis.push(now - this.since)
+    this.since = now
     if (now - this.toldAt >= gather) return this.tell()
     if (this.telling) return
     // the next may keep everybody waiting

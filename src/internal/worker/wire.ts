@@ -31,8 +31,7 @@ export const cloneError = (value: unknown, clone: Clone = cloneHere): unknown =>
 }
 
 /** Whether a value can be cloned. It costs a clone. */
-export const isCloneable = (value: unknown, clone: Clone = cloneHere): boolean =>
-  cloneError(value, clone) === undefined
+export const isCloneable = (value: unknown, clone: Clone = cloneHere): boolean => cloneError(value, clone) === undefined
 
 /** A thrown value as what can be sent of it. */
 export const toWire = (value: unknown, levels = depth): WireValue => {

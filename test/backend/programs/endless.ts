@@ -9,9 +9,13 @@ const act = how === "spin" ? { do: "spin", millis: 600_000 } as const : { do: "h
 const who = { do: "note", file: file!, line: "" } as const
 
 const program = Effect.andThen(
-  Parallel.forEach([1, 2], () => Effect.flatMap(tasks.act({ do: "who" }), (me) => tasks.act({ ...who, line: String(me) })), {
-    concurrency: 2
-  }),
+  Parallel.forEach(
+    [1, 2],
+    () => Effect.flatMap(tasks.act({ do: "who" }), (me) => tasks.act({ ...who, line: String(me) })),
+    {
+      concurrency: 2
+    }
+  ),
   Parallel.forEach([act, act], tasks.act)
 )
 

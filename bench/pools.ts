@@ -1,0 +1,125 @@
+/**
+ * What a pool of two worker threads costs beside its tasks: its start, a call when it is up, and large arrays.
+ *
+ * Baselines: Piscina, whose workers import the same module, and worker threads by hand.
+ */
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import { Worker } from "node:worker_threads"
+import { Piscina } from "piscina"
+import * as Threads from "../src/backend/Threads.ts"
+import { Parallel } from "../src/index.ts"
+import { type Case, type Check, type Group, measure, ratio, type Topic } from "./measure.ts"
+import { work } from "./workers/spin.ts"
+import sum, { summing } from "./workers/sum.ts"
+
+const workers = 2
+const module = (name: string) => new URL(`./workers/${name}.ts`, import.meta.url)
+
+const runtimeOf = () => ManagedRuntime.make(Threads.layer({ workers }))
+const piscinaOf = (name: string) =>
+  new Piscina({ filename: module(name).href, minThreads: workers, maxThreads: workers, execArgv: process.execArgv })
+
+const start: Group = {
+  name: "the first two results",
+  metric: "first",
+  cases: {
+    "ours": (count) => () => runtimeOf().runPromise(Effect.map(Parallel.forEach([1, 1], work), () => count)),
+    "Piscina": (count) => async () => {
+      const pool = piscinaOf("spin")
+      await Promise.all([pool.run(1), pool.run(1)])
+      return count
+    }
+  },
+  sizes: [2],
+  checks: [ratio("ours", "Piscina", 2, 1.25)]
+}
+
+const millis = (name: string, inputs: number, target: number): Check => ({
+  label: name,
+  unit: "ms",
+  of: (reading) => reading(name, inputs),
+  target
+})
+
+const warm: Group = {
+  name: "two inputs on a pool that is up",
+  metric: "time",
+  cases: {
+    "ours": (count) => {
+      const runtime = runtimeOf()
+      const inputs = new Array<number>(count).fill(1)
+      return () => runtime.runPromise(Effect.map(Parallel.forEach(inputs, work), () => count))
+    },
+    "Piscina": (count) => {
+      const pool = piscinaOf("spin")
+      const inputs = new Array<number>(count).fill(1)
+      return async () => (await Promise.all(inputs.map((input) => pool.run(input)))).length
+    }
+  },
+  sizes: [2],
+  checks: [millis("ours", 2, 0.3), ratio("ours", "Piscina", 2)]
+}
+
+/** 100 MB of numbers, and the parts in which the tasks get them. */
+const length = 12_500_000
+const parts = (array: Float64Array, count: number) =>
+  Array.from({ length: count }, (_, part) => array.subarray(part * length / count, (part + 1) * length / count))
+
+const inMemory = () => new Float64Array(length).fill(1)
+const inSharedMemory = () => new Float64Array(new SharedArrayBuffer(length * 8)).fill(1)
+
+const ours = (make: () => Float64Array): Case => (count) => {
+  const runtime = runtimeOf()
+  const inputs = parts(make(), count)
+  return () => runtime.runPromise(Effect.map(Parallel.forEach(inputs, summing), (sums) => sums.length))
+}
+
+const byHand: Case = (count) => {
+  const inputs = parts(inSharedMemory(), count)
+  const pool = Array.from({ length: workers }, () => new Worker(module("sums")))
+  return () =>
+    new Promise((resolve) => {
+      let [next, left] = [0, count]
+      const send = (worker: Worker) => {
+        if (next < count) worker.postMessage(inputs[next++])
+      }
+      for (const worker of pool) {
+        worker.removeAllListeners("message")
+        worker.on("message", () => {
+          if (--left === 0) resolve(count)
+          else send(worker)
+        })
+        send(worker)
+      }
+    })
+}
+
+const arrays: Group = {
+  name: "100 MB of numbers in 16 tasks",
+  metric: "time",
+  cases: {
+    "ours, an array": ours(inMemory),
+    "ours, a shared array": ours(inSharedMemory),
+    "shared memory by hand": byHand,
+    "Piscina, a slice each": (count) => {
+      const pool = piscinaOf("sum")
+      const array = inMemory()
+      return async () => (await Promise.all(parts(array, count).map((part) => pool.run(part.slice())))).length
+    },
+    "one thread": (count) => {
+      const inputs = parts(inMemory(), count)
+      return () => Promise.resolve(inputs.map(sum).length)
+    }
+  },
+  sizes: [16],
+  checks: [
+    ratio("ours, a shared array", "shared memory by hand", 16, 1.2),
+    ratio("ours, an array", "shared memory by hand", 16),
+    ratio("ours, an array", "Piscina, a slice each", 16)
+  ]
+}
+
+export const topic: Topic = { title: "pools", url: import.meta.url, groups: [start, warm, arrays] }
+
+if (import.meta.main) await measure(topic)
