@@ -29,7 +29,9 @@ for (const [name, layer] of Object.entries(layers)) {
     const left = process.getActiveResourcesInfo().filter((resource) => /MessagePort|Process/.test(resource))
     console.log(
       `${name}, ${concurrency} batches at once: ${inputs} inputs, ${failures} failures, ${wrong.length} wrong, ` +
-        `${(millis / 1000).toFixed(1)} s (${(quiet.millis / 1000).toFixed(1)} s without faults), left behind: ${left.length}`
+        `${(millis / 1000).toFixed(1)} s (${
+          (quiet.millis / 1000).toFixed(1)
+        } s without faults), left behind: ${left.length}`
     )
     for (const line of wrong.slice(0, 10)) console.log(`  ${line}`)
     if (wrong.length + left.length > 0) process.exitCode = 1

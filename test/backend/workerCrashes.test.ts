@@ -178,7 +178,13 @@ for (const kind of kinds) {
     it.live("and do not heed it are ended after their grace and replaced; only that input fails", () =>
       Effect.gen(function*() {
         const before = yield* tasks.act({ do: "who" })
-        const inputs: ReadonlyArray<Act> = [value(0), { do: "spin", millis: 60_000 }, value(2), { do: "stubborn" }, value(4)]
+        const inputs: ReadonlyArray<Act> = [
+          value(0),
+          { do: "spin", millis: 60_000 },
+          value(2),
+          { do: "stubborn" },
+          value(4)
+        ]
         const [[values, failures], millis] = yield* timed(
           Parallel.partition(inputs, tasks.act, { ...batch, timeout: 100 })
         )
@@ -193,7 +199,11 @@ for (const kind of kinds) {
 
     it.live("leave their neighbours alone", () =>
       Effect.gen(function*() {
-        const inputs: ReadonlyArray<Act> = [{ do: "spin", millis: 60_000 }, { do: "sleep", millis: 700, value: "slept" }]
+        const inputs: ReadonlyArray<Act> = [{ do: "spin", millis: 60_000 }, {
+          do: "sleep",
+          millis: 700,
+          value: "slept"
+        }]
         const fast = Parallel.partition([inputs[0]!], tasks.act, { timeout: 100 })
         const slow = Parallel.run([inputs[1]!], tasks.act)
         const [[, late], report] = yield* Effect.all([fast, slow], { concurrency: 2 })
@@ -224,9 +234,11 @@ for (const kind of kinds) {
     it.live("only by the clock of a program that was busy are not late", () =>
       Effect.gen(function*() {
         const before = yield* tasks.act({ do: "who" })
-        const run = yield* Effect.forkChild(Parallel.forEach([{ do: "sleep", millis: 30, value: 1 }] as const, tasks.act, {
-          timeout: 100
-        }))
+        const run = yield* Effect.forkChild(
+          Parallel.forEach([{ do: "sleep", millis: 30, value: 1 }] as const, tasks.act, {
+            timeout: 100
+          })
+        )
         yield* Effect.sleep(10)
         yield* Effect.sync(() => {
           for (const end = performance.now() + 600; performance.now() < end;);
@@ -278,7 +290,9 @@ for (const kind of kinds) {
     // J17
     it.live("as a stream that is dropped stop their own work, and nobody else's", () =>
       Effect.gen(function*() {
-        const other = yield* Effect.forkChild(Parallel.forEach([{ do: "sleep", millis: 400, value: 1 }] as const, tasks.act))
+        const other = yield* Effect.forkChild(
+          Parallel.forEach([{ do: "sleep", millis: 400, value: 1 }] as const, tasks.act)
+        )
         const inputs = [value(0), ...range(5).map((): Act => ({ do: "spin", millis: 60_000 }))]
         const taken = yield* Parallel.stream(inputs, tasks.act, { order: "completion", concurrency: 2 }).pipe(
           Stream.take(1),

@@ -217,7 +217,7 @@ for (const kind of kinds) {
           assert.strictEqual(error.code, "E_FIELD")
           assert.deepStrictEqual(error.detail, { at: [1, 2] })
           assert.instanceOf(error.cause, RangeError)
-          assert.strictEqual((error.cause as Error).cause, "root")
+          assert.strictEqual(error.cause.cause, "root")
         }))
 
       it.effect("that are no errors arrive as they are", () =>

@@ -162,7 +162,9 @@ for (const kind of kinds) {
             Parallel.forEach(acts, tasks.uses, { batchSize: 10 }),
             kind.layer({ workers: 1, maxTasksPerWorker: 7, env: { LAYER_FILE: file } })
           )
-          const each = Object.values(Object.groupBy(workers, (worker) => String(worker))).map((tasks) => tasks!.length)
+          const each = Object.values(Object.groupBy(workers as ReadonlyArray<string>, (worker) => worker)).map((
+            tasks
+          ) => tasks!.length)
 
           assert.deepStrictEqual(each, [7, 7, 4])
           assert.strictEqual(counts(lines(), "built"), 3)

@@ -8,8 +8,7 @@ import * as tasks from "./workerTasks.ts"
 type Act = tasks.Act
 
 /** Notes that it runs for so long. */
-const noting = (file: string, line: string, millis: number) =>
-  tasks.notes({ file, line, millis })
+const noting = (file: string, line: string, millis: number) => tasks.notes({ file, line, millis })
 
 for (const kind of kinds) {
   layer(kind.layer(), { excludeTestServices: true, timeout: "20 seconds" })(`runs on ${kind.name}`, (it) => {
@@ -117,7 +116,8 @@ for (const kind of kinds) {
     // D9
     it.effect("cost ten times as much for ten times the inputs", () =>
       Effect.gen(function*() {
-        const cost = (count: number) => Effect.map(timed(Parallel.forEach(range(count), tasks.tiny)), ([, millis]) => millis)
+        const cost = (count: number) =>
+          Effect.map(timed(Parallel.forEach(range(count), tasks.tiny)), ([, millis]) => millis)
         const least = (count: number) =>
           Effect.map(Effect.forEach(range(4), () => cost(count)), (times) => Math.min(...times))
         yield* cost(20_000)
@@ -132,7 +132,10 @@ for (const kind of kinds) {
       Effect.gen(function*() {
         const limit = Limit.concurrency(4)
         const nested = Parallel.forEach(range(4), (n) =>
-          Parallel.forEach(range(4), (m) => tasks.act(value(4 * n + m)), { limit, concurrency: 4 }), { limit, concurrency: 4 })
+          Parallel.forEach(range(4), (m) => tasks.act(value(4 * n + m)), { limit, concurrency: 4 }), {
+          limit,
+          concurrency: 4
+        })
 
         assert.deepStrictEqual((yield* nested).flat(), range(16))
       }))
@@ -156,7 +159,16 @@ for (const kind of kinds) {
           outcome._tag === "Success" ? "value" : String(Cause.squash(outcome.cause)).replaceAll("\n", " ")
         )
 
-        const expected = [/value/, /no/, /RangeError: a bug/, /exit code 2/, /longer than 300ms/, /payload cannot/, /success cannot/, /value/]
+        const expected = [
+          /value/,
+          /no/,
+          /RangeError: a bug/,
+          /exit code 2/,
+          /longer than 300ms/,
+          /payload cannot/,
+          /success cannot/,
+          /value/
+        ]
         for (const [n, pattern] of expected.entries()) assert.match(causes[n]!, pattern)
       }))
   })

@@ -186,7 +186,7 @@ const Samples = Task.cloned(Schema.instanceOf(Float64Array))
 /** Scales numbers, which cross as they are beside a date that does not. */
 export const scales = Task.make("scales", {
   module,
-  payload: Schema.Struct({ samples: Samples, by: Schema.Number, at: Schema.Date }),
+  payload: Schema.Struct({ samples: Samples, by: Schema.Finite, at: Schema.Date }),
   success: Schema.Struct({ scaled: Samples, at: Schema.Date }),
   run: ({ at, by, samples }) => Effect.succeed({ scaled: samples.map((sample) => sample * by), at })
 })
@@ -322,6 +322,7 @@ export const chaos = Task.make("chaos", {
         case "exit":
           return Effect.sync(() => process.exit(3))
         case "throw":
+          // @effect-diagnostics-next-line globalErrorInEffectFailure:off
           return Effect.fail(new RangeError(`no ${n}`))
         case "hang":
           return Effect.sync(() => {

@@ -193,7 +193,8 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     try {
       this.link.post({ ...exits, ...onlyCloneable(exits) })
     } catch (error) {
-      const blame = (value: unknown) => ({ _tag: "Blame", blame: Failures.notCloneable("success", value, error) }) as const
+      const blame = (value: unknown) =>
+        ({ _tag: "Blame", blame: Failures.notCloneable("success", value, error) }) as const
       const failures = values.map((value, offset) => [from + offset, blame(value)] as const)
       this.link.post({ ...exits, values: values.map(() => undefined), failures })
     }
