@@ -18,9 +18,9 @@ const topics = [
   "eventLoop",
   "options",
   "progress",
+  "flow",
   "threads",
-  "pools",
-  "flow"
+  "pools"
 ]
 
 /** The peers have a `package.json` of their own, so that the library depends on none of them. */

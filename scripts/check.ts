@@ -1,7 +1,7 @@
 // All that CI checks beside the tests: types, Effect diagnostics, lint, format, unused code, examples, the package.
 // `node scripts/check.ts [step…]` runs only the steps named.
 import { spawnSync } from "node:child_process"
-import { existsSync, globSync, mkdtempSync, rmSync } from "node:fs"
+import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -27,6 +27,22 @@ const withTarball = (check: (tarball: string) => void): void => {
   try {
     run("npm", ["pack", "--pack-destination", folder])
     check(globSync(join(folder, "*.tgz"))[0]!)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Installs the tarball into a project of its own, beside the peer. */
+const inProject = (tarball: string, check: (folder: string) => void): void => {
+  const folder = mkdtempSync(join(tmpdir(), "effect-parallel-consumer-"))
+  const modules = join(folder, "node_modules")
+  try {
+    cpSync(join(root, "scripts", "consumer"), folder, { recursive: true })
+    mkdirSync(join(modules, "effect-parallel"), { recursive: true })
+    run("tar", ["-xzf", tarball, "--strip-components=1", "-C", join(modules, "effect-parallel")])
+    symlinkSync(join(root, "node_modules", "effect"), join(modules, "effect"))
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
+    check(folder)
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -62,6 +78,7 @@ const steps: Readonly<Record<string, () => void>> = {
     withTarball((tarball) => {
       run("publint", ["--strict", tarball])
       run("attw", ["--profile", "esm-only", tarball])
+      inProject(tarball, (folder) => run("node", ["main.ts"], { cwd: folder }))
     })
   }
 }

@@ -152,8 +152,8 @@ class Engine<I, A, E, R, EI, RI> {
     readonly alarm: Alarm
     readonly lanes: Lanes<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
-    readonly watching: Watching
     readonly recover: Plan.Recover<I, A, E, R> | undefined
+    readonly watching: Watching
   }) {
     const { alarm, fiber, inputs, settings, watching } = options
     this.settings = settings

@@ -1,7 +1,7 @@
 /**
  * Many texts, summarised at once.
  */
-import { Parallel, Report } from "effect-parallel"
+import { Backend, Parallel, Report } from "effect-parallel"
 import type * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
@@ -20,8 +20,8 @@ import * as Texts from "./Texts.ts"
 export interface Settings {
   /** Files and folders. */
   readonly paths: ReadonlyArray<string>
-  /** How many texts are worked on at once. */
-  readonly concurrency: number
+  /** How many texts are worked on at once; by default one for each worker, or 8 on fibers. */
+  readonly concurrency?: number | undefined
   /** The run stops when so many texts have failed; by default `budget` of the number of texts. */
   readonly maxErrors?: number | undefined
   /** How long one attempt at a text may take. */
@@ -76,8 +76,9 @@ export class NothingSummarised extends Schema.TaggedError<NothingSummarised>("su
  */
 export const run = Effect.fnUntraced(function*(settings: Settings) {
   const texts = yield* Texts.find(settings.paths)
-  const { method } = yield* Summariser
-  yield* Console.error(`Summarising ${method}, concurrency ${settings.concurrency}`)
+  const { isBusy, method } = yield* Summariser
+  const place = isBusy ? yield* placeOf(settings) : `concurrency ${settings.concurrency ?? fibers}`
+  yield* Console.error(`Summarising ${method}, ${place}`)
   const limit = settings.maxErrors ?? budget(texts.length)
   const { isStopped, report } = yield* summaries(texts, limit, settings)
   yield* Console.log(Table.make(report, yield* room(settings.all)))
@@ -90,32 +91,46 @@ export const run = Effect.fnUntraced(function*(settings: Settings) {
 })
 
 /**
- * Summarises the files.
+ * Summarises the files: where it keeps processors busy as tasks, on the backend that is provided; where it waits for a
+ * model on fibers, with retries and a limit that adapts to what the model can take.
  *
  * **Details**
  *
  * Shape: the report of every text that was done, in input order, and whether the run was stopped by its failures.
  * Errors: none. Interruption stops what is under way.
  */
-export const summaries = (texts: ReadonlyArray<string>, maxErrors: number, settings: Settings) => {
-  const { backoff = "500 millis", concurrency, timeout } = settings
-  return Parallel.run(texts, Summary.make, {
-    name: "summaries",
-    concurrency,
-    maxErrors,
-    timeout,
-    retry: Patience.retry(backoff),
-    limit: Patience.limit(concurrency)
-  }).pipe(
-    Effect.map((report) => ({ report, isStopped: false })),
-    Effect.catchTag("TooManyErrors", ({ report }) => Effect.succeed({ report, isStopped: true }))
+export const summaries = Effect.fnUntraced(
+  function*(texts: ReadonlyArray<string>, maxErrors: number, settings: Settings) {
+    const { backoff = "500 millis", concurrency, timeout } = settings
+    const { isBusy } = yield* Summariser
+    const options = { name: "summaries", concurrency, maxErrors, timeout }
+    if (isBusy) return { report: yield* Parallel.run(texts, Summary.ranked, options), isStopped: false }
+    const atOnce = concurrency ?? fibers
+    const report = yield* Parallel.run(texts, Summary.make, {
+      ...options,
+      concurrency: atOnce,
+      retry: Patience.retry(backoff),
+      limit: Patience.limit(atOnce)
+    })
+    return { report, isStopped: false }
+  },
+  Effect.catchTag("TooManyErrors", ({ report }) => Effect.succeed({ report, isStopped: true }))
+)
+
+/** How many texts are worked on at once where nobody says. */
+const fibers = 8
+
+/** Where tasks run, for a reader. */
+const placeOf = ({ concurrency }: Settings): Effect.Effect<string> =>
+  Effect.map(
+    Backend.Backend,
+    ({ name, workers }) => name === "async" ? `concurrency ${concurrency ?? workers}` : `on ${workers} ${name}`
   )
-}
 
 /** Writes the report of a run to a file, whose name says what it is to be: a page, or JSON. */
 const write = Effect.fnUntraced(function*(
   file: string,
-  report: Report.Report<string, Summary.Summary, Summary.Failure | Cause.TimeoutError>
+  report: Report.Report<string, Summary.Summary, Summary.Failure | Backend.BackendError | Cause.TimeoutError>
 ) {
   const fs = yield* FileSystem.FileSystem
   const text = file.endsWith(".json") ? JSON.stringify(Report.toJson(report)) : Report.toHtml(report)

@@ -58,9 +58,11 @@ const kind = (options: Options): Kind => ({
     const unframer = new Unframer((message) => onMessage(message as FromFar))
     let broken = ""
     let gone = false
+    let waiting: NodeJS.Timeout | undefined
     const end = (exitCode: number | null, signal: string | null) => {
       if (gone) return
       gone = true
+      clearTimeout(waiting)
       onDeath({
         exitCode: exitCode ?? undefined,
         signal: signal ?? undefined,
@@ -83,7 +85,9 @@ const kind = (options: Options): Kind => ({
     })
     child.on("close", end)
     // what a process has started may have its standard output for as long as it likes
-    child.on("exit", (exitCode, signal) => setTimeout(() => end(exitCode, signal), afterwards))
+    child.on("exit", (exitCode, signal) => {
+      waiting = setTimeout(() => end(exitCode, signal), afterwards)
+    })
     return {
       post: (message: ToFar) => {
         if (child.connected) child.send(message, () => {})

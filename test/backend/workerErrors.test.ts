@@ -136,6 +136,22 @@ for (const kind of kinds) {
           )
         }))
 
+      it.effect("an error that its schema lets through and that cannot be cloned fails alone", () =>
+        Effect.gen(function*() {
+          const [values, failures] = yield* Parallel.partition([0, 1, 2], tasks.failsOddly, {
+            batchSize: 3,
+            concurrency: 1
+          })
+
+          assert.deepStrictEqual(values, [0, 2])
+          assert.match(String(errorOf(failures[0])), /input #1,.* error cannot be cloned at \.deep\.callback/)
+        }))
+
+      it.effect("messages of a task's own are nobody's business", () =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* Parallel.forEach([1, 2, 3], tasks.chatters), [1, 2, 3])
+        }))
+
       it.effect("memory that processes cannot share is refused there alone", () =>
         Effect.gen(function*() {
           const memory = new SharedArrayBuffer(8)
@@ -201,7 +217,7 @@ for (const kind of kinds) {
           assert.strictEqual(error.code, "E_FIELD")
           assert.deepStrictEqual(error.detail, { at: [1, 2] })
           assert.instanceOf(error.cause, RangeError)
-          assert.strictEqual((error.cause as Error).cause, "root")
+          assert.strictEqual(error.cause.cause, "root")
         }))
 
       it.effect("that are no errors arrive as they are", () =>

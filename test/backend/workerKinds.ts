@@ -86,7 +86,9 @@ export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<re
 /** Watches the batches that a backend is given. */
 export const watching = (sizes: Array<number>): Effect.Effect<Backend.Backend> =>
   Effect.map(Backend.Backend, (backend): Backend.Backend => ({
-    ...backend,
+    name: backend.name,
+    workers: backend.workers,
+    batches: backend.batches,
     execute: (job, batch, onExit) => {
       sizes.push(batch.inputs.length)
       return backend.execute(job, batch, onExit)

@@ -157,16 +157,18 @@ for (const kind of kinds) {
     it.live("replaces a worker that has served its tasks, and counts them right", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
-          const acts = range(25).map((): Act => ({ do: "who" }))
+          const acts = range(18).map((): Act => ({ do: "who" }))
           const workers = yield* Effect.provide(
             Parallel.forEach(acts, tasks.uses, { batchSize: 10 }),
             kind.layer({ workers: 1, maxTasksPerWorker: 7, env: { LAYER_FILE: file } })
           )
-          const each = Object.values(Object.groupBy(workers, (worker) => String(worker))).map((tasks) => tasks!.length)
+          const each = Object.values(Object.groupBy(workers as ReadonlyArray<string>, (worker) => worker)).map((
+            tasks
+          ) => tasks!.length)
 
-          assert.deepStrictEqual(each, [7, 7, 7, 4])
-          assert.strictEqual(counts(lines(), "built"), 4)
-          assert.strictEqual(counts(lines(), "released"), 4)
+          assert.deepStrictEqual(each, [7, 7, 4])
+          assert.strictEqual(counts(lines(), "built"), 3)
+          assert.strictEqual(counts(lines(), "released"), 3)
         })
       ))
 

@@ -10,7 +10,7 @@ import * as Tracer from "effect/Tracer"
 import * as Transferable from "effect/workers/Transferable"
 import { spawn } from "node:child_process"
 import { appendFileSync } from "node:fs"
-import { threadId } from "node:worker_threads"
+import { parentPort, threadId } from "node:worker_threads"
 
 const module = import.meta.url
 
@@ -56,7 +56,7 @@ const spin = (millis: number): void => {
 
 const hoard = (): never => {
   const hoarded: Array<unknown> = []
-  for (;;) hoarded.push(Array.from({ length: 10_000 }, (_, i) => ({ i })))
+  for (;;) hoarded.push(new Array(2_000_000).fill(hoarded.length))
 }
 
 const failure = (what: "fields" | "odd" | "timeout" | "several" | "interrupt"): Effect.Effect<never, unknown> => {
@@ -186,7 +186,7 @@ const Samples = Task.cloned(Schema.instanceOf(Float64Array))
 /** Scales numbers, which cross as they are beside a date that does not. */
 export const scales = Task.make("scales", {
   module,
-  payload: Schema.Struct({ samples: Samples, by: Schema.Number, at: Schema.Date }),
+  payload: Schema.Struct({ samples: Samples, by: Schema.Finite, at: Schema.Date }),
   success: Schema.Struct({ scaled: Samples, at: Schema.Date }),
   run: ({ at, by, samples }) => Effect.succeed({ scaled: samples.map((sample) => sample * by), at })
 })
@@ -322,6 +322,7 @@ export const chaos = Task.make("chaos", {
         case "exit":
           return Effect.sync(() => process.exit(3))
         case "throw":
+          // @effect-diagnostics-next-line globalErrorInEffectFailure:off
           return Effect.fail(new RangeError(`no ${n}`))
         case "hang":
           return Effect.sync(() => {
@@ -332,6 +333,42 @@ export const chaos = Task.make("chaos", {
         default:
           return Effect.succeed(n * 2)
       }
+    })
+})
+
+/** Waits, and notes when it starts and when it ends, well or not; fails where it would have to wait for less than nothing. */
+export const notes = Task.make("notes", {
+  module,
+  run: ({ file, line, millis }: { readonly file: string; readonly line: string; readonly millis: number }) => {
+    const note = (what: string) => Effect.sync(() => appendFileSync(file, `${line} ${what}\n`))
+    const wait = millis < 0 ? Effect.fail("odd") : Effect.sleep(millis)
+    return Effect.andThen(note("starts"), wait).pipe(
+      Effect.andThen(note("ends")),
+      Effect.onInterrupt(() => note("stops"))
+    )
+  }
+})
+
+/** Waits for very long. */
+export const naps = Task.make("naps", { module, run: (_: number) => Effect.never })
+
+/** An error that its schema lets through, and that cannot be cloned. */
+export const failsOddly = Task.make("failsOddly", {
+  module,
+  error: Schema.Any,
+  run: (n: number) => n === 1 ? Effect.fail({ deep: { callback: () => 1 } }) : Effect.succeed(n)
+})
+
+/** Sends messages that are nobody's. */
+export const chatters = Task.make("chatters", {
+  module,
+  run: (n: number) =>
+    Effect.sync(() => {
+      for (const message of [null, 1, "text", {}, { _tag: "Nobody", id: 1 }]) {
+        parentPort?.postMessage(message)
+        process.send?.(message)
+      }
+      return n
     })
 })
 

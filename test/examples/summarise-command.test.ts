@@ -1,5 +1,5 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { assert, describe, layer } from "@effect/vitest"
+import { assert, describe, layer, vi } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Schema } from "effect"
 import { Report } from "effect-parallel"
 import { spawn } from "node:child_process"
@@ -8,6 +8,9 @@ import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+
+// each test starts programs, and several tests at once
+vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -62,7 +65,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
 
           const { code, stdout } = yield* command(folder, "texts")
 
-          const lines = stdout.replace(/in \d+ ms|\d+ ms|\d\.\d s/g, "…").split("\n")
+          const lines = stdout.replace(/(in )?(\d+ ms|\d+\.\d s)/g, "…").split("\n")
           assert.strictEqual(lines[0]!.replace(/ +/g, " "), "file words time summary")
           assert.match(lines[1]!, /^texts\/a\.md +22 +… +A fox is a small animal that hunts at night\.$/)
           assert.match(lines[2]!, /^texts\/more\/z\.txt +22 +… +A dog is a small animal that hunts at night\.$/)
@@ -78,6 +81,22 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
             "2 of 7 texts summarised, 5 failed, …",
             ""
           ])
+          assert.strictEqual(code, 0)
+        }))
+
+      it.effect.each([
+        ["async", "concurrency 8"],
+        ["threads", "on 2 threads"],
+        ["processes", "on 2 processes"]
+      ])("ranks sentences on %s as well", ([backend, place]) =>
+        Effect.gen(function*() {
+          const { folder } = yield* Fixtures
+
+          const { code, stderr, stdout } = yield* command(folder, "texts", "--backend", backend!, "--workers", "2")
+
+          assert.include(stderr, `Summarising by ranking sentences, ${place}`)
+          assert.include(stdout, "A fox is a small animal that hunts at night.")
+          assert.include(stdout, "2 of 7 texts summarised, 5 failed")
           assert.strictEqual(code, 0)
         }))
 
@@ -129,6 +148,11 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
     describe.concurrent("with what is wrong", { timeout: 30_000 }, () => {
       const wrong: ReadonlyArray<readonly [args: string, message: string]> = [
         ["texts --concurrency 0", "Invalid value for flag --concurrency: \"0\". Expected: a positive integer"],
+        [
+          "texts --backend cloud",
+          "Invalid value for flag --backend: \"cloud\". Expected: \"async\" | \"threads\" | \"processes\""
+        ],
+        ["texts --workers 0", "Invalid value for flag --workers: \"0\". Expected: an integer other than 0"],
         ["texts --timeout soon", "Invalid value for flag --timeout: \"soon\". Expected: a duration above 0"],
         ["texts --max-error 3", "Unrecognized flag: --max-error"],
         ["texts nowhere neither.md", "no such file or folder: nowhere, neither.md"]

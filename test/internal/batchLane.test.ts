@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Option, Schedule, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Option, Schedule, Schema } from "effect"
 import { Backend, Outcome, Parallel, Task } from "effect-parallel"
 import { TestBackend } from "effect-parallel/testing"
 import { TestClock } from "effect/testing"
@@ -35,7 +35,7 @@ describe("batches", () => {
   it.effect("that are automatic end when their budget is used up, and what they had left runs", () =>
     Effect.gen(function*() {
       const inputs = [...range(64).map(() => 0), ...range(20).map(() => 30)]
-      const exit = yield* drive(Parallel.forEach(inputs, sleeps, { concurrency: 1 }), "1 millis" as never, 2000)
+      const exit = yield* drive(Parallel.forEach(inputs, sleeps, { concurrency: 1 }), "1 millis", 2000)
       const slow = batchesOf(yield* started).filter((batch) => batch.includes(30))
 
       assert.deepStrictEqual(Exit.getSuccess(exit), Option.some(inputs))
@@ -212,7 +212,7 @@ describe("batch lanes", () => {
         : { times: program.retries, ...(program.delay > 0 && { schedule: Schedule.spaced(program.delay) }) },
       maxErrors: program.maxErrors,
       preDispatch: program.preDispatch
-    }).pipe(Effect.provide(Layer.succeed(Backend.Backend, backendOf(program, watch))))
+    }).pipe(Effect.provideService(Backend.Backend, backendOf(program, watch)))
 
     const fiber = yield* Effect.forkChild(run)
     if (program.interruptAt >= 0) {

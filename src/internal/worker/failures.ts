@@ -10,7 +10,7 @@ import { isDeadline } from "../attempt.ts"
 import * as Crossing from "../crossing.ts"
 import { shorten } from "../shorten.ts"
 import type { Blame, Part, WireFailure, WireReason } from "./protocol.ts"
-import { type Clone, fromWire, toWire, uncloneablePath } from "./wire.ts"
+import { type Clone, cloneError, fromWire, toWire, uncloneablePath } from "./wire.ts"
 
 /** A failure of the far side that the task is not to blame for, on its way through the cause of an attempt. */
 export class Blamed {
@@ -82,6 +82,8 @@ export const encode = (
         if (Exit.isFailure(encoded)) {
           return { _tag: "Blame", blame: refused("error", reason.error, Cause.squash(encoded.cause)) }
         }
+        const unfit = cloneError(encoded.value)
+        if (unfit !== undefined) return { _tag: "Blame", blame: notCloneable("error", encoded.value, unfit) }
         reasons.push({ _tag: "Encoded", error: encoded.value })
       }
     }

@@ -29,7 +29,7 @@ import * as Supply from "../supply.ts"
 import { type Turnstile, turnstile } from "../turn.ts"
 import * as Failures from "./failures.ts"
 import type { Link, Runner } from "./far.ts"
-import type { Blame, Run, WireFailure } from "./protocol.ts"
+import type { Blame, Exits, Run, WireFailure } from "./protocol.ts"
 import { cloneError, isCloneable, toWire } from "./wire.ts"
 
 type Job = Backend.Job<unknown, unknown, unknown>
@@ -184,7 +184,20 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     try {
       this.link.post(exits, moved)
     } catch {
-      this.link.post({ ...exits, ...onlyCloneable(from, values, failures) })
+      this.sift(exits)
+    }
+  }
+
+  /** Tells without what cannot be sent; where that is not to be found, all of them have failed. */
+  private sift(exits: Exits): void {
+    const { from, values } = exits
+    try {
+      this.link.post({ ...exits, ...onlyCloneable(exits) })
+    } catch (error) {
+      const blame = (value: unknown) =>
+        ({ _tag: "Blame", blame: Failures.notCloneable("success", value, error) }) as const
+      const failures = values.map((value, offset) => [from + offset, blame(value)] as const)
+      this.link.post({ ...exits, values: values.map(() => undefined), failures })
     }
   }
 
@@ -280,11 +293,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
 }
 
 /** The same exits without the values that cannot be sent: each of these is a failure. */
-const onlyCloneable = (
-  from: number,
-  values: ReadonlyArray<unknown>,
-  failures: ReadonlyArray<readonly [position: number, failure: WireFailure]>
-) => {
+const onlyCloneable = ({ failures, from, values }: Exits) => {
   const refused: Array<readonly [number, WireFailure]> = []
   const sent = values.map((value, offset) => {
     const error = cloneError(value)

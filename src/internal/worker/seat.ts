@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { hasProperty } from "effect/Predicate"
 import type { Errand } from "./errand.ts"
 import { type Death, type Handle, type Keeping, type Kind, slots } from "./kind.ts"
 import { type FromFar, NotStarted, type Run, type WireValue } from "./protocol.ts"
@@ -114,7 +115,9 @@ export class Seat {
     }
   }
 
+  /** Heeds a message of the worker; a task may send others, of its own. */
   private receive(message: FromFar): void {
+    if (!hasProperty(message, "_tag")) return
     if (message._tag === "Ready") {
       this.up = true
       return
@@ -238,11 +241,9 @@ export class Seat {
     this.culprit = undefined
     this.leaving = this.exclusive = this.up = false
     this.tasks = 0
-    if (culprit !== undefined) {
-      if (!culprit.cancelled) culprit.errand.late(handle!.mark(culprit.slot).position, this.number)
-    } else {
-      this.blame(left.map(([, active]) => active), handle!, death, up)
-    }
+    const batches = left.map(([, active]) => active)
+    if (culprit === undefined) this.blame(batches, handle!, death, up)
+    else if (!culprit.cancelled) this.convict(culprit, batches, handle!)
     this.last = undefined
     this.active.clear()
     for (const [, active] of left) {
@@ -261,11 +262,10 @@ export class Seat {
    */
   private blame(left: ReadonlyArray<Active>, handle: Handle, death: Death, up: boolean): void {
     const crash = { death, thrown: this.last }
-    const marks = left.map((active) => ({ active, position: handle.mark(active.slot).position }))
-    const started = marks.filter(({ active, position }) => position !== NotStarted && !active.errand.settled(position))
+    const started = startedOf(left, handle)
     if (!up) {
       for (const { cancelled, errand } of left) if (!cancelled) errand.crashAll(crash, this.number)
-    } else if (marks.every(({ position }) => position === NotStarted)) {
+    } else if (left.every(({ slot }) => handle.mark(slot).position === NotStarted)) {
       for (const { cancelled, errand } of left) {
         if (!cancelled && errand.unlucky()) errand.crash(0, crash, this.number)
       }
@@ -276,4 +276,16 @@ export class Seat {
       for (const { active, position } of started) active.errand.suspect(position)
     }
   }
+
+  /** A worker was ended since an input was late. Where others were under way, any of them may have kept it waiting. */
+  private convict({ errand, slot }: Active, left: ReadonlyArray<Active>, handle: Handle): void {
+    const started = startedOf(left, handle)
+    if (started.length < 2) return errand.late(handle.mark(slot).position, this.number)
+    for (const { active, position } of started) active.errand.suspect(position)
+  }
 }
+
+/** The batches that are at an input whose end is not known. */
+const startedOf = (left: ReadonlyArray<Active>, handle: Handle) =>
+  left.map((active) => ({ active, position: handle.mark(active.slot).position }))
+    .filter(({ active, position }) => position !== NotStarted && !active.errand.settled(position))

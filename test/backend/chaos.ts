@@ -1,0 +1,64 @@
+/** Works of random length, some of which exit, throw, hang or allocate without end: exactly those may fail. */
+import { Backend, Outcome, Parallel } from "effect-parallel"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as tasks from "./workerTasks.ts"
+
+export interface Work {
+  readonly n: number
+  readonly micros: number
+  readonly fate: "pass" | "exit" | "throw" | "hang" | "hoard"
+}
+
+/** Numbers between 0 and 1, the same for the same seed. */
+const random = (seed: number) => () => {
+  seed = seed + 0x6D2B79F5 | 0
+  let t = Math.imul(seed ^ seed >>> 15, 1 | seed)
+  t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t
+  return ((t ^ t >>> 14) >>> 0) / 4294967296
+}
+
+const fates = ["exit", "throw", "hang", "hoard"] as const
+
+/** So many works; of each bad fate there is one in a hundred. */
+export const draw = (count: number, seed: number, faults: boolean): ReadonlyArray<Work> => {
+  const next = random(seed)
+  return Array.from({ length: count }, (_, n) => {
+    const micros = Math.floor(20 * Math.exp(6 * next()))
+    const drawn = Math.floor(next() * 100)
+    return { n, micros, fate: faults && drawn < fates.length ? fates[drawn]! : "pass" }
+  })
+}
+
+/** Whether an input may have failed like that: what allocates without end may be late before it is out of memory. */
+const isDue = (fate: string, found: string): boolean => found === fate || (fate === "hoard" && found === "hang")
+
+/** What an input failed with, as the fate that it must have had. */
+const fateOf = (failure: Outcome.Failure<Work, unknown>): string => {
+  const error = Option.getOrUndefined(Outcome.error(failure))
+  if (Cause.isTimeoutError(error)) return "hang"
+  if (error instanceof RangeError && error.message === `no ${failure.input.n}`) return "throw"
+  if (!(error instanceof Backend.BackendError) || error.reason._tag !== "WorkerCrashed") return `odd: ${String(error)}`
+  return error.reason.exitCode === 3 ? "exit" : /memory/i.test(error.reason.stderr) ? "hoard" : error.message
+}
+
+/** Runs the works; tells what came out otherwise than it must, and what it took. */
+export const run = (works: ReadonlyArray<Work>, concurrency: number) =>
+  Effect.gen(function*() {
+    const from = performance.now()
+    const report = yield* Parallel.run(works, tasks.chaos, { timeout: "1 second", concurrency })
+    const wrong = report.outcomes.filter((outcome) =>
+      Outcome.isSuccess(outcome)
+        ? outcome.input.fate !== "pass" || outcome.value !== outcome.index * 2
+        : !isDue(outcome.input.fate, fateOf(outcome))
+    )
+    return {
+      wrong: wrong.map((outcome) =>
+        `#${outcome.index} ${outcome.input.fate}: ${Outcome.isFailure(outcome) ? fateOf(outcome) : "passed"}`
+      ),
+      outcomes: report.outcomes.length,
+      failures: report.failures.length,
+      millis: performance.now() - from
+    }
+  })
