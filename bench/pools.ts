@@ -24,8 +24,7 @@ const start: Group = {
   name: "the first two results",
   metric: "first",
   cases: {
-    "ours": (count) => () =>
-      runtimeOf().runPromise(Effect.map(Parallel.forEach([1, 1], work), () => count)),
+    "ours": (count) => () => runtimeOf().runPromise(Effect.map(Parallel.forEach([1, 1], work), () => count)),
     "Piscina": (count) => async () => {
       const pool = piscinaOf("spin")
       await Promise.all([pool.run(1), pool.run(1)])

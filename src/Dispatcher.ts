@@ -20,7 +20,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Backend from "./Backend.ts"
 import { Alarm } from "./internal/alarm.ts"
-import { effectOf, separately, withDeadline } from "./internal/attempt.ts"
+import { effectOf, effectOrValue, separately, withDeadline } from "./internal/attempt.ts"
 import { Batches, BatchLane } from "./internal/batchLane.ts"
 import { Crew } from "./internal/crew.ts"
 import type { Entry } from "./internal/entry.ts"
@@ -65,15 +65,16 @@ export const run = <I, A, E, R, EI, RI>(
   makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
 ): Effect.Effect<Ran, EI, R | RI> =>
   Effect.withFiber((fiber) => {
-    const { inputs, work } = plan
+    const { inputs, steps, work } = plan
     const context = fiber.context as Context.Context<R | RI>
     const backend = Context.get(context, Backend.Backend)
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
-    const engine = (lanes: Lanes<I, A, E, R>) => new Engine({ inputs, settings, fiber, alarm, lanes, makeSink }).run
+    const engine = (lanes: Lanes<I, A, E, R>) =>
+      new Engine({ inputs, settings, fiber, alarm, lanes, makeSink, recover: steps.recover }).run
     const ran = Task.isTask(work)
       ? Effect.scopedWith((scope) => engine(onBackend(work as unknown as Job<I, A, E>, backend, settings, scope)))
-      : engine(onFibers(work, settings, alarm))
+      : engine(onFibers(work, steps.plain ? effectOrValue : effectOf, settings, alarm))
     return Effect.useSpan(settings.name, (span) => Effect.provideService(ran, Tracer.ParentSpan, span))
   })
 
@@ -92,12 +93,13 @@ type Start<I, A, E, R> = (entry: Entry<I>) => Effect.Effect<A, E, R>
 
 const onFibers = <I, A, E, R>(
   work: Plan.Work<I, A, E, R>,
+  toEffect: (given: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
   { timeout }: Plan.Settings,
   alarm: Alarm
 ): Lanes<I, A, E, R> => {
   const start: Start<I, A, E, R> = timeout === undefined
-    ? (entry) => effectOf(work(entry.input, entry.index))
-    : (entry) => withDeadline(effectOf(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
+    ? (entry) => toEffect(work(entry.input, entry.index))
+    : (entry) => withDeadline(toEffect(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
   return (engine) => engine.lanes(start)
 }
 
@@ -145,6 +147,7 @@ class Engine<I, A, E, R, EI, RI> {
     readonly alarm: Alarm
     readonly lanes: Lanes<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
+    readonly recover: Plan.Recover<I, A, E, R> | undefined
   }) {
     const { alarm, fiber, inputs, settings } = options
     this.settings = settings
@@ -160,7 +163,7 @@ class Engine<I, A, E, R, EI, RI> {
       inputs,
       {
         window: settings.window,
-        retries: settings.retry !== undefined,
+        retries: settings.retry !== undefined || (options.recover !== undefined && settings.batches),
         stragglers: settings.stragglers,
         batches: settings.batches,
         widest: settings.widest,
@@ -170,7 +173,7 @@ class Engine<I, A, E, R, EI, RI> {
       alarm,
       this.turnstile
     )
-    this.afterFailure = settings.retry && retrying(settings.retry)
+    this.afterFailure = afterFailure(settings.retry, options.recover)
     this.makeLane = options.lanes(this)
   }
 
@@ -316,6 +319,29 @@ const racing = <I, A, E, R>(start: Start<I, A, E, R>): LaneOptions<I, A, E, R>["
     },
     identity
   )
+
+/** What follows a failure: another attempt, where there are retries; what takes its place, where there is such; or nothing. */
+const afterFailure = <I, A, E, R>(
+  retry: (() => Decide) | undefined,
+  recover: Plan.Recover<I, A, E, R> | undefined
+): LaneOptions<I, A, E, R>["afterFailure"] => {
+  const retried = retry && retrying(retry)
+  if (recover === undefined) {
+    return retried &&
+      ((entry, cause) =>
+        Effect.map(retried(entry, cause), (next) => Duration.isDuration(next) ? next : Exit.failCause(next)))
+  }
+  const recovered = ({ attempts, index, input }: Entry<I>, cause: Cause.Cause<E>) =>
+    Effect.exit(Effect.suspend(() => recover({ index, input, attempts: Math.max(1, attempts) }, cause)))
+  return retried === undefined
+    ? recovered
+    : (entry, cause) =>
+      Effect.flatMap(
+        retried(entry, cause),
+        (next): Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R> =>
+          Duration.isDuration(next) ? Effect.succeed(next) : recovered(entry, next)
+      )
+}
 
 /** Asks the retry policy what follows a failure. Defects and interruptions are not tried again. */
 const retrying = (makeDecide: () => Decide) => <E>(entry: Entry<unknown>, cause: Cause.Cause<E>) => {

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -122,6 +123,33 @@ interface Checked {
 }
 
 /**
+ * What takes the place of an input's failure when no attempt is left: a value, or another failure.
+ *
+ * **Details**
+ *
+ * It runs in the input's slot, after its limits, and counts as no attempt. `attempts` are the starts so far.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Recover<in I, out A, out E, out R> = (
+  failed: { readonly index: number; readonly input: I; readonly attempts: number },
+  cause: Cause.Cause<any>
+) => Effect.Effect<A, E, R>
+
+/**
+ * How the work of a node differs from that of a run: it may give back a plain value (`plain`), and something may take the
+ * place of its failures.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Steps<in I, out A, out E, out R> {
+  readonly plain?: boolean | undefined
+  readonly recover?: Recover<I, A, E, R> | undefined
+}
+
+/**
  * Inputs, work, and options that have been checked.
  *
  * @category models
@@ -131,6 +159,7 @@ export interface Plan<I, A, E, R, EI = never, RI = never> {
   readonly inputs: Inputs<I, EI, RI>
   readonly work: Work<I, A, E, R>
   readonly options: Checked
+  readonly steps: Steps<I, A, E, R>
 }
 
 /**
@@ -176,11 +205,12 @@ export const Defaults: Context.Reference<Checked> = Context.Reference<Checked>("
 export const make = <I, A, E, R, EI, RI>(
   inputs: Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
-  options: Options<E> | undefined
+  options: Options<E> | undefined,
+  steps: Steps<I, A, E, R> = {}
 ): Plan<I, A, E, R, EI, RI> => {
   Source.check(inputs)
   if (typeof work !== "function") check.refuse("work", "a function or a task", work)
-  return { inputs, work, options: checked(options ?? {}) }
+  return { inputs, work, options: checked(options ?? {}), steps }
 }
 
 /**

@@ -6,7 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as Backend from "./Backend.ts"
 import { knownKeys, nonEmptyString, refuse } from "./internal/check.ts"
 
@@ -39,7 +39,10 @@ export interface Task<in I, out A, out E = never> extends Backend.Job<I, A, E> {
 export interface Options<I, A, E, R> {
   /** `import.meta.url` of the module that makes the task and exports it: a worker finds it there. */
   readonly module: string
-  /** How payloads cross; left out, they are structured-cloned, or handed over as they are within one process. */
+  /**
+   * How payloads cross: as JSON, but for what `cloned` keeps as it is. Left out, they are structured-cloned, or handed over
+   * as they are within one process.
+   */
   readonly payload?: Schema.Codec<I, any> | undefined
   /** How values cross; left out, as payloads do. */
   readonly success?: Schema.Codec<A, any> | undefined
@@ -114,3 +117,35 @@ export const make: {
     E
   >
 }
+
+/**
+ * A schema whose values cross as they are, and not as JSON: for what a structured clone keeps and JSON would spell out,
+ * such as a `Float64Array`.
+ *
+ * **Details**
+ *
+ * Shape: the same values as those of `schema`, checked on both sides; their transformations are left out. Between
+ * threads and processes they are structured-cloned, and large typed arrays pass to threads as shared memory. Errors: what
+ * cannot be cloned is refused as `NotCloneable`. A queue that keeps jobs as JSON cannot carry such values.
+ *
+ * **Example** (Samples beside a date)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Task } from "effect-parallel"
+ *
+ * export const mean = Task.make("mean", {
+ *   module: import.meta.url,
+ *   payload: Schema.Struct({ at: Schema.Date, samples: Task.cloned(Schema.instanceOf(Float64Array)) }),
+ *   success: Schema.Finite,
+ *   run: ({ samples }) => Effect.succeed(samples.reduce((sum, sample) => sum + sample, 0) / samples.length)
+ * })
+ *
+ * console.log(await Effect.runPromise(mean({ at: new Date(), samples: Float64Array.of(1, 2) }))) // => 1.5
+ * ```
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const cloned = <S extends Schema.Constraint>(schema: S): Schema.Codec<S["Type"], any> =>
+  Schema.Any.pipe(Schema.decodeTo(Schema.toType(schema))) as Schema.Codec<S["Type"], any>

@@ -4,8 +4,12 @@
  * @since 0.1.0
  */
 export * as Backend from "./Backend.ts"
+export * as BatchFlow from "./BatchFlow.ts"
+export * as BatchNode from "./BatchNode.ts"
 export * as Example from "./Example.ts"
+export * as Flow from "./Flow.ts"
 export * as Limit from "./Limit.ts"
+export * as Node from "./Node.ts"
 export * as Outcome from "./Outcome.ts"
 export * as Parallel from "./Parallel.ts"
 export * as Report from "./Report.ts"

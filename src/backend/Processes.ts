@@ -4,13 +4,14 @@
  * @since 0.1.0
  */
 import type * as Layer from "effect/Layer"
-import { fork } from "node:child_process"
+import { type ChildProcess, fork } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { closeSync, openSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { serialize } from "node:v8"
 import * as Kept from "../internal/worker/kept.ts"
 import type { Kind } from "../internal/worker/kind.ts"
 import { Notes, resultsPipe, Unframer } from "../internal/worker/pipes.ts"
@@ -42,21 +43,18 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
   return Kept.layer(options, kind(options), undefined)
 }
 
-const kind = ({ env, execArgv }: Options): Kind => ({
+const kind = (options: Options): Kind => ({
   name: "processes",
+  clone: serialize,
   spawn: (_, onMessage, onDeath) => {
-    const args = Kept.execArgv(execArgv)
     const file = nameless()
     const notes = new Notes(file)
-    const child = fork(fileURLToPath(Kept.entry("process")), [], {
-      serialization: "advanced",
-      stdio: ["ignore", "inherit", "pipe", "ipc", "pipe", file],
-      ...(env !== undefined && { env: { ...process.env, ...env } }),
-      ...(args !== undefined && { execArgv: [...args] })
-    })
-    const tail = new Tail(child.stderr!)
-    child.stderr!.on("data", (chunk: Buffer) => process.stderr.write(chunk))
+    const child = start(options, file)
+    const [stdout, stderr] = [child.stdout!, child.stderr!]
     const results = child.stdio[resultsPipe] as Readable
+    const tail = new Tail(stderr)
+    stdout.on("data", (chunk: Buffer) => process.stdout.write(chunk))
+    stderr.on("data", (chunk: Buffer) => process.stderr.write(chunk))
     const unframer = new Unframer((message) => onMessage(message as FromFar))
     let broken = ""
     let gone = false
@@ -69,13 +67,23 @@ const kind = ({ env, execArgv }: Options): Kind => ({
         stderr: [tail.lines, broken].filter((text) => text !== "").join("\n")
       })
       closeSync(file)
+      for (const stream of [stdout, stderr, results]) stream.destroy()
     }
-    results.on("data", (chunk: Buffer) => unframer.push(chunk))
+    results.on("data", (chunk: Buffer) => {
+      try {
+        unframer.push(chunk)
+      } catch (error) {
+        broken = String(error)
+        child.kill("SIGKILL")
+      }
+    })
     child.on("error", (error) => {
       broken = String(error.stack ?? error)
       if (child.pid === undefined) end(null, null)
     })
     child.on("close", end)
+    // what a process has started may have its standard output for as long as it likes
+    child.on("exit", (exitCode, signal) => setTimeout(() => end(exitCode, signal), afterwards))
     return {
       post: (message: ToFar) => {
         if (child.connected) child.send(message, () => {})
@@ -85,7 +93,7 @@ const kind = ({ env, execArgv }: Options): Kind => ({
       cut: undefined,
       kill: () => void child.kill("SIGKILL"),
       hold: (busy) => {
-        for (const each of [child, child.channel, child.stderr, results] as ReadonlyArray<Held | null | undefined>) {
+        for (const each of [child, child.channel, stdout, stderr, results] as ReadonlyArray<Held | null | undefined>) {
           if (busy) each?.ref?.()
           else each?.unref?.()
         }
@@ -93,6 +101,28 @@ const kind = ({ env, execArgv }: Options): Kind => ({
     }
   }
 })
+
+/** How long after a process has ended its last words may come, in milliseconds. */
+const afterwards = 500
+
+/** Starts a process that has this file open; closes it where that cannot be. */
+const start = ({ env, execArgv }: Options, file: number): ChildProcess => {
+  try {
+    const args = Kept.execArgv(execArgv)
+    const child = fork(fileURLToPath(Kept.entry("process")), [], {
+      serialization: "advanced",
+      stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", file],
+      ...(env !== undefined && { env: { ...process.env, ...env } }),
+      ...(args !== undefined && { execArgv: [...args] })
+    })
+    // too many open files: there are no pipes, and the reason comes as an event
+    if (child.stdio?.[resultsPipe] == null) throw new Error("a process cannot be started: too many files are open")
+    return child
+  } catch (error) {
+    closeSync(file)
+    throw error
+  }
+}
 
 interface Held {
   readonly ref?: () => void

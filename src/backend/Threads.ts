@@ -49,6 +49,7 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
 
 const kind = ({ env, execArgv, resourceLimits }: Options): Kind => ({
   name: "threads",
+  clone: structuredClone,
   spawn: (number, onMessage, onDeath) => {
     const memory = Marks.memory(slots)
     const marks = new Marks(memory)
@@ -65,6 +66,10 @@ const kind = ({ env, execArgv, resourceLimits }: Options): Kind => ({
     worker.on("message", (message: FromFar) => onMessage(message))
     worker.on("error", (error: Error) => {
       broken = String(error.stack ?? error)
+    })
+    worker.on("messageerror", (error: Error) => {
+      broken = String(error.stack ?? error)
+      void worker.terminate()
     })
     worker.on("exit", (exitCode) => {
       onDeath({ exitCode, signal: undefined, stderr: [tail.lines, broken].filter((text) => text !== "").join("\n") })

@@ -27,6 +27,10 @@ export const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect
     ? effect
     : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
 
+/** What a work has returned that may return a plain value. */
+export const effectOrValue = <A, E, R>(given: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  isReady(given) || Effect.isEffect(given) ? given : Effect.succeed(given)
+
 /**
  * Runs an effect in a fiber of its own, which `started` is shown; interruption of either ends both. `ended` may put
  * another exit in place of the fiber's.

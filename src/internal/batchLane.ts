@@ -23,8 +23,8 @@ import * as Supply from "./supply.ts"
 const ripe = 10
 
 /** What the lanes of a run have in common. */
-export interface Options<I, A, E>
-  extends Pick<LaneOptions<I, A, E, never>, "sink" | "turnstile" | "clock" | "afterFailure">
+export interface Options<I, A, E, R>
+  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnstile" | "clock" | "afterFailure">
 {
   readonly supply: Supply.Supply<I, any, any>
   readonly job: Backend.Job<I, A, E>
@@ -41,7 +41,7 @@ export interface Options<I, A, E>
 
 /** The batches of a run that are under way. */
 export class Batches {
-  private readonly active = new Set<Dispatched<any, any, any>>()
+  private readonly active = new Set<Dispatched<any, any, any, any>>()
   private readonly alarm: Alarm
   private asking = false
 
@@ -49,18 +49,18 @@ export class Batches {
     this.alarm = alarm
   }
 
-  add(batch: Dispatched<any, any, any>): void {
+  add(batch: Dispatched<any, any, any, any>): void {
     this.active.add(batch)
   }
 
-  delete(batch: Dispatched<any, any, any>): void {
+  delete(batch: Dispatched<any, any, any, any>): void {
     this.active.delete(batch)
   }
 
   /** A lane has nothing to do: it is given the rest of the batch that has most left, when that has run for a while. */
   ask(): void {
     if (this.asking) return
-    let most: Dispatched<any, any, any> | undefined
+    let most: Dispatched<any, any, any, any> | undefined
     for (const batch of this.active) if (batch.left > 1 && batch.left > (most?.left ?? 0)) most = batch
     if (most === undefined) return
     const age = this.alarm.now() - most.beganAt
@@ -99,14 +99,14 @@ class Load<I> {
   }
 }
 
-export class BatchLane<I, A, E> {
+export class BatchLane<I, A, E, R> {
   readonly worker: number
-  private readonly options: Options<I, A, E>
+  private readonly options: Options<I, A, E, R>
   private readonly own: Entry<I> | undefined
   private load: Load<I>
   private found: Supply.Found | typeof Yielding = Supply.Waiting
 
-  constructor(options: Options<I, A, E>, worker: number) {
+  constructor(options: Options<I, A, E, R>, worker: number) {
     const { supply } = options
     this.options = options
     this.worker = worker
@@ -116,7 +116,7 @@ export class BatchLane<I, A, E> {
   }
 
   /** Runs until nothing is left to take. */
-  readonly run: Effect.Effect<void> = Effect.suspend(() => this.go())
+  readonly run: Effect.Effect<void, never, R> = Effect.suspend(() => this.go())
 
   /** Waits for inputs to have in hand; `false` when there will be none. */
   readonly ready = (): Effect.Effect<boolean> => {
@@ -140,7 +140,7 @@ export class BatchLane<I, A, E> {
     return false
   }
 
-  private go(): Effect.Effect<void> {
+  private go(): Effect.Effect<void, never, R> {
     return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
   }
 
@@ -178,7 +178,7 @@ export class BatchLane<I, A, E> {
     }
   }
 
-  private dispatch(): Effect.Effect<void> {
+  private dispatch(): Effect.Effect<void, never, R> {
     const { load, options, own, worker } = this
     this.load = new Load(options.supply.recurs)
     const batch = new Dispatched(options, load, own, worker)
@@ -190,12 +190,16 @@ export class BatchLane<I, A, E> {
     )
   }
 
-  /** Asks the retry policy what follows a failure, when its batch is over. */
-  private settle(entry: Entry<I>, cause: Cause.Cause<E>): Effect.Effect<void> {
+  /** Asks what follows a failure, when its batch is over. */
+  private settle(entry: Entry<I>, cause: Cause.Cause<E>): Effect.Effect<void, never, R> {
     const { afterFailure, sink, supply } = this.options
+    if (supply.stopped) return Effect.void
     return Effect.map(afterFailure!(entry, cause), (next) => {
+      if (supply.stopped) return
       if (Duration.isDuration(next)) return supply.park(entry, next)
-      const end = sink.onFailure(entry, next)
+      let end = false
+      if (Exit.isSuccess(next)) sink.onSuccess(entry, next.value)
+      else end = sink.onFailure(entry, next.cause)
       supply.settled()
       if (end) supply.stop()
     })
@@ -206,13 +210,13 @@ export class BatchLane<I, A, E> {
 const Yielding = -1
 
 /** A batch that is under way. */
-class Dispatched<I, A, E> {
+class Dispatched<I, A, E, R> {
   readonly beganAt: number
   /** How many of its inputs are neither settled nor given back. */
   left: number
   /** Failures that may be tried again. */
   readonly failures: Array<readonly [Entry<I>, Cause.Cause<E>]> = []
-  private readonly options: Options<I, A, E>
+  private readonly options: Options<I, A, E, R>
   private readonly load: Load<I>
   private readonly own: Entry<I> | undefined
   private readonly worker: number
@@ -223,7 +227,7 @@ class Dispatched<I, A, E> {
   private millis: number | undefined = undefined
   private count = 0
 
-  constructor(options: Options<I, A, E>, load: Load<I>, own: Entry<I> | undefined, worker: number) {
+  constructor(options: Options<I, A, E, R>, load: Load<I>, own: Entry<I> | undefined, worker: number) {
     this.options = options
     this.load = load
     this.own = own

@@ -44,7 +44,8 @@ export class LayerFailed extends Schema.TaggedError<LayerFailed>("effect-paralle
  *
  * **Details**
  *
- * `exitCode` or `signal` as the operating system gave it; `stderr` is the end of what the worker wrote there.
+ * `exitCode` or `signal` as the operating system gave it; neither where no worker could be started. `stderr` is the end
+ * of what the worker wrote there.
  *
  * @category errors
  * @since 0.1.0
@@ -58,8 +59,12 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-par
   }
 ) {
   override get message(): string {
-    const how = this.signal === undefined ? `with exit code ${this.exitCode ?? "unknown"}` : `by ${this.signal}`
-    return this.stderr === "" ? `its worker ended ${how}` : `its worker ended ${how}: ${shortenMessage(this.stderr)}`
+    const how = this.signal !== undefined
+      ? `its worker ended by ${this.signal}`
+      : this.exitCode !== undefined
+      ? `its worker ended with exit code ${this.exitCode}`
+      : "its worker could not be started"
+    return this.stderr === "" ? how : `${how}: ${shortenMessage(this.stderr)}`
   }
 }
 

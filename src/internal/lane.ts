@@ -55,9 +55,9 @@ export interface Options<I, A, E, R> {
   readonly clock: Clock.Clock
   /** An attempt at an input; where attempts may race it says in which round the lane took the input. */
   readonly attempt: (entry: Entry<I>, round: number) => Effect.Effect<A, E, R>
-  /** How long to wait before the next attempt, or the cause with which the input has failed; none without retries. */
+  /** How long to wait before the next attempt, or the exit of the input; none where a failure is the input's exit. */
   readonly afterFailure:
-    | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Cause.Cause<E>>)
+    | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>)
     | undefined
 }
 
@@ -272,16 +272,23 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     this.succeed(value)
   }
 
-  private fail(cause: Cause.Cause<E>): Effect.Effect<void> {
+  private fail(cause: Cause.Cause<E>): Effect.Effect<void, never, R> {
     const { afterFailure } = this.options
     if (!this.counts()) return Effect.void
     if (afterFailure === undefined) return Effect.sync(() => this.conclude(cause))
     this.failing = cause
     return Effect.map(afterFailure(this.entry, cause), (next) => {
-      if (!Duration.isDuration(next)) return this.conclude(next)
+      if (!Duration.isDuration(next)) return Exit.isSuccess(next) ? this.replace(next.value) : this.conclude(next.cause)
       this.failing = undefined
       this.supply.park(this.entry, next)
     })
+  }
+
+  /** A value has taken the place of the failure. */
+  private replace(value: A): void {
+    this.failing = undefined
+    this.sink.onSuccess(this.entry, value)
+    this.supply.settled()
   }
 
   /** The input has failed for good, unless it is only the end of the run that has interrupted it. */

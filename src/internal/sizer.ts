@@ -46,7 +46,7 @@ export class Sizer {
   /** The size of the next batch, when so many inputs are left. */
   next(left: number): number {
     if (this.batchSize !== "auto") return this.batchSize
-    const share = Math.max(left / (2 * this.lanes), this.few)
+    const share = left === Infinity ? left : Math.max(left / (2 * this.lanes), this.few)
     return Math.max(1, Math.min(this.size, this.most, Math.ceil(share)))
   }
 
@@ -55,7 +55,7 @@ export class Sizer {
     if (count === 0) return
     const ideal = millis > 0 ? target * count / millis : Infinity
     this.few = millis > 0 ? least * count / millis : this.few
-    const size = Math.floor(Math.min(ideal, count * growth, most))
+    const size = Math.floor(Math.min(ideal, Math.max(count * growth, this.size), most))
     this.size = Math.max(1, size < this.size || count * 2 > this.size ? size : this.size)
   }
 }

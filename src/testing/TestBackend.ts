@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -92,7 +93,8 @@ export const crash = (exitCode = 1): Behaviour => ({ _tag: "Crash", exitCode })
  * **Details**
  *
  * Units: `workers` is 2 unless given. `when` is asked at the start of each call, and is `run` unless given. A timeout
- * bounds a call that stalls, on the test's clock.
+ * bounds a call that stalls, on the test's clock. With `batches` the backend takes inputs by the batch, as threads and
+ * processes do: a call that stalls holds up what is behind it in its batch, until another worker asks for that.
  *
  * **Example** (A task that fails once)
  *
@@ -119,10 +121,11 @@ export const crash = (exitCode = 1): Behaviour => ({ _tag: "Crash", exitCode })
  */
 export const layer = (options: {
   readonly workers?: number | undefined
+  readonly batches?: boolean | undefined
   readonly when?: ((call: Call) => Behaviour) | undefined
 } = {}): Layer.Layer<TestBackend> =>
   Layer.effectContext(Effect.sync(() => {
-    const { when = () => run, workers = 2 } = options
+    const { batches: takesBatches = false, when = () => run, workers = 2 } = options
     const started: Array<Call> = []
     const running = new Set<Call>()
     const stalled = new Set<Deferred.Deferred<void>>()
@@ -151,6 +154,7 @@ export const layer = (options: {
 
     const execute: Backend.Backend["execute"] = (job, batch, onExit) => {
       const number = batches++
+      const { recall } = batch
       let position = 0
       let crashed = false
       const one = Effect.suspend(() => {
@@ -172,10 +176,18 @@ export const layer = (options: {
           Effect.sync(() => running.delete(call))
         )
       })
-      return Effect.whileLoop({
-        while: () => !crashed && position < batch.inputs.length,
-        body: () => one,
-        step: () => {}
+      // whoever asks for the rest while a call is under way gets what is behind it
+      recall?.signal.addEventListener("abort", () => recall.giveBack(position + 1), { once: true })
+      return Effect.clockWith((clock) => {
+        const until = batch.budget === undefined
+          ? Infinity
+          : clock.currentTimeMillisUnsafe() + Duration.toMillis(batch.budget)
+        const goesOn = () => recall?.signal.aborted !== true && clock.currentTimeMillisUnsafe() <= until
+        return Effect.whileLoop({
+          while: () => !crashed && position < batch.inputs.length && (position === 0 || goesOn()),
+          body: () => one,
+          step: () => {}
+        })
       })
     }
 
@@ -185,7 +197,7 @@ export const layer = (options: {
       release: Effect.sync(() => {
         for (const released of stalled.values().toArray()) Deferred.doneUnsafe(released, Exit.void)
       })
-    }).pipe(Context.add(Backend.Backend, { name: "test", workers, execute }))
+    }).pipe(Context.add(Backend.Backend, { name: "test", workers, batches: takesBatches, execute }))
   }))
 
 /** A task is a function: its fields, with the name that spreading loses. */

@@ -22,7 +22,8 @@ export const boot = (link: Link): void => {
   const waiting = new Map<number, Run>()
   let loading: Promise<Runner> | undefined
   let runner: Runner | undefined
-  let rogue = false
+  /** Modules that opened workers while they were imported. */
+  const programs = new Set<string>()
 
   const refuse = (run: Run, refusal: Refusal) => {
     if (waiting.delete(run.id)) link.post({ _tag: "Refused", id: run.id, refusal })
@@ -30,7 +31,7 @@ export const boot = (link: Link): void => {
 
   const start = async (run: Run): Promise<void> => {
     waiting.set(run.id, run)
-    if (rogue) return refuse(run, { _tag: "ProgramStarted" })
+    if (programs.has(run.module)) return refuse(run, { _tag: "ProgramStarted" })
     try {
       const module = await load(modules, run.module)
       loading ??= import("./runner.ts").then(({ make }) => runner = make(link))
@@ -55,8 +56,10 @@ export const boot = (link: Link): void => {
   Object.defineProperty(globalThis, farKey, {
     value: {
       programStarted: () => {
-        rogue = true
-        for (const run of waiting.values().toArray()) refuse(run, { _tag: "ProgramStarted" })
+        for (const run of waiting.values().toArray()) {
+          programs.add(run.module)
+          refuse(run, { _tag: "ProgramStarted" })
+        }
       }
     } satisfies Far
   })
@@ -65,17 +68,24 @@ export const boot = (link: Link): void => {
     link.post({ _tag: "Dying", error: toWire(error) })
     process.exit(1)
   })
-  process.on("exit", () => runner?.flush())
+  process.on("exit", (code) => {
+    runner?.flush()
+    // nothing runs: what is being imported ends the worker
+    if (runner?.busy() === true) return
+    const error = toWire(new Error(`it ended its worker with exit code ${code}`))
+    for (const run of waiting.values().toArray()) refuse(run, { _tag: "ModuleFailed", error })
+  })
 
   link.listen((message) => {
     switch (message._tag) {
       case "Run":
         return void start(message)
       case "Recall":
-        return runner?.recall(message.id)
+        return waiting.has(message.id) ? stop(message.id) : runner?.recall(message.id)
       case "Cancel":
         return stop(message.id)
       case "End":
+        for (const id of waiting.keys().toArray()) stop(id)
         return void (runner?.end() ?? Promise.resolve()).finally(link.close)
     }
   })

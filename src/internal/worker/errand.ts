@@ -12,7 +12,7 @@ import * as Crossing from "../crossing.ts"
 import * as Failures from "./failures.ts"
 import type { Death } from "./kind.ts"
 import type { Ambient, Blame, Exits, Log, Refusal, WireFailure, WireValue } from "./protocol.ts"
-import { cloneError, fromWire } from "./wire.ts"
+import { type Clone, cloneError, fromWire } from "./wire.ts"
 
 /** How a worker ended that nobody has ended. */
 export interface Crash {
@@ -30,6 +30,10 @@ export interface Caller {
   readonly log: (log: Log, annotations: Readonly<Record<string, unknown>>) => void
   /** The indices of inputs that were under way when a worker died of one of several; they run alone. */
   readonly suspects: Set<number | undefined>
+  /** The indices of first inputs of batches that were not begun when their worker died. */
+  readonly unlucky: Set<number | undefined>
+  /** Makes of a value what is sent of it; throws where that cannot be. */
+  readonly clone: Clone
 }
 
 type Job = Backend.Job<unknown, unknown, unknown>
@@ -78,7 +82,10 @@ export class Errand {
     return this.caller.ambient
   }
 
-  /** Encodes the first inputs, as many as may be sent; tells how many will be. An input that is refused has failed. */
+  /**
+   * Encodes the first inputs, as many as may be sent; tells how many will be. An input that is refused has failed. One
+   * whose buffers are moved goes by itself: if it were not begun, it could not be sent again.
+   */
   prepare(atMost: number): number {
     const { inputs } = this.batch
     let count = this.alone ? 1 : Math.min(inputs.length, atMost)
@@ -86,20 +93,27 @@ export class Errand {
       for (let position = 1; position < count; position++) if (this.suspected(position)) count = position
     }
     this.payloads = count === inputs.length ? inputs : inputs.slice(0, count)
-    if (this.job.payload !== undefined || !this.payloads.every(isPlain)) this.sieve((payload) => this.encode(payload))
-    this.transfer = Crossing.takeMoved()
+    if (this.job.payload !== undefined || !this.payloads.every(isPlain)) this.encodeAll()
     return this.payloads.length
   }
 
   /** Takes out what cannot be cloned. */
   sift(error: unknown): void {
-    const errors = this.payloads.map(cloneError)
+    const { clone } = this.caller
+    const errors = this.payloads.map((payload) => cloneError(payload, clone))
     const alien = errors.every((error) => error === undefined)
-    this.sieve((payload, k) => {
+    const payloads: Array<unknown> = []
+    const positions: Array<number> = []
+    this.payloads.forEach((payload, k) => {
       const reason = alien ? error : errors[k]
-      if (reason === undefined) return payload
-      return new Failures.Blamed(Failures.notCloneable("payload", payload, reason))
+      if (reason === undefined) {
+        payloads.push(payload)
+        positions.push(this.at(k))
+      } else {
+        this.fail(this.at(k), reasonOf(Failures.notCloneable("payload", payload, reason, clone)), undefined)
+      }
     })
+    this.send(payloads, positions)
   }
 
   /** Takes what a worker tells. */
@@ -136,6 +150,20 @@ export class Errand {
       stderr: [death.stderr, last].filter((text) => text !== "").join("\n")
     })
     this.fail(this.at(payload), reason, worker)
+  }
+
+  /** No worker can be had. */
+  crashAll(crash: Crash, worker: number): void {
+    for (let payload = this.told; payload < this.payloads.length; payload++) this.crash(payload, crash, worker)
+  }
+
+  /** The worker ended before it began this; tells whether that has happened before. */
+  unlucky(): boolean {
+    const { unlucky } = this.caller
+    const index = this.batch.index(this.at(0))
+    if (unlucky.has(index)) return true
+    unlucky.add(index)
+    return false
   }
 
   /** The worker ended while it was at this payload, among others. */
@@ -176,18 +204,29 @@ export class Errand {
     return this.positions === undefined ? payload : this.positions[payload]!
   }
 
-  /** Puts what comes of each payload in its place; one that somebody is blamed for has failed, and is taken out. */
-  private sieve(change: (payload: unknown, k: number) => unknown): void {
+  private encodeAll(): void {
     const payloads: Array<unknown> = []
     const positions: Array<number> = []
-    this.payloads.forEach((payload, k) => {
-      const changed = change(payload, k)
-      if (changed instanceof Failures.Blamed) return this.fail(this.at(k), reasonOf(changed.blame), undefined)
-      payloads.push(changed)
-      positions.push(this.at(k))
-    })
-    if (payloads.length < this.payloads.length) this.positions = positions
+    for (const [position, input] of this.payloads.entries()) {
+      const payload = this.encode(input)
+      const moved = Crossing.takeMoved()
+      if (payload instanceof Failures.Blamed) {
+        this.fail(position, reasonOf(payload.blame), undefined)
+        continue
+      }
+      if (moved.length > 0 && payloads.length > 0) break
+      payloads.push(payload)
+      positions.push(position)
+      if (moved.length === 0) continue
+      this.transfer = [...new Set(moved)]
+      break
+    }
+    this.send(payloads, positions)
+  }
+
+  private send(payloads: ReadonlyArray<unknown>, positions: ReadonlyArray<number>): void {
     this.payloads = payloads
+    this.positions = positions.at(-1) === positions.length - 1 ? undefined : positions
   }
 
   /** An input as it is sent. */

@@ -10,7 +10,7 @@ import { isDeadline } from "../attempt.ts"
 import * as Crossing from "../crossing.ts"
 import { shorten } from "../shorten.ts"
 import type { Blame, Part, WireFailure, WireReason } from "./protocol.ts"
-import { fromWire, toWire, uncloneablePath } from "./wire.ts"
+import { type Clone, fromWire, toWire, uncloneablePath } from "./wire.ts"
 
 /** A failure of the far side that the task is not to blame for, on its way through the cause of an attempt. */
 export class Blamed {
@@ -29,10 +29,10 @@ const refused = (value: Part, input: unknown, error: unknown): Blame => ({
 })
 
 /** What is said of a value that cannot be cloned. */
-export const notCloneable = (value: Part, input: unknown, error: unknown): Blame => ({
+export const notCloneable = (value: Part, input: unknown, error: unknown, clone?: Clone): Blame => ({
   _tag: "NotCloneable",
   value,
-  path: uncloneablePath(input),
+  path: uncloneablePath(input, clone),
   issue: error instanceof Error ? error.message : shorten(error)
 })
 

@@ -36,5 +36,7 @@ export interface Runner {
   readonly cancel: (id: number) => void
   /** Tells at once what has not been told: the worker is about to end. */
   readonly flush: () => void
+  /** Whether any batch is under way. */
+  readonly busy: () => boolean
   readonly end: () => Promise<void>
 }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { FromFar, ToFar } from "./protocol.ts"
+import type { Clone } from "./wire.ts"
 
 /** How a worker ended. */
 export interface Death {
@@ -31,6 +32,8 @@ export interface Handle {
 /** A kind of worker. */
 export interface Kind {
   readonly name: string
+  readonly clone: Clone
+  /** Throws when no worker can be started. */
   readonly spawn: (
     number: number,
     onMessage: (message: FromFar) => void,

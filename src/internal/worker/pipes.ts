@@ -22,18 +22,19 @@ export const frame = (message: unknown): Buffer => {
   return framed
 }
 
-/** Writes all of it, however the pipe takes it. */
-export const writeWhole = (descriptor: number, bytes: Buffer): void => {
+/** Writes all of it, however the pipe takes it; `false` when nobody reads any more. */
+export const writeWhole = (descriptor: number, bytes: Buffer): boolean => {
   for (let written = 0; written < bytes.length;) {
     try {
       written += writeSync(descriptor, bytes, written)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      if (code === "EPIPE") return
+      if (code === "EPIPE") return false
       if (code !== "EAGAIN") throw error
       Atomics.wait(idle, 0, 0, 1)
     }
   }
+  return true
 }
 
 const idle = new Int32Array(new SharedArrayBuffer(4))

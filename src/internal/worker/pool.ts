@@ -18,7 +18,7 @@ import type { Keeping, Kind } from "./kind.ts"
 import { Packing } from "./packing.ts"
 import type { Ambient, Log } from "./protocol.ts"
 import { Seat } from "./seat.ts"
-import { fromWire, isCloneable } from "./wire.ts"
+import { type Clone, fromWire, isCloneable } from "./wire.ts"
 
 /** What a pool is made of. */
 export interface Options {
@@ -35,6 +35,8 @@ export class Pool {
   private readonly maxBytes: number | undefined
   /** What is kept for a run, whose scope this is. */
   private readonly runs = new WeakMap<Scope.Scope, Kept>()
+  private serving = false
+  private closed = false
 
   constructor(kind: Kind, { keeping, maxBytes, workers }: Options) {
     this.kind = kind
@@ -45,6 +47,9 @@ export class Pool {
   readonly execute: Backend.Backend["execute"] = (job, batch, onExit) =>
     Effect.contextWith((context: Context.Context<Scope.Scope>) =>
       Effect.callback<void>((resume) => {
+        if (this.closed) {
+          return resume(Effect.die(new Error(`the workers of ${this.kind.name} have ended with their layer`)))
+        }
         const errand = new Errand(
           job as Backend.Job<any, unknown, unknown>,
           batch,
@@ -65,17 +70,24 @@ export class Pool {
       })
     )
 
-  /** Ends every worker; returns when they are gone. */
-  readonly close: Effect.Effect<void> = Effect.promise(() => Promise.all(this.seats.map((seat) => seat.end())))
+  /** Ends every worker; returns when they are gone. Nothing starts after it: what waits is given back. */
+  readonly close: Effect.Effect<void> = Effect.promise(() => {
+    this.closed = true
+    for (let errand = this.waiting.shift(); errand !== undefined; errand = this.waiting.shift()) errand.end()
+    return Promise.all(this.seats.map((seat) => seat.end()))
+  })
 
   /** Gives batches that wait to workers that have room, first come, first served. */
   private serve(): void {
-    for (let errand = this.waiting.peek(); errand !== undefined; errand = this.waiting.peek()) {
+    if (this.serving) return
+    this.serving = true
+    for (let errand = this.waiting.peek(); errand !== undefined && !this.closed; errand = this.waiting.peek()) {
       const seat = this.seatFor(errand)
-      if (seat === undefined) return
+      if (seat === undefined) break
       this.waiting.shift()
       seat.begin(errand)
     }
+    this.serving = false
   }
 
   /** The worker with the least to do; of those with nothing to do one that is up. */
@@ -93,11 +105,13 @@ export class Pool {
 
   private caller(context: Context.Context<Scope.Scope>): Caller {
     const run = Effect.runForkWith(context)
-    const { packing, suspects } = this.kept(Context.get(context, Scope.Scope))
+    const { packing, suspects, unlucky } = this.kept(Context.get(context, Scope.Scope))
     return {
       backend: this.kind.name,
-      ambient: ambientOf(context),
+      ambient: ambientOf(context, this.kind.clone),
       suspects,
+      unlucky,
+      clone: this.kind.clone,
       pack: packing.pack,
       log: (log, annotations) => void run(logged(log, annotations))
     }
@@ -105,7 +119,10 @@ export class Pool {
 
   private kept(scope: Scope.Scope): Kept {
     let kept = this.runs.get(scope)
-    if (kept === undefined) this.runs.set(scope, kept = { packing: new Packing(this.maxBytes), suspects: new Set() })
+    if (kept === undefined) {
+      kept = { packing: new Packing(this.maxBytes), suspects: new Set(), unlucky: new Set() }
+      this.runs.set(scope, kept)
+    }
     return kept
   }
 }
@@ -113,13 +130,14 @@ export class Pool {
 interface Kept {
   readonly packing: Packing
   readonly suspects: Set<number | undefined>
+  readonly unlucky: Set<number | undefined>
 }
 
-const ambientOf = (context: Context.Context<never>): Ambient => {
+const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {
   const span = Context.getOrUndefined(context, Tracer.ParentSpan)
   const annotations: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(Context.get(context, References.CurrentLogAnnotations))) {
-    if (isCloneable(value)) annotations[key] = value
+    if (isCloneable(value, clone)) annotations[key] = value
   }
   return {
     span: span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled },

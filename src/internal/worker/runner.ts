@@ -52,6 +52,7 @@ export const make = (link: Link): Runner => {
     recall: (id) => loads.get(id)?.recall(),
     cancel: (id) => loads.get(id)?.cancel(),
     flush: () => loads.forEach((load) => load.tell()),
+    busy: () => loads.size > 0,
     end: async () => {
       loads.forEach((load) => load.cancel())
       await Promise.all(loads.values().map((load) => load.done))
@@ -87,6 +88,8 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private values: Array<unknown> = []
   private failures: Array<readonly [position: number, failure: WireFailure]> = []
   private readonly millis: Float64Array
+  private moved: Array<unknown> = []
+  private telling = false
 
   constructor(run: Run, job: Job, link: Link) {
     this.run = run
@@ -156,6 +159,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     const { success } = this.job
     if (success === undefined) return this.record(value)
     const encoded = Crossing.encode(success, value)
+    this.moved.push(...Crossing.takeMoved())
     if (Exit.isSuccess(encoded)) this.record(encoded.value)
     else this.fail({ _tag: "Blame", blame: Failures.refusedBy("success", value, encoded.cause).blame })
   }
@@ -169,15 +173,15 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   tell(): void {
     this.toldAt = performance.now()
     if (this.values.length === 0) return
-    const { failures, from, values } = this
+    const { failures, from, moved, values } = this
     const millis = this.millis.slice(from, from + values.length)
     this.from = from + values.length
     this.values = []
     this.failures = []
+    this.moved = []
     const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis } as const
-    const transfer = Crossing.takeMoved()
     try {
-      this.link.post(exits, transfer)
+      this.link.post(exits, moved)
     } catch {
       this.link.post({ ...exits, ...onlyCloneable(from, values, failures) })
     }
@@ -233,7 +237,14 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     this.millis[this.from + this.values.length] = now - this.since
     this.values.push(value)
     this.since = now
-    if (now - this.toldAt >= gather) this.tell()
+    if (now - this.toldAt >= gather) return this.tell()
+    if (this.telling) return
+    // the next may keep everybody waiting
+    this.telling = true
+    setImmediate(() => {
+      this.telling = false
+      this.tell()
+    })
   }
 
   /** What a task sees: its layer's services, no backend but the async one, and what it can of its caller's context. */

@@ -10,6 +10,8 @@ import { type FromFar, NotStarted, type Run, type WireValue } from "./protocol.t
 interface Active {
   readonly errand: Errand
   readonly slot: number
+  /** How many of its payloads were counted. */
+  readonly count: number
   watchdog: NodeJS.Timeout | undefined
   cancelled: boolean
 }
@@ -25,6 +27,8 @@ export class Seat {
   private readonly active = new Map<number, Active>()
   private readonly free = Array.from({ length: slots }, (_, slot) => slots - 1 - slot)
   private handle: Handle | undefined
+  /** Whether the worker has said that it is up. */
+  private up = false
   private ids = 0
   private tasks = 0
   /** Whether the worker was told to end, or is being killed: nothing new is sent to it. */
@@ -58,22 +62,21 @@ export class Seat {
 
   /** Sends a batch; one larger than the worker may still take is cut. */
   begin(errand: Errand): void {
-    clearTimeout(this.timer)
     const count = errand.prepare(this.keeping.maxTasksPerWorker - this.tasks)
-    if (count === 0) return this.over(errand)
+    if (count === 0 || !this.staffed(errand)) return this.over(errand)
+    clearTimeout(this.timer)
     const id = ++this.ids
     const slot = this.free.pop()!
-    const active: Active = { errand, slot, watchdog: undefined, cancelled: false }
+    const active: Active = { errand, slot, count, watchdog: undefined, cancelled: false }
     this.active.set(id, active)
     this.tasks += count
-    this.handle ??= this.spawn()
-    this.handle.clear(slot)
-    this.handle.hold(true)
+    this.handle!.clear(slot)
+    this.handle!.hold(true)
     this.exclusive = errand.alone
     errand.cancel = () => this.cancel(id, active)
     errand.recall = () => this.recall(id, active)
     if (!this.send(id, active)) return this.finish(id, active)
-    this.watch(active)
+    this.watch(id, active)
   }
 
   /** Ends the worker: at once when it is idle, after its grace by force. */
@@ -112,7 +115,10 @@ export class Seat {
   }
 
   private receive(message: FromFar): void {
-    if (message._tag === "Ready") return
+    if (message._tag === "Ready") {
+      this.up = true
+      return
+    }
     if (message._tag === "Dying") {
       this.last = message.error
       return
@@ -137,6 +143,7 @@ export class Seat {
     clearTimeout(active.watchdog)
     this.active.delete(id)
     this.free.push(active.slot)
+    this.tasks -= active.count - active.errand.told
     if (this.active.size === 0) this.rest()
     this.over(active.errand)
   }
@@ -177,7 +184,7 @@ export class Seat {
     clearTimeout(active.watchdog)
     this.handle?.cut?.(active.slot)
     if (!this.leaving) this.handle?.post({ _tag: "Cancel", id }, [])
-    active.watchdog = setTimeout(() => this.kill(active), this.keeping.grace)
+    active.watchdog = setTimeout(() => this.afterMessages(id, active, () => this.kill(active)), this.keeping.grace)
   }
 
   private recall(id: number, active: Active): void {
@@ -188,36 +195,53 @@ export class Seat {
   }
 
   /** Kills a worker that is at one input for longer than its deadline and the grace for it. */
-  private watch(active: Active): void {
-    const { timeout } = active.errand.limits
+  private watch(id: number, active: Active): void {
+    const { errand, slot } = active
+    const { timeout } = errand.limits
     if (timeout === undefined) return
     const patience = timeout + this.keeping.grace
     const look = () => {
-      const { position, since } = this.handle!.mark(active.slot)
-      const waited = position < 0 || active.errand.settled(position) ? 0 : Number(process.hrtime.bigint()) / 1e6 - since
-      if (waited >= patience) this.kill(active)
-      else active.watchdog = setTimeout(look, patience - waited + 1)
+      const { position, since } = this.handle!.mark(slot)
+      const waited = position < 0 || errand.settled(position) ? 0 : Number(process.hrtime.bigint()) / 1e6 - since
+      if (waited >= patience) return this.kill(active)
+      active.watchdog = setTimeout(() => this.afterMessages(id, active, look), patience - waited + 1)
     }
-    active.watchdog = setTimeout(look, patience)
+    active.watchdog = setTimeout(() => this.afterMessages(id, active, look), patience)
   }
 
-  private spawn(): Handle {
-    return this.kind.spawn(this.number, (message) => this.receive(message), (death) => this.died(death))
+  /** Does something unless the batch is over: a timer that is late comes before what the worker has said meanwhile. */
+  private afterMessages(id: number, active: Active, action: () => void): void {
+    setImmediate(() => {
+      if (this.active.get(id) === active) action()
+    })
+  }
+
+  /** Whether there is a worker, now or already. A batch for which none can be started has failed. */
+  private staffed(errand: Errand): boolean {
+    if (this.handle !== undefined) return true
+    try {
+      this.handle = this.kind.spawn(this.number, (message) => this.receive(message), (death) => this.died(death))
+      return true
+    } catch (error) {
+      const death = { exitCode: undefined, signal: undefined, stderr: String(error) }
+      errand.crashAll({ death, thrown: undefined }, this.number)
+      return false
+    }
   }
 
   /** Says who is to blame, and gives up what was here; the next batch starts another worker. */
   private died(death: Death): void {
-    const { culprit, handle } = this
+    const { culprit, handle, up } = this
     const left = [...this.active]
     clearTimeout(this.timer)
     this.handle = undefined
     this.culprit = undefined
-    this.leaving = this.exclusive = false
+    this.leaving = this.exclusive = this.up = false
     this.tasks = 0
     if (culprit !== undefined) {
       if (!culprit.cancelled) culprit.errand.late(handle!.mark(culprit.slot).position, this.number)
     } else {
-      this.blame(left.map(([, active]) => active), handle!, death)
+      this.blame(left.map(([, active]) => active), handle!, death, up)
     }
     this.last = undefined
     this.active.clear()
@@ -232,15 +256,19 @@ export class Seat {
 
   /**
    * A worker ended that nobody has ended. The one input it was at is to blame. When several were under way, each is
-   * run again alone. When none was, the first of every batch is: so that a worker which cannot start is not started
-   * for ever.
+   * run again alone. When none was, the first of a batch is to blame if it meets that for the second time: what ended the
+   * worker may have been there before the batch. A worker that never was up will not be up for the others either.
    */
-  private blame(left: ReadonlyArray<Active>, handle: Handle, death: Death): void {
+  private blame(left: ReadonlyArray<Active>, handle: Handle, death: Death, up: boolean): void {
     const crash = { death, thrown: this.last }
     const marks = left.map((active) => ({ active, position: handle.mark(active.slot).position }))
     const started = marks.filter(({ active, position }) => position !== NotStarted && !active.errand.settled(position))
-    if (marks.every(({ position }) => position === NotStarted)) {
-      for (const { cancelled, errand } of left) if (!cancelled) errand.crash(0, crash, this.number)
+    if (!up) {
+      for (const { cancelled, errand } of left) if (!cancelled) errand.crashAll(crash, this.number)
+    } else if (marks.every(({ position }) => position === NotStarted)) {
+      for (const { cancelled, errand } of left) {
+        if (!cancelled && errand.unlucky()) errand.crash(0, crash, this.number)
+      }
     } else if (started.length === 1) {
       const { active, position } = started[0]!
       if (!active.cancelled) active.errand.crash(position, crash, this.number)

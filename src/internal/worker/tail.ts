@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Readable } from "node:stream"
+import { StringDecoder } from "node:string_decoder"
 
 /** How much is kept, in characters. */
 const kept = 4000
@@ -12,8 +13,9 @@ export class Tail {
   private text = ""
 
   constructor(stderr: Readable) {
-    stderr.on("data", (chunk: Buffer | string) => {
-      this.text = (this.text + chunk.toString()).slice(-kept)
+    const decoder = new StringDecoder()
+    stderr.on("data", (chunk: Buffer) => {
+      this.text = (this.text + decoder.write(chunk)).slice(-kept)
     })
   }
 

@@ -9,11 +9,21 @@ import type { WireError, WireValue } from "./protocol.ts"
 /** How deep a chain of causes is followed. */
 const depth = 10
 
+/** Makes of a value what is sent of it; throws where that cannot be. */
+export type Clone = (value: unknown) => unknown
+
+let cloneHere: Clone = structuredClone
+
+/** Says how values are sent from here. */
+export const sendBy = (clone: Clone): void => {
+  cloneHere = clone
+}
+
 /** Why a value cannot be cloned, if it cannot. It costs a clone. */
-export const cloneError = (value: unknown): unknown => {
+export const cloneError = (value: unknown, clone: Clone = cloneHere): unknown => {
   if (value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")) return
   try {
-    structuredClone(value)
+    clone(value)
     return undefined
   } catch (error) {
     return error ?? new Error("its getter threw nothing")
@@ -21,7 +31,7 @@ export const cloneError = (value: unknown): unknown => {
 }
 
 /** Whether a value can be cloned. It costs a clone. */
-export const isCloneable = (value: unknown): boolean => cloneError(value) === undefined
+export const isCloneable = (value: unknown, clone: Clone = cloneHere): boolean => cloneError(value, clone) === undefined
 
 /** A thrown value as what can be sent of it. */
 export const toWire = (value: unknown, levels = depth): WireValue => {
@@ -89,10 +99,10 @@ const define = (error: Error, key: string, value: unknown): void => {
  * Where in a value that which cannot be cloned is, as a path like `.jobs[3].callback`; the empty path is the value
  * itself. The search costs a clone at each step down.
  */
-export const uncloneablePath = (value: unknown): string => {
+export const uncloneablePath = (value: unknown, clone: Clone = cloneHere): string => {
   const seen = new Set<unknown>()
   const search = (value: unknown): string | undefined => {
-    if (isCloneable(value) || seen.has(value)) return undefined
+    if (isCloneable(value, clone) || seen.has(value)) return undefined
     seen.add(value)
     if (typeof value !== "object" || value === null) return ""
     for (const [step, child] of childrenOf(value)) {

@@ -1,0 +1,106 @@
+/**
+ * A flow that runs once for each of many items, several at a time.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import {
+  type Collect,
+  type Each,
+  type Failures,
+  fromSteps,
+  type Input,
+  type InputError,
+  type InputServices,
+  type Left,
+  type Options,
+  type Posted,
+  type Prepared,
+  type Results,
+  type Settled,
+  type Steps
+} from "./internal/batchNode.ts"
+import { refuse } from "./internal/check.ts"
+import type { Absent, ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
+import { type Any, drawn, isNode, type Node, type Out, runAt } from "./internal/node.ts"
+import * as Place from "./internal/place.ts"
+
+/** @since 0.1.0 */
+export type { Collect, Failures, Item, Options, Results } from "./internal/batchNode.ts"
+
+/**
+ * Makes a node that runs a whole flow once for each item that `prep` gives.
+ *
+ * **Details**
+ *
+ * Shape: as `BatchNode.make`, with a flow (or any node) in the place of `exec`: each item is what the flow takes, and
+ * comes to the `Out` by which the flow was left. `post` gets these, in input order under `collect: "forEach"`. Items share
+ * nothing but the services that the flow names. All options are those of a batch node: a `timeout` and a `retry` are
+ * for the whole flow of an item.
+ *
+ * Errors: as `BatchNode.make`; the errors of the flow are those of the items. A failure's location names the item
+ * (`perFile[2]/load`). Interruption stops every item.
+ *
+ * **Example** (A line of nodes for each of three texts)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { BatchFlow, Flow, Node } from "effect-parallel"
+ *
+ * const trim = Node.make("trim", { exec: (text: string) => text.trim() })
+ * const count = Node.make("count", { exec: (text: string) => text.length })
+ *
+ * const lengths = BatchFlow.make("lengths", {
+ *   prep: (text: string) => text.split(","),
+ *   flow: Flow.chain("length", trim, count),
+ *   post: (_, outs) => Node.out("counted", outs.map((out) => out.value)),
+ *   concurrency: 2
+ * })
+ *
+ * console.log((await Effect.runPromise(Flow.run(lengths, "a, bb ,ccc"))).value) // => [1, 2, 3]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: <
+  I,
+  P extends Prepared | Absent = Absent,
+  J = never,
+  X extends Out<string, unknown> = never,
+  E = never,
+  R = never,
+  O extends Posted | Absent = Absent,
+  C extends Collect = "forEach",
+  F = never,
+  T extends Duration.Input | undefined = never,
+  M extends number | undefined = never,
+  W = never
+>(
+  name: string,
+  options:
+    & {
+      readonly prep?: ((input: I) => P) | undefined
+      readonly flow: Node<Each<P, J>, X, E, R>
+      readonly post?:
+        | ((
+          input: Input<I, P, J>,
+          outs: Results<C, Each<P, J>, X | Of<F>, Settled<E, F, T>>
+        ) => O)
+        | undefined
+    }
+    & Options<Each<P, J>, X | Of<F>, E, F, C, T, M, W>
+) => Node<
+  Input<I, P, J>,
+  Left<O, Results<C, Each<P, J>, X | Of<F>, Settled<E, F, T>>>,
+  | ErrorOf<P>
+  | InputError<Of<P>>
+  | Failures<C, Each<P, J>, X | Of<F>, Settled<E, F, T>, M>
+  | ErrorOf<W>
+  | ErrorOf<O>,
+  ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+> = (name: string, { flow, ...steps }: Steps & { readonly flow: Any }): any => {
+  if (!isNode(flow)) refuse("flow", "a flow or another node", flow)
+  const shape = { _tag: "BatchFlow", flow: drawn(flow) } as const
+  return fromSteps(name, steps, shape, (place) => (item, index) => runAt(flow, item, Place.item(place, index)))
+}

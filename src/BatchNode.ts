@@ -1,0 +1,113 @@
+/**
+ * A step of a flow that does its work once for each of many items, several at a time.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import {
+  type Collect,
+  type Each,
+  type Failures,
+  fromSteps,
+  type Input,
+  type InputError,
+  type InputServices,
+  type Left,
+  type Options,
+  type Posted,
+  type Prepared,
+  type Results,
+  type Settled,
+  type Steps
+} from "./internal/batchNode.ts"
+import { refuse } from "./internal/check.ts"
+import type { Absent, ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
+import type { Node } from "./internal/node.ts"
+
+/** @since 0.1.0 */
+export type { Collect, Failures, Item, Options, Results } from "./internal/batchNode.ts"
+
+/**
+ * Makes a node that runs `exec` once for each item that `prep` gives.
+ *
+ * **Details**
+ *
+ * Shape: `prep` gives the items: an array, set, generator, async iterable or `Stream`, or an effect of one; without it
+ * the input is the items. `exec` gets an item and its index, and may be a `Task`, which runs on the provided backend.
+ * `collect` decides what `post` gets; values are in input order. `post` runs once, when all items are done, and leaves by
+ * `Node.out(action, value)`; without it the node leaves by `"default"`. Each of the three may be an effect or a value.
+ *
+ * Units: `concurrency` has to be stated. `retry`, `timeout`, `limit` and `fallback` are for each item, its attempts counted
+ * apart. `watch` sees each outcome with its index, in the order in which they come.
+ *
+ * Errors: with `forEach` the first error of an item, which interrupts the others and waits for their finalizers; with
+ * `validate`, and `race` when no item succeeds, `FailedExamples`; none for an item with `partition` and `run`. `maxErrors`
+ * adds `TooManyErrors`, `timeout` adds `TimeoutError`, a stream its own error. A race over no items is a defect.
+ * Interruption stops every item.
+ *
+ * **Gotchas**
+ *
+ * `Effect.fn` and `Effect.fnUntraced` in place, beside a step whose parameters are not annotated, leave the compiler
+ * without a type for these: give the function a name first (`exec: read`).
+ *
+ * **Example** (Both sides of a batch)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { BatchNode, Flow, Node } from "effect-parallel"
+ *
+ * const halves = BatchNode.make("halves", {
+ *   prep: (numbers: ReadonlyArray<number>) => numbers,
+ *   exec: (n, index) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(`#${index} is odd`),
+ *   collect: "partition",
+ *   concurrency: 4,
+ *   post: (numbers, [values, failures]) =>
+ *     failures.length === 0 ? Node.out("even", values) : Node.out("mixed", { values, odd: failures.length })
+ * })
+ *
+ * const { action, value } = await Effect.runPromise(Flow.run(halves, [2, 3, 4]))
+ * console.log(action) // => "mixed"
+ * console.log(value) // => { values: [1, 2], odd: 1 }
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: <
+  I,
+  P extends Prepared | Absent = Absent,
+  J = never,
+  X = never,
+  O extends Posted | Absent = Absent,
+  C extends Collect = "forEach",
+  F = never,
+  T extends Duration.Input | undefined = never,
+  M extends number | undefined = never,
+  W = never
+>(
+  name: string,
+  options:
+    & {
+      readonly prep?: ((input: I) => P) | undefined
+      readonly exec: (item: Each<P, J>, index: number) => X
+      readonly post?:
+        | ((
+          input: Input<I, P, J>,
+          results: Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>
+        ) => O)
+        | undefined
+    }
+    & Options<Each<P, J>, Of<X> | Of<F>, ErrorOf<X>, F, C, T, M, W>
+) => Node<
+  Input<I, P, J>,
+  Left<O, Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>>,
+  | ErrorOf<P>
+  | InputError<Of<P>>
+  | Failures<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M>
+  | ErrorOf<W>
+  | ErrorOf<O>,
+  ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+> = (name: string, { exec, ...steps }: Steps & { readonly exec: (item: any, index: number) => any }): any => {
+  if (typeof exec !== "function") refuse("exec", "a function or a task", exec)
+  return fromSteps(name, steps, { _tag: "BatchNode" }, () => exec)
+}

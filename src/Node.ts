@@ -1,0 +1,198 @@
+/**
+ * A step of a flow: it takes a value, and leaves by an action with a value.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import { knownKeys, refuse } from "./internal/check.ts"
+import {
+  type Absent,
+  chain,
+  type ErrorOf,
+  type Late,
+  lift,
+  type Of,
+  type ServicesOf,
+  type Without
+} from "./internal/lift.ts"
+import { fromRun, isOut, type Node, type Out, out } from "./internal/node.ts"
+import * as Place from "./internal/place.ts"
+import * as Trial from "./internal/trial.ts"
+import type * as Plan from "./Plan.ts"
+
+/** @since 0.1.0 */
+export {
+  type Any,
+  type Error,
+  type Exit,
+  type Input,
+  isNode,
+  isOut,
+  type Node,
+  type Out,
+  out,
+  type Services
+} from "./internal/node.ts"
+
+/**
+ * Where a failure came from: `path` names the nodes from the outermost flow down (`approval/perFile[2]/load`), `node` the
+ * last of them, `index` the item of the nearest batch (from 0), `attempt` which attempt it was (from 1).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Location = Place.Located
+
+type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, any, any>
+
+/** What `exec` is given. */
+type Prepared<I, P> = Without<P, I, Of<P>>
+
+/** The exits among what `exec` and `fallback` give back. */
+type Left<T> = T extends Out<string, any> ? T : never
+
+/** The results among them. */
+type Result<T> = T extends Out<string, any> ? never : T
+
+/** By which a node without `post` is left. */
+type Default<T> = Left<T> | ([Result<T>] extends [never] ? never : Out<"default", Result<T>>)
+
+/** How the attempts at `exec` can fail in the end. */
+type Failing<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
+
+/**
+ * Makes a node of three steps, each of them an effect or a plain value, and each optional: `prep` makes the input ready,
+ * `exec` does the work, `post` chooses how to leave.
+ *
+ * **Details**
+ *
+ * Shape: `exec` is given what `prep` gave, or the input; `post` is given the input, what `prep` gave and the result of
+ * `exec`, and leaves by `Node.out(action, value)`. Without `post` the node leaves by `"default"` with the result. An
+ * `Out` that `exec` or `fallback` gives back is the exit already: `post` is not asked. `exec` may be a `Task`, and then
+ * runs on the provided backend.
+ *
+ * `retry`, `timeout`, `limit` and `fallback` belong to `exec`. The timeout starts with each attempt, when its limits have
+ * let it through; a retry waits outside the limits; `fallback` sees the cause of the last attempt.
+ *
+ * Errors: those of the three steps; `timeout` adds `TimeoutError`; a `fallback` puts its own in place of those of `exec`.
+ * Options out of their range are defects, thrown here. Interruption stops the step under way, and nothing is tried again.
+ *
+ * **Gotchas**
+ *
+ * `Effect.fn` and `Effect.fnUntraced` in place, beside a step whose parameters are not annotated, leave the compiler
+ * without a type for these: give the function a name first (`exec: read`), or write `exec: (file: string) => read(file)`.
+ *
+ * **Example** (A node that is tried again, and then gives up by another action)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Flow, Node } from "effect-parallel"
+ *
+ * let calls = 0
+ * const ask = Node.make("ask", {
+ *   prep: (question: string) => question.trim(),
+ *   exec: (question) => question === "" ? Effect.fail("empty") : Effect.succeed(`${question}: 42 (${++calls})`),
+ *   retry: { times: 2 },
+ *   fallback: (_, cause) => Node.out("gaveUp", cause.reasons.length),
+ *   post: (question, _, answer) => Node.out("answered", { question, answer })
+ * })
+ *
+ * console.log((await Effect.runPromise(Flow.run(ask, "why "))).action) // => "answered"
+ * console.log((await Effect.runPromise(Flow.run(ask, " "))).action) // => "gaveUp"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: <
+  I,
+  P = Absent,
+  X = Absent,
+  O extends Posted | Absent = Absent,
+  F = never,
+  T extends Duration.Input | undefined = never
+>(name: string, options: {
+  readonly prep?: ((input: I) => P) | undefined
+  readonly exec?: ((prepared: Prepared<I, P>) => X) | undefined
+  readonly post?:
+    | ((input: I, prepared: Prepared<I, P>, result: Without<X, Prepared<I, P>, Result<Of<X> | Of<F>>>) => O)
+    | undefined
+  /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
+  readonly retry?: Plan.RetryOption<ErrorOf<X> | Late<T>> | undefined
+  /** How long an attempt may take. */
+  readonly timeout?: T | undefined
+  /** What each attempt passes before it starts. */
+  readonly limit?: Plan.Options["limit"]
+  /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
+  readonly fallback?: ((prepared: Prepared<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F) | undefined
+}) => Node<
+  I,
+  Without<O, Without<X, never, Default<Of<X> | Of<F>>>, Left<Of<O> | Of<X> | Of<F>>>,
+  ErrorOf<P> | Failing<X, F, T> | ErrorOf<O>,
+  ServicesOf<P> | ServicesOf<X> | ServicesOf<F> | ServicesOf<O>
+> = (name: string, options: Steps): any => {
+  knownKeys("node options", options, ["prep", "exec", "post", "retry", "timeout", "limit", "fallback"])
+  const { exec, fallback, post, prep, ...trials } = options
+  for (const [step, given] of Object.entries({ prep, exec, post, fallback })) {
+    if (given !== undefined && typeof given !== "function") refuse(step, "a function", given)
+  }
+  if (exec === undefined) {
+    if (post === undefined) refuse("exec", "given, or `post`", exec)
+    const extra = Object.entries({ fallback, ...trials }).find(([, given]) => given !== undefined)
+    if (extra !== undefined) refuse(extra[0], "left out where there is no `exec`", extra[1])
+  }
+  const execute = exec === undefined ? (prepared: unknown) => prepared : Trial.make({ exec, fallback, options: trials })
+  const leave = (input: unknown, prepared: unknown, result: unknown) =>
+    isOut(result) && exec !== undefined
+      ? Effect.succeed(result)
+      : post === undefined
+      ? Effect.succeed(out("default", result))
+      : lift(post(input, prepared, result))
+  const run = (input: unknown, place: Place.Place) =>
+    chain(
+      prep === undefined ? input : prep(input),
+      (prepared) => chain(execute(prepared, place), (result) => leave(input, prepared, result))
+    )
+  return fromRun(name, { run, shape: { _tag: "Node" } })
+}
+
+/** The options before their types are known. */
+interface Steps extends Pick<Plan.Options<any>, "retry" | "timeout" | "limit"> {
+  readonly prep?: ((input: any) => unknown) | undefined
+  readonly exec?: ((prepared: any) => unknown) | undefined
+  readonly post?: ((input: any, prepared: any, result: any) => unknown) | undefined
+  readonly fallback?: ((prepared: any, cause: Cause.Cause<any>) => unknown) | undefined
+}
+
+/**
+ * Where the failure of a node came from; none when the cause is not a node's.
+ *
+ * **Details**
+ *
+ * Every failure of a node carries its location as an annotation of its cause, and as a line of the printed cause. The
+ * error itself stays what it was, so handlers of typed errors see no difference. A nested flow's failure keeps the
+ * location of the innermost node.
+ *
+ * **Example** (The node behind a failure)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Flow, Node } from "effect-parallel"
+ *
+ * const parse = Node.make("parse", { exec: (text: string) => Effect.fail(`no number: ${text}`) })
+ * const flow = Flow.chain("import", parse)
+ *
+ * const program = Flow.run(flow, "x").pipe(
+ *   Effect.catchCause((cause) => Effect.succeed(Option.map(Node.location(cause), ({ path }) => path)))
+ * )
+ *
+ * console.log(await Effect.runPromise(program)) // => Option.some("import/parse")
+ * ```
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const location = (cause: Cause.Cause<unknown>): Option.Option<Location> => Place.locationOf(cause)

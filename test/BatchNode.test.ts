@@ -1,0 +1,450 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Option, Schedule, Schema, Stream } from "effect"
+import { BatchNode, Flow, Limit, Node, Outcome, Report } from "effect-parallel"
+import { TestBackend } from "effect-parallel/testing"
+import { TestClock } from "effect/testing"
+import { drive, Probe, range, Refused } from "./helpers.ts"
+import { half } from "./Node.tasks.ts"
+
+const refuse = (n: number) => Effect.fail(new Refused({ n }))
+
+/** Items of a sort. */
+const items = (n: number) => range(n)
+
+const errorOf = <A, E>(exit: Exit.Exit<A, E>): E => Option.getOrThrow(Exit.findErrorOption(exit))
+const valueOf = <A, E>(exit: Exit.Exit<Node.Out<string, A>, E>): A => Option.getOrThrow(Exit.getSuccess(exit)).value
+
+describe("BatchNode", () => {
+  describe("retry and fallback", () => {
+    const failing = (calls: Array<number>) => ({
+      prep: items,
+      exec: (n: number) => Effect.suspend(() => (calls.push(n), Effect.delay(refuse(n), "5 millis"))),
+      retry: { times: 2, schedule: Schedule.spaced("10 millis") },
+      concurrency: "unbounded" as const
+    })
+
+    it.effect("each of four items that always fail is tried three times, and the batch fails", () =>
+      Effect.gen(function*() {
+        const calls: Array<number> = []
+        const exit = yield* drive(Flow.run(BatchNode.make("batch", failing(calls)), 4))
+
+        assert.instanceOf(errorOf(exit), Refused)
+        assert.deepStrictEqual(calls.toSorted((a, b) => a - b), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+      }))
+
+    it.effect("their fallback is called once for each, with its item, its cause and its place", () =>
+      Effect.gen(function*() {
+        const calls: Array<number> = []
+        const seen: Array<unknown> = []
+        const batch = BatchNode.make("batch", {
+          ...failing(calls),
+          fallback: (n, cause) => {
+            seen[n] = [
+              seen[n],
+              Option.getOrThrow(Cause.findErrorOption(cause)).n,
+              Option.getOrThrow(Node.location(cause))
+            ]
+            return n % 2 === 0 ? `none for ${n}` : Effect.delay(Effect.succeed("late"), "1 second")
+          }
+        })
+
+        const exit = yield* drive(Flow.run(batch, 4))
+
+        assert.deepStrictEqual(valueOf(exit), ["none for 0", "late", "none for 2", "late"])
+        assert.strictEqual(calls.length, 12)
+        assert.deepStrictEqual(
+          seen,
+          range(4).map((index) => [undefined, index, { path: `batch[${index}]`, node: "batch", index, attempt: 3 }])
+        )
+      }))
+
+    it.effect("a fallback that fails is the failure of its item", () =>
+      Effect.gen(function*() {
+        const batch = BatchNode.make("batch", {
+          prep: items,
+          exec: refuse,
+          fallback: (n) => n === 1 ? Effect.fail("no fallback") : n,
+          collect: "partition",
+          concurrency: 2
+        })
+        const [values, failures] = valueOf(yield* drive(Flow.run(batch, 3)))
+
+        assert.deepStrictEqual(values, [0, 2])
+        assert.deepStrictEqual(failures.map(({ index }) => index), [1])
+        assert.strictEqual(Option.getOrThrow(Outcome.error(failures[0]!)), "no fallback")
+      }))
+
+    it.effect.prop(
+      "five items that fail once each succeed with two calls each, whatever the wait and the delay",
+      [Schema.Struct({
+        wait: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 })),
+        delays: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 }))).check(
+          Schema.isMinLength(5),
+          Schema.isMaxLength(5)
+        ),
+        concurrency: Schema.Literals([1, 2, 5, "unbounded"])
+      })],
+      Effect.fnUntraced(function*([{ concurrency, delays, wait }]) {
+        const calls = delays.map(() => 0)
+        const batch = BatchNode.make("batch", {
+          prep: () => delays,
+          exec: (delay, index) =>
+            Effect.suspend(() => calls[index]!++ === 0 ? refuse(index) : Effect.succeed(index)).pipe(
+              Effect.delay(delay)
+            ),
+          retry: { times: 2, schedule: Schedule.spaced(wait) },
+          concurrency
+        })
+
+        const exit = yield* drive(Flow.run(batch, undefined))
+
+        assert.deepStrictEqual(valueOf(exit), range(5))
+        assert.deepStrictEqual(calls, [2, 2, 2, 2, 2])
+      }),
+      { arbitrary: { runs: 200 } }
+    )
+
+    it.effect("an item that waits for its retry lets another have its place", () =>
+      Effect.gen(function*() {
+        const order: Array<number> = []
+        const batch = BatchNode.make("batch", {
+          prep: items,
+          exec: (n) => Effect.suspend(() => order.push(n) === 1 ? refuse(n) : Effect.succeed(n)),
+          retry: { times: 1, schedule: Schedule.spaced("1 minute") },
+          concurrency: 1
+        })
+        yield* drive(Flow.run(batch, 3))
+
+        assert.deepStrictEqual(order, [0, 1, 2, 0])
+      }))
+  })
+
+  describe("failure", () => {
+    it.effect("the first failure interrupts the others, and waits for their finalizers", () =>
+      Effect.gen(function*() {
+        const log: Array<string> = []
+        const batch = BatchNode.make("batch", {
+          prep: () => [20, 10, 30],
+          exec: (millis, index) =>
+            Effect.sleep(millis).pipe(
+              Effect.andThen(index === 1 ? refuse(index) : Effect.sync(() => log.push(`done ${index}`))),
+              Effect.onInterrupt(() => Effect.sync(() => log.push(`stopped ${index}`)).pipe(Effect.delay(5)))
+            ),
+          concurrency: 3
+        })
+        const fiber = yield* Effect.forkChild(Flow.run(batch, undefined))
+        yield* TestClock.adjust(14)
+        const early = fiber.pollUnsafe()
+        yield* TestClock.adjust(1)
+        const exit = fiber.pollUnsafe()!
+        const logged = [...log]
+        yield* TestClock.adjust(100)
+
+        assert.strictEqual(early, undefined)
+        assert.deepStrictEqual(errorOf(exit), new Refused({ n: 1 }))
+        assert.deepStrictEqual(logged.toSorted(), ["stopped 0", "stopped 2"])
+        assert.deepStrictEqual(log, logged)
+      }))
+
+    it.effect("names node, path, item and attempt", () =>
+      Effect.gen(function*() {
+        const batch = BatchNode.make("pages", {
+          prep: items,
+          exec: (n) => n === 2 ? Effect.delay(refuse(n), 10) : Effect.never,
+          retry: { times: 3 },
+          concurrency: 5
+        })
+        const exit = yield* drive(Flow.run(Flow.chain("site", batch), 5))
+
+        assert.isTrue(Exit.isFailure(exit))
+        const { cause } = exit as Exit.Failure<unknown, unknown>
+        assert.deepStrictEqual(
+          Node.location(cause),
+          Option.some({
+            path: "site/pages[2]",
+            node: "pages",
+            index: 2,
+            attempt: 4
+          })
+        )
+        assert.include(Cause.pretty(cause), "at site/pages[2] (attempt 4)")
+      }))
+  })
+
+  describe("collect", () => {
+    const odd = { prep: items, exec: (n: number) => n % 2 === 0 ? Effect.succeed(n * 10) : refuse(n), concurrency: 2 }
+
+    it.effect("forEach gives the values, in input order though a later item ends first, to a post that runs once", () =>
+      Effect.gen(function*() {
+        let posts = 0
+        const batch = BatchNode.make("batch", {
+          prep: () => [30, 10, 20],
+          exec: (millis, index) => Effect.as(Effect.sleep(millis), `#${index}`),
+          post: (_, results) => {
+            posts++
+            return Node.out("joined", results)
+          },
+          concurrency: 3
+        })
+
+        assert.deepStrictEqual(
+          yield* drive(Flow.run(batch, undefined)),
+          Exit.succeed(Node.out("joined", ["#0", "#1", "#2"]))
+        )
+        assert.strictEqual(posts, 1)
+      }))
+
+    it.effect("partition gives both sides", () =>
+      Effect.gen(function*() {
+        const batch = BatchNode.make("batch", {
+          ...odd,
+          collect: "partition",
+          post: (_, [values, failures]) => Node.out("sides", { values, failed: failures.map(({ input }) => input) })
+        })
+
+        assert.deepStrictEqual(yield* Flow.run(batch, 3), Node.out("sides", { values: [0, 20], failed: [1] }))
+      }))
+
+    it.effect("validate gives every failure at once", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Flow.run(BatchNode.make("batch", { ...odd, collect: "validate" }), 4))
+
+        assert.instanceOf(error, Outcome.FailedExamples)
+        assert.deepStrictEqual(error.failures.map(({ input }) => input), [1, 3])
+        assert.deepStrictEqual(error.report.values, [0, 20])
+        assert.deepStrictEqual(
+          error.failures.map(({ cause }) => Option.getOrThrow(Node.location(cause)).path),
+          ["batch[1]", "batch[3]"]
+        )
+      }))
+
+    it.effect("run gives the report, and maxErrors ends it early", () =>
+      Effect.gen(function*() {
+        const { value } = yield* Flow.run(BatchNode.make("batch", { ...odd, collect: "run" }), 4)
+        const error = yield* Effect.flip(
+          Flow.run(BatchNode.make("batch", { ...odd, collect: "run", maxErrors: 2, concurrency: 1 }), 9)
+        )
+
+        assert.strictEqual(value.name, "batch")
+        assert.deepStrictEqual(Report.tally(value), { total: 4, succeeded: 2, failed: 2, retried: 0, attempts: 4 })
+        assert.strictEqual(error.report.outcomes.length, 4)
+      }))
+
+    it.effect("race gives the first success, and interrupts the rest", () =>
+      Effect.gen(function*() {
+        const probe = new Probe()
+        const batch = BatchNode.make("batch", {
+          prep: () => [30, 10, 20, 40],
+          exec: (millis, index) =>
+            probe.watch(index, Effect.delay(index === 1 ? refuse(index) : Effect.succeed(millis), millis)),
+          collect: "race",
+          concurrency: 4
+        })
+        const fiber = yield* Effect.forkChild(Flow.run(batch, undefined))
+        yield* TestClock.adjust(20)
+
+        assert.deepStrictEqual(fiber.pollUnsafe(), Exit.succeed(Node.out("default", 20)))
+        assert.deepStrictEqual(probe.interrupted.toSorted((a, b) => a - b), [0, 3])
+      }))
+
+    it.effect("a race that nobody wins fails with all, and a race over nothing is a bug", () =>
+      Effect.gen(function*() {
+        const batch = BatchNode.make("batch", { prep: items, exec: refuse, collect: "race", concurrency: 2 })
+        const error = yield* Effect.flip(Flow.run(batch, 3))
+
+        assert.deepStrictEqual(error.failures.map(({ index }) => index), [0, 1, 2])
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(Flow.run(batch, 0))))
+      }))
+  })
+
+  describe("concurrency", () => {
+    it.effect("is never exceeded over 20,000 items", () =>
+      Effect.gen(function*() {
+        let [running, most] = [0, 0]
+        const batch = BatchNode.make("batch", {
+          prep: items,
+          exec: (n) =>
+            Effect.suspend(() => {
+              most = Math.max(most, ++running)
+              return Effect.yieldNow
+            }).pipe(Effect.andThen(Effect.sync(() => (running--, n)))),
+          concurrency: 8
+        })
+        const { value } = yield* Flow.run(batch, 20_000)
+
+        assert.strictEqual(most, 8)
+        assert.deepStrictEqual(value, range(20_000))
+      }))
+
+    it.effect("1 runs one after another", () =>
+      Effect.gen(function*() {
+        const probe = new Probe()
+        const batch = BatchNode.make("batch", {
+          prep: items,
+          exec: (n) => probe.watch(n, Effect.sleep(10)),
+          concurrency: 1
+        })
+        yield* drive(Flow.run(batch, 5))
+
+        assert.deepStrictEqual([probe.most, probe.ended], [1, range(5)])
+      }))
+
+    it.effect("passes limits, timeouts and the look-ahead on", () =>
+      Effect.gen(function*() {
+        const probe = new Probe()
+        let pulled = 0
+        const batch = BatchNode.make("batch", {
+          prep: function*(n: number) {
+            for (; pulled < n; pulled++) yield pulled
+          },
+          exec: (n) => probe.watch(n, Effect.never),
+          concurrency: 4,
+          limit: Limit.concurrency(2),
+          timeout: 10,
+          preDispatch: 1,
+          collect: "partition"
+        })
+        const fiber = yield* Effect.forkChild(Flow.run(batch, 100))
+        yield* TestClock.adjust(9)
+        const early = [probe.most, pulled]
+        yield* Fiber.interrupt(fiber)
+
+        assert.strictEqual(early[0], 2)
+        assert.isAtMost(early[1]!, 5)
+      }))
+  })
+
+  describe("prep", () => {
+    const joined = Exit.succeed(Node.out("default", ["a!", "b!"]))
+    const shout = { exec: (text: string) => Effect.delay(Effect.succeed(`${text}!`), 1), concurrency: 2 }
+
+    it.effect("may give a set, a generator, an async iterable, a stream, or an effect of one", () =>
+      Effect.gen(function*() {
+        const batches = [
+          BatchNode.make("set", { ...shout, prep: (_: void) => new Set(["a", "b"]) }),
+          BatchNode.make("generator", {
+            ...shout,
+            prep: function*(_: void) {
+              yield "a"
+              yield "b"
+            }
+          }),
+          BatchNode.make("async", {
+            ...shout,
+            prep: async function*(_: void) {
+              yield "a"
+              yield "b"
+            }
+          }),
+          BatchNode.make("stream", { ...shout, prep: (_: void) => Stream.make("a", "b") }),
+          BatchNode.make("effect", { ...shout, prep: (_: void) => Effect.delay(Effect.succeed(["a", "b"]), 5) })
+        ]
+        const exits = yield* Effect.forEach(batches, (batch) => drive(Flow.run(batch, undefined)))
+
+        assert.deepStrictEqual(exits, batches.map(() => joined))
+      }))
+
+    it.effect("left out, the input are the items", () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* drive(Flow.run(BatchNode.make("batch", shout), ["a", "b"])), joined)
+      }))
+
+    it.effect("a stream that fails is the failure of the node", () =>
+      Effect.gen(function*() {
+        const batch = BatchNode.make("batch", { ...shout, prep: (_: void) => Stream.fail("broken") })
+        const exit = yield* drive(Flow.run(batch, undefined))
+
+        assert.strictEqual(errorOf(exit), "broken")
+      }))
+  })
+
+  describe("watch", () => {
+    const modes = ["forEach", "validate", "partition", "run", "race"] as const
+
+    it.effect("is shown each outcome with its index, as it comes", () =>
+      Effect.gen(function*() {
+        const seen: Array<readonly [index: number, tag: string, attempts: number]> = []
+        const batch = BatchNode.make("batch", {
+          prep: () => [30, 10, 20],
+          exec: (millis, index) => Effect.delay(index === 2 ? refuse(index) : Effect.succeed(index), millis),
+          retry: { times: 1 },
+          collect: "partition",
+          watch: ({ _tag, attempts, index }) => Effect.sync(() => seen.push([index, _tag, attempts])),
+          concurrency: 3
+        })
+        const fiber = yield* Effect.forkChild(Flow.run(batch, undefined))
+        yield* TestClock.adjust(10)
+        const early = seen.map(([index]) => index)
+        yield* TestClock.adjust(30)
+        const [values] = (yield* Fiber.join(fiber)).value
+
+        assert.deepStrictEqual(early, [1])
+        assert.deepStrictEqual(seen, [[1, "Success", 1], [0, "Success", 1], [2, "Failure", 2]])
+        assert.deepStrictEqual(values, [0, 1])
+      }))
+
+    it.effect("changes nothing of what a batch comes to", () =>
+      Effect.gen(function*() {
+        const batch = (collect: BatchNode.Collect, fails: number, watched: boolean, maxErrors?: number) =>
+          BatchNode.make("batch", {
+            prep: () => [3, 1, 2, 4],
+            exec: (millis) => Effect.delay(millis === fails ? refuse(millis) : Effect.succeed(millis), millis),
+            collect,
+            concurrency: 2,
+            maxErrors,
+            watch: watched ? () => undefined : undefined
+          })
+        for (const collect of modes) {
+          for (const [fails, maxErrors] of [[0, undefined], [2, undefined], [2, 1]] as const) {
+            const [plain, watched] = yield* Effect.forEach(
+              [false, true],
+              (watched) => drive(Flow.run(batch(collect, fails, watched, maxErrors), undefined))
+            )
+            const told = (exit: Exit.Exit<unknown, unknown>) =>
+              JSON.stringify(exit).replace(/"_?elapsed":\{.*?\},?/g, "")
+
+            assert.strictEqual(told(watched!), told(plain!), `${collect}, ${fails} fails`)
+          }
+        }
+      }))
+  })
+
+  describe("a task as exec", () => {
+    it.effect("runs on the provided backend, with its retries and its fallback", () =>
+      Effect.gen(function*() {
+        const batch = BatchNode.make("batch", {
+          prep: items,
+          exec: half,
+          concurrency: 2,
+          retry: { times: 1 },
+          fallback: (n, cause) => `${n} ${Option.getOrThrow(Node.location(cause)).attempt}`,
+          collect: "run"
+        })
+        const { value } = yield* Flow.run(batch, 4)
+        const calls = yield* TestBackend.TestBackend.use((backend) => backend.started)
+
+        assert.deepStrictEqual(value.values, [0, "1 2", 1, 1.5])
+        assert.deepStrictEqual(value.outcomes.map(({ attempts }) => attempts), [1, 2, 2, 1])
+        assert.deepStrictEqual(calls.length, 6)
+      }).pipe(Effect.provide(TestBackend.layer({
+        when: ({ attempt, index }) =>
+          index === 1 || (index === 2 && attempt === 1) ? TestBackend.fail("down") : TestBackend.run
+      }))))
+  })
+
+  it("refuses what cannot run where it is built", () => {
+    const make = BatchNode.make as (name: unknown, options: unknown) => unknown
+    const batch = { exec: (n: number) => n, concurrency: 2 }
+    const bad: ReadonlyArray<readonly [unknown, RegExp]> = [
+      [{ exec: batch.exec }, /expected `concurrency` to be a positive integer or "unbounded", got undefined/],
+      [{ ...batch, concurrency: 0 }, /expected `concurrency` to be a positive integer or "unbounded", got 0/],
+      [{ ...batch, retry: { times: -1 } }, /expected `retry.times` to be an integer of at least 0, got -1/],
+      [{ ...batch, collect: "all" }, /expected `collect` to be "forEach", .*, got "all"/],
+      [{ ...batch, exec: 3 }, /expected `exec` to be a function or a task, got 3/],
+      [{ ...batch, post: 3 }, /expected `post` to be a function, got 3/],
+      [{ ...batch, name: "x" }, /expected `batch options` to be made of .*, got .*name/]
+    ]
+
+    for (const [options, message] of bad) assert.throws(() => make("batch", options), RangeError, message)
+  })
+})

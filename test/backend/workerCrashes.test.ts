@@ -1,0 +1,330 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Fiber, Stream } from "effect"
+import { Limit, Parallel } from "effect-parallel"
+import { range } from "../helpers.ts"
+import { crashOf, errorOf, kinds, timed, until, value, withFile } from "./workerKinds.ts"
+import * as tasks from "./workerTasks.ts"
+
+type Act = tasks.Act
+
+/** A batch of one worker, with an act among values. */
+const among = (act: Act, at = 2, length = 5): ReadonlyArray<Act> => range(length).map((n) => n === at ? act : value(n))
+
+const batch = { batchSize: 5, concurrency: 1 } as const
+
+for (const kind of kinds) {
+  describe(`${kind.name} that crash`, { timeout: 20_000 }, () => {
+    const failing = (act: Act, layer = kind.layer({ workers: 1 })) =>
+      Effect.map(
+        Effect.provide(Parallel.partition(among(act), tasks.act, batch), layer),
+        ([values, failures]) => {
+          assert.deepStrictEqual(values, [0, 1, 3, 4])
+          assert.deepStrictEqual(failures.map((failure) => failure.index), [2])
+          return crashOf(failures[0])
+        }
+      )
+
+    // J7, J9
+    it.live("by process.exit fail the guilty input alone, with the exit code and the last words", () =>
+      Effect.gen(function*() {
+        const crash = yield* failing({ do: "complain", text: "the disk is full", code: 42 })
+
+        assert.strictEqual(crash.exitCode, 42)
+        assert.match(crash.stderr, /the disk is full/)
+        assert.match(crash.message, /ended with exit code 42: the disk is full/)
+      }))
+
+    it.live("by an exception in a timer tell it", () =>
+      Effect.gen(function*() {
+        const crash = yield* failing({ do: "throwLater", message: "in a timer" })
+
+        assert.strictEqual(crash.exitCode, 1)
+        assert.match(crash.stderr, /RangeError: in a timer/)
+      }))
+
+    it.live("by an unhandled rejection tell it", () =>
+      Effect.gen(function*() {
+        assert.match((yield* failing({ do: "reject", message: "nobody cares" })).stderr, /RangeError: nobody cares/)
+      }))
+
+    it.live("by running out of memory tell it", () =>
+      Effect.gen(function*() {
+        const crash = yield* failing({ do: "hoard" }, kind.small)
+
+        assert.match(crash.stderr, /memory/i)
+        if (kind.name === "processes") assert.strictEqual(crash.signal, "SIGABRT")
+      }))
+
+    if (kind.name === "processes") {
+      // J12
+      it.live("by SIGKILL tell the signal", () =>
+        Effect.gen(function*() {
+          assert.strictEqual((yield* failing({ do: "kill" })).signal, "SIGKILL")
+        }))
+
+      it.live("by abort tell the signal", () =>
+        Effect.gen(function*() {
+          assert.strictEqual((yield* failing({ do: "abort" })).signal, "SIGABRT")
+        }))
+
+      it.live("are gone when they are gone, whoever holds their standard error", () =>
+        Effect.gen(function*() {
+          const inputs: ReadonlyArray<Act> = [{ do: "daemon", millis: 4000 }, { do: "kill" }]
+          const [[pids, failures], millis] = yield* timed(
+            Effect.provide(Parallel.partition(inputs, tasks.act, { concurrency: 1 }), kind.layer({ workers: 1 }))
+          )
+          yield* Effect.sync(() => process.kill(pids[0] as number))
+
+          assert.strictEqual(crashOf(failures[0]).signal, "SIGKILL")
+          assert.isBelow(millis, 3000)
+        }))
+    }
+
+    it.live("keep what was finished: it is not run again", () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          const acts = range(6).map((n): Act => n === 3 ? { do: "exit", code: 1 } : { do: "note", file, line: `${n}` })
+          yield* Effect.provide(Parallel.partition(acts, tasks.act, { batchSize: 6, concurrency: 1 }), kind.layer())
+
+          assert.deepStrictEqual(lines(), ["0", "1", "2", "4", "5"])
+        })
+      ))
+
+    it.live("may be tried again, as often as the retry says", () =>
+      Effect.gen(function*() {
+        const report = yield* Effect.provide(
+          Parallel.run(among({ do: "exit", code: 1 }), tasks.act, { ...batch, retry: { times: 2 } }),
+          kind.layer({ workers: 1 })
+        )
+
+        assert.deepStrictEqual(report.outcomes.map((outcome) => outcome.attempts), [1, 1, 3, 1, 1])
+        assert.strictEqual(crashOf(report.failures[0]).exitCode, 1)
+      }))
+
+    it.live("with several batches under way find the guilty one", () =>
+      Effect.gen(function*() {
+        const acts = range(12).map((n): Act =>
+          n === 7 ? { do: "exitLater", code: 9, millis: 50 } : {
+            do: "sleep",
+            millis: 150,
+            value: n
+          }
+        )
+        const guilty: ReadonlyArray<Act> = acts.map((act, n) => n === 7 ? { do: "throwLater", message: "guilty" } : act)
+        const [values, failures] = yield* Effect.provide(
+          Parallel.partition(guilty, tasks.act, { concurrency: 6, batchSize: 1 }),
+          kind.layer({ workers: 2 })
+        )
+
+        assert.deepStrictEqual(failures.map((failure) => failure.index), [7])
+        assert.match(crashOf(failures[0]).stderr, /guilty/)
+        assert.deepStrictEqual(values, range(12).filter((n) => n !== 7))
+      }))
+
+    it.live("between two batches fail nobody", () =>
+      Effect.gen(function*() {
+        const values: Array<unknown> = []
+        for (let round = 0; round < 5; round++) {
+          values.push(yield* tasks.act({ do: "exitLater", code: 3, millis: 1 }))
+          yield* Effect.sync(() => {
+            for (const end = performance.now() + 20; performance.now() < end;);
+          })
+          values.push(yield* tasks.act(value(round)))
+        }
+
+        assert.deepStrictEqual(values.filter((_, k) => k % 2 === 1), range(5))
+      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
+
+    it.live("before they are up fail the whole batch, and do not start for ever", () =>
+      Effect.gen(function*() {
+        const [values, failures] = yield* Effect.provide(
+          Parallel.partition(among(value(2)), tasks.act, batch),
+          kind.layer({ execArgv: ["--import=data:text/javascript,process.exit(5)"], workers: 1 })
+        )
+
+        assert.deepStrictEqual(values, [])
+        assert.deepStrictEqual(failures.map((failure) => crashOf(failure).exitCode), [5, 5, 5, 5, 5])
+      }))
+
+    it.live("because they cannot be started are told as failures", () =>
+      Effect.gen(function*() {
+        const tmp = process.env["TMPDIR"]
+        process.env["TMPDIR"] = "/nowhere/at/all"
+        const restore = Effect.sync(() => {
+          if (tmp === undefined) delete process.env["TMPDIR"]
+          else process.env["TMPDIR"] = tmp
+        })
+        const execArgv = kind.name === "threads" ? ["--no-such-option"] : []
+        const [, failures] = yield* Parallel.partition(among(value(2)), tasks.act).pipe(
+          Effect.provide(kind.layer({ execArgv })),
+          Effect.ensuring(restore)
+        )
+
+        assert.strictEqual(failures.length, 5)
+        assert.match(String(errorOf(failures[0])), /its worker could not be started: .*(invalid execArgv|nowhere)/)
+      }))
+
+    it.live("again and again let everybody else pass", () =>
+      Effect.gen(function*() {
+        const inputs = range(60).map((n): Act => n % 6 === 5 ? { do: "exit", code: n } : value(n))
+        const [values, failures] = yield* Effect.provide(Parallel.partition(inputs, tasks.act), kind.layer())
+
+        assert.deepStrictEqual(values, range(60).filter((n) => n % 6 !== 5))
+        assert.deepStrictEqual(failures.map((failure) => crashOf(failure).exitCode), range(10).map((n) => n * 6 + 5))
+      }))
+
+    it.live("under a limit let everybody else pass, one by one", () =>
+      Effect.gen(function*() {
+        const inputs = range(24).map((n): Act => n % 6 === 5 ? { do: "exit", code: n } : value(n))
+        const [values, failures] = yield* Effect.provide(
+          Parallel.partition(inputs, tasks.act, { limit: Limit.concurrency(6), concurrency: 6 }),
+          kind.layer()
+        )
+
+        assert.strictEqual(values.length, 20)
+        assert.strictEqual(failures.length, 4)
+      }))
+  })
+
+  describe(`${kind.name} that are late`, { timeout: 20_000 }, () => {
+    it.live("are interrupted first: finalizers run, and the worker stays", () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          const before = yield* tasks.act({ do: "who" })
+          const [, failures] = yield* Parallel.partition([{ do: "hang", file }] as const, tasks.act, { timeout: 50 })
+          const after = yield* tasks.act({ do: "who" })
+
+          assert.isTrue(Cause.isTimeoutError(errorOf(failures[0])))
+          assert.deepStrictEqual(lines(), ["finalized"])
+          assert.strictEqual(after, before)
+        }).pipe(Effect.provide(kind.layer({ workers: 1 })))
+      ))
+
+    // J6, J7
+    it.live("and do not heed it are ended after their grace and replaced; only that input fails", () =>
+      Effect.gen(function*() {
+        const before = yield* tasks.act({ do: "who" })
+        const inputs: ReadonlyArray<Act> = [
+          value(0),
+          { do: "spin", millis: 60_000 },
+          value(2),
+          { do: "stubborn" },
+          value(4)
+        ]
+        const [[values, failures], millis] = yield* timed(
+          Parallel.partition(inputs, tasks.act, { ...batch, timeout: 100 })
+        )
+        const after = yield* tasks.act({ do: "who" })
+
+        assert.deepStrictEqual(values, [0, 2, 4])
+        assert.isTrue(failures.every((failure) => Cause.isTimeoutError(errorOf(failure))))
+        assert.deepStrictEqual(failures.map((failure) => failure.index), [1, 3])
+        assert.notStrictEqual(after, before)
+        assert.isBelow(millis, 4000)
+      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
+
+    it.live("leave their neighbours alone", () =>
+      Effect.gen(function*() {
+        const inputs: ReadonlyArray<Act> = [{ do: "spin", millis: 60_000 }, {
+          do: "sleep",
+          millis: 700,
+          value: "slept"
+        }]
+        const fast = Parallel.partition([inputs[0]!], tasks.act, { timeout: 100 })
+        const slow = Parallel.run([inputs[1]!], tasks.act)
+        const [[, late], report] = yield* Effect.all([fast, slow], { concurrency: 2 })
+
+        assert.strictEqual(late.length, 1)
+        assert.deepStrictEqual(report.values, ["slept"])
+        assert.deepStrictEqual(report.outcomes.map((outcome) => outcome.attempts), [1])
+      }).pipe(Effect.provide(kind.layer({ workers: 2 }))))
+
+    // J5
+    it.live("are late from their own start, in any order and at any batch size", () =>
+      Effect.gen(function*() {
+        for (const batchSize of [1, 4, "auto"] as const) {
+          const inputs = [600, 10, 500, 20].map((millis): Act => ({ do: "sleep", millis, value: millis }))
+          const [values, failures] = yield* Parallel.partition(inputs, tasks.act, {
+            timeout: 250,
+            concurrency: 4,
+            batchSize
+          })
+
+          assert.deepStrictEqual(values, [10, 20])
+          assert.deepStrictEqual(failures.map((failure) => failure.index), [0, 2])
+        }
+      }).pipe(Effect.provide(kind.layer())))
+
+    it.live("only by the clock of a program that was busy are not late", () =>
+      Effect.gen(function*() {
+        const before = yield* tasks.act({ do: "who" })
+        const run = yield* Effect.forkChild(
+          Parallel.forEach([{ do: "sleep", millis: 30, value: 1 }] as const, tasks.act, {
+            timeout: 100
+          })
+        )
+        yield* Effect.sleep(10)
+        yield* Effect.sync(() => {
+          for (const end = performance.now() + 600; performance.now() < end;);
+        })
+
+        assert.deepStrictEqual(yield* Fiber.join(run), [1])
+        assert.strictEqual(yield* tasks.act({ do: "who" }), before)
+      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
+  })
+
+  describe(`${kind.name} that are interrupted`, { timeout: 20_000 }, () => {
+    it.live("return within their grace, and burn nothing afterwards", () =>
+      Effect.gen(function*() {
+        yield* Parallel.forEach(range(2), tasks.tiny)
+        const run = yield* Effect.forkChild(
+          Parallel.forEach(range(2), () => tasks.act({ do: "spin", millis: 60_000 }), { concurrency: 2 })
+        )
+        yield* Effect.sleep(200)
+        const [, millis] = yield* timed(Fiber.interrupt(run))
+        const used = process.cpuUsage()
+        yield* Effect.sleep(300)
+        const { system, user } = process.cpuUsage(used)
+
+        assert.isBelow(millis, 200 + 200 + 100)
+        assert.isBelow((user + system) / 1000, 150)
+      }).pipe(Effect.provide(kind.layer())))
+
+    // J6
+    it.live("start nothing more", () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          yield* Parallel.forEach(range(2), tasks.tiny)
+          const acts = range(200).flatMap((n): ReadonlyArray<Act> => [{ do: "spin", millis: 5 }, {
+            do: "note",
+            file,
+            line: `${n}`
+          }])
+          const run = yield* Effect.forkChild(Parallel.forEach(acts, tasks.act))
+          yield* until(() => lines().length > 3)
+          yield* Fiber.interrupt(run)
+          const soFar = lines().length
+          yield* Effect.sleep(200)
+
+          assert.strictEqual(lines().length, soFar)
+          assert.isBelow(soFar, 200)
+        }).pipe(Effect.provide(kind.layer()))
+      ))
+
+    // J17
+    it.live("as a stream that is dropped stop their own work, and nobody else's", () =>
+      Effect.gen(function*() {
+        const other = yield* Effect.forkChild(
+          Parallel.forEach([{ do: "sleep", millis: 400, value: 1 }] as const, tasks.act)
+        )
+        const inputs = [value(0), ...range(5).map((): Act => ({ do: "spin", millis: 60_000 }))]
+        const taken = yield* Parallel.stream(inputs, tasks.act, { order: "completion", concurrency: 2 }).pipe(
+          Stream.take(1),
+          Stream.runCollect
+        )
+
+        assert.deepStrictEqual(taken.map((outcome) => outcome.index), [0])
+        assert.deepStrictEqual(yield* Fiber.join(other), [1])
+      }).pipe(Effect.provide(kind.layer({ workers: 3 }))))
+  })
+}

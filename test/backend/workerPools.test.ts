@@ -1,0 +1,385 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Logger, References, Scope } from "effect"
+import { Backend, Parallel } from "effect-parallel"
+import * as Processes from "effect-parallel/backend/Processes"
+import * as Threads from "effect-parallel/backend/Threads"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { range } from "../helpers.ts"
+import { kinds, timed, until, value, watching, withFile } from "./workerKinds.ts"
+import * as tasks from "./workerTasks.ts"
+
+type Act = tasks.Act
+
+const who = tasks.act({ do: "who" })
+
+/** How often a worker noted something. */
+const counts = (lines: ReadonlyArray<string>, what: string): number =>
+  lines.filter((line) => line.startsWith(what)).length
+
+const program = (name: string, args: ReadonlyArray<string>, options: { readonly detached?: boolean } = {}) =>
+  spawn(
+    process.execPath,
+    ["--conditions=@effect-parallel/source", fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url)), ...args],
+    { stdio: ["ignore", "pipe", "pipe"], ...options }
+  )
+
+/** Waits for a program to end. */
+const ended = (child: ChildProcess) =>
+  Effect.callback<{ readonly code: number | null; readonly text: string }>((resume) => {
+    let text = ""
+    child.stdout!.on("data", (chunk: Buffer) => text += chunk.toString())
+    child.stderr!.on("data", (chunk: Buffer) => text += chunk.toString())
+    child.on("close", (code) => resume(Effect.succeed({ code, text })))
+  })
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return !/^State:\s+Z/m.test(execFileSync("cat", [`/proc/${pid}/status`], { encoding: "utf8" }))
+  } catch {
+    return false
+  }
+}
+
+const childrenOf = (pid: number): number =>
+  execFileSync("ps", ["-e", "-o", "ppid=,comm="], { encoding: "utf8" }).split("\n").filter((line) =>
+    line.trim().startsWith(`${pid} `) && !/\bps\b/.test(line)
+  ).length
+
+for (const kind of kinds) {
+  describe(`a pool of ${kind.name}`, { timeout: 20_000 }, () => {
+    // J19
+    it.live("starts nothing before there is work, and keeps no program running", () =>
+      Effect.gen(function*() {
+        const { code, text } = yield* ended(program("idle", [kind.name]))
+        const [imported, built, ran] = text.trim().split("\n").map((line) => JSON.parse(line))
+
+        assert.strictEqual(code, 0)
+        assert.deepStrictEqual(imported.resources.filter((name: string) => !/^(TTY|Pipe|FSReq|TCP)/.test(name)), [])
+        assert.deepStrictEqual({ ...built, when: "" }, { ...imported, when: "" })
+        assert.strictEqual(ran.when, "ran 2,3")
+      }))
+
+    it.live("starts as many workers as there is work for, and keeps them for the next run", () =>
+      Effect.gen(function*() {
+        const alone = [yield* who, yield* who, yield* who]
+        const two = yield* Parallel.forEach(range(2).map((): Act => ({ do: "spin", millis: 50 })), tasks.act, {
+          concurrency: 2,
+          batchSize: 1
+        }).pipe(Effect.andThen(Parallel.forEach(range(20).map((): Act => ({ do: "who" })), tasks.act)))
+
+        assert.strictEqual(new Set(alone).size, 1)
+        assert.isAtMost(new Set([...alone, ...two]).size, 3)
+      }).pipe(Effect.provide(kind.layer({ workers: 3 }))))
+
+    // J13
+    it.live("that is warm answers in far less than ten milliseconds", () =>
+      Effect.gen(function*() {
+        yield* tasks.tiny(1)
+        const times: Array<number> = []
+        for (let round = 0; round < 50; round++) times.push((yield* timed(tasks.tiny(round)))[1])
+        const median = times.toSorted((a, b) => a - b)[25]!
+
+        assert.isBelow(median, 4)
+      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
+
+    // J3, J4, D11
+    it.live("serves runs beside each other, whatever their options", () =>
+      Effect.gen(function*() {
+        const failing = Effect.exit(Parallel.forEach([2, 3, 4], tasks.half, { concurrency: 1, batchSize: 2 }))
+        const whole = Parallel.forEach(range(300).map((n) => 2 * n), tasks.half, { concurrency: 16 })
+        const single = Parallel.forEach(range(30), tasks.tiny, { concurrency: 3, batchSize: 1, timeout: "5 seconds" })
+        const [failed, values, roots] = yield* Effect.all([failing, whole, single], { concurrency: "unbounded" })
+
+        assert.isTrue(Exit.isFailure(failed))
+        assert.deepStrictEqual(values, range(300))
+        assert.deepStrictEqual(roots, range(30).map(Math.sqrt))
+      }).pipe(Effect.provide(kind.layer())))
+
+    // J15
+    it.live("keeps its workers when the log level or the defaults change", () =>
+      Effect.gen(function*() {
+        const before = yield* who
+        const after = yield* who.pipe(
+          Effect.provideService(References.MinimumLogLevel, "Debug"),
+          Parallel.withDefaults({ concurrency: 3 })
+        )
+
+        assert.strictEqual(after, before)
+      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
+
+    // J10
+    it.live("gets the batches that were asked for", () =>
+      Effect.gen(function*() {
+        const sizes: Array<number> = []
+        const backend = yield* watching(sizes)
+        const values = yield* Parallel.forEach(range(1000), tasks.tiny, { batchSize: 100 }).pipe(
+          Effect.provideService(Backend.Backend, backend)
+        )
+
+        assert.deepStrictEqual(values, range(1000).map(Math.sqrt))
+        assert.deepStrictEqual(sizes, range(10).map(() => 100))
+      }).pipe(Effect.provide(kind.layer())))
+
+    // J18
+    it.live("gets batches that follow the pace of the inputs", () =>
+      Effect.gen(function*() {
+        const sizes: Array<number> = []
+        const backend = yield* watching(sizes)
+        yield* tasks.tiny(1)
+        yield* Parallel.forEach(range(20_000), tasks.tiny).pipe(Effect.provideService(Backend.Backend, backend))
+        const fast = Math.max(...sizes)
+        sizes.length = 0
+        const sleepy = range(40).map((): Act => ({ do: "sleep", millis: 20 }))
+        const [, millis] = yield* timed(
+          Parallel.forEach(sleepy, tasks.act, { concurrency: 8 }).pipe(Effect.provideService(Backend.Backend, backend))
+        )
+
+        assert.isAbove(fast, 100)
+        assert.isAtMost(Math.max(...sizes), 3)
+        assert.isBelow(millis, 40 * 20 / 2)
+      }).pipe(Effect.provide(kind.layer())))
+
+    it.live("cuts a batch when another worker has nothing to do", () =>
+      Effect.gen(function*() {
+        yield* Parallel.forEach(range(2).map((): Act => ({ do: "spin", millis: 100 })), tasks.act, { batchSize: 1 })
+        const acts = [
+          ...range(60).map((n) => value(n)),
+          ...range(8).map((): Act => ({ do: "spin", millis: 60, value: "spun" }))
+        ]
+        const [values, millis] = yield* timed(Parallel.forEach(acts, tasks.act))
+
+        assert.strictEqual(values.filter((each) => each === "spun").length, 8)
+        assert.isBelow(millis, 8 * 60 + 300)
+      }).pipe(Effect.provide(kind.layer())))
+
+    it.live("replaces a worker that has served its tasks, and counts them right", () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          const acts = range(25).map((): Act => ({ do: "who" }))
+          const workers = yield* Effect.provide(
+            Parallel.forEach(acts, tasks.uses, { batchSize: 10 }),
+            kind.layer({ workers: 1, maxTasksPerWorker: 7, env: { LAYER_FILE: file } })
+          )
+          const each = Object.values(Object.groupBy(workers, (worker) => String(worker))).map((tasks) => tasks!.length)
+
+          assert.deepStrictEqual(each, [7, 7, 7, 4])
+          assert.strictEqual(counts(lines(), "built"), 4)
+          assert.strictEqual(counts(lines(), "released"), 4)
+        })
+      ))
+
+    it.live("ends a worker that was idle for long, and releases its layer", () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          const before = yield* tasks.uses({ do: "who" })
+          yield* until(() => counts(lines(), "released") === 1)
+          const after = yield* tasks.uses({ do: "who" })
+
+          assert.notStrictEqual(after, before)
+          assert.strictEqual(counts(lines(), "built"), 2)
+        }).pipe(Effect.provide(kind.layer({ workers: 1, idleTimeout: "50 millis", env: { LAYER_FILE: file } })))
+      ))
+
+    // J11
+    it.live("builds a task's layer once for each worker, again after a crash, and releases it with the scope", () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          yield* Effect.gen(function*() {
+            const acts: ReadonlyArray<Act> = [...range(6).map((): Act => ({ do: "who" })), { do: "exit", code: 1 }, {
+              do: "who"
+            }]
+            const [values] = yield* Parallel.partition(acts, tasks.uses, { batchSize: 4 })
+            assert.strictEqual(values.length, 7)
+          }).pipe(Effect.provide(kind.layer({ workers: 1, env: { LAYER_FILE: file } })))
+
+          assert.strictEqual(counts(lines(), "built"), 2)
+          assert.strictEqual(counts(lines(), "released"), 1)
+        })
+      ))
+
+    it.live("releases a task's layer after an interruption that was heeded", () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          const scope = yield* Scope.make()
+          const context = yield* Layer.buildWithScope(kind.layer({ workers: 1, env: { LAYER_FILE: file } }), scope)
+          const run = yield* Effect.forkChild(
+            Effect.provideContext(Parallel.forEach([1, 2, 3], () => tasks.uses({ do: "spin", millis: 20 })), context)
+          )
+          yield* until(() => counts(lines(), "built") === 1)
+          yield* Fiber.interrupt(run)
+          yield* Scope.close(scope, Exit.void)
+
+          assert.deepStrictEqual([counts(lines(), "built"), counts(lines(), "released")], [1, 1])
+        })
+      ))
+
+    it.live("gives its workers their environment and their options", () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* tasks.act({ do: "env", name: "GREETING" }), "hello")
+        assert.strictEqual(yield* tasks.act({ do: "env", name: "PATH" }), process.env["PATH"])
+        assert.include((yield* tasks.act({ do: "argv" })) as ReadonlyArray<string>, "--no-warnings")
+      }).pipe(Effect.provide(kind.layer({ workers: 1, env: { GREETING: "hello" }, execArgv: ["--no-warnings"] }))))
+
+    it.live("leaves no worker, handle or listener behind, even where tasks are under way", () =>
+      Effect.gen(function*() {
+        const state = () => ({
+          resources: process.getActiveResourcesInfo().filter((name) => !/^(FSReq|Timeout|Immediate|TTY)/.test(name))
+            .toSorted(),
+          listeners: [process, process.stdout, process.stderr].map((emitter) =>
+            emitter.eventNames().map((name) => emitter.listenerCount(name))
+          ),
+          children: childrenOf(process.pid)
+        })
+        const pools = Effect.scoped(Effect.gen(function*() {
+          const context = yield* Layer.build(kind.layer())
+          yield* Effect.provideContext(Parallel.forEach(range(4), tasks.tiny), context)
+          yield* Effect.forkDetach(
+            Effect.exit(Effect.provideContext(tasks.act({ do: "spin", millis: 60_000 }), context))
+          )
+          yield* Effect.forkDetach(Effect.exit(Effect.provideContext(tasks.act({ do: "hang" }), context)))
+          yield* Effect.sleep(50)
+        }))
+        yield* pools
+        yield* Effect.sleep(50)
+        const before = state()
+        const [, millis] = yield* timed(pools)
+        yield* Effect.sleep(50)
+
+        assert.deepStrictEqual(state(), before)
+        assert.isBelow(millis, 3000)
+      }))
+
+    it.live("that has ended with its layer starts nothing for who kept it", () =>
+      Effect.gen(function*() {
+        const context = yield* Effect.scoped(Effect.gen(function*() {
+          const context = yield* Layer.build(kind.layer({ workers: 1 }))
+          yield* Effect.provideContext(tasks.tiny(4), context)
+          return context
+        }))
+        const exit = yield* Effect.exit(Effect.provideContext(tasks.tiny(4), context))
+
+        assert.match(String(exit), /the workers of (threads|processes) have ended with their layer/)
+      }))
+  })
+
+  describe(`the options of ${kind.name}`, () => {
+    const layer: (options: object) => unknown = kind.name === "threads" ? Threads.layer : Processes.layer
+
+    it("that make no sense are refused when the layer is made", () => {
+      const refused: ReadonlyArray<readonly [object, RegExp]> = [
+        [{ workers: 0 }, /expected `workers` to be an integer other than 0, got 0/],
+        [{ workers: 1.5 }, /`workers`/],
+        [{ grace: -1 }, /`grace`/],
+        [{ idleTimeout: 0 }, /`idleTimeout`/],
+        [{ maxTasksPerWorker: 0 }, /`maxTasksPerWorker`/],
+        [{ worker: 2 }, /backend options/],
+        kind.name === "threads" ? [{ maxBytes: -1 }, /`maxBytes`/] : [{ maxBytes: 5 }, /backend options/]
+      ]
+      for (const [options, message] of refused) assert.throws(() => layer(options), message)
+    })
+  })
+}
+
+describe("worker processes", { timeout: 20_000 }, () => {
+  for (const how of ["hang", "spin"]) {
+    it.live(`end when their program is killed, also those that ${how}`, () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          const child = program("endless", [file, how])
+          yield* until(() => new Set(lines()).size >= 2)
+          const pids = [...new Set(lines())].map((line) => Number(line.split(".")[0]))
+          yield* Effect.sleep(100)
+          child.kill("SIGKILL")
+          yield* until(() => !pids.some(isAlive))
+
+          assert.strictEqual(pids.length, 2)
+        })
+      ))
+  }
+
+  it.live("leave the signals of the terminal to their program", () =>
+    withFile((file, lines) =>
+      Effect.gen(function*() {
+        const child = program("endless", [file, "heeds"], { detached: true })
+        const end = yield* Effect.forkChild(ended(child), { startImmediately: true })
+        yield* until(() => new Set(lines()).size >= 2)
+        const pids = [...new Set(lines())].map((line) => Number(line.split(".")[0]))
+        process.kill(-child.pid!, "SIGINT")
+        const { code, text } = yield* Fiber.join(end)
+
+        assert.strictEqual(code, 0)
+        assert.strictEqual(text, "")
+        assert.isFalse(pids.some(isAlive))
+      })
+    ))
+})
+
+for (const kind of kinds) {
+  describe(`the context of ${kind.name}`, { timeout: 20_000 }, () => {
+    // D10
+    it.live("is that of the caller: span, log level, annotations; the backend is the async one", () =>
+      Effect.gen(function*() {
+        const { seen, span } = yield* Effect.gen(function*() {
+          const span = yield* Effect.currentSpan
+          return { span, seen: yield* tasks.context(undefined) }
+        }).pipe(
+          Effect.withSpan("caller"),
+          Effect.annotateLogs({ tenant: "a", alien: () => 1 }),
+          Effect.provideService(References.MinimumLogLevel, "Warn")
+        )
+
+        assert.deepStrictEqual(seen, {
+          backend: "async",
+          level: "Warn",
+          annotations: { tenant: "a" },
+          span: { traceId: span.traceId, spanId: span.spanId }
+        })
+      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
+
+    it.live("has the defaults of Parallel.withDefaults, and else those of the library", () =>
+      Effect.gen(function*() {
+        const own = yield* Parallel.withDefaults(tasks.nests(20), { concurrency: 3 })
+
+        assert.strictEqual(own, 3)
+        assert.strictEqual(yield* tasks.nests(20), 8)
+      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
+
+    it.live("sends logs through the caller's loggers, with worker and index", () =>
+      Effect.gen(function*() {
+        const logged: Array<
+          { readonly level: string; readonly message: unknown; readonly notes: unknown; readonly cause: string }
+        > = []
+        const logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
+          logged.push({
+            level: logLevel,
+            message,
+            notes: fiber.getRef(References.CurrentLogAnnotations),
+            cause: cause.reasons.map(({ _tag }) => _tag).join()
+          })
+        })
+        yield* Parallel.forEach(["a", "b"], tasks.logs, { concurrency: 1 }).pipe(
+          Effect.annotateLogs("run", 7),
+          Effect.provide([kind.layer({ workers: 1 }), Logger.layer([logger])])
+        )
+
+        assert.deepStrictEqual(logged.map(({ level }) => level), ["Info", "Error", "Info", "Error"])
+        assert.deepStrictEqual(logged[2]!.message, ["info b", { text: "b" }])
+        assert.deepStrictEqual(logged[2]!.notes, { run: 7, mine: "b", worker: 0, index: 1 })
+        assert.strictEqual(logged[1]!.cause, "Fail")
+      }))
+
+    it.live("prints whole lines, also right before it exits", () =>
+      Effect.gen(function*() {
+        const child = program("prints", [kind.name])
+        const { text } = yield* ended(child)
+        const lines = text.trim().split("\n")
+
+        assert.deepStrictEqual(
+          lines,
+          range(2).flatMap(() => range(500).map((n) => `line ${n} ${"é".repeat(20)}`))
+        )
+      }))
+  })
+}

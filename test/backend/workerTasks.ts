@@ -1,0 +1,343 @@
+/** The tasks of the tests of workers. Plain Node.js imports this file, so nothing of vitest is in it. */
+import { Backend, Parallel, Task } from "effect-parallel"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as References from "effect/References"
+import * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
+import * as Transferable from "effect/workers/Transferable"
+import { spawn } from "node:child_process"
+import { appendFileSync } from "node:fs"
+import { threadId } from "node:worker_threads"
+
+const module = import.meta.url
+
+/** Tells workers apart: of one process by their thread, of others by their process. */
+const me = `${process.pid}.${threadId}`
+
+/** What a task is to do. */
+export type Act =
+  | { readonly do: "value"; readonly value: unknown }
+  | { readonly do: "who" }
+  | { readonly do: "note"; readonly file: string; readonly line: string }
+  | { readonly do: "sleep"; readonly millis: number; readonly value?: unknown }
+  | { readonly do: "spin"; readonly millis: number; readonly value?: unknown }
+  | { readonly do: "hang"; readonly file?: string }
+  | { readonly do: "stubborn" }
+  | { readonly do: "fail"; readonly error: unknown }
+  | { readonly do: "failWith"; readonly what: "fields" | "odd" | "timeout" | "several" | "interrupt" }
+  | { readonly do: "die" }
+  | { readonly do: "exit"; readonly code: number }
+  | { readonly do: "exitLater"; readonly code: number; readonly millis: number }
+  | { readonly do: "throwLater"; readonly message: string }
+  | { readonly do: "reject"; readonly message: string }
+  | { readonly do: "hoard" }
+  | { readonly do: "kill" }
+  | { readonly do: "abort" }
+  | { readonly do: "function" }
+  | { readonly do: "complain"; readonly text: string; readonly code: number }
+  | { readonly do: "print"; readonly lines: number; readonly exit?: number }
+  | { readonly do: "env"; readonly name: string }
+  | { readonly do: "argv" }
+  | { readonly do: "daemon"; readonly millis: number }
+
+/** Fails with fields and a chain of causes. */
+class Fielded extends Error {
+  override readonly name = "Fielded"
+  readonly code = "E_FIELD"
+  readonly detail = { at: [1, 2] }
+}
+
+const spin = (millis: number): void => {
+  for (const end = performance.now() + millis; performance.now() < end;);
+}
+
+const hoard = (): never => {
+  const hoarded: Array<unknown> = []
+  for (;;) hoarded.push(Array.from({ length: 10_000 }, (_, i) => ({ i })))
+}
+
+const failure = (what: "fields" | "odd" | "timeout" | "several" | "interrupt"): Effect.Effect<never, unknown> => {
+  switch (what) {
+    case "fields":
+      return Effect.fail(new Fielded("outer", { cause: new RangeError("inner", { cause: "root" }) }))
+    case "odd":
+      return Effect.fail({ a: () => 1, b: Symbol("b") })
+    case "timeout":
+      return Effect.fail(new Cause.TimeoutError("of the task's own"))
+    case "several":
+      return Effect.failCause(Cause.combine(Cause.fail("first"), Cause.die(new TypeError("second"))))
+    case "interrupt":
+      return Effect.interrupt
+  }
+}
+
+const acting = (act: Act): unknown => {
+  switch (act.do) {
+    case "value":
+      return act.value
+    case "who":
+      return me
+    case "note":
+      return appendFileSync(act.file, `${act.line}\n`)
+    case "spin":
+      spin(act.millis)
+      return act.value
+    case "die":
+      throw new RangeError("a bug", { cause: new TypeError("its cause") })
+    case "exit":
+      return process.exit(act.code)
+    case "exitLater":
+      setTimeout(() => process.exit(act.code), act.millis)
+      return me
+    case "hoard":
+      return hoard()
+    case "abort":
+      return process.abort()
+    case "function":
+      return { deep: [{ callback: () => 1 }] }
+    case "complain":
+      process.stderr.write(`${act.text}\n`)
+      return process.exit(act.code)
+    case "print":
+      for (let line = 0; line < act.lines; line++) console.log(`line ${line} ${"é".repeat(20)}`)
+      return act.exit === undefined ? undefined : process.exit(act.exit)
+    case "env":
+      return process.env[act.name]
+    case "argv":
+      return process.execArgv
+    case "daemon": {
+      const child = spawn(process.execPath, ["-e", `setTimeout(() => {}, ${act.millis})`], { stdio: "inherit" })
+      return child.pid
+    }
+  }
+  return undefined
+}
+
+/** Does what it is told. */
+export const act = Task.make("act", {
+  module,
+  run: (act: Act): Effect.Effect<unknown, unknown> => {
+    switch (act.do) {
+      case "sleep":
+        return Effect.as(Effect.sleep(act.millis), act.value)
+      case "hang":
+        return Effect.onInterrupt(
+          Effect.never,
+          () => Effect.sync(() => act.file && appendFileSync(act.file, "finalized\n"))
+        )
+      case "stubborn":
+        return Effect.uninterruptible(Effect.never)
+      case "fail":
+        return Effect.fail(act.error)
+      case "failWith":
+        return failure(act.what)
+      case "throwLater":
+        setTimeout(() => {
+          throw new RangeError(act.message)
+        }, 1)
+        return Effect.never
+      case "reject":
+        void Promise.reject(new RangeError(act.message))
+        return Effect.never
+      case "kill":
+        process.kill(process.pid, "SIGKILL")
+        return Effect.never
+      default:
+        return Effect.sync(() => acting(act))
+    }
+  }
+})
+
+export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int, at: Schema.Date }) {}
+
+/** Schemas on every side. */
+export const half = Task.make("half", {
+  module,
+  payload: Schema.Int,
+  success: Schema.Int,
+  error: Odd,
+  run: (n) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(new Odd({ n, at: new Date(n) }))
+})
+
+/** Gives what its success schema refuses, and fails with what its error schema refuses. */
+export const liar = Task.make("liar", {
+  module,
+  success: Schema.Int,
+  error: Schema.Int,
+  run: (n: number) => n < 0 ? Effect.fail(n) : Effect.succeed(n)
+})
+
+/** Its values cross through a schema that moves their buffers, both ways. */
+const Moved = Schema.Struct({ bytes: Transferable.Uint8Array })
+
+export const moves = Task.make("moves", {
+  module,
+  payload: Moved,
+  success: Moved,
+  run: ({ bytes }) =>
+    bytes[0] === 255 ? Effect.sync(() => process.exit(7)) : Effect.succeed({ bytes: bytes.map((n) => n + 1) })
+})
+
+const Samples = Task.cloned(Schema.instanceOf(Float64Array))
+
+/** Scales numbers, which cross as they are beside a date that does not. */
+export const scales = Task.make("scales", {
+  module,
+  payload: Schema.Struct({ samples: Samples, by: Schema.Number, at: Schema.Date }),
+  success: Schema.Struct({ scaled: Samples, at: Schema.Date }),
+  run: ({ at, by, samples }) => Effect.succeed({ scaled: samples.map((sample) => sample * by), at })
+})
+
+/** Moves its result, after a while. */
+export const movesLate = Task.make("movesLate", {
+  module,
+  success: Moved,
+  run: (millis: number) => Effect.as(Effect.sleep(millis), { bytes: Uint8Array.of(millis) })
+})
+
+/** What is known of binary data on the far side. */
+const seen = (value: unknown): unknown => {
+  if (value instanceof Float64Array || value instanceof Uint8Array) {
+    return {
+      type: value.constructor.name,
+      shared: value.buffer instanceof SharedArrayBuffer,
+      first: value[0],
+      length: value.length,
+      underneath: value.buffer.byteLength
+    }
+  }
+  return typeof value
+}
+
+export const sees = Task.make("sees", {
+  module,
+  run: (values: Readonly<Record<string, unknown>>) =>
+    Effect.succeed(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, seen(value)])))
+})
+
+/** Writes into shared memory. */
+export const stores = Task.make("stores", {
+  module,
+  run: ({ at, memory }: { readonly at: number; readonly memory: SharedArrayBuffer }) =>
+    Effect.sync(() => {
+      Atomics.store(new Int32Array(memory), at, at + 1)
+    })
+})
+
+/** Gives back so many bytes. */
+export const bytes = Task.make("bytes", { module, run: (size: number) => Effect.succeed(new Uint8Array(size).fill(7)) })
+
+const notesOf = (env: string, line: string) =>
+  Effect.sync(() => {
+    const file = process.env[env]
+    if (file !== undefined) appendFileSync(file, `${line} ${me}\n`)
+  })
+
+class Resource extends Context.Service<Resource, { readonly uses: () => number }>()("test/Resource") {}
+
+/** Has a layer that notes when it is built and when it is released. */
+export const uses = Task.make("uses", {
+  module,
+  run: (act: Act) => Effect.map(Resource.useSync((resource) => resource.uses()), () => acting(act) ?? me),
+  layer: Layer.effect(
+    Resource,
+    Effect.acquireRelease(
+      Effect.andThen(notesOf("LAYER_FILE", "built"), () =>
+        Effect.sync(() => {
+          let used = 0
+          return { uses: () => ++used }
+        })),
+      () => notesOf("LAYER_FILE", "released")
+    )
+  )
+})
+
+/** Has a layer that is never built, or not at first. */
+export const waitsForLayer = Task.make("waitsForLayer", {
+  module,
+  run: (_: unknown) => Effect.asVoid(Resource),
+  layer: Layer.effect(Resource, Effect.onInterrupt(Effect.never, () => notesOf("LAYER_FILE", "interrupted")))
+})
+
+let tries = 0
+
+export const failsAtFirst = Task.make("failsAtFirst", {
+  module,
+  run: (_: unknown) => Resource.useSync((resource) => resource.uses()),
+  layer: Layer.effect(
+    Resource,
+    Effect.suspend(() => ++tries === 1 ? Effect.fail(new Fielded("down")) : Effect.succeed({ uses: () => tries }))
+  )
+})
+
+/** Tells what it sees of its caller. */
+export const context = Task.make("context", {
+  module,
+  run: (_: unknown) =>
+    Effect.gen(function*() {
+      const span = yield* Effect.serviceOption(Tracer.ParentSpan)
+      return {
+        backend: (yield* Backend.Backend).name,
+        level: yield* References.MinimumLogLevel,
+        annotations: yield* References.CurrentLogAnnotations,
+        span: span._tag === "Some" ? { traceId: span.value.traceId, spanId: span.value.spanId } : undefined
+      }
+    })
+})
+
+/** Logs at several levels. */
+export const logs = Task.make("logs", {
+  module,
+  run: (text: string) =>
+    Effect.logDebug(`debug ${text}`).pipe(
+      Effect.andThen(Effect.log(`info ${text}`, { text }).pipe(Effect.annotateLogs("mine", text))),
+      Effect.andThen(Effect.logError("broken", Cause.fail(new RangeError(text))))
+    )
+})
+
+/** How many of its own inputs it runs at once when nobody says. */
+export const nests = Task.make("nests", {
+  module,
+  run: (inputs: number) =>
+    Effect.gen(function*() {
+      let [running, most] = [0, 0]
+      yield* Parallel.forEach(Array.from({ length: inputs }, (_, i) => i), () =>
+        Effect.sync(() => {
+          most = Math.max(most, ++running)
+        }).pipe(Effect.andThen(Effect.sleep(5)), Effect.andThen(Effect.sync(() => running--))))
+      return most
+    })
+})
+
+/** Mixed fates, drawn by the caller. */
+export const chaos = Task.make("chaos", {
+  module,
+  run: ({ fate, micros, n }: { readonly n: number; readonly micros: number; readonly fate: string }) =>
+    Effect.suspend((): Effect.Effect<number, unknown> => {
+      spin(micros / 1000)
+      switch (fate) {
+        case "exit":
+          return Effect.sync(() => process.exit(3))
+        case "throw":
+          return Effect.fail(new RangeError(`no ${n}`))
+        case "hang":
+          return Effect.sync(() => {
+            for (;;);
+          })
+        case "hoard":
+          return Effect.sync(hoard)
+        default:
+          return Effect.succeed(n * 2)
+      }
+    })
+})
+
+/** Next to nothing. */
+export const tiny = Task.make("tiny", { module, run: (n: number) => Effect.succeed(Math.sqrt(n)) })
+
+/** Is exported by no module. */
+const unexported = Task.make("unexported", { module, run: (n: number) => Effect.succeed(n) })
+export const hidden = { task: unexported }

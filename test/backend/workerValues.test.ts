@@ -1,0 +1,161 @@
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { Parallel, Task } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
+import { range } from "../helpers.ts"
+import { errorOf, kinds, reasonOf } from "./workerKinds.ts"
+import * as tasks from "./workerTasks.ts"
+
+type Seen = Readonly<Record<string, { readonly shared: boolean; readonly first: number; readonly length: number }>>
+
+for (const kind of kinds) {
+  layer(kind.layer(), { excludeTestServices: true, timeout: "20 seconds" })(`values to ${kind.name}`, (it) => {
+    // D6
+    it.effect("of any sort survive", () =>
+      Effect.gen(function*() {
+        const odd = [
+          undefined,
+          null,
+          "cancelled",
+          "",
+          0,
+          -0,
+          NaN,
+          [],
+          [undefined],
+          new Date(3),
+          new Map([[1, new Set([2])]]),
+          2n
+        ]
+        const values = yield* Parallel.forEach(odd, (value) => tasks.act({ do: "value", value }))
+        const error = yield* tasks.act({ do: "value", value: new RangeError("a value") })
+
+        assert.deepStrictEqual(values, odd)
+        assert.instanceOf(error, RangeError)
+      }))
+
+    it.effect("that a schema leaves as they are cross as they are, beside others that do not", () =>
+      Effect.gen(function*() {
+        const samples = Float64Array.of(1.5, NaN, Infinity)
+        const at = new Date(5)
+        const result = yield* tasks.scales({ samples, by: 2, at })
+
+        assert.deepStrictEqual(result, { scaled: Float64Array.of(3, NaN, Infinity), at })
+      }))
+
+    it.effect("whose buffers are moved are moved both ways, each once", () =>
+      Effect.gen(function*() {
+        const inputs = range(6).map((n) => ({ bytes: Uint8Array.of(n, n) }))
+        const values = yield* Parallel.forEach(inputs, tasks.moves, { batchSize: 6, concurrency: 1 })
+
+        assert.deepStrictEqual(values, range(6).map((n) => ({ bytes: Uint8Array.of(n + 1, n + 1) })))
+        if (kind.name === "threads") {
+          assert.deepStrictEqual(
+            inputs.map(({ bytes }) => bytes.length),
+            range(6).map(() => 0)
+          )
+        }
+      }))
+
+    it.effect("whose buffers are moved are not lost when another crashes", () =>
+      Effect.gen(function*() {
+        const inputs = [1, 255, 3, 4].map((n) => ({ bytes: Uint8Array.of(n) }))
+        const [values, failures] = yield* Parallel.partition(inputs, tasks.moves, { batchSize: 4, concurrency: 1 })
+
+        assert.deepStrictEqual(values.map(({ bytes }) => bytes[0]), [2, 4, 5])
+        assert.strictEqual(reasonOf(failures[0])._tag, "WorkerCrashed")
+      }))
+
+    it.effect("whose buffers were moved before are refused alone", () =>
+      Effect.gen(function*() {
+        if (kind.name === "processes") return
+        const gone = { bytes: Uint8Array.of(1) }
+        structuredClone(gone.bytes, { transfer: [gone.bytes.buffer] })
+        const inputs = [{ bytes: Uint8Array.of(1) }, gone, { bytes: Uint8Array.of(3) }]
+        const [values, failures] = yield* Parallel.partition(inputs, tasks.moves, { batchSize: 3, concurrency: 1 })
+
+        assert.strictEqual(values.length, 2)
+        assert.match(String(errorOf(failures[0])), /input #1,/)
+      }))
+
+    it.effect("that are moved by batches beside each other are not confused", () =>
+      Effect.gen(function*() {
+        const inputs = [30, 1, 20, 2, 10, 3]
+        const values = yield* Parallel.forEach(inputs, tasks.movesLate, { concurrency: 6, batchSize: 1 })
+
+        assert.deepStrictEqual(values.map(({ bytes }) => [...bytes]), inputs.map((n) => [n]))
+      }))
+
+    it.effect("of many megabytes come back whole", () =>
+      Effect.gen(function*() {
+        const values = yield* Parallel.forEach([30_000_000, 5, 20_000_000], tasks.bytes)
+
+        assert.deepStrictEqual(values.map((bytes) => [bytes.length, bytes[0], bytes.at(-1)]), [
+          [30_000_000, 7, 7],
+          [5, 7, 7],
+          [20_000_000, 7, 7]
+        ])
+      }))
+
+    // J16
+    it.effect("that change between two runs are seen changed", () =>
+      Effect.gen(function*() {
+        const large = new Float64Array(300_000)
+        const first = yield* Parallel.forEach([0, 1], () => tasks.sees({ large }))
+        large[0] = 7
+        const second = (yield* Parallel.forEach([{ large }, { large }], tasks.sees)) as ReadonlyArray<Seen>
+
+        assert.deepStrictEqual((first as ReadonlyArray<Seen>).map(({ large }) => large!.first), [0, 0])
+        assert.deepStrictEqual(second.map(({ large }) => large!.first), [7, 7])
+      }))
+
+    it.effect("that are small views of something large do not drag it along", () =>
+      Effect.gen(function*() {
+        const view = new Float64Array(new ArrayBuffer(8_000_000), 800, 10).fill(3)
+        const seen = (yield* tasks.sees({ view })) as Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+        assert.deepInclude(seen["view"], { type: "Float64Array", shared: false, first: 3, length: 10 })
+        assert.isBelow(seen["view"]!["underneath"] as number, 1000)
+      }))
+  })
+}
+
+describe("values to threads", () => {
+  it.live("are shared memory from maxBytes on, once for each run", () =>
+    Effect.gen(function*() {
+      const large = new Float64Array(2000).fill(2)
+      const part = large.subarray(1000, 2000)
+      const small = new Float64Array(10).fill(5)
+      const inputs = range(8).map(() => ({ large, part, small }))
+      const seen = yield* Parallel.forEach(inputs, tasks.sees)
+
+      assert.deepStrictEqual(seen[0], {
+        large: { type: "Float64Array", shared: true, first: 2, length: 2000, underneath: 16_000 },
+        part: { type: "Float64Array", shared: true, first: 2, length: 1000, underneath: 16_000 },
+        small: { type: "Float64Array", shared: false, first: 5, length: 10, underneath: 80 }
+      })
+      assert.deepStrictEqual(new Set(seen.map((one) => JSON.stringify(one))).size, 1)
+      assert.strictEqual(large.length, 2000)
+    }).pipe(Effect.provide(Threads.layer({ workers: 2, maxBytes: 8000 }))))
+
+  it.live("that are shared memory already are the same memory there", () =>
+    Effect.gen(function*() {
+      const memory = new SharedArrayBuffer(64)
+      yield* Parallel.forEach(range(16).map((at) => ({ at, memory })), tasks.stores)
+
+      assert.deepStrictEqual([...new Int32Array(memory)], range(16).map((n) => n + 1))
+    }).pipe(Effect.provide(Threads.layer({ workers: 2 }))))
+})
+
+describe("Task.cloned", () => {
+  it("hands a value on as it is, both ways, and still says what it is", () => {
+    const schema = Task.cloned(Schema.instanceOf(Float64Array))
+    const codec = Schema.toCodecJson(schema)
+    const samples = Float64Array.of(1)
+
+    assert.strictEqual(Schema.encodeSync(codec)(samples) as unknown, samples)
+    assert.strictEqual(Schema.decodeUnknownSync(codec)(samples), samples)
+    assert.throws(() => Schema.decodeUnknownSync(codec)([1]))
+    assert.throws(() => Schema.encodeSync(codec)([1] as never))
+  })
+})
