@@ -22,7 +22,8 @@ const TypeId = "~effect-parallel/Outcome"
  * Units: `index` starts at 0 and is the input's place among the inputs. `attempts` counts starts: 1 when the first
  * attempt settled it, one more for each retry and each straggler's copy. `elapsed` runs from the start of the first
  * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
- * first attempt is not in it. `worker` numbers, from 0, the lane that settled the input: one of `concurrency`.
+ * first attempt is not in it. `worker` numbers, from 0, the lane that settled the input: one of `concurrency`; for a
+ * task on threads or processes, the worker that ran it.
  *
  * @category models
  * @since 0.1.0
