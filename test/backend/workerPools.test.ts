@@ -162,7 +162,7 @@ for (const kind of kinds) {
             Parallel.forEach(acts, tasks.uses, { batchSize: 10 }),
             kind.layer({ workers: 1, maxTasksPerWorker: 7, env: { LAYER_FILE: file } })
           )
-          const each = Object.values(Object.groupBy(workers as ReadonlyArray<string>, (worker) => worker)).map((
+          const each = Object.values(Object.groupBy(workers, String)).map((
             tasks
           ) => tasks!.length)
 
