@@ -10,7 +10,18 @@ import { fileURLToPath } from "node:url"
 import { type Checked, checkTable, measure, type Topic } from "./measure.ts"
 
 const folder = fileURLToPath(new URL(".", import.meta.url))
-const topics = ["forEach", "partition", "failures", "stream", "eventLoop", "options", "threads", "pools", "flow"]
+const topics = [
+  "forEach",
+  "partition",
+  "failures",
+  "stream",
+  "eventLoop",
+  "options",
+  "progress",
+  "flow",
+  "threads",
+  "pools"
+]
 
 /** The peers have a `package.json` of their own, so that the library depends on none of them. */
 const install = (): void => {

@@ -2,12 +2,15 @@
 //
 //   npm start                        the documentation of everything in node_modules
 //   npm start -- docs notes.txt      files and folders of yours
+//   npm start -- --report run.html   and a page about the run
+//   npm start -- --backend async     on fibers instead of worker threads
 //   npm start -- --help              what else can be said
 //
 // Summaries are sentences of the texts themselves, ranked by how central they are; no network, no model. With
 // OPENAI_BASE_URL (and OPENAI_API_KEY, OPENAI_MODEL) in the environment, the model there is asked instead.
 //
-// The run itself is `Parallel.stream` in summarise/Program.ts; what is done with one file is summarise/Summary.ts.
+// The run itself is `Parallel.run` in summarise/Program.ts; what is done with one file is summarise/Summary.ts: a task that
+// ranks sentences on worker threads, or the same as a function that asks a model.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"

@@ -57,6 +57,7 @@ const steps: Readonly<Record<string, () => void>> = {
   types: () => {
     run("tsc", ["-p", "."])
     run("tsc", ["-p", "bench"])
+    run("tsc", ["-p", "viewer"])
   },
   diagnostics: () => {
     run(tool("tsc"), ["-p", "."])

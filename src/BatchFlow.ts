@@ -80,14 +80,12 @@ export const make: <
   name: string,
   options:
     & {
-      readonly prep?: ((input: I) => P) | undefined
+      readonly prep?: (input: I) => P
       readonly flow: Node<Each<P, J>, X, E, R>
-      readonly post?:
-        | ((
-          input: Input<I, P, J>,
-          outs: Results<C, Each<P, J>, X | Of<F>, Settled<E, F, T>>
-        ) => O)
-        | undefined
+      readonly post?: (
+        input: Input<I, P, J>,
+        outs: Results<C, Each<P, J>, X | Of<F>, Settled<E, F, T>>
+      ) => O
     }
     & Options<Each<P, J>, X | Of<F>, E, F, C, T, M, W>
 ) => Node<

@@ -21,7 +21,7 @@ import {
   type Steps
 } from "./internal/batchNode.ts"
 import { refuse } from "./internal/check.ts"
-import type { Absent, ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
+import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./internal/lift.ts"
 import type { Node } from "./internal/node.ts"
 
 /** @since 0.1.0 */
@@ -88,15 +88,14 @@ export const make: <
   name: string,
   options:
     & {
-      readonly prep?: ((input: I) => P) | undefined
+      readonly prep?: (input: I) => P
       readonly exec: (item: Each<P, J>, index: number) => X
-      readonly post?:
-        | ((
-          input: Input<I, P, J>,
-          results: Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>
-        ) => O)
-        | undefined
+      readonly post?: (
+        input: Input<I, P, J>,
+        results: Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>
+      ) => O
     }
+    & NoPromise<"exec", X>
     & Options<Each<P, J>, Of<X> | Of<F>, ErrorOf<X>, F, C, T, M, W>
 ) => Node<
   Input<I, P, J>,

@@ -10,6 +10,7 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,20 +18,21 @@ import type * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import * as Backend from "./Backend.ts"
 import { Alarm } from "./internal/alarm.ts"
 import { effectOf, effectOrValue, separately, withDeadline } from "./internal/attempt.ts"
 import { Batches, BatchLane } from "./internal/batchLane.ts"
 import { Crew } from "./internal/crew.ts"
 import type { Entry } from "./internal/entry.ts"
-import { Lane, type Options as LaneOptions } from "./internal/lane.ts"
+import { type Hand, Lane, type Options as LaneOptions } from "./internal/lane.ts"
 import type { Decide } from "./internal/retry.ts"
 import type { Control, Sink } from "./internal/sink.ts"
 import { Sizer } from "./internal/sizer.ts"
 import { sizeOf } from "./internal/source.ts"
 import { Supply } from "./internal/supply.ts"
+import * as Tracing from "./internal/tracing.ts"
 import { type Turnstile, turnstile } from "./internal/turn.ts"
+import { Watching } from "./internal/watching.ts"
 import * as Plan from "./Plan.ts"
 import * as Task from "./Task.ts"
 
@@ -44,6 +46,7 @@ export interface Ran {
   readonly name: string
   /** How many inputs were taken. */
   readonly inputs: number
+  readonly startedAt: DateTime.Utc
   readonly elapsed: Duration.Duration
 }
 
@@ -70,12 +73,13 @@ export const run = <I, A, E, R, EI, RI>(
     const backend = Context.get(context, Backend.Backend)
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
+    const watching = new Watching(context, settings.name, sizeOf(inputs))
     const engine = (lanes: Lanes<I, A, E, R>) =>
-      new Engine({ inputs, settings, fiber, alarm, lanes, makeSink, recover: steps.recover }).run
+      new Engine({ inputs, settings, fiber, alarm, lanes, makeSink, watching, recover: steps.recover }).run
     const ran = Task.isTask(work)
       ? Effect.scopedWith((scope) => engine(onBackend(work as unknown as Job<I, A, E>, backend, settings, scope)))
       : engine(onFibers(work, steps.plain ? effectOrValue : effectOf, settings, alarm))
-    return Effect.useSpan(settings.name, (span) => Effect.provideService(ran, Tracer.ParentSpan, span))
+    return watching.around(ran)
   })
 
 type Job<I, A, E> = Backend.Job<I, A, E>
@@ -89,7 +93,7 @@ type Lanes<I, A, E, R> = (
 type Runnable<R> = Pick<Lane<unknown, unknown, unknown, R>, "worker" | "ready" | "run" | "lost" | "keep">
 
 /** Starts an attempt at an input; its deadline is a matter of the place where it runs. */
-type Start<I, A, E, R> = (entry: Entry<I>) => Effect.Effect<A, E, R>
+type Start<I, A, E, R> = (entry: Entry<I>, hand: Hand) => Effect.Effect<A, E, R>
 
 const onFibers = <I, A, E, R>(
   work: Plan.Work<I, A, E, R>,
@@ -129,7 +133,8 @@ class Engine<I, A, E, R, EI, RI> {
   readonly afterFailure: LaneOptions<I, A, E, R>["afterFailure"]
   private readonly settings: Plan.Settings
   private readonly alarm: Alarm
-  private readonly size: number | undefined
+  private readonly watching: Watching
+  private readonly beganAt: number
   private readonly makeLane: ReturnType<Lanes<I, A, E, R>>
   private readonly crew = new Crew<R | RI>()
   /** How many lanes have been opened, how many are to be, and how many more the next time. */
@@ -148,15 +153,18 @@ class Engine<I, A, E, R, EI, RI> {
     readonly lanes: Lanes<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
     readonly recover: Plan.Recover<I, A, E, R> | undefined
+    readonly watching: Watching
   }) {
-    const { alarm, fiber, inputs, settings } = options
+    const { alarm, fiber, inputs, settings, watching } = options
     this.settings = settings
     this.alarm = alarm
     this.clock = fiber.getRef(Clock.Clock)
     this.turnstile = turnstile(fiber)
-    this.size = sizeOf(inputs)
+    this.watching = watching
+    this.beganAt = this.time()
     this.sink = options.makeSink({
-      size: this.size,
+      size: watching.size,
+      beganAt: this.beganAt,
       retire: (count) => this.supply.retire(count)
     }, settings)
     this.supply = new Supply(
@@ -168,34 +176,36 @@ class Engine<I, A, E, R, EI, RI> {
         batches: settings.batches,
         widest: settings.widest,
         retiredElsewhere: this.sink.retires,
-        stopped: () => this.crew.stop()
+        stopped: () => this.crew.stop(),
+        detailed: this.sink.detailed
       },
       alarm,
       this.turnstile
     )
+    watching.attach(this.supply, this.sink.detailed)
     this.afterFailure = afterFailure(settings.retry, options.recover)
     this.makeLane = options.lanes(this)
   }
 
   get run(): Effect.Effect<Ran, EI, R | RI> {
-    const startedAt = this.clock.monotonicTimeNanosUnsafe()
+    const startedAt = DateTime.makeUnsafe(this.clock.currentTimeMillisUnsafe())
     return this.turnstile.withoutYields(this.crew.run(() => this.begin())).pipe(
       Effect.flatMap(() => this.verdict),
       Effect.ensuring(Effect.andThen(this.alarm.close, quietly(this.supply.close))),
-      Effect.map(() => ({ name: this.settings.name, inputs: this.supply.count, elapsed: this.since(startedAt) }))
+      Effect.map(() => ({ name: this.settings.name, inputs: this.supply.count, startedAt, elapsed: this.elapsed }))
     )
   }
 
   /** Lanes that take an input at a time. */
   lanes(start: Start<I, A, E, R>): ReturnType<Lanes<I, A, E, R>> {
-    const { afterFailure, clock, sink, supply, turnstile } = this
-    const options = { supply, sink, turnstile, clock, afterFailure, attempt: this.makeAttempt(start) }
+    const { afterFailure, clock, sink, supply, turnstile, watching: watch } = this
+    const options = { supply, sink, turnstile, clock, watch, afterFailure, attempt: this.makeAttempt(start) }
     return (worker) => new Lane<I, A, E, R>(options, worker)
   }
 
   /** Lanes that take inputs by the batch. */
   batchLanes(job: Job<I, A, E>, backend: Backend.Backend, scope: Scope.Scope): ReturnType<Lanes<I, A, E, R>> {
-    const { afterFailure, alarm, clock, sink, size, supply, turnstile } = this
+    const { afterFailure, alarm, clock, sink, supply, turnstile, watching: watch } = this
     const { batchSize, concurrency, timeout, widest } = this.settings
     const sizer = new Sizer(batchSize, concurrency, widest)
     const batches = new Batches(alarm)
@@ -204,9 +214,10 @@ class Engine<I, A, E, R, EI, RI> {
       sink,
       turnstile,
       clock,
+      watch,
       afterFailure,
       alarm,
-      size,
+      size: watch.size,
       job,
       backend,
       scope,
@@ -274,29 +285,35 @@ class Engine<I, A, E, R, EI, RI> {
 
   /** An attempt, with all that the settings put around it. It starts when the limits have let it through. */
   private makeAttempt(start: Start<I, A, E, R>): LaneOptions<I, A, E, R>["attempt"] {
-    const { limits, stragglers } = this.settings
-    const begin: Start<I, A, E, R> = this.sink.detailed || this.supply.recurs
-      ? (entry) => {
+    const { limits, name, spans, stragglers } = this.settings
+    const traced = spans === 0 ? start : Tracing.sampled(start, name, spans)
+    const begin: Start<I, A, E, R> = this.sink.detailed || this.supply.recurs || spans > 0
+      ? (entry, hand) => {
         entry.attempts++
-        this.supply.began(entry)
-        return start(entry)
+        this.supply.began(entry, hand)
+        return traced(entry, hand)
       }
       : start
-    const beginLate = (entry: Entry<I>) =>
+    const beginLate: Start<I, A, E, R> = (entry, hand) =>
       Effect.suspend(() => {
         entry.withdrawn = this.supply.stopped
         if (entry.withdrawn) return Effect.interrupt
-        if (entry.attempts === 0) entry.startedAt = this.clock.monotonicTimeNanosUnsafe()
-        return begin(entry)
+        hand.beganAt = this.time()
+        if (entry.attempts === 0) entry.startedAt = hand.beganAt
+        return begin(entry, hand)
       })
     const limited: Start<I, A, E, R> = limits.length === 0
       ? begin
-      : (entry) => limits.reduceRight((attempt, limit) => limit.around(attempt), beginLate(entry))
+      : (entry, hand) => limits.reduceRight((attempt, limit) => limit.around(attempt), beginLate(entry, hand))
     return stragglers === undefined ? limited : racing(limited)
   }
 
-  private since(startedAt: bigint): Duration.Duration {
-    return Duration.nanos(this.clock.monotonicTimeNanosUnsafe() - startedAt)
+  private get elapsed(): Duration.Duration {
+    return Duration.nanos(BigInt(this.time() - this.beganAt))
+  }
+
+  private time(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe())
   }
 
   /** What the end of the crew means: why the run stopped comes before what died while it did. */
@@ -310,15 +327,17 @@ class Engine<I, A, E, R, EI, RI> {
  * Attempts at one input that race: each in a fiber of its own, which is interrupted when another has ended. One whose
  * lane took the input in an earlier round has lost before it began.
  */
-const racing = <I, A, E, R>(start: Start<I, A, E, R>): LaneOptions<I, A, E, R>["attempt"] => (entry, round) =>
-  separately(
-    Effect.suspend(() => entry.round === round ? start(entry) : Effect.interrupt),
+const racing = <I, A, E, R>(start: Start<I, A, E, R>): LaneOptions<I, A, E, R>["attempt"] => (entry, hand) => {
+  const { round } = hand
+  return separately(
+    Effect.suspend(() => entry.round === round ? start(entry, hand) : Effect.interrupt),
     (fiber) => {
       if (entry.round === round) (entry.racers ??= []).push(fiber)
       else fiber.interruptUnsafe()
     },
     identity
   )
+}
 
 /** What follows a failure: another attempt, where there are retries; what takes its place, where there is such; or nothing. */
 const afterFailure = <I, A, E, R>(

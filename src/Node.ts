@@ -14,6 +14,7 @@ import {
   type ErrorOf,
   type Late,
   lift,
+  type NoPromise,
   type Of,
   type ServicesOf,
   type Without
@@ -114,21 +115,22 @@ export const make: <
   O extends Posted | Absent = Absent,
   F = never,
   T extends Duration.Input | undefined = never
->(name: string, options: {
-  readonly prep?: ((input: I) => P) | undefined
-  readonly exec?: ((prepared: Prepared<I, P>) => X) | undefined
-  readonly post?:
-    | ((input: I, prepared: Prepared<I, P>, result: Without<X, Prepared<I, P>, Result<Of<X> | Of<F>>>) => O)
-    | undefined
-  /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
-  readonly retry?: Plan.RetryOption<ErrorOf<X> | Late<T>> | undefined
-  /** How long an attempt may take. */
-  readonly timeout?: T | undefined
-  /** What each attempt passes before it starts. */
-  readonly limit?: Plan.Options["limit"]
-  /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
-  readonly fallback?: ((prepared: Prepared<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F) | undefined
-}) => Node<
+>(
+  name: string,
+  options: NoPromise<"prep", P> & NoPromise<"exec", X> & {
+    readonly prep?: (input: I) => P
+    readonly exec?: (prepared: Prepared<I, P>) => X
+    readonly post?: (input: I, prepared: Prepared<I, P>, result: Without<X, Prepared<I, P>, Result<Of<X> | Of<F>>>) => O
+    /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
+    readonly retry?: Plan.RetryOption<ErrorOf<X> | Late<T>> | undefined
+    /** How long an attempt may take. */
+    readonly timeout?: T | undefined
+    /** What each attempt passes before it starts. */
+    readonly limit?: Plan.Options["limit"]
+    /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
+    readonly fallback?: (prepared: Prepared<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F
+  }
+) => Node<
   I,
   Without<O, Without<X, never, Default<Of<X> | Of<F>>>, Left<Of<O> | Of<X> | Of<F>>>,
   ErrorOf<P> | Failing<X, F, T> | ErrorOf<O>,

@@ -6,7 +6,8 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
+import type * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
@@ -22,7 +23,14 @@ const TypeId = "~effect-parallel/Outcome"
  * Units: `index` starts at 0 and is the input's place among the inputs. `attempts` counts starts: 1 when the first
  * attempt settled it, one more for each retry and each straggler's copy. `elapsed` runs from the start of the first
  * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
- * first attempt is not in it. `worker` numbers, from 0, the lane that settled the input: one of `concurrency`.
+ * first attempt is not in it. `startedAt` is when the first attempt started, counted from the start of the run; an
+ * input that was settled without running has the time of the one before. `worker` numbers, from 0, the lane that settled
+ * the input: one of `concurrency`. `history` has every attempt where there was more than one, in the order in which they
+ * ended, and is empty otherwise.
+ *
+ * **Gotchas**
+ *
+ * `startedAt` is worked out when it is asked for: a copy by spread does not have it.
  *
  * @category models
  * @since 0.1.0
@@ -32,8 +40,30 @@ export interface Settled<out I> {
   readonly index: number
   readonly input: I
   readonly attempts: number
+  readonly startedAt: Duration.Duration
   readonly elapsed: Duration.Duration
   readonly worker: number
+  readonly history: ReadonlyArray<Attempt>
+}
+
+/**
+ * One attempt of several at an input.
+ *
+ * **Details**
+ *
+ * Units: `startedAt` is counted from the start of the run. `end` is `"Interrupted"` for a straggler or its copy when the
+ * other was first. `message` is what a failed attempt failed with, on one line and shortened: the cause itself is kept for
+ * an input that failed in the end, and not for what was tried again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Attempt {
+  readonly startedAt: Duration.Duration
+  readonly elapsed: Duration.Duration
+  readonly worker: number
+  readonly end: "Succeeded" | "Failed" | "Interrupted"
+  readonly message: string | undefined
 }
 
 /**
@@ -73,8 +103,8 @@ export type Outcome<I, A, E = never> = Success<I, A> | Failure<I, E>
  * **Details**
  *
  * Shape: `outcomes` holds one outcome for each input that was settled; a run that stopped early leaves out what it
- * interrupted. `values` and `failures` are its two sides, in the same order. Units: `elapsed` is the wall time of the
- * whole run.
+ * interrupted. `values` and `failures` are its two sides, in the same order. Units: `startedAt` is the date of the run,
+ * where it is known, and `elapsed` the wall time of the whole.
  *
  * @category models
  * @since 0.1.0
@@ -84,6 +114,7 @@ export interface Report<out I, out A, out E = never> {
   readonly outcomes: ReadonlyArray<Outcome<I, A, E>>
   readonly values: ReadonlyArray<A>
   readonly failures: ReadonlyArray<Failure<I, E>>
+  readonly startedAt: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
 }
 
@@ -155,14 +186,19 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
   }
 }
 
+/** What the constructors are given; an input without a start began with the run. */
+type Fields<O extends Settled<unknown>> =
+  & Omit<O, typeof TypeId | "_tag" | "startedAt" | "history">
+  & Partial<Pick<O, "startedAt" | "history">>
+
 /**
  * The outcome of an input that succeeded.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const success = <I, A>(fields: Omit<Success<I, A>, typeof TypeId | "_tag">): Success<I, A> =>
-  new SuccessImpl(fields.index, fields.input, fields.attempts, fields.elapsed, fields.worker, fields.value)
+export const success = <I, A>(fields: Fields<Success<I, A>>): Success<I, A> =>
+  new SuccessImpl(factsOf(fields), fields.value)
 
 /**
  * The outcome of an input that failed.
@@ -170,8 +206,22 @@ export const success = <I, A>(fields: Omit<Success<I, A>, typeof TypeId | "_tag"
  * @category constructors
  * @since 0.1.0
  */
-export const failure = <I, E>(fields: Omit<Failure<I, E>, typeof TypeId | "_tag">): Failure<I, E> =>
-  new FailureImpl(fields.index, fields.input, fields.attempts, fields.elapsed, fields.worker, fields.cause)
+export const failure = <I, E>(fields: Fields<Failure<I, E>>): Failure<I, E> =>
+  new FailureImpl(factsOf(fields), fields.cause)
+
+/**
+ * The attempts at an input, in the order in which they ended: its history, or the one attempt that settled it; none
+ * when it was recalled.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const tries = (self: Outcome<unknown, unknown, unknown>): ReadonlyArray<Attempt> => {
+  if (self.history.length > 0 || self.attempts === 0) return self.history
+  const { elapsed, startedAt, worker } = self
+  if (self._tag === "Success") return [{ startedAt, elapsed, worker, end: "Succeeded", message: undefined }]
+  return [{ startedAt, elapsed, worker, end: "Failed", message: shortenMessage(Cause.squash(self.cause)) }]
+}
 
 /**
  * The outcome as an `Exit`: the value, or the cause of the failure.
@@ -190,7 +240,65 @@ export const toExit = <I, A, E>(self: Outcome<I, A, E>): Exit.Exit<A, E> =>
  */
 export const error = <I, E>(self: Failure<I, E>): Option.Option<E> => Cause.findErrorOption(self.cause)
 
-/** Fields are declared, not defined: they are written once, by the constructor. */
+/**
+ * What an outcome is made of.
+ *
+ * @internal
+ * @category internals
+ * @since 0.1.0
+ */
+export interface Facts<out I> {
+  readonly index: number
+  readonly input: I
+  readonly attempts: number
+  readonly worker: number
+  readonly history: ReadonlyArray<Attempt>
+  /** When the first attempt started, in nanoseconds since the start of the run. */
+  readonly started: number
+  readonly elapsed: Duration.Duration
+}
+
+/**
+ * A success, of facts.
+ *
+ * @internal
+ * @category internals
+ * @since 0.1.0
+ */
+export const succeeded = <I, A>(facts: Facts<I>, value: A): Success<I, A> => new SuccessImpl(facts, value)
+
+/**
+ * A failure, of facts.
+ *
+ * @internal
+ * @category internals
+ * @since 0.1.0
+ */
+export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>): Failure<I, E> => new FailureImpl(facts, cause)
+
+/**
+ * The history of an input that was tried once.
+ *
+ * @internal
+ * @category internals
+ * @since 0.1.0
+ */
+export const once: ReadonlyArray<Attempt> = []
+
+const factsOf = <I>(fields: Fields<Settled<I>>): Facts<I> => ({
+  index: fields.index,
+  input: fields.input,
+  attempts: fields.attempts,
+  worker: fields.worker,
+  history: fields.history ?? once,
+  started: fields.startedAt === undefined ? 0 : Number(Duration.toNanosUnsafe(fields.startedAt)),
+  elapsed: fields.elapsed
+})
+
+/**
+ * The start is a number until it is asked for: a second duration would cost an outcome of a quick input a quarter more.
+ * Fields are declared, not defined: they are written once, by the constructor.
+ */
 class Base<I, Tag extends string> implements Settled<I> {
   declare readonly [TypeId]: typeof TypeId
   declare readonly _tag: Tag
@@ -199,36 +307,44 @@ class Base<I, Tag extends string> implements Settled<I> {
   declare readonly attempts: number
   declare readonly elapsed: Duration.Duration
   declare readonly worker: number
-  constructor(tag: Tag, index: number, input: I, attempts: number, elapsed: Duration.Duration, worker: number) {
+  declare readonly history: ReadonlyArray<Attempt>
+  declare protected readonly started: number
+  constructor(tag: Tag, facts: Facts<I>) {
     this._tag = tag
-    this.index = index
-    this.input = input
-    this.attempts = attempts
-    this.elapsed = elapsed
-    this.worker = worker
+    this.index = facts.index
+    this.input = facts.input
+    this.attempts = facts.attempts
+    this.elapsed = facts.elapsed
+    this.worker = facts.worker
+    this.history = facts.history
+    this.started = facts.started
+  }
+  get startedAt(): Duration.Duration {
+    return Duration.nanos(BigInt(this.started))
+  }
+  /** What is printed, by Node.js and as JSON, is what is public. */
+  toJSON(): object {
+    const { started: _, ...fields } = this
+    return { ...fields, startedAt: this.startedAt }
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): object {
+    return this.toJSON()
   }
 }
 Object.assign(Base.prototype, { [TypeId]: TypeId })
 
 class SuccessImpl<I, A> extends Base<I, "Success"> {
   declare readonly value: A
-  constructor(index: number, input: I, attempts: number, elapsed: Duration.Duration, worker: number, value: A) {
-    super("Success", index, input, attempts, elapsed, worker)
+  constructor(facts: Facts<I>, value: A) {
+    super("Success", facts)
     this.value = value
   }
 }
 
 class FailureImpl<I, E> extends Base<I, "Failure"> {
   declare readonly cause: Cause.Cause<E>
-  constructor(
-    index: number,
-    input: I,
-    attempts: number,
-    elapsed: Duration.Duration,
-    worker: number,
-    cause: Cause.Cause<E>
-  ) {
-    super("Failure", index, input, attempts, elapsed, worker)
+  constructor(facts: Facts<I>, cause: Cause.Cause<E>) {
+    super("Failure", facts)
     this.cause = cause
   }
 }

@@ -71,10 +71,12 @@ export type RetryOption<E> = Retry.Retry<E>
  *   interrupted. For idempotent work.
  * - `limit`: one or several `Limit`s that each attempt passes before it starts.
  * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time they
- *   take and aims at 10 ms a message. It has no meaning on fibers; with `limit` or `stragglers` it is 1.
+ *   take and aims at 10 ms a message. It has no meaning on fibers; with `limit`, `stragglers` or `spans` it is 1.
  * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`.
  *   Default twice the concurrency; where inputs go in automatic batches, also as many as are already done with.
- * - `name`: how spans and reports call the run. Default the task's name, or `"parallel"`.
+ * - `spans`: whether each attempt has a span of its own, named after the run, with index, attempt, worker and outcome; or
+ *   the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
+ * - `name`: how spans, metrics, progress and reports call the run. Default the task's name, or `"parallel"`.
  *
  * Types: `retry` is asked about `E`, the error of the work; `T` and `M` are the types of `timeout` and `maxErrors`, by
  * which a run knows what they add. Errors: an option out of its range, or one that does not exist, is a defect, thrown
@@ -98,6 +100,7 @@ export interface Options<E = unknown, T extends Timeout = Timeout, M extends Bud
   readonly limit?: Limit.Limit | ReadonlyArray<Limit.Limit> | undefined
   readonly batchSize?: number | "auto" | undefined
   readonly preDispatch?: number | "all" | undefined
+  readonly spans?: boolean | number | undefined
   readonly name?: string | undefined
 }
 
@@ -119,6 +122,7 @@ interface Checked {
   readonly limits?: ReadonlyArray<Limit.Limit>
   readonly batchSize?: number | "auto"
   readonly preDispatch?: number
+  readonly spans?: number
   readonly name?: string
 }
 
@@ -184,6 +188,8 @@ export interface Settings {
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
   /** In the order in which they are taken. */
   readonly limits: ReadonlyArray<Limit.Limit>
+  /** The share of inputs whose attempts have spans. */
+  readonly spans: number
 }
 
 /**
@@ -241,7 +247,7 @@ export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: Ch
 
 /**
  * What a run of this plan goes by on a backend. Inputs go in batches when the backend takes them so and nothing has to be
- * done for each: a limit or a straggler's copy.
+ * done for each: a limit, a straggler's copy or a span.
  *
  * @category converting
  * @since 0.1.0
@@ -252,10 +258,11 @@ export const settings = (
   backend: Pick<Backend.Backend, "workers" | "batches">
 ): Settings => {
   const options: Checked = { ...around, ...plan.options }
-  const { batchSize = "auto", limits = [], preDispatch, stragglers } = options
+  const { batchSize = "auto", limits = [], preDispatch, spans = 0, stragglers } = options
   const isTask = Task.isTask(plan.work)
   const concurrency = options.concurrency ?? (isTask ? backend.workers : 8)
-  const batches = isTask && backend.batches === true && limits.length === 0 && stragglers === undefined
+  const batches = isTask && backend.batches === true && limits.length === 0 && stragglers === undefined &&
+    spans === 0
   const size = batches && batchSize !== "auto" ? batchSize : 1
   const window = concurrency * size + (preDispatch ?? 2 * concurrency * size)
   return {
@@ -269,7 +276,8 @@ export const settings = (
     retry: options.retry,
     maxErrors: options.maxErrors ?? Infinity,
     stragglers,
-    limits
+    limits,
+    spans
   }
 }
 
@@ -282,12 +290,13 @@ const known: ReadonlyArray<keyof Options> = [
   "limit",
   "batchSize",
   "preDispatch",
+  "spans",
   "name"
 ]
 
 const checked = (options: Options<any>): Checked => {
   check.knownKeys("options", options, known)
-  const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, stragglers, timeout } = options
+  const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, spans, stragglers, timeout } = options
   return {
     ...(concurrency !== undefined && { concurrency: check.positiveIntegerOr("concurrency", concurrency, "unbounded") }),
     ...(timeout !== undefined && finite(check.positiveDuration("timeout", timeout))),
@@ -299,6 +308,7 @@ const checked = (options: Options<any>): Checked => {
       batchSize: batchSize === "auto" ? batchSize : check.positiveIntegerOr("batchSize", batchSize, "auto")
     }),
     ...(preDispatch !== undefined && { preDispatch: lookAhead(preDispatch) }),
+    ...(spans !== undefined && { spans: share(spans) }),
     ...(name !== undefined && { name: check.nonEmptyString("name", name) })
   }
 }
@@ -322,6 +332,11 @@ const inRank = (limit: NonNullable<Options["limit"]>): ReadonlyArray<Limit.Limit
   for (const each of limits) if (!Limit.isLimit(each)) check.refuse("limit", "a Limit or an array of them", each)
   return [...new Set(limits)].toSorted((a, b) => a.rank === b.rank ? 0 : a.rank - b.rank)
 }
+
+const share = (spans: unknown): number =>
+  typeof spans === "boolean" ? Number(spans) : typeof spans === "number" && spans >= 0 && spans <= 1
+    ? spans
+    : check.refuse("spans", "a boolean or a number from 0 to 1", spans)
 
 const lookAhead = (preDispatch: unknown): number =>
   preDispatch === "all"

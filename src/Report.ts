@@ -1,12 +1,22 @@
 /**
- * Outcomes as a whole: what a run came to, as counts and as text.
+ * Outcomes as a whole: what a run came to, as counts, as text, as data and as a page.
  *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
+import * as Page from "./internal/page.ts"
 import { shorten, shortenMessage } from "./internal/shorten.ts"
 import * as Outcome from "./Outcome.ts"
+import * as ReportJson from "./report/Json.ts"
+import * as ReportTrace from "./report/Trace.ts"
+
+/** @since 0.1.0 */
+export { Json, type Options } from "./report/Json.ts"
+
+/** @since 0.1.0 */
+export type { Trace, TraceEvent } from "./report/Trace.ts"
 
 /**
  * Every outcome of a run, in input order.
@@ -17,8 +27,8 @@ import * as Outcome from "./Outcome.ts"
 export type Report<I, A, E = never> = Outcome.Report<I, A, E>
 
 /**
- * A run in numbers: `total` inputs were settled, `retried` of them took more than one attempt, and `attempts` is the sum
- * of all starts.
+ * A run in numbers: `total` inputs were settled, `retried` of them took more than one attempt, `recalled` of them none,
+ * and `attempts` is the sum of all starts.
  *
  * @category models
  * @since 0.1.0
@@ -28,6 +38,7 @@ export interface Tally {
   readonly succeeded: number
   readonly failed: number
   readonly retried: number
+  readonly recalled: number
   readonly attempts: number
 }
 
@@ -40,8 +51,9 @@ export interface Tally {
 export const make = <I, A, E>(options: {
   readonly name: string
   readonly outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>
+  readonly startedAt?: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
-}): Report<I, A, E> => new ReportImpl(options.name, options.outcomes, options.elapsed)
+}): Report<I, A, E> => new ReportImpl(options.name, options.outcomes, options.startedAt, options.elapsed)
 
 /**
  * Counts the outcomes of a report.
@@ -52,13 +64,15 @@ export const make = <I, A, E>(options: {
 export const tally = (self: Report<unknown, unknown, unknown>): Tally => {
   let attempts = 0
   let retried = 0
+  let recalled = 0
   for (const outcome of self.outcomes) {
     attempts += outcome.attempts
     if (outcome.attempts > 1) retried++
+    else if (outcome.attempts === 0) recalled++
   }
   const total = self.outcomes.length
   const failed = self.failures.length
-  return { total, succeeded: total - failed, failed, retried, attempts }
+  return { total, succeeded: total - failed, failed, retried, recalled, attempts }
 }
 
 /**
@@ -101,15 +115,99 @@ export const toText = (
   return lines.join("\n")
 }
 
+/**
+ * A report as plain JSON, in the versioned format of the schema `Report.Json`.
+ *
+ * **Details**
+ *
+ * Shape: the tally and every outcome in input order, with its time, worker and error, and each attempt where there was more
+ * than one. Values are not in it, and of an input a line. Units: milliseconds. Memory: about 200 bytes an outcome when it
+ * is written.
+ *
+ * **Example** (To a file and back)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Parallel, Report } from "effect-parallel"
+ *
+ * const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+ * const report = await Effect.runPromise(Parallel.run([2, 3, 4], half, { name: "halves" }))
+ *
+ * const text = JSON.stringify(Report.toJson(report))
+ * const json = Schema.decodeUnknownSync(Schema.fromJsonString(Report.Json))(text)
+ *
+ * console.log(json.tally.failed) // => 1
+ * console.log(json.outcomes[1]?.error?.message) // => "odd"
+ * ```
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toJson = <I>(
+  self: Report<I, unknown, unknown>,
+  options?: ReportJson.Options<I>
+): ReportJson.Json => ReportJson.make(self, tally(self), options)
+
+/**
+ * A report as a trace that Perfetto (ui.perfetto.dev) and chrome://tracing open: a row for each worker, a bar for each
+ * attempt.
+ *
+ * **Details**
+ *
+ * Shape: the JSON object format of the Trace Event Format; write it with `JSON.stringify`. Units: microseconds since the
+ * start of the run. What an attempt came to is its category, and stands in its arguments with index and message.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toTrace = <I>(
+  self: Report<I, unknown, unknown>,
+  options?: ReportJson.Options<I>
+): ReportTrace.Trace => ReportTrace.make(toJson(self, { ...options, causes: 0 }))
+
+/**
+ * A report as a page: one HTML file that needs no network and shows the run at a glance.
+ *
+ * **Details**
+ *
+ * Shape: what every worker did over time, with failures and retries, to zoom and point at; how long inputs took, how many
+ * were done at a time, how well the workers were used; the slowest inputs; and the failed ones with causes and stacks, to
+ * filter. Inputs and messages are shortened and shown as text, whatever they hold. The data inside is that of `toJson`;
+ * a report of 100 000 outcomes has about 15 MB and opens in less than two seconds.
+ *
+ * **Example** (A page)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Report } from "effect-parallel"
+ *
+ * const report = await Effect.runPromise(Parallel.run([2, 3, 4], Effect.succeed, { name: "<numbers>" }))
+ *
+ * console.log(Report.toHtml(report).includes("<title>&lt;numbers&gt;</title>")) // => true
+ * ```
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toHtml = <I>(self: Report<I, unknown, unknown>, options?: ReportJson.Options<I>): string =>
+  Page.make(toJson(self, options))
+
 class ReportImpl<I, A, E> implements Report<I, A, E> {
   readonly name: string
   readonly outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>
+  readonly startedAt: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
   private sides: { readonly values: Array<A>; readonly failures: Array<Outcome.Failure<I, E>> } | undefined
 
-  constructor(name: string, outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>, elapsed: Duration.Duration) {
+  constructor(
+    name: string,
+    outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>,
+    startedAt: DateTime.Utc | undefined,
+    elapsed: Duration.Duration
+  ) {
     this.name = name
     this.outcomes = outcomes
+    this.startedAt = startedAt
     this.elapsed = elapsed
   }
 
@@ -134,10 +232,11 @@ class ReportImpl<I, A, E> implements Report<I, A, E> {
 }
 
 const summary = (self: Report<unknown, unknown, unknown>): string => {
-  const { failed, retried, succeeded, total } = tally(self)
+  const { failed, recalled, retried, succeeded, total } = tally(self)
   const parts = [`${succeeded} of ${total} succeeded`]
   if (failed > 0) parts.push(`${failed} failed`)
   if (retried > 0) parts.push(`${retried} tried again`)
+  if (recalled > 0) parts.push(`${recalled} recalled`)
   return `${self.name}: ${parts.join(", ")} in ${
     Duration.format(Duration.millis(Math.round(Duration.toMillis(self.elapsed))))
   }`

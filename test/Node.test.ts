@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
-import { Flow, Limit, Node } from "effect-parallel"
+import { BatchNode, Flow, Limit, Node } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { drive, Probe, Refused } from "./helpers.ts"
 import { half } from "./Node.tasks.ts"
@@ -186,11 +186,30 @@ describe("Node", () => {
           exec: (n: number) => n === 1 ? refuse(n) : Effect.delay(Effect.succeed(n), 10 * n),
           retry: { times: 3, schedule: Schedule.spaced(7) }
         })
-        const runs = Effect.all([1, 2, 3].map((n) => Effect.exit(Flow.run(node, n))), { concurrency: 3 })
+        const runs = Effect.forEach([1, 2, 3], (n) => Effect.exit(Flow.run(node, n)), { concurrency: 3 })
         const [first, second, third] = Exit.getSuccess(yield* drive(runs)).pipe(Option.getOrThrow)
 
         assert.strictEqual(located(first!)?.attempt, 4)
         assert.deepStrictEqual([second, third], [2, 3].map((n) => Exit.succeed(Node.out("default", n))))
+      }))
+
+    it.effect("a promise is no value: it dies with what to do about it", () =>
+      Effect.gen(function*() {
+        const make = Node.make as unknown as (name: string, options: unknown) => typeof one
+        const batch = BatchNode.make as unknown as (name: string, options: unknown) => typeof items
+        const exec = (n: number) => Promise.resolve(n)
+        const one = Node.make("one", { exec: (n: number) => n })
+        const items = BatchNode.make("items", { exec: (n: number) => n, concurrency: 1 })
+        const exits = [
+          yield* Effect.exit(Flow.run(make("n", { prep: exec, exec: (n: number) => n }), 1)),
+          yield* Effect.exit(Flow.run(make("n", { exec }), 1)),
+          yield* Effect.exit(Flow.run(make("n", { exec, retry: { times: 1 } }), 1)),
+          yield* Effect.exit(Flow.run(batch("n", { exec, concurrency: 1 }), [1]))
+        ]
+
+        for (const exit of exits) {
+          assert.match(Cause.pretty((exit as Exit.Failure<unknown, unknown>).cause), /got a promise/)
+        }
       }))
 
     it("cannot be changed", () => {

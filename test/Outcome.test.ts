@@ -4,6 +4,12 @@ import { Outcome, Parallel } from "effect-parallel"
 
 const at = { index: 3, input: "in", attempts: 2, elapsed: Duration.millis(5), worker: 1 }
 
+const shown = ({ elapsed, startedAt, ...attempt }: Outcome.Attempt) => ({
+  ...attempt,
+  from: Duration.toMillis(startedAt),
+  took: Duration.toMillis(elapsed)
+})
+
 describe("Outcome", () => {
   it("tells successes from failures, and outcomes from anything else", () => {
     const success = Outcome.success({ ...at, value: 7 })
@@ -13,7 +19,32 @@ describe("Outcome", () => {
     assert.isFalse(Outcome.isSuccess(failure) || Outcome.isFailure(success))
     assert.isTrue(Outcome.isOutcome(success) && Outcome.isOutcome(failure))
     assert.isFalse(Outcome.isOutcome({ ...success }))
-    assert.deepStrictEqual({ ...failure }, { _tag: "Failure", ...at, cause: Cause.fail("no") } as never)
+    assert.deepStrictEqual(
+      JSON.parse(JSON.stringify({ success, failure })),
+      JSON.parse(JSON.stringify({
+        success: { _tag: "Success", ...at, startedAt: Duration.zero, history: [], value: 7 },
+        failure: { _tag: "Failure", ...at, startedAt: Duration.zero, history: [], cause: Cause.fail("no") }
+      }))
+    )
+  })
+
+  it("has its one attempt, or all where there were several, or none", () => {
+    const attempt: Outcome.Attempt = {
+      startedAt: Duration.millis(7),
+      elapsed: Duration.millis(5),
+      worker: 1,
+      end: "Failed",
+      message: "no"
+    }
+    const startedAt = Duration.millis(7)
+    const failure = { ...at, startedAt, cause: Cause.fail("no") }
+
+    assert.deepStrictEqual(Outcome.tries(Outcome.failure({ ...failure, attempts: 1 })).map(shown), [shown(attempt)])
+    assert.deepStrictEqual(Outcome.tries(Outcome.failure({ ...failure, history: [attempt, attempt] })), [
+      attempt,
+      attempt
+    ])
+    assert.deepStrictEqual(Outcome.tries(Outcome.success({ ...at, attempts: 0, value: 7 })), [])
   })
 
   it("becomes an exit", () => {

@@ -68,7 +68,7 @@ describe("Plan", () => {
       assert.throws(
         build({ concurency: 3 }).run,
         "expected `options` to be made of `concurrency`, `timeout`, `retry`, `maxErrors`, `stragglers`, `limit`, `batchSize`, "
-          + "`preDispatch`, `name`, got \"`concurency`\""
+          + "`preDispatch`, `spans`, `name`, got \"`concurency`\""
       )
       assert.throws(build(3).run, "expected `options` to be an object, got 3")
     })

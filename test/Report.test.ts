@@ -28,7 +28,14 @@ describe("Report", () => {
   })
 
   it("tally counts", () => {
-    assert.deepStrictEqual(Report.tally(report), { total: 4, succeeded: 2, failed: 2, retried: 2, attempts: 7 })
+    assert.deepStrictEqual(Report.tally(report), {
+      total: 4,
+      succeeded: 2,
+      failed: 2,
+      retried: 2,
+      recalled: 0,
+      attempts: 7
+    })
   })
 
   it("toText counts, and lists what failed, a line each", () => {

@@ -1,6 +1,9 @@
 /**
  * The command line: what may be asked for, and how errors are told.
  */
+import { Backend, Progress } from "effect-parallel"
+import * as Processes from "effect-parallel/backend/Processes"
+import * as Threads from "effect-parallel/backend/Threads"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -10,6 +13,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -33,9 +37,22 @@ const flags = {
       `Files and folders; in folders every ${Texts.extensions.join(", ")} file. Default: this repository's node_modules`
     )
   ),
+  backend: Flag.Literals("backend", ["async", "threads", "processes"]).pipe(
+    Flag.withDefault("threads" as const),
+    Flag.withDescription("Where sentences are ranked (threads); a model is asked from here, whatever this says")
+  ),
+  workers: Flag.Int("workers").pipe(
+    Flag.filter((n) => n !== 0, () => "an integer other than 0"),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined),
+    Flag.withDescription("How many threads or processes (one for each core; -2 is one less)")
+  ),
   concurrency: positive("concurrency").pipe(
-    Flag.withDefault(8),
-    Flag.withDescription("How many texts are worked on at once (8)")
+    Flag.optional,
+    Flag.map(Option.getOrUndefined),
+    Flag.withDescription(
+      "How many texts are worked on at once (one for each worker; 8 with a model or without workers)"
+    )
   ),
   maxErrors: positive("max-errors").pipe(
     Flag.optional,
@@ -46,6 +63,14 @@ const flags = {
     Flag.withDefault(Duration.minutes(1)),
     Flag.withMetavar("duration"),
     Flag.withDescription("How long one attempt at a text may take (\"1 minute\")")
+  ),
+  report: Flag.String("report").pipe(
+    Flag.optional,
+    Flag.map(Option.getOrUndefined),
+    Flag.withMetavar("file"),
+    Flag.withDescription(
+      "Write a report of the run there: a page to open in a browser, or JSON if the name ends in .json"
+    )
   ),
   all: Flag.Boolean("all").pipe(
     Flag.withDefault(false),
@@ -62,9 +87,26 @@ const messageOf = (error: { readonly _tag: string; readonly message: string }): 
 /** The documentation of what this repository depends on, as seen from here. */
 const dependencies = (): string => relative("", fileURLToPath(new URL("../../node_modules", import.meta.url))) || "."
 
-const summarise = ({ paths, ...settings }: Program.Settings) =>
+interface Place {
+  readonly backend: "async" | "threads" | "processes"
+  readonly workers: number | undefined
+}
+
+/** Where tasks run. */
+const layerOf = ({ backend, workers }: Place): Layer.Layer<never> => {
+  switch (backend) {
+    case "async":
+      return Backend.layer(Backend.async)
+    case "threads":
+      return Threads.layer({ workers })
+    case "processes":
+      return Processes.layer({ workers })
+  }
+}
+
+const summarise = ({ backend, paths, workers, ...settings }: Program.Settings & Place) =>
   Program.run({ ...settings, paths: paths.length > 0 ? paths : [dependencies()] }).pipe(
-    Effect.provide(Summariser.layer),
+    Effect.provide([Summariser.layer, Progress.layer, layerOf({ backend, workers })]),
     Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: messageOf(cause) }))
   )
 

@@ -1,17 +1,16 @@
 /**
  * Many texts, summarised at once.
  */
-import { type Outcome, Parallel, Report } from "effect-parallel"
+import { Backend, Parallel, Report } from "effect-parallel"
 import type * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
-import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import * as Patience from "./Patience.ts"
-import * as Progress from "./Progress.ts"
 import { Summariser } from "./Summariser.ts"
 import * as Summary from "./Summary.ts"
 import * as Table from "./Table.ts"
@@ -21,8 +20,8 @@ import * as Texts from "./Texts.ts"
 export interface Settings {
   /** Files and folders. */
   readonly paths: ReadonlyArray<string>
-  /** How many texts are worked on at once. */
-  readonly concurrency: number
+  /** How many texts are worked on at once; by default one for each worker, or 8 on fibers. */
+  readonly concurrency?: number | undefined
   /** The run stops when so many texts have failed; by default `budget` of the number of texts. */
   readonly maxErrors?: number | undefined
   /** How long one attempt at a text may take. */
@@ -31,6 +30,8 @@ export interface Settings {
   readonly backoff?: Duration.Input | undefined
   /** Whether every summary is shown, or the first 40. */
   readonly all: boolean
+  /** Where the report is written, if it is: a page, or JSON where the name ends so. */
+  readonly report?: string | undefined
 }
 
 /** Half of the texts, and 20 of few: when most fail, it is the folder or the model that is wrong. */
@@ -65,21 +66,23 @@ export class NothingSummarised extends Schema.TaggedError<NothingSummarised>("su
 }
 
 /**
- * Summarises the texts below the paths, shows how far it is, and then what came of it.
+ * Summarises the texts below the paths, and shows what came of it.
  *
  * **Details**
  *
  * Errors: `NoSuchPath` and `NoTexts` before anything has started; `TooManyFailed` and `NothingSummarised` after what
- * was done has been shown. A text that fails is shown, and is no error. Interruption stops what is under way and says
- * how much was done.
+ * was done has been shown; a report that cannot be written, at the very end. A text that fails is shown, and is no error.
+ * Interruption stops what is under way.
  */
 export const run = Effect.fnUntraced(function*(settings: Settings) {
   const texts = yield* Texts.find(settings.paths)
-  const { method } = yield* Summariser
-  yield* Console.error(`Summarising ${method}, concurrency ${settings.concurrency}`)
+  const { isBusy, method } = yield* Summariser
+  const place = isBusy ? yield* placeOf(settings) : `concurrency ${settings.concurrency ?? fibers}`
+  yield* Console.error(`Summarising ${method}, ${place}`)
   const limit = settings.maxErrors ?? budget(texts.length)
   const { isStopped, report } = yield* summaries(texts, limit, settings)
   yield* Console.log(Table.make(report, yield* room(settings.all)))
+  if (settings.report !== undefined) yield* write(settings.report, report)
   if (isStopped) {
     const [done, failed] = [report.outcomes.length, report.failures.length]
     return yield* new TooManyFailed({ failed, limit, done, texts: texts.length })
@@ -88,42 +91,52 @@ export const run = Effect.fnUntraced(function*(settings: Settings) {
 })
 
 /**
- * Summarises the files, and shows how far it is.
+ * Summarises the files: where it keeps processors busy as tasks, on the backend that is provided; where it waits for a
+ * model on fibers, with retries and a limit that adapts to what the model can take.
  *
  * **Details**
  *
  * Shape: the report of every text that was done, in input order, and whether the run was stopped by its failures.
- * Errors: none. Interruption stops what is under way and says how much was done.
+ * Errors: none. Interruption stops what is under way.
  */
 export const summaries = Effect.fnUntraced(
   function*(texts: ReadonlyArray<string>, maxErrors: number, settings: Settings) {
     const { backoff = "500 millis", concurrency, timeout } = settings
-    const outcomes: Array<Outcome.Outcome<string, Summary.Summary, Summary.Failure | Cause.TimeoutError>> = []
-    const run = Parallel.stream(texts, Summary.make, {
-      order: "completion",
-      concurrency,
-      maxErrors,
-      timeout,
+    const { isBusy } = yield* Summariser
+    const options = { name: "summaries", concurrency, maxErrors, timeout }
+    if (isBusy) return { report: yield* Parallel.run(texts, Summary.ranked, options), isStopped: false }
+    const atOnce = concurrency ?? fibers
+    const report = yield* Parallel.run(texts, Summary.make, {
+      ...options,
+      concurrency: atOnce,
       retry: Patience.retry(backoff),
-      limit: Patience.limit(concurrency)
+      limit: Patience.limit(atOnce)
     })
-    const gather = (progress: Progress.Progress) =>
-      Stream.runForEach(run, (outcome) => {
-        outcomes.push(outcome)
-        return progress.tick(outcome)
-      })
-    const [elapsed, isStopped] = yield* Progress.make(texts.length).pipe(
-      Effect.flatMap(gather),
-      Effect.scoped,
-      Effect.as(false),
-      Effect.catchTag("TooManyErrors", () => Effect.succeed(true)),
-      Effect.timed,
-      Effect.onInterrupt(() => Console.error(`interrupted: ${outcomes.length} of ${texts.length} texts were done`))
-    )
-    outcomes.sort((a, b) => a.index - b.index)
-    return { report: Report.make({ name: "summaries", outcomes, elapsed }), isStopped }
-  }
+    return { report, isStopped: false }
+  },
+  Effect.catchTag("TooManyErrors", ({ report }) => Effect.succeed({ report, isStopped: true }))
 )
+
+/** How many texts are worked on at once where nobody says. */
+const fibers = 8
+
+/** Where tasks run, for a reader. */
+const placeOf = ({ concurrency }: Settings): Effect.Effect<string> =>
+  Effect.map(
+    Backend.Backend,
+    ({ name, workers }) => name === "async" ? `concurrency ${concurrency ?? workers}` : `on ${workers} ${name}`
+  )
+
+/** Writes the report of a run to a file, whose name says what it is to be: a page, or JSON. */
+const write = Effect.fnUntraced(function*(
+  file: string,
+  report: Report.Report<string, Summary.Summary, Summary.Failure | Backend.BackendError | Cause.TimeoutError>
+) {
+  const fs = yield* FileSystem.FileSystem
+  const text = file.endsWith(".json") ? JSON.stringify(Report.toJson(report)) : Report.toHtml(report)
+  yield* fs.writeFileString(file, text)
+  yield* Console.error(`The report is in ${file}`)
+})
 
 /** How wide and how long the table may be. */
 const room = Effect.fnUntraced(function*(all: boolean) {

@@ -19,11 +19,14 @@ const mostSentences = 500
 export class Summariser extends Context.Service<Summariser, {
   /** How it works, for a reader: "by ranking sentences". */
   readonly method: string
+  /** Whether it keeps a processor busy. Then it is worth a worker; else it only waits. */
+  readonly isBusy: boolean
   readonly summarise: (prose: Prose.Prose) => Effect.Effect<string, Model.Failure>
 }>()("summarise/Summariser") {
   /** Chooses the sentence that is most central among the first 500. No network, no model; it cannot fail. */
   static readonly layerExtractive = Layer.succeed(Summariser, {
     method: "by ranking sentences",
+    isBusy: true,
     summarise: ({ sentences }) => Effect.sync(() => extract(sentences.slice(0, mostSentences)))
   })
 
@@ -33,6 +36,7 @@ export class Summariser extends Context.Service<Summariser, {
       Summariser,
       Effect.map(Model.make(endpoint), (ask) => ({
         method: `by ${endpoint.model} at ${endpoint.baseUrl.host}`,
+        isBusy: false,
         summarise: ({ sentences }) => ask(sentences.map(({ text }) => text).join(" "))
       }))
     ).pipe(Layer.provide(FetchHttpClient.layer))

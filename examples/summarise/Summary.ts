@@ -1,7 +1,10 @@
 /**
  * The work of this program: one file in, one summary out.
  */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Model from "./Model.ts"
 import * as Prose from "./Prose.ts"
@@ -41,6 +44,16 @@ export const make = Effect.fnUntraced(function*(path: string) {
   const prose = yield* Prose.make(path, text)
   const sentence = yield* Summariser.use(({ summarise }) => summarise(prose))
   return Summary.make({ words: prose.words, sentence: toLine(sentence) })
+})
+
+/** The same as a task, for workers: each reads files for itself, and ranks the sentences of what it has read. */
+export const ranked = Task.make("ranked", {
+  module: import.meta.url,
+  payload: Schema.String,
+  success: Summary,
+  error: Failure,
+  run: make,
+  layer: Layer.merge(NodeFileSystem.layer, Summariser.layerExtractive)
 })
 
 const toLine = (sentence: string): string => {

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Alarm } from "./alarm.ts"
+import { lift } from "./lift.ts"
 import { shorten } from "./shorten.ts"
 
 /** The mark of an `Exit`. Were it to change, no effect would look ready, and all would still be run. */
@@ -29,7 +30,7 @@ export const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect
 
 /** What a work has returned that may return a plain value. */
 export const effectOrValue = <A, E, R>(given: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  isReady(given) || Effect.isEffect(given) ? given : Effect.succeed(given)
+  isReady(given) ? given : lift(given)
 
 /**
  * Runs an effect in a fiber of its own, which `started` is shown; interruption of either ends both. `ended` may put

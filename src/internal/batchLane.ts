@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,8 +14,9 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import type { Alarm } from "./alarm.ts"
-import { Entry } from "./entry.ts"
+import { Entry, type Place } from "./entry.ts"
 import type { Options as LaneOptions } from "./lane.ts"
+import { shortenMessage } from "./shorten.ts"
 import { budget, type Sizer } from "./sizer.ts"
 import * as Supply from "./supply.ts"
 
@@ -24,7 +25,7 @@ const ripe = 10
 
 /** What the lanes of a run have in common. */
 export interface Options<I, A, E, R>
-  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnstile" | "clock" | "afterFailure">
+  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnstile" | "clock" | "watch" | "afterFailure">
 {
   readonly supply: Supply.Supply<I, any, any>
   readonly job: Backend.Job<I, A, E>
@@ -44,6 +45,8 @@ export class Batches {
   private readonly active = new Set<Dispatched<any, any, any, any>>()
   private readonly alarm: Alarm
   private asking = false
+  /** When each worker had done what it has told of, in nanoseconds of the monotonic clock. */
+  private readonly free: Array<number> = []
 
   constructor(alarm: Alarm) {
     this.alarm = alarm
@@ -55,6 +58,16 @@ export class Batches {
 
   delete(batch: Dispatched<any, any, any, any>): void {
     this.active.delete(batch)
+  }
+
+  /**
+   * When an attempt began of which a worker tells now: many are told of at once, so it is the end of the one before, unless
+   * that would let it end later than now.
+   */
+  beganAt(worker: number, dispatchedAt: number, nanos: number, now: number): number {
+    const beganAt = Math.min(Math.max(dispatchedAt, this.free[worker] ?? 0), now - nanos)
+    this.free[worker] = beganAt + nanos
+    return beganAt
   }
 
   /** A lane has nothing to do: it is given the rest of the batch that has most left, when that has run for a while. */
@@ -184,24 +197,26 @@ export class BatchLane<I, A, E, R> {
     const batch = new Dispatched(options, load, own, worker)
     return Effect.andThen(
       batch.run(),
-      Effect.suspend(() =>
-        Effect.forEach(batch.failures, ([entry, cause]) => this.settle(entry, cause), { discard: true })
-      )
+      Effect.suspend(() => Effect.forEach(batch.failures, (failure) => this.settle(...failure), { discard: true }))
     )
   }
 
   /** Asks what follows a failure, when its batch is over. */
-  private settle(entry: Entry<I>, cause: Cause.Cause<E>): Effect.Effect<void, never, R> {
-    const { afterFailure, sink, supply } = this.options
+  private settle(entry: Entry<I>, cause: Cause.Cause<E>, place: Place): Effect.Effect<void, never, R> {
+    const { afterFailure, sink, supply, watch } = this.options
     if (supply.stopped) return Effect.void
     return Effect.map(afterFailure!(entry, cause), (next) => {
       if (supply.stopped) return
+      if (sink.detailed && (Duration.isDuration(next) || entry.attempts > 1)) {
+        entry.record(place, "Failed", shortenMessage(Cause.squash(cause)))
+      }
       if (Duration.isDuration(next)) return supply.park(entry, next)
+      watch?.settled(entry, Exit.isFailure(next))
       let end = false
       if (Exit.isSuccess(next)) sink.onSuccess(entry, next.value)
       else end = sink.onFailure(entry, next.cause)
-      supply.settled()
       if (end) supply.stop()
+      supply.settled()
     })
   }
 }
@@ -215,7 +230,7 @@ class Dispatched<I, A, E, R> {
   /** How many of its inputs are neither settled nor given back. */
   left: number
   /** Failures that may be tried again. */
-  readonly failures: Array<readonly [Entry<I>, Cause.Cause<E>]> = []
+  readonly failures: Array<readonly [Entry<I>, Cause.Cause<E>, Place]> = []
   private readonly options: Options<I, A, E, R>
   private readonly load: Load<I>
   private readonly own: Entry<I> | undefined
@@ -223,7 +238,7 @@ class Dispatched<I, A, E, R> {
   private readonly controller: AbortController | undefined
   /** Which positions are settled or given back. */
   private readonly gone: Uint8Array
-  private readonly startedAt: bigint
+  private readonly startedAt: number
   private millis: number | undefined = undefined
   private count = 0
 
@@ -236,7 +251,7 @@ class Dispatched<I, A, E, R> {
     this.gone = new Uint8Array(this.left)
     this.controller = this.left > 1 ? new AbortController() : undefined
     this.beganAt = options.alarm.now()
-    this.startedAt = options.sink.detailed ? options.clock.monotonicTimeNanosUnsafe() : zero
+    this.startedAt = options.sink.detailed ? Number(options.clock.monotonicTimeNanosUnsafe()) : 0
     load.entries?.forEach((entry) => entry.attempts++)
   }
 
@@ -273,7 +288,7 @@ class Dispatched<I, A, E, R> {
   }
 
   private readonly onExit: Backend.OnExit<A, E> = (position, exit, worker = this.worker, millis) => {
-    const { afterFailure, sink, supply } = this.options
+    const { afterFailure, sink, supply, watch } = this.options
     if (this.gone[position] !== 0) return
     this.gone[position] = 1
     this.left--
@@ -281,19 +296,22 @@ class Dispatched<I, A, E, R> {
     if (millis !== undefined) this.millis = (this.millis ?? 0) + millis
     const entry = this.entry(position)
     entry.worker = worker
-    if (sink.detailed) this.time(entry, millis)
+    const beganAt = sink.detailed ? this.time(entry, millis) : 0
     if (exit._tag === "Success") {
       supply.ended(entry)
+      if (sink.detailed && entry.attempts > 1) entry.record({ worker, beganAt }, "Succeeded", undefined)
+      watch?.settled(entry, false)
       sink.onSuccess(entry, exit.value)
       return supply.settled()
     }
     if (supply.stopped) return
     supply.ended(entry)
     const cause = exit.cause as Cause.Cause<E>
-    if (afterFailure !== undefined) return void this.failures.push([entry, cause])
+    if (afterFailure !== undefined) return void this.failures.push([entry, cause, { worker, beganAt }])
+    watch?.settled(entry, true)
     const end = sink.onFailure(entry, cause)
-    supply.settled()
     if (end) supply.stop()
+    supply.settled()
   }
 
   private entry(position: number): Entry<I> {
@@ -307,14 +325,18 @@ class Dispatched<I, A, E, R> {
     return own
   }
 
-  /** An attempt has taken as long as the backend says, and has ended now. */
-  private time(entry: Entry<I>, millis: number | undefined): void {
-    const now = this.options.clock.monotonicTimeNanosUnsafe()
+  /** An attempt has taken as long as the backend says; gives when it began. */
+  private time(entry: Entry<I>, millis: number | undefined): number {
+    const { batches, clock } = this.options
+    const now = Number(clock.monotonicTimeNanosUnsafe())
+    const nanos = millis === undefined ? now - this.startedAt : Math.round(millis * 1e6)
+    const beganAt = millis === undefined ? this.startedAt : batches.beganAt(entry.worker, this.startedAt, nanos, now)
     if (entry.fresh) {
-      entry.startedAt = millis === undefined ? this.startedAt : now - BigInt(Math.round(millis * 1e6))
+      entry.startedAt = beganAt
       entry.fresh = false
     }
-    entry.endedAt = now
+    entry.endedAt = beganAt + nanos
+    return beganAt
   }
 
   private giveBack(from: number): void {
@@ -341,5 +363,3 @@ class Dispatched<I, A, E, R> {
     return Effect.void
   }
 }
-
-const zero = BigInt(0)

@@ -40,7 +40,7 @@ export type Results<C extends Collect, I, A, E> = C extends "partition"
   : ReadonlyArray<A>
 
 /**
- * How a batch can fail under the mode `C` and the error budget `M`; which may hold nothing but `undefined`.
+ * How a batch can fail under the mode `C`, with a `maxErrors` of type `M`.
  *
  * @category type-level
  * @since 0.1.0
@@ -89,7 +89,7 @@ export interface Options<I, A, E, F, C extends Collect, T, M, W>
   /** Stops the batch when so many items have failed. */
   readonly maxErrors?: M | undefined
   /** Takes the place of an item's failure when no attempt is left: for errors, timeouts and defects. */
-  readonly fallback?: ((item: I, cause: Cause.Cause<E | Late<T>>) => F) | undefined
+  readonly fallback?: (item: I, cause: Cause.Cause<E | Late<T>>) => F
   /** Is shown each outcome as it comes; the next waits until it is done. */
   readonly watch?: ((outcome: Outcome.Outcome<I, A, Settled<E, F, T>>) => W) | undefined
 }
@@ -110,8 +110,8 @@ export type Each<P, J> = Without<P, J, Item<Of<P>>>
 export interface Steps
   extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown>
 {
-  readonly prep?: ((input: any) => unknown) | undefined
-  readonly post?: ((input: any, results: any) => unknown) | undefined
+  readonly prep?: (input: any) => unknown
+  readonly post?: (input: any, results: any) => unknown
 }
 
 /** Makes the node of a batch, whatever its items are run by. */

@@ -5,12 +5,13 @@
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Dispatcher from "../Dispatcher.ts"
 import * as Outcome from "../Outcome.ts"
 import type * as Plan from "../Plan.ts"
 import * as Report from "../Report.ts"
-import type { Entry } from "./entry.ts"
+import type { Entry, Try } from "./entry.ts"
 import type { Control, Sink } from "./sink.ts"
 
 /** Runs a plan to its values; fails with the first cause. */
@@ -85,8 +86,10 @@ class Sides<I, A, E> implements Sink<I, A, E> {
   readonly retires = false
   private readonly all: Array<A>
   private readonly failed: Array<Outcome.Failure<I, E>> = []
+  private readonly beganAt: number
 
-  constructor({ size }: Control) {
+  constructor({ beganAt, size }: Control) {
+    this.beganAt = beganAt
     this.all = slots(size)
   }
 
@@ -95,7 +98,7 @@ class Sides<I, A, E> implements Sink<I, A, E> {
   }
 
   onFailure(entry: Entry<I>, cause: Cause.Cause<E>): boolean {
-    this.failed.push(failureOf(entry, cause))
+    this.failed.push(failureOf(entry, cause, this.beganAt))
     return false
   }
 
@@ -120,19 +123,21 @@ class Outcomes<I, A, E> implements Sink<I, A, E> {
   readonly retires = false
   readonly maxErrors: number
   private readonly slots: Array<Outcome.Outcome<I, A, E> | undefined>
+  private readonly beganAt: number
   private failures = 0
 
-  constructor({ size }: Control, maxErrors: number) {
+  constructor({ beganAt, size }: Control, maxErrors: number) {
+    this.beganAt = beganAt
     this.maxErrors = maxErrors
     this.slots = slots(size)
   }
 
   onSuccess(entry: Entry<I>, value: A): void {
-    this.slots[entry.index] = successOf(entry, value)
+    this.slots[entry.index] = successOf(entry, value, this.beganAt)
   }
 
   onFailure(entry: Entry<I>, cause: Cause.Cause<E>): boolean {
-    this.slots[entry.index] = failureOf(entry, cause)
+    this.slots[entry.index] = failureOf(entry, cause, this.beganAt)
     return ++this.failures >= this.maxErrors
   }
 
@@ -149,28 +154,30 @@ class Outcomes<I, A, E> implements Sink<I, A, E> {
 /** Room for as many as will come; growing to a million costs as much as the work. */
 const slots = <A>(size: number | undefined): Array<A> => size === undefined ? [] : new Array<A>(size)
 
-export const successOf = <I, A>(entry: Entry<I>, value: A): Outcome.Success<I, A> =>
-  Outcome.success({
-    index: entry.index,
-    input: entry.input,
-    attempts: entry.attempts,
-    elapsed: entry.elapsed,
-    worker: entry.worker,
-    value
-  })
+/** What is told of an entry that is settled; times are counted from the start of the run. */
+const factsOf = <I>(entry: Entry<I>, runBeganAt: number): Outcome.Facts<I> => ({
+  index: entry.index,
+  input: entry.input,
+  attempts: entry.attempts,
+  worker: entry.worker,
+  history: entry.tries === undefined ? Outcome.once : entry.tries.map((each) => attemptOf(each, runBeganAt)),
+  started: Math.max(0, entry.startedAt - runBeganAt),
+  elapsed: entry.elapsed
+})
 
-export const failureOf = <I, E>(
-  entry: Entry<I>,
-  cause: Cause.Cause<E>
-): Outcome.Failure<I, E> =>
-  Outcome.failure({
-    index: entry.index,
-    input: entry.input,
-    attempts: entry.attempts,
-    elapsed: entry.elapsed,
-    worker: entry.worker,
-    cause
-  })
+const attemptOf = ({ beganAt, end, endedAt, message, worker }: Try, runBeganAt: number): Outcome.Attempt => ({
+  startedAt: Duration.nanos(BigInt(Math.max(0, beganAt - runBeganAt))),
+  elapsed: Duration.nanos(BigInt(endedAt - beganAt)),
+  worker,
+  end,
+  message
+})
+
+export const successOf = <I, A>(entry: Entry<I>, value: A, runBeganAt: number): Outcome.Success<I, A> =>
+  Outcome.succeeded(factsOf(entry, runBeganAt), value)
+
+export const failureOf = <I, E>(entry: Entry<I>, cause: Cause.Cause<E>, runBeganAt: number): Outcome.Failure<I, E> =>
+  Outcome.failed(factsOf(entry, runBeganAt), cause)
 
 export const tooManyErrors = <I, A, E>(
   report: Outcome.Report<I, A, E>,

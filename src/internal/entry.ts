@@ -5,17 +5,34 @@
  */
 import * as Duration from "effect/Duration"
 import type * as Fiber from "effect/Fiber"
+import type * as Outcome from "../Outcome.ts"
 import type { Appointment } from "./alarm.ts"
 import type { Decide } from "./retry.ts"
+
+/** A lane, and when the attempt in it began, in nanoseconds of the monotonic clock. */
+export interface Place {
+  readonly worker: number
+  readonly beganAt: number
+}
+
+/** An attempt that has ended; times are nanoseconds of the monotonic clock. */
+export interface Try extends Place {
+  readonly endedAt: number
+  readonly end: Outcome.Attempt["end"]
+  readonly message: string | undefined
+}
 
 export class Entry<out I> {
   declare index: number
   declare input: I
   /** Starts so far, copies included. */
   declare attempts: number
-  /** When the first attempt started and the last ended, on the monotonic clock; equal where they took no time. */
-  declare startedAt: bigint
-  declare endedAt: bigint
+  /**
+   * When the first attempt started and the last ended, in nanoseconds of the monotonic clock; equal where they took no
+   * time.
+   */
+  declare startedAt: number
+  declare endedAt: number
   /** Whether the start of the first attempt is still to be noted. */
   declare fresh: boolean
   /** Whether the run was stopped before the attempt began. */
@@ -28,6 +45,10 @@ export class Entry<out I> {
   declare round: number
   /** The attempts of this round that are under way, where they may race. */
   declare racers: Array<Fiber.Fiber<unknown, unknown>> | undefined
+  /** The lanes that are at them. */
+  declare places: Array<Place> | undefined
+  /** The attempts that have ended, where there is more than one and somebody is told. */
+  declare tries: Array<Try> | undefined
   /** When the attempt of this round began, on the alarm's clock. */
   declare beganAt: number
   /** When a copy will start, and whether one has. */
@@ -38,22 +59,29 @@ export class Entry<out I> {
     this.index = index
     this.input = input
     this.attempts = 0
-    this.startedAt = zero
-    this.endedAt = zero
+    this.startedAt = 0
+    this.endedAt = 0
     this.fresh = true
     this.withdrawn = false
     this.worker = worker
     this.decide = undefined
     this.round = 0
     this.racers = undefined
+    this.places = undefined
+    this.tries = undefined
     this.beganAt = 0
     this.copyAt = undefined
     this.copied = false
   }
 
   get elapsed(): Duration.Duration {
-    return this.endedAt === this.startedAt ? Duration.zero : Duration.nanos(this.endedAt - this.startedAt)
+    return this.endedAt === this.startedAt ? Duration.zero : Duration.nanos(BigInt(this.endedAt - this.startedAt))
+  }
+
+  /** An attempt at this input has ended just now. */
+  record({ beganAt, worker }: Place, end: Try["end"], message: string | undefined): void {
+    const { endedAt } = this
+    this.tries ??= []
+    this.tries.push({ beganAt: Math.min(beganAt, endedAt), endedAt, worker, end, message })
   }
 }
-
-const zero = BigInt(0)

@@ -15,8 +15,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { isReady } from "./attempt.ts"
-import { Entry } from "./entry.ts"
-import type { Sink } from "./sink.ts"
+import { Entry, type Place } from "./entry.ts"
+import { shortenMessage } from "./shorten.ts"
+import type { Sink, Watch } from "./sink.ts"
 import * as Supply from "./supply.ts"
 import type { Turnstile } from "./turn.ts"
 
@@ -42,6 +43,7 @@ export type Inlet<I> = Pick<
   | "take"
   | "enlist"
   | "settled"
+  | "dropped"
   | "ended"
   | "park"
   | "stop"
@@ -53,20 +55,31 @@ export interface Options<I, A, E, R> {
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
   readonly clock: Clock.Clock
-  /** An attempt at an input; where attempts may race it says in which round the lane took the input. */
-  readonly attempt: (entry: Entry<I>, round: number) => Effect.Effect<A, E, R>
+  readonly watch?: Watch
+  /** An attempt at an input in the hand of a lane. */
+  readonly attempt: (entry: Entry<I>, hand: Hand) => Effect.Effect<A, E, R>
   /** How long to wait before the next attempt, or the exit of the input; none where a failure is the input's exit. */
   readonly afterFailure:
     | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>)
     | undefined
 }
 
-export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
+/** What an attempt may know of the lane that makes it, and tell it: that it began later than it was made. */
+export interface Hand extends Place {
+  beganAt: number
+  /** The round of the input when the lane took it. */
+  readonly round: number
+}
+
+export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   readonly worker: number
   private readonly options: Options<I, A, E, R>
   private readonly attempt: Options<I, A, E, R>["attempt"]
   private readonly supply: Inlet<I>
   private readonly sink: Sink<I, A, E>
+  private readonly watch: Watch | undefined
+  /** Whether there is more to tell of a success than that there is one. */
+  private readonly telling: boolean
   private readonly detailed: boolean
   private readonly recurs: boolean
   /** Whether one attempt begins when the last has ended: nothing that takes time comes between. */
@@ -74,11 +87,12 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   /** Where inputs do not come back, one entry serves for all. */
   private readonly own: Entry<I> | undefined
   private entry: Entry<I>
-  private round = 0
+  round = 0
+  beganAt = 0
   private holding = false
   private found: Supply.Found | typeof Yielding = Supply.Waiting
   /** The time, where it was looked at just now. */
-  private now: bigint | undefined = undefined
+  private now: number | undefined = undefined
   /** Whether the attempt before was ready. Then the next may be too, and the clock is not looked at before it. */
   private quick = false
   /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
@@ -95,8 +109,10 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     this.attempt = options.attempt
     this.supply = options.supply
     this.sink = options.sink
+    this.watch = options.watch
     this.detailed = options.sink.detailed
     this.recurs = options.supply.recurs
+    this.telling = this.detailed || this.recurs
     this.seamless = options.supply.immediate && !this.recurs
     this.worker = worker
     this.own = this.recurs ? undefined : new Entry<I>(-1, undefined as I, worker)
@@ -239,10 +255,15 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     if (this.detailed && entry.fresh && (!this.quick || this.recurs)) {
       entry.startedAt = entry.endedAt = this.now ?? this.time()
       this.now = undefined
-      if (this.recurs) entry.fresh = false
+      if (this.recurs) {
+        this.beganAt = entry.startedAt
+        entry.fresh = false
+      }
+    } else if (this.detailed && this.recurs) {
+      this.beganAt = this.time()
     }
     try {
-      return this.attempt(entry, this.round)
+      return this.attempt(entry, this)
     } catch (defect) {
       return Exit.die(defect)
     }
@@ -262,6 +283,10 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
 
   private succeed(value: A): void {
     if (!this.counts()) return
+    if (this.telling) {
+      if (this.detailed && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
+      this.watch?.settled(this.entry, false)
+    }
     if (this.sink.onSuccess(this.entry, value) === true) this.now = undefined
     this.supply.settled()
   }
@@ -280,6 +305,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     return Effect.map(afterFailure(this.entry, cause), (next) => {
       if (!Duration.isDuration(next)) return Exit.isSuccess(next) ? this.replace(next.value) : this.conclude(next.cause)
       this.failing = undefined
+      this.recordFailure(cause)
       this.supply.park(this.entry, next)
     })
   }
@@ -287,6 +313,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   /** A value has taken the place of the failure. */
   private replace(value: A): void {
     this.failing = undefined
+    if (this.telling) this.watch?.settled(this.entry, false)
     this.sink.onSuccess(this.entry, value)
     this.supply.settled()
   }
@@ -294,9 +321,20 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
   /** The input has failed for good, unless it is only the end of the run that has interrupted it. */
   private conclude(cause: Cause.Cause<E>): void {
     this.failing = undefined
-    const end = !(this.supply.stopped && Cause.hasInterruptsOnly(cause)) && this.sink.onFailure(this.entry, cause)
+    if (this.supply.stopped && Cause.hasInterruptsOnly(cause)) return this.supply.dropped()
+    // first of all the end, since what is settled makes room, and wakes lanes that would go on
+    if (this.tell(cause)) this.supply.stop()
     this.supply.settled()
-    if (end) this.supply.stop()
+  }
+
+  private tell(cause: Cause.Cause<E>): boolean {
+    if (this.recurs && this.entry.attempts > 1) this.recordFailure(cause)
+    this.watch?.settled(this.entry, true)
+    return this.sink.onFailure(this.entry, cause)
+  }
+
+  private recordFailure(cause: Cause.Cause<E>): void {
+    if (this.detailed) this.entry.record(this, "Failed", shortenMessage(Cause.squash(cause)))
   }
 
   /** Puts the input out of hand. Its attempt counts, unless another has ended before it or it never began. */
@@ -306,12 +344,12 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R> {
     if (!this.recurs) return true
     if (this.round !== this.entry.round) return false
     this.entry.worker = this.worker
-    this.supply.ended(this.entry)
+    this.supply.ended(this.entry, this)
     return true
   }
 
-  private time(): bigint {
-    return this.options.clock.monotonicTimeNanosUnsafe()
+  private time(): number {
+    return Number(this.options.clock.monotonicTimeNanosUnsafe())
   }
 }
 

@@ -8,11 +8,18 @@ import * as Effect from "effect/Effect"
 
 /** A value as an effect; an effect as it is. */
 export const lift = (value: unknown): Effect.Effect<any, any, any> =>
-  Effect.isEffect(value) ? value : Effect.succeed(value)
+  Effect.isEffect(value) ? value : isPromise(value) ? refusePromise : Effect.succeed(value)
 
 /** Goes on with what a value or an effect comes to; no effect is made where there is none. */
 export const chain = (value: unknown, next: (value: any) => Effect.Effect<any, any, any>) =>
-  Effect.isEffect(value) ? Effect.flatMap(value, next) : next(value)
+  Effect.isEffect(value) ? Effect.flatMap(value, next) : isPromise(value) ? refusePromise : next(value)
+
+const isPromise = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && typeof (value as { readonly then?: unknown }).then === "function"
+
+const refusePromise = Effect.suspend(() =>
+  Effect.die(new TypeError("expected a step to give an effect or a value, got a promise: wrap it in Effect.promise"))
+)
 
 /*
  * The types below look at their argument as a whole first (`[T] extends [infer U]`): nothing is inferred through them, so
@@ -38,3 +45,9 @@ export interface Absent {
 
 /** `Then` where the step that gives `T` was left out, and else `Else`. */
 export type Without<T, Then, Else> = [T] extends [Absent] ? Then : Else
+
+/** Options whose step `Name`, which gives a `T`, may not give a promise: it would be taken for a value. */
+export type NoPromise<Name extends string, T> = [T] extends [infer U] ? 0 extends 1 & U ? unknown
+  : [Extract<U, PromiseLike<unknown>>] extends [never] ? unknown
+  : { readonly [K in Name]?: "a promise is no value here: wrap it in Effect.promise or Effect.tryPromise" }
+  : never

@@ -97,11 +97,11 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   }
 
   onSuccess(entry: Entry<I>, value: A): true | void {
-    return this.push(successOf(entry, value))
+    return this.push(successOf(entry, value, this.control.beganAt))
   }
 
   onFailure(entry: Entry<I>, cause: Cause.Cause<E>): boolean {
-    const failure = failureOf(entry, cause)
+    const failure = failureOf(entry, cause, this.control.beganAt)
     this.failed++
     if (this.maxErrors < Infinity) this.failures.push(failure)
     this.push(failure)

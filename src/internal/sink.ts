@@ -21,10 +21,20 @@ export interface Sink<I, A, E> {
   readonly onFailure: (entry: Entry<I>, cause: Cause.Cause<E>) => boolean
 }
 
+/**
+ * Counts, for whoever watches the run, what is more to an input than that it is done: it is told of failures and, where
+ * inputs come back or the sink is detailed, of all.
+ */
+export interface Watch {
+  settled(entry: Entry<unknown>, failed: boolean): void
+}
+
 /** What a sink may ask of the run it belongs to. */
 export interface Control {
   /** How many inputs there will be, where that is known. */
   readonly size: number | undefined
+  /** When the run began, in nanoseconds of the monotonic clock. */
+  readonly beganAt: number
   /** Says that so many inputs are done with, so that more may be pulled. */
   readonly retire: (count: number) => void
 }

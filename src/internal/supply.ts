@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { Alarm } from "./alarm.ts"
-import { Entry } from "./entry.ts"
+import { Entry, type Place } from "./entry.ts"
 import { Line } from "./line.ts"
 import * as Source from "./source.ts"
 import { Pace, type Turnstile } from "./turn.ts"
@@ -31,6 +31,8 @@ export interface Options {
   readonly retiredElsewhere: boolean
   /** Called when the run is to end early. */
   readonly stopped: () => void
+  /** Whether attempts are told of. */
+  readonly detailed: boolean
 }
 
 export class Supply<I, E, R> {
@@ -66,12 +68,14 @@ export class Supply<I, E, R> {
   private readonly handful: number
   private readonly again = new Line<Entry<I>>()
   private readonly copies = new Set<Entry<I>>()
-  private readonly running = new Set<Entry<I>>()
+  private readonly racing = new Set<Entry<I>>()
   /** Where inputs come back: how many the lanes are at, and how many wait to be tried again. */
   private inFlight = 0
   private parked = 0
   /** Inputs taken so far. */
   count = 0
+  /** How many have their outcome. */
+  done = 0
   private exhausted = false
   /** Whether a lane has nothing to consider but the next new input: most of the time. */
   private ordinary = true
@@ -132,18 +136,24 @@ export class Supply<I, E, R> {
   }
 
   /** An attempt at an input has begun. */
-  began(entry: Entry<I>): void {
+  began(entry: Entry<I>, place: Place): void {
     if (this.options.stragglers === undefined) return
+    entry.places ??= []
+    entry.places.push(place)
     entry.beganAt = this.alarm.now()
-    this.running.add(entry)
+    this.racing.add(entry)
     this.watch()
   }
 
   /** An attempt has ended: it was the first of its round, and those that race with it have lost. */
-  ended(entry: Entry<I>): void {
+  ended(entry: Entry<I>, place?: Place): void {
     entry.round++
     if (this.options.stragglers === undefined) return
-    this.running.delete(entry)
+    if (this.options.detailed) {
+      for (const other of entry.places ?? []) if (other !== place) entry.record(other, "Interrupted", undefined)
+    }
+    entry.places = undefined
+    this.racing.delete(entry)
     this.copies.delete(entry)
     if (entry.copyAt !== undefined) this.alarm.cancel(entry.copyAt)
     entry.copyAt = undefined
@@ -154,11 +164,18 @@ export class Supply<I, E, R> {
 
   /** An input has its outcome. */
   settled(): void {
+    this.done++
     if (this.retires) this.retire(1)
     if (!this.counts) return
     this.inFlight--
     if (this.over) this.wake(Infinity)
     else this.watch()
+  }
+
+  /** An input is out of hand without an outcome. */
+  dropped(): void {
+    this.done--
+    this.settled()
   }
 
   /** An input is to be tried again when `delay` has passed. */
@@ -213,6 +230,21 @@ export class Supply<I, E, R> {
     this.stop()
   }
 
+  /** How many inputs there are, once that is known. */
+  get total(): number | undefined {
+    return this.exhausted ? this.count : undefined
+  }
+
+  /** How many inputs wait to be tried again, or for another worker. */
+  get waiting(): number {
+    return this.parked
+  }
+
+  /** How many inputs lanes are at, one each at most. */
+  get running(): number {
+    return Math.min(this.lanes, this.counts ? this.inFlight : this.count - this.done)
+  }
+
   private review(): void {
     this.ordinary = !this.stopped && !this.exhausted && this.parked === 0
   }
@@ -232,7 +264,7 @@ export class Supply<I, E, R> {
       own.index = index
       own.input = this.source.value
       own.attempts = 0
-      own.startedAt = own.endedAt
+      if (own.startedAt !== own.endedAt) own.startedAt = own.endedAt
     }
     return Taken
   }
@@ -294,7 +326,7 @@ export class Supply<I, E, R> {
     const { stragglers } = this.options
     if (stragglers === undefined || !this.few) return
     if (this.copies.size > 0) this.rouse()
-    for (const entry of this.running) {
+    for (const entry of this.racing) {
       if (entry.copied || entry.copyAt !== undefined || this.copies.has(entry)) continue
       entry.copyAt = this.alarm.at(entry.beganAt + Duration.toMillis(stragglers.after), () => {
         entry.copyAt = undefined

@@ -36,8 +36,13 @@ export const make = ({ exec, fallback, options }: Options): (prepared: any, plac
 
   return (prepared, place) => {
     const decide = retry?.()
-    const last = (cause: Cause.Cause<any>): Any =>
-      fallback === undefined ? Effect.failCause(cause) : Effect.suspend(() => lift(fallback(prepared, cause)))
+    const last = (cause: Cause.Cause<any>, n: number): Any =>
+      fallback === undefined
+        ? Effect.failCause(cause)
+        : Effect.catchCause(
+          Effect.suspend(() => lift(fallback(prepared, cause))),
+          (cause) => Effect.failCause(Place.locate(cause, place, n))
+        )
     const attempt = (n: number): Any => {
       const run = bounded(Effect.suspend(() => lift(exec(prepared))))
       const seen = place.traced ? inSpan(run, n) : run
@@ -45,7 +50,7 @@ export const make = ({ exec, fallback, options }: Options): (prepared: any, plac
         const located = Place.locate(cause, place, n)
         return Effect.flatMap(next(decide, cause), (delay) =>
           delay === undefined
-            ? last(located)
+            ? last(located, n)
             : Effect.flatMap(wait(place, delay, n + 1), () => attempt(n + 1)))
       })
     }

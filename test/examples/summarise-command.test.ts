@@ -1,12 +1,16 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { assert, describe, layer } from "@effect/vitest"
-import { Context, Effect, FileSystem, Layer } from "effect"
+import { assert, describe, layer, vi } from "@effect/vitest"
+import { Context, Effect, FileSystem, Layer, Schema } from "effect"
+import { Report } from "effect-parallel"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+
+// each test starts programs, and several tests at once
+vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -59,9 +63,9 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
 
-          const { code, stderr, stdout } = yield* command(folder, "texts")
+          const { code, stdout } = yield* command(folder, "texts")
 
-          const lines = stdout.replace(/in \d+ ms|\d+ ms|\d\.\d s/g, "…").split("\n")
+          const lines = stdout.replace(/(in )?(\d+ ms|\d+\.\d s)/g, "…").split("\n")
           assert.strictEqual(lines[0]!.replace(/ +/g, " "), "file words time summary")
           assert.match(lines[1]!, /^texts\/a\.md +22 +… +A fox is a small animal that hunts at night\.$/)
           assert.match(lines[2]!, /^texts\/more\/z\.txt +22 +… +A dog is a small animal that hunts at night\.$/)
@@ -77,8 +81,44 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
             "2 of 7 texts summarised, 5 failed, …",
             ""
           ])
-          assert.include(stderr, "7 of 7 texts done, 5 failed")
           assert.strictEqual(code, 0)
+        }))
+
+      it.effect.each([
+        ["async", "concurrency 8"],
+        ["threads", "on 2 threads"],
+        ["processes", "on 2 processes"]
+      ])("ranks sentences on %s as well", ([backend, place]) =>
+        Effect.gen(function*() {
+          const { folder } = yield* Fixtures
+
+          const { code, stderr, stdout } = yield* command(folder, "texts", "--backend", backend!, "--workers", "2")
+
+          assert.include(stderr, `Summarising by ranking sentences, ${place}`)
+          assert.include(stdout, "A fox is a small animal that hunts at night.")
+          assert.include(stdout, "2 of 7 texts summarised, 5 failed")
+          assert.strictEqual(code, 0)
+        }))
+
+      it.effect("writes a report: a page, or JSON", () =>
+        Effect.gen(function*() {
+          const { folder } = yield* Fixtures
+          const fs = yield* FileSystem.FileSystem
+
+          const reported = (file: string) => command(folder, "texts", "--report", file)
+          const [{ stderr }, , { code }] = yield* Effect.all(
+            [reported("run.html"), reported("run.json"), reported("nowhere/run.html")],
+            { concurrency: 3 }
+          )
+
+          const json = Schema.decodeUnknownSync(Schema.fromJsonString(Report.Json))(
+            yield* fs.readFileString(`${folder}/run.json`)
+          )
+          assert.include(stderr, "The report is in run.html")
+          assert.include(yield* fs.readFileString(`${folder}/run.html`), "<title>summaries</title>")
+          assert.deepInclude(json.tally, { total: 7, failed: 5 })
+          assert.strictEqual(json.outcomes[0]!.input, "texts/a.md")
+          assert.strictEqual(code, 1)
         }))
 
       it.effect("stops at the budget of failures with 1, and shows what was done", () =>
@@ -108,6 +148,11 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
     describe.concurrent("with what is wrong", () => {
       const wrong: ReadonlyArray<readonly [args: string, message: string]> = [
         ["texts --concurrency 0", "Invalid value for flag --concurrency: \"0\". Expected: a positive integer"],
+        [
+          "texts --backend cloud",
+          "Invalid value for flag --backend: \"cloud\". Expected: \"async\" | \"threads\" | \"processes\""
+        ],
+        ["texts --workers 0", "Invalid value for flag --workers: \"0\". Expected: an integer other than 0"],
         ["texts --timeout soon", "Invalid value for flag --timeout: \"soon\". Expected: a duration above 0"],
         ["texts --max-error 3", "Unrecognized flag: --max-error"],
         ["texts nowhere neither.md", "no such file or folder: nowhere, neither.md"]
@@ -151,7 +196,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
 
         assert.isBelow(performance.now() - from, 1000)
         assert.deepStrictEqual([code, signal], [130, null])
-        assert.match(stderr, /interrupted: \d of 7 texts were done/)
+        assert.match(stderr, /summaries interrupted: \d of 7/)
         assert.notInclude(stdout + stderr, "sk-never")
         yield* Effect.promise(() => closed)
       }))

@@ -20,7 +20,7 @@ describe("Program", () => {
     Layer.mock(Terminal.Terminal, { "~effect/Terminal": "~effect/Terminal", columns: Effect.succeed(80) })
   )
   const summariser = (summarise: Summariser["Service"]["summarise"]) =>
-    Layer.succeed(Summariser, { method: "by heart", summarise })
+    Layer.succeed(Summariser, { method: "by heart", isBusy: false, summarise })
 
   const run = Effect.fnUntraced(function*(count: number, settings?: Partial<Program.Settings>) {
     const fs = yield* FileSystem.FileSystem

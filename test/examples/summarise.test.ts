@@ -1,11 +1,9 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, FileSystem, Layer, Sink, Stdio } from "effect"
+import { Cause, Duration, Effect, FileSystem, Layer } from "effect"
 import { Outcome, Report } from "effect-parallel"
-import { TestClock } from "effect/testing"
 import * as Markdown from "../../examples/summarise/Markdown.ts"
 import * as Model from "../../examples/summarise/Model.ts"
-import * as Progress from "../../examples/summarise/Progress.ts"
 import * as Prose from "../../examples/summarise/Prose.ts"
 import * as Ranking from "../../examples/summarise/Ranking.ts"
 import { Summariser } from "../../examples/summarise/Summariser.ts"
@@ -271,48 +269,6 @@ describe("Model", () => {
     ) => Model.retryAfter(header, now))
 
     assert.deepStrictEqual(waits, [Duration.seconds(3), Duration.seconds(2), Duration.zero, undefined, undefined])
-  })
-})
-
-describe("Progress", () => {
-  const written = (isTerminal: boolean) => {
-    const writes: Array<string> = []
-    const layer = Stdio.layerTest({
-      stderrIsTerminal: Effect.succeed(isTerminal),
-      stderr: () => Sink.forEach((text) => Effect.sync(() => writes.push(String(text))))
-    })
-    return { writes, layer }
-  }
-  const run = Effect.gen(function*() {
-    const progress = yield* Progress.make(1000)
-    for (let i = 0; i < 1000; i++) {
-      yield* TestClock.adjust("1 millis")
-      yield* progress.tick({ _tag: i % 10 === 0 ? "Failure" : "Success" })
-    }
-  }).pipe(Effect.scoped)
-
-  it.effect("a terminal has one line, rewritten ten times a second and gone at the end", () => {
-    const { layer, writes } = written(true)
-    return Effect.gen(function*() {
-      yield* run
-
-      assert.strictEqual(writes.length, 1 + 10 + 1)
-      assert.strictEqual(writes[5], "\r\u001B[2K500 of 1000 texts done, 50 failed, 1000 a second")
-      assert.strictEqual(writes.at(-1), "\r\u001B[2K")
-      assert.notInclude(writes.join(""), "\n")
-    }).pipe(Effect.provide(layer))
-  })
-
-  it.effect("elsewhere there are four lines", () => {
-    const { layer, writes } = written(false)
-    return Effect.gen(function*() {
-      yield* run
-
-      assert.deepStrictEqual(
-        writes.map((line) => line.split(",")[0]),
-        [250, 500, 750, 1000].map((n) => `${n} of 1000 texts done`)
-      )
-    }).pipe(Effect.provide(layer))
   })
 })
 

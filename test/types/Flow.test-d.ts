@@ -101,6 +101,24 @@ describe("Node", () => {
     })).toEqualTypeOf<Node.Node<number, Node.Out<"done", number | string> | Node.Out<"gaveUp", number>, number>>()
   })
 
+  it("a step that may be missing is refused: its type would be a guess", () => {
+    const fallback = (() => "none") as (() => string) | undefined
+    // @ts-expect-error Type 'undefined' is not assignable to type
+    Node.make("x", { exec: (n: number) => n, fallback })
+    // @ts-expect-error Type 'undefined' is not assignable to type
+    BatchNode.make("x", { exec: (n: number) => n, concurrency: 1, fallback })
+  })
+
+  it("a promise is no value", () => {
+    Node.make("x", { exec: (n: number) => n as any })
+    // @ts-expect-error a promise is no value here: wrap it in Effect.promise or Effect.tryPromise
+    Node.make("x", { exec: async (n: number) => n })
+    // @ts-expect-error a promise is no value here: wrap it in Effect.promise or Effect.tryPromise
+    Node.make("x", { prep: (n: number) => Promise.resolve(n), exec: () => 1 })
+    // @ts-expect-error a promise is no value here: wrap it in Effect.promise or Effect.tryPromise
+    BatchNode.make("x", { exec: async (n: number) => n, concurrency: 1, post: (_, all) => Node.out("a", all) })
+  })
+
   it("a task adds BackendError", () => {
     const root = Task.make("root", { module: import.meta.url, run: (n: number) => Effect.succeed(n / 2) })
     expectTypeOf(Node.make("x", { exec: root }))

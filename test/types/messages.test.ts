@@ -13,9 +13,12 @@ const messagesOf = (source: string): ReadonlyMap<number, string> => {
     writeFileSync(join(home, "program.ts"), source)
     writeFileSync(join(home, "tsconfig.json"), JSON.stringify({ extends: "../../../tsconfig.json", include: ["*.ts"] }))
     const { stdout } = spawnSync("tsc", ["-p", home, "--pretty", "false"], { encoding: "utf8" })
-    const messages = stdout.split(/^(?=\S*program\.ts\()/m)
-      .map((message) => [Number(/program\.ts\((\d+)/.exec(message)?.[1]), message] as const)
-    return new Map(messages)
+    const messages = new Map<number, string>()
+    for (const message of stdout.split(/^(?=\S*program\.ts\()/m)) {
+      const line = Number(/program\.ts\((\d+)/.exec(message)?.[1])
+      messages.set(line, `${messages.get(line) ?? ""}${message}`)
+    }
+    return messages
   } finally {
     rmSync(home, { recursive: true })
   }

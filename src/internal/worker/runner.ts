@@ -126,6 +126,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   enlist() {}
   stop() {}
   settled() {}
+  dropped() {}
   ended() {}
   park() {}
 

@@ -1,0 +1,35 @@
+// Bundles the viewer of HTML reports into `dist/report/viewer.js`, as a text with the hash that its page allows.
+import { build } from "esbuild"
+import { createHash } from "node:crypto"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+/** Builds the viewer; what imports `#viewer` finds it there. Also what vitest does first, so that tests see the sources. */
+const buildViewer = async (): Promise<void> => {
+  const { outputFiles } = await build({
+    entryPoints: [`${root}/viewer/main.ts`],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "iife",
+    target: "es2022",
+    loader: { ".css": "text" },
+    charset: "utf8",
+    legalComments: "inline",
+    tsconfig: `${root}/viewer/tsconfig.json`
+  })
+  const script = outputFiles[0]!.text
+  const hash = `sha256-${createHash("sha256").update(script).digest("base64")}`
+  mkdirSync(`${root}/dist/report`, { recursive: true })
+  const lines = { script, hash }
+  const code = Object.entries(lines).map(([name, text]) => `export const ${name} = ${JSON.stringify(text)}\n`)
+  const types = Object.keys(lines).map((name) => `export declare const ${name}: string\n`)
+  writeFileSync(`${root}/dist/report/viewer.js`, code.join(""))
+  writeFileSync(`${root}/dist/report/viewer.d.ts`, types.join(""))
+}
+
+if (import.meta.main) await buildViewer()
+
+export default buildViewer

@@ -1,0 +1,236 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Scope, Stream, SubscriptionRef } from "effect"
+import { Progress } from "effect-parallel"
+import { TestClock } from "effect/testing"
+
+/** A run whose counts the test sets. */
+class Fake implements Progress.Run {
+  readonly name: string
+  readonly parent: Progress.Run | undefined
+  total: number | undefined
+  done = 0
+  failed = 0
+  retried = 0
+  recalled = 0
+  running = 0
+  waiting = 0
+  asked = 0
+  constructor(name: string, total?: number, parent?: Progress.Run) {
+    this.name = name
+    this.total = total
+    this.parent = parent
+  }
+  readonly counts = (): Progress.Counts => {
+    this.asked++
+    const { done, failed, recalled, retried, running, total, waiting } = this
+    return { done, failed, recalled, retried, running, total, waiting }
+  }
+}
+
+/** A progress, and all that it has told. */
+const recording = Effect.gen(function*() {
+  const told: Array<ReadonlyArray<Progress.Snapshot>> = []
+  const progress = yield* Progress.make((snapshots) => Effect.sync(() => told.push(snapshots)))
+  return { told, progress }
+})
+
+const states = (told: ReadonlyArray<ReadonlyArray<Progress.Snapshot>>) =>
+  told.map((snapshots) => snapshots.map(({ name, state }) => `${name} ${state}`).join(", "))
+
+describe("Progress.make", () => {
+  it.effect("tells of a run ten times a second, and of its end", () =>
+    Effect.gen(function*() {
+      const { progress, told } = yield* recording
+      const run = new Fake("a", 10)
+      const fiber = yield* Effect.forkChild(progress.watch(run, Effect.sleep("1050 millis")))
+      for (let i = 0; i < 105; i++) {
+        yield* TestClock.adjust("10 millis")
+        run.done = Math.floor(i / 10)
+      }
+      run.done = 10
+      yield* TestClock.adjust("10 millis")
+      yield* Fiber.join(fiber)
+
+      assert.strictEqual(told.length, 11)
+      assert.deepStrictEqual(states(told).slice(-2), ["a running", "a done"])
+      assert.strictEqual(run.asked, 11)
+    }))
+
+  it.effect("tells at most ten times a second of however many runs, and once of the end of each", () =>
+    Effect.gen(function*() {
+      const { progress, told } = yield* recording
+      const quick = Effect.forEach(
+        Array.from({ length: 5000 }),
+        (_, i) => progress.watch(new Fake(`${i}`, 0), Effect.sleep("1 millis"))
+      )
+      const fiber = yield* Effect.forkChild(quick)
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(fiber)
+      yield* TestClock.adjust("1 seconds")
+
+      assert.isAtMost(told.length, 52)
+      assert.strictEqual(told.flat().filter(({ state }) => state === "done").length, 5000)
+    }))
+
+  it.effect("leaves no timer when all runs have ended", () =>
+    Effect.gen(function*() {
+      const { progress, told } = yield* recording
+      const run = new Fake("a")
+      const fiber = yield* Effect.forkChild(progress.watch(run, Effect.sleep("250 millis")))
+      yield* TestClock.adjust("250 millis")
+      yield* Fiber.join(fiber)
+      const { length } = told
+      yield* TestClock.adjust("1 hours")
+
+      assert.deepStrictEqual([told.length, run.asked], [length, length])
+    }))
+
+  it.effect("shows what has ended and was not shown when its scope closes", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { progress, told } = yield* Scope.provide(recording, scope)
+      yield* progress.watch(new Fake("a", 0), Effect.void)
+      yield* progress.watch(new Fake("b", 0), Effect.void)
+      yield* progress.watch(new Fake("c", 0), Effect.void)
+      const before = told.flat().length
+      yield* Scope.close(scope, Exit.void)
+
+      assert.isBelow(before, 3)
+      assert.deepStrictEqual(told.flat().map(({ name }) => name), ["a", "b", "c"])
+    }))
+
+  it.effect("tells how a run has ended", () =>
+    Effect.gen(function*() {
+      const { progress, told } = yield* recording
+      const half = new Fake("half", 2)
+      half.done = 1
+      yield* Effect.exit(progress.watch(half, Effect.fail("no")))
+      yield* progress.watch(half, Effect.void)
+      const fiber = yield* Effect.forkChild(progress.watch(half, Effect.never))
+      yield* TestClock.adjust("150 millis")
+      yield* Fiber.interrupt(fiber)
+      yield* TestClock.adjust("1 seconds")
+
+      const ended = told.flat().filter(({ state }) => state !== "running")
+      assert.deepStrictEqual(ended.map(({ state }) => state), ["stopped", "stopped", "interrupted"])
+    }))
+
+  it.effect("changes nothing about how a run ends", () =>
+    Effect.gen(function*() {
+      const { progress } = yield* recording
+
+      assert.deepStrictEqual(yield* progress.watch(new Fake("a"), Effect.succeed(1)), 1)
+      assert.deepStrictEqual(
+        yield* Effect.exit(progress.watch(new Fake("a"), Effect.die("bug"))),
+        Exit.die("bug")
+      )
+    }))
+
+  it.effect("has the rate of the last ten seconds without what was recalled, and the time left", () =>
+    Effect.gen(function*() {
+      const { progress, told } = yield* recording
+      const run = new Fake("a", 1000)
+      run.done = run.recalled = 500
+      yield* Effect.forkScoped(progress.watch(run, Effect.never))
+      yield* TestClock.adjust("10 seconds")
+      for (let i = 0; i < 100; i++) {
+        run.done += 2
+        yield* TestClock.adjust("100 millis")
+      }
+
+      const { left, rate } = told.at(-1)![0]!
+      assert.closeTo(rate, 20, 0.5)
+      assert.closeTo(Duration.toSeconds(left!), 15, 0.5)
+    }))
+
+  it.effect("puts runs below those that contain them", () =>
+    Effect.gen(function*() {
+      const { progress, told } = yield* recording
+      const outer = new Fake("outer", 2)
+      const other = new Fake("other")
+      const inner = new Fake("inner", 5, outer)
+      for (const run of [outer, other, inner]) yield* Effect.forkScoped(progress.watch(run, Effect.never))
+      yield* TestClock.adjust("100 millis")
+
+      assert.deepStrictEqual(
+        told[0]!.map(({ depth, name, parent }) => [name, depth, parent]),
+        [["outer", 0, undefined], ["inner", 1, 0], ["other", 0, undefined]]
+      )
+    }))
+
+  it.effect("never calls its function twice at a time", () =>
+    Effect.gen(function*() {
+      let [now, most] = [0, 0]
+      const gate = yield* Deferred.make<void>()
+      const progress = yield* Progress.make(() =>
+        Effect.suspend(() => {
+          most = Math.max(most, ++now)
+          return Effect.ensuring(Deferred.await(gate), Effect.sync(() => now--))
+        })
+      )
+      const run = (millis: number) => progress.watch(new Fake("a"), Effect.sleep(millis))
+      const fiber = yield* Effect.forkChild(Effect.all([run(150), run(300)], { concurrency: 2 }))
+      yield* TestClock.adjust("1 seconds")
+      yield* Deferred.succeed(gate, undefined)
+      yield* TestClock.adjust("1 seconds")
+      yield* Fiber.join(fiber)
+
+      assert.strictEqual(most, 1)
+    }))
+})
+
+describe("Progress.layerRef", () => {
+  it.effect("is a stream of what is going on", () =>
+    Effect.gen(function*() {
+      const ref = yield* SubscriptionRef.make<ReadonlyArray<Progress.Snapshot>>([])
+      const context = yield* Layer.build(Progress.layerRef(ref))
+      const seen = yield* Effect.forkChild(
+        SubscriptionRef.changes(ref).pipe(Stream.drop(1), Stream.take(2), Stream.runCollect)
+      )
+      const progress = Context.get(context, Progress.Progress)
+      const run = yield* Effect.forkChild(progress.watch(new Fake("a", 0), Effect.sleep("150 millis")))
+      yield* TestClock.adjust("1 seconds")
+      yield* Fiber.join(run)
+
+      assert.deepStrictEqual(states(yield* Fiber.join(seen)), ["a running", "a done"])
+    }))
+})
+
+describe("Progress.layerLog", () => {
+  /** What is logged of a run that takes so long. */
+  const logged = (length: Duration.Input, options?: Progress.LogOptions) =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+      const layer = Layer.provide(Progress.layerLog(options), Logger.layer([logger]))
+      const progress = Context.get(yield* Layer.build(layer), Progress.Progress)
+      const run = new Fake("job", 4)
+      run.done = 2
+      const fiber = yield* Effect.forkChild(progress.watch(run, Effect.sleep(length)))
+      yield* TestClock.adjust(length)
+      yield* Fiber.join(fiber)
+      return lines
+    })
+
+  it.effect("logs nothing of a run that is quick", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* logged("900 millis"), [])
+    }))
+
+  it.effect("logs lines that get rarer as a run goes on, and its end", () =>
+    Effect.gen(function*() {
+      const minute = yield* logged("1 minutes")
+      const hour = yield* logged("1 hours")
+
+      assert.strictEqual(minute[0], "Info job: 2 of 4 (50%) done, 0 running, 2.0/s, 1.0s left")
+      assert.strictEqual(minute.at(-1), "Info job stopped: 2 of 4 (50%) done, in 1m 00s")
+      assert.strictEqual(minute.length, 11)
+      assert.strictEqual(hour.length, 22)
+    }))
+
+  it.effect("begins when it is told to", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* logged("1 minutes", { after: "40 seconds" })).length, 2)
+      assert.throws(() => Progress.layerLog({ after: 0 }), /`after`/)
+    }))
+})

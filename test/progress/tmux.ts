@@ -1,0 +1,94 @@
+/** A real terminal: bash in tmux, where the machine has it. */
+import { Effect } from "effect"
+import { execFileSync, spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+export const hasTmux = spawnSync("tmux", ["-V"]).status === 0
+
+if (!hasTmux) console.log("skipped: progress is not looked at in a terminal, there is no tmux")
+
+/** How long a screen may take to look as it should. */
+const patience = 20_000
+
+export class Terminal {
+  readonly folder = mkdtempSync(join(tmpdir(), "effect-parallel-terminal-"))
+
+  static readonly open = (columns: number, rows: number, environment: Readonly<Record<string, string>> = {}) =>
+    Effect.acquireRelease(
+      Effect.sync(() => new Terminal(columns, rows, environment)),
+      (terminal) => Effect.sync(() => terminal.close())
+    )
+
+  private constructor(columns: number, rows: number, environment: Readonly<Record<string, string>>) {
+    const variables = Object.entries({ PS1: "$ ", NO_COLOR: "1", ...environment }).map(([name, text]) =>
+      `${name}=${text}`
+    )
+    this.tmux(
+      "new-session",
+      "-d",
+      "-x",
+      `${columns}`,
+      "-y",
+      `${rows}`,
+      "env",
+      ...variables,
+      "bash",
+      "--norc",
+      "--noprofile"
+    )
+  }
+
+  type(text: string): void {
+    this.tmux("send-keys", "-l", text)
+    this.tmux("send-keys", "Enter")
+  }
+
+  press(key: string): void {
+    this.tmux("send-keys", key)
+  }
+
+  resize(columns: number, rows: number): void {
+    this.tmux("resize-window", "-x", `${columns}`, "-y", `${rows}`)
+  }
+
+  /** What is to be seen, line by line, and what has scrolled away above. */
+  get screen(): ReadonlyArray<string> {
+    return this.tmux("capture-pane", "-p", "-S", "-200").trimEnd().split("\n")
+  }
+
+  /** What is to be seen, with its colours. */
+  get coloured(): string {
+    return this.tmux("capture-pane", "-p", "-e")
+  }
+
+  get isCursorVisible(): boolean {
+    return this.tmux("display-message", "-p", "#{cursor_flag}").trim() === "1"
+  }
+
+  /** The screen once it looks as it should. */
+  readonly until = (looksRight: (screen: ReadonlyArray<string>) => boolean): Effect.Effect<ReadonlyArray<string>> =>
+    Effect.callback((resume) => {
+      const from = performance.now()
+      const look = () => {
+        const { screen } = this
+        if (looksRight(screen)) return resume(Effect.succeed(screen))
+        if (performance.now() - from > patience) {
+          return resume(Effect.die(new Error(`this is what is to be seen:\n${screen.join("\n")}`)))
+        }
+        timer = setTimeout(look, 20)
+      }
+      let timer = setTimeout(look, 0)
+      return Effect.sync(() => clearTimeout(timer))
+    })
+
+  private tmux(...args: ReadonlyArray<string>): string {
+    return execFileSync("tmux", ["-f", "/dev/null", "-S", join(this.folder, "socket"), ...args], { encoding: "utf8" })
+  }
+
+  private close(): void {
+    this.tmux("kill-server")
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
