@@ -323,10 +323,10 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     this.supply.settled()
   }
 
-  /** The input has failed for good, unless it is only the end of the run that has interrupted it. */
+  /** The input has failed for good. After the end of the run no failure counts: most are what the end has interrupted. */
   private conclude(cause: Cause.Cause<E>): void {
     this.failing = undefined
-    if (this.supply.stopped && Cause.hasInterruptsOnly(cause)) return this.supply.dropped()
+    if (this.supply.stopped) return this.supply.dropped()
     // first of all the end, since what is settled makes room, and wakes lanes that would go on
     if (this.tell(cause)) this.supply.stop()
     this.supply.settled()

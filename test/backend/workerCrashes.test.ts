@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Cause, Effect, Fiber, Stream } from "effect"
 import { Limit, Parallel } from "effect-parallel"
 import { range } from "../helpers.ts"
@@ -13,30 +13,125 @@ const among = (act: Act, at = 2, length = 5): ReadonlyArray<Act> => range(length
 const batch = { batchSize: 5, concurrency: 1 } as const
 
 for (const kind of kinds) {
-  describe(`${kind.name} that crash`, { timeout: 20_000 }, () => {
-    // J7, J8, J9, J12
-    it.live("fail the guilty inputs alone, and tell how they ended and what they said last", () =>
-      Effect.gen(function*() {
-        const fatal: ReadonlyArray<readonly [Act, string | number, RegExp]> = [
-          [{ do: "complain", text: "the disk is full", code: 42 }, 42, /the disk is full/],
-          [{ do: "throwLater", message: "in a timer" }, 1, /RangeError: in a timer/],
-          [{ do: "reject", message: "nobody cares" }, 1, /RangeError: nobody cares/],
-          ...kind.name === "threads" ? [] : [
-            [{ do: "kill" }, "SIGKILL", /^$/] as const,
-            [{ do: "abort" }, "SIGABRT", /abort|Native stack trace/i] as const
+  layer(kind.layer({ workers: 1 }), { excludeTestServices: true, timeout: "60 seconds" })(
+    `one of ${kind.name}`,
+    (it) => {
+      // J7, J8, J9, J12
+      it.effect("fail the guilty inputs alone, and tell how they ended and what they said last", () =>
+        Effect.gen(function*() {
+          const fatal: ReadonlyArray<readonly [Act, string | number, RegExp]> = [
+            [{ do: "complain", text: "the disk is full", code: 42 }, 42, /the disk is full/],
+            [{ do: "throwLater", message: "in a timer" }, 1, /RangeError: in a timer/],
+            [{ do: "reject", message: "nobody cares" }, 1, /RangeError: nobody cares/],
+            ...kind.name === "threads" ? [] : [
+              [{ do: "kill" }, "SIGKILL", /^$/] as const,
+              [{ do: "abort" }, "SIGABRT", /abort|Native stack trace/i] as const
+            ]
           ]
-        ]
-        const acts = fatal.flatMap(([act], n) => [value(n), act, value(n)])
-        const [values, failures] = yield* Parallel.partition(acts, tasks.act, { batchSize: 6, concurrency: 1 })
-        const crashes = failures.map(crashOf)
+          const acts = fatal.flatMap(([act], n) => [value(n), act, value(n)])
+          const [values, failures] = yield* Parallel.partition(acts, tasks.act, { batchSize: 6, concurrency: 1 })
+          const crashes = failures.map(crashOf)
 
-        assert.deepStrictEqual(values, fatal.flatMap((_, n) => [n, n]))
-        assert.deepStrictEqual(failures.map((failure) => failure.index), fatal.map((_, n) => 3 * n + 1))
-        assert.deepStrictEqual(crashes.map((crash) => crash.signal ?? crash.exitCode), fatal.map(([, how]) => how))
-        for (const [n, [, , words]] of fatal.entries()) assert.match(crashes[n]!.stderr, words)
-        assert.match(crashes[0]!.message, /ended with exit code 42: the disk is full/)
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
+          assert.deepStrictEqual(values, fatal.flatMap((_, n) => [n, n]))
+          assert.deepStrictEqual(failures.map((failure) => failure.index), fatal.map((_, n) => 3 * n + 1))
+          assert.deepStrictEqual(crashes.map((crash) => crash.signal ?? crash.exitCode), fatal.map(([, how]) => how))
+          for (const [n, [, , words]] of fatal.entries()) assert.match(crashes[n]!.stderr, words)
+          assert.match(crashes[0]!.message, /ended with exit code 42: the disk is full/)
+        }))
 
+      it.effect("between two batches fail nobody", () =>
+        Effect.gen(function*() {
+          const values: Array<unknown> = []
+          for (let round = 0; round < 3; round++) {
+            values.push(yield* tasks.act({ do: "exitLater", code: 3, millis: 1 }))
+            yield* Effect.sync(() => {
+              for (const end = performance.now() + 20; performance.now() < end;);
+            })
+            values.push(yield* tasks.act(value(round)))
+          }
+
+          assert.deepStrictEqual(values.filter((_, k) => k % 2 === 1), range(3))
+        }))
+
+      it.effect("only because another batch of their worker kept them waiting are not late", () =>
+        Effect.gen(function*() {
+          const acts: ReadonlyArray<Act> = [
+            { do: "sleep", millis: 30, value: "innocent" },
+            { do: "sleep", millis: 40, value: "innocent" },
+            { do: "spin", millis: 60_000 }
+          ]
+          const [values, failures] = yield* Parallel.partition(acts, tasks.act, {
+            timeout: 150,
+            concurrency: 3,
+            batchSize: 1
+          })
+
+          assert.deepStrictEqual(values, ["innocent", "innocent"])
+          assert.deepStrictEqual(failures.map((failure) => failure.index), [2])
+          assert.isTrue(Cause.isTimeoutError(errorOf(failures[0])))
+        }))
+
+      it.effect("that are late only by the clock of a program that was busy are not late", () =>
+        Effect.gen(function*() {
+          const before = yield* tasks.act({ do: "who" })
+          const run = yield* Effect.forkChild(
+            Parallel.forEach([{ do: "sleep", millis: 30, value: 1 }] as const, tasks.act, {
+              timeout: 100
+            })
+          )
+          yield* Effect.sleep(10)
+          yield* Effect.sync(() => {
+            for (const end = performance.now() + 600; performance.now() < end;);
+          })
+
+          assert.deepStrictEqual(yield* Fiber.join(run), [1])
+          assert.strictEqual(yield* tasks.act({ do: "who" }), before)
+        }))
+
+      // J6, J7
+      it.effect("that do not heed their deadline are ended after their grace and replaced; only that input fails", () =>
+        Effect.gen(function*() {
+          const before = yield* tasks.act({ do: "who" })
+          const inputs: ReadonlyArray<Act> = [
+            value(0),
+            { do: "spin", millis: 60_000 },
+            value(2),
+            { do: "stubborn" },
+            value(4)
+          ]
+          const [[values, failures], millis] = yield* timed(
+            Parallel.partition(inputs, tasks.act, { ...batch, timeout: 100 })
+          )
+          const after = yield* tasks.act({ do: "who" })
+
+          assert.deepStrictEqual(values, [0, 2, 4])
+          assert.isTrue(failures.every((failure) => Cause.isTimeoutError(errorOf(failure))))
+          assert.deepStrictEqual(failures.map((failure) => failure.index), [1, 3])
+          assert.notStrictEqual(after, before)
+          assert.isBelow(millis, 4000)
+        }))
+    }
+  )
+
+  layer(kind.layer(), { excludeTestServices: true, timeout: "60 seconds" })(kind.name, (it) => {
+    it.effect("that are interrupted return within their grace, and burn nothing afterwards", () =>
+      Effect.gen(function*() {
+        yield* Parallel.forEach(range(2), tasks.tiny)
+        const run = yield* Effect.forkChild(
+          Parallel.forEach(range(2), () => tasks.act({ do: "spin", millis: 60_000 }), { concurrency: 2 })
+        )
+        yield* Effect.sleep(200)
+        const [, millis] = yield* timed(Fiber.interrupt(run))
+        const used = process.cpuUsage()
+        yield* Effect.sleep(300)
+        const { system, user } = process.cpuUsage(used)
+
+        assert.isBelow(millis, 200 + 200 + 100)
+        assert.isBelow((user + system) / 1000, 150)
+      }))
+  })
+
+  describe(`${kind.name} that crash`, { timeout: 60_000 }, () => {
     it.live("by running out of memory fail the guilty input alone", () =>
       Effect.gen(function*() {
         const [values, failures] = yield* Parallel.partition(among({ do: "hoard" }), tasks.act, batch)
@@ -95,20 +190,6 @@ for (const kind of kinds) {
         assert.deepStrictEqual(values, range(12).filter((n) => n !== 7))
       }))
 
-    it.live("between two batches fail nobody", () =>
-      Effect.gen(function*() {
-        const values: Array<unknown> = []
-        for (let round = 0; round < 3; round++) {
-          values.push(yield* tasks.act({ do: "exitLater", code: 3, millis: 1 }))
-          yield* Effect.sync(() => {
-            for (const end = performance.now() + 20; performance.now() < end;);
-          })
-          values.push(yield* tasks.act(value(round)))
-        }
-
-        assert.deepStrictEqual(values.filter((_, k) => k % 2 === 1), range(3))
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
-
     it.live("before they are up fail the whole batch, and do not start for ever", () =>
       Effect.gen(function*() {
         const [values, failures] = yield* Effect.provide(
@@ -120,31 +201,13 @@ for (const kind of kinds) {
         assert.deepStrictEqual(failures.map((failure) => crashOf(failure).exitCode), [5, 5, 5, 5, 5])
       }))
 
-    it.live("because they cannot be started are told as failures", () =>
-      Effect.gen(function*() {
-        const tmp = process.env["TMPDIR"]
-        process.env["TMPDIR"] = "/nowhere/at/all"
-        const restore = Effect.sync(() => {
-          if (tmp === undefined) delete process.env["TMPDIR"]
-          else process.env["TMPDIR"] = tmp
-        })
-        const execArgv = kind.name === "threads" ? ["--no-such-option"] : []
-        const [, failures] = yield* Parallel.partition(among(value(2)), tasks.act).pipe(
-          Effect.provide(kind.layer({ execArgv })),
-          Effect.ensuring(restore)
-        )
-
-        assert.strictEqual(failures.length, 5)
-        assert.match(String(errorOf(failures[0])), /its worker could not be started: .*(invalid execArgv|nowhere)/)
-      }))
-
     it.live("again and again let everybody else pass", () =>
       Effect.gen(function*() {
-        const inputs = range(50).map((n): Act => n % 10 === 5 ? { do: "exit", code: n } : value(n))
+        const inputs = range(30).map((n): Act => n % 10 === 5 ? { do: "exit", code: n } : value(n))
         const [values, failures] = yield* Effect.provide(Parallel.partition(inputs, tasks.act), kind.layer())
 
-        assert.deepStrictEqual(values, range(50).filter((n) => n % 10 !== 5))
-        assert.deepStrictEqual(failures.map((failure) => crashOf(failure).exitCode), range(5).map((n) => n * 10 + 5))
+        assert.deepStrictEqual(values, range(30).filter((n) => n % 10 !== 5))
+        assert.deepStrictEqual(failures.map((failure) => crashOf(failure).exitCode), range(3).map((n) => n * 10 + 5))
       }))
 
     it.live("under a limit let everybody else pass, one by one", () =>
@@ -160,7 +223,7 @@ for (const kind of kinds) {
       }))
   })
 
-  describe(`${kind.name} that are late`, { timeout: 20_000 }, () => {
+  describe(`${kind.name} that are late`, { timeout: 60_000 }, () => {
     it.live("are interrupted first: finalizers run, and the worker stays", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
@@ -173,29 +236,6 @@ for (const kind of kinds) {
           assert.strictEqual(after, before)
         }).pipe(Effect.provide(kind.layer({ workers: 1 })))
       ))
-
-    // J6, J7
-    it.live("and do not heed it are ended after their grace and replaced; only that input fails", () =>
-      Effect.gen(function*() {
-        const before = yield* tasks.act({ do: "who" })
-        const inputs: ReadonlyArray<Act> = [
-          value(0),
-          { do: "spin", millis: 60_000 },
-          value(2),
-          { do: "stubborn" },
-          value(4)
-        ]
-        const [[values, failures], millis] = yield* timed(
-          Parallel.partition(inputs, tasks.act, { ...batch, timeout: 100 })
-        )
-        const after = yield* tasks.act({ do: "who" })
-
-        assert.deepStrictEqual(values, [0, 2, 4])
-        assert.isTrue(failures.every((failure) => Cause.isTimeoutError(errorOf(failure))))
-        assert.deepStrictEqual(failures.map((failure) => failure.index), [1, 3])
-        assert.notStrictEqual(after, before)
-        assert.isBelow(millis, 4000)
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
 
     it.live("leave their neighbours alone", () =>
       Effect.gen(function*() {
@@ -212,60 +252,9 @@ for (const kind of kinds) {
         assert.deepStrictEqual(report.values, ["slept"])
         assert.deepStrictEqual(report.outcomes.map((outcome) => outcome.attempts), [1])
       }).pipe(Effect.provide(kind.layer({ workers: 2 }))))
-
-    it.live("only because another batch of their worker kept them waiting are not late", () =>
-      Effect.gen(function*() {
-        const acts: ReadonlyArray<Act> = [
-          { do: "sleep", millis: 30, value: "innocent" },
-          { do: "sleep", millis: 40, value: "innocent" },
-          { do: "spin", millis: 60_000 }
-        ]
-        const [values, failures] = yield* Parallel.partition(acts, tasks.act, {
-          timeout: 150,
-          concurrency: 3,
-          batchSize: 1
-        })
-
-        assert.deepStrictEqual(values, ["innocent", "innocent"])
-        assert.deepStrictEqual(failures.map((failure) => failure.index), [2])
-        assert.isTrue(Cause.isTimeoutError(errorOf(failures[0])))
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
-
-    it.live("only by the clock of a program that was busy are not late", () =>
-      Effect.gen(function*() {
-        const before = yield* tasks.act({ do: "who" })
-        const run = yield* Effect.forkChild(
-          Parallel.forEach([{ do: "sleep", millis: 30, value: 1 }] as const, tasks.act, {
-            timeout: 100
-          })
-        )
-        yield* Effect.sleep(10)
-        yield* Effect.sync(() => {
-          for (const end = performance.now() + 600; performance.now() < end;);
-        })
-
-        assert.deepStrictEqual(yield* Fiber.join(run), [1])
-        assert.strictEqual(yield* tasks.act({ do: "who" }), before)
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
   })
 
-  describe(`${kind.name} that are interrupted`, { timeout: 20_000 }, () => {
-    it.live("return within their grace, and burn nothing afterwards", () =>
-      Effect.gen(function*() {
-        yield* Parallel.forEach(range(2), tasks.tiny)
-        const run = yield* Effect.forkChild(
-          Parallel.forEach(range(2), () => tasks.act({ do: "spin", millis: 60_000 }), { concurrency: 2 })
-        )
-        yield* Effect.sleep(200)
-        const [, millis] = yield* timed(Fiber.interrupt(run))
-        const used = process.cpuUsage()
-        yield* Effect.sleep(300)
-        const { system, user } = process.cpuUsage(used)
-
-        assert.isBelow(millis, 200 + 200 + 100)
-        assert.isBelow((user + system) / 1000, 150)
-      }).pipe(Effect.provide(kind.layer())))
-
+  describe(`${kind.name} that are interrupted`, { timeout: 60_000 }, () => {
     // J6
     it.live("start nothing more", () =>
       withFile((file, lines) =>
@@ -302,5 +291,27 @@ for (const kind of kinds) {
         assert.deepStrictEqual(taken.map((outcome) => outcome.index), [0])
         assert.deepStrictEqual(yield* Fiber.join(other), [1])
       }).pipe(Effect.provide(kind.layer({ workers: 3 }))))
+  })
+}
+
+for (const kind of kinds) {
+  describe(`${kind.name}, with nothing beside them,`, { timeout: 60_000 }, () => {
+    it.live("that cannot be started are told as failures", () =>
+      Effect.gen(function*() {
+        const tmp = process.env["TMPDIR"]
+        process.env["TMPDIR"] = "/nowhere/at/all"
+        const restore = Effect.sync(() => {
+          if (tmp === undefined) delete process.env["TMPDIR"]
+          else process.env["TMPDIR"] = tmp
+        })
+        const execArgv = kind.name === "threads" ? ["--no-such-option"] : []
+        const [, failures] = yield* Parallel.partition(among(value(2)), tasks.act).pipe(
+          Effect.provide(kind.layer({ execArgv })),
+          Effect.ensuring(restore)
+        )
+
+        assert.strictEqual(failures.length, 5)
+        assert.match(String(errorOf(failures[0])), /its worker could not be started: .*(invalid execArgv|nowhere)/)
+      }))
   })
 }

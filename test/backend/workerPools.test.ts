@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, References, Scope } from "effect"
 import { Backend, Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
@@ -48,7 +48,123 @@ const childrenOf = (pid: number): number =>
   ).length
 
 for (const kind of kinds) {
-  describe(`a pool of ${kind.name}`, { timeout: 20_000 }, () => {
+  layer(kind.layer({ workers: 1 }), { excludeTestServices: true, timeout: "60 seconds" })(
+    `one of ${kind.name}`,
+    (it) => {
+      // J15
+      it.effect("keeps its workers when the log level or the defaults change", () =>
+        Effect.gen(function*() {
+          const before = yield* who
+          const after = yield* who.pipe(
+            Effect.provideService(References.MinimumLogLevel, "Debug"),
+            Parallel.withDefaults({ concurrency: 3 })
+          )
+
+          assert.strictEqual(after, before)
+        }))
+
+      // D10
+      it.effect("is that of the caller: span, log level, annotations; the backend is the async one", () =>
+        Effect.gen(function*() {
+          const { seen, span } = yield* Effect.gen(function*() {
+            const span = yield* Effect.currentSpan
+            return { span, seen: yield* tasks.context(undefined) }
+          }).pipe(
+            Effect.withSpan("caller"),
+            Effect.annotateLogs({ tenant: "a", alien: () => 1 }),
+            Effect.provideService(References.MinimumLogLevel, "Warn")
+          )
+
+          assert.deepStrictEqual(seen, {
+            backend: "async",
+            level: "Warn",
+            annotations: { tenant: "a" },
+            span: { traceId: span.traceId, spanId: span.spanId }
+          })
+        }))
+
+      it.effect("has the defaults of Parallel.withDefaults, and else those of the library", () =>
+        Effect.gen(function*() {
+          const own = yield* Parallel.withDefaults(tasks.nests(20), { concurrency: 3 })
+
+          assert.strictEqual(own, 3)
+          assert.strictEqual(yield* tasks.nests(20), 8)
+        }))
+
+      // J13
+      it.effect("that is warm answers in far less than ten milliseconds", () =>
+        Effect.gen(function*() {
+          yield* tasks.tiny(1)
+          const times: Array<number> = []
+          for (let round = 0; round < 50; round++) times.push((yield* timed(tasks.tiny(round)))[1])
+          const median = times.toSorted((a, b) => a - b)[25]!
+
+          assert.isBelow(median, 4)
+        }))
+    }
+  )
+
+  layer(kind.layer(), { excludeTestServices: true, timeout: "60 seconds" })(kind.name, (it) => {
+    // J3, J4, D11
+    it.effect("serves runs beside each other, whatever their options", () =>
+      Effect.gen(function*() {
+        const failing = Effect.exit(Parallel.forEach([2, 3, 4], tasks.half, { concurrency: 1, batchSize: 2 }))
+        const whole = Parallel.forEach(range(300).map((n) => 2 * n), tasks.half, { concurrency: 16 })
+        const single = Parallel.forEach(range(30), tasks.tiny, { concurrency: 3, batchSize: 1, timeout: "5 seconds" })
+        const [failed, values, roots] = yield* Effect.all([failing, whole, single], { concurrency: "unbounded" })
+
+        assert.isTrue(Exit.isFailure(failed))
+        assert.deepStrictEqual(values, range(300))
+        assert.deepStrictEqual(roots, range(30).map(Math.sqrt))
+      }))
+
+    // J10
+    it.effect("gets the batches that were asked for", () =>
+      Effect.gen(function*() {
+        const sizes: Array<number> = []
+        const backend = yield* watching(sizes)
+        const values = yield* Parallel.forEach(range(1000), tasks.tiny, { batchSize: 100 }).pipe(
+          Effect.provideService(Backend.Backend, backend)
+        )
+
+        assert.deepStrictEqual(values, range(1000).map(Math.sqrt))
+        assert.deepStrictEqual(sizes, range(10).map(() => 100))
+      }))
+
+    // J18
+    it.effect("gets batches that follow the pace of the inputs", () =>
+      Effect.gen(function*() {
+        const sizes: Array<number> = []
+        const backend = yield* watching(sizes)
+        yield* tasks.tiny(1)
+        yield* Parallel.forEach(range(20_000), tasks.tiny).pipe(Effect.provideService(Backend.Backend, backend))
+        const fast = Math.max(...sizes)
+        sizes.length = 0
+        const sleepy = range(40).map((): Act => ({ do: "sleep", millis: 20 }))
+        const [, millis] = yield* timed(
+          Parallel.forEach(sleepy, tasks.act, { concurrency: 8 }).pipe(Effect.provideService(Backend.Backend, backend))
+        )
+
+        assert.isAbove(fast, 100)
+        assert.isAtMost(Math.max(...sizes), 3)
+        assert.isBelow(millis, 40 * 20 / 2)
+      }))
+
+    it.effect("cuts a batch when another worker has nothing to do", () =>
+      Effect.gen(function*() {
+        yield* Parallel.forEach(range(2).map((): Act => ({ do: "spin", millis: 100 })), tasks.act, { batchSize: 1 })
+        const acts = [
+          ...range(60).map((n) => value(n)),
+          ...range(8).map((): Act => ({ do: "spin", millis: 60, value: "spun" }))
+        ]
+        const [values, millis] = yield* timed(Parallel.forEach(acts, tasks.act))
+
+        assert.strictEqual(values.filter((each) => each === "spun").length, 8)
+        assert.isBelow(millis, 8 * 60 + 300)
+      }))
+  })
+
+  describe(`a pool of ${kind.name}`, { timeout: 60_000 }, () => {
     // J19
     it.live("starts nothing before there is work, and keeps no program running", () =>
       Effect.gen(function*() {
@@ -73,87 +189,6 @@ for (const kind of kinds) {
         assert.isAtMost(new Set([...alone, ...two]).size, 3)
       }).pipe(Effect.provide(kind.layer({ workers: 3 }))))
 
-    // J13
-    it.live("that is warm answers in far less than ten milliseconds", () =>
-      Effect.gen(function*() {
-        yield* tasks.tiny(1)
-        const times: Array<number> = []
-        for (let round = 0; round < 50; round++) times.push((yield* timed(tasks.tiny(round)))[1])
-        const median = times.toSorted((a, b) => a - b)[25]!
-
-        assert.isBelow(median, 4)
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
-
-    // J3, J4, D11
-    it.live("serves runs beside each other, whatever their options", () =>
-      Effect.gen(function*() {
-        const failing = Effect.exit(Parallel.forEach([2, 3, 4], tasks.half, { concurrency: 1, batchSize: 2 }))
-        const whole = Parallel.forEach(range(300).map((n) => 2 * n), tasks.half, { concurrency: 16 })
-        const single = Parallel.forEach(range(30), tasks.tiny, { concurrency: 3, batchSize: 1, timeout: "5 seconds" })
-        const [failed, values, roots] = yield* Effect.all([failing, whole, single], { concurrency: "unbounded" })
-
-        assert.isTrue(Exit.isFailure(failed))
-        assert.deepStrictEqual(values, range(300))
-        assert.deepStrictEqual(roots, range(30).map(Math.sqrt))
-      }).pipe(Effect.provide(kind.layer())))
-
-    // J15
-    it.live("keeps its workers when the log level or the defaults change", () =>
-      Effect.gen(function*() {
-        const before = yield* who
-        const after = yield* who.pipe(
-          Effect.provideService(References.MinimumLogLevel, "Debug"),
-          Parallel.withDefaults({ concurrency: 3 })
-        )
-
-        assert.strictEqual(after, before)
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
-
-    // J10
-    it.live("gets the batches that were asked for", () =>
-      Effect.gen(function*() {
-        const sizes: Array<number> = []
-        const backend = yield* watching(sizes)
-        const values = yield* Parallel.forEach(range(1000), tasks.tiny, { batchSize: 100 }).pipe(
-          Effect.provideService(Backend.Backend, backend)
-        )
-
-        assert.deepStrictEqual(values, range(1000).map(Math.sqrt))
-        assert.deepStrictEqual(sizes, range(10).map(() => 100))
-      }).pipe(Effect.provide(kind.layer())))
-
-    // J18
-    it.live("gets batches that follow the pace of the inputs", () =>
-      Effect.gen(function*() {
-        const sizes: Array<number> = []
-        const backend = yield* watching(sizes)
-        yield* tasks.tiny(1)
-        yield* Parallel.forEach(range(20_000), tasks.tiny).pipe(Effect.provideService(Backend.Backend, backend))
-        const fast = Math.max(...sizes)
-        sizes.length = 0
-        const sleepy = range(40).map((): Act => ({ do: "sleep", millis: 20 }))
-        const [, millis] = yield* timed(
-          Parallel.forEach(sleepy, tasks.act, { concurrency: 8 }).pipe(Effect.provideService(Backend.Backend, backend))
-        )
-
-        assert.isAbove(fast, 100)
-        assert.isAtMost(Math.max(...sizes), 3)
-        assert.isBelow(millis, 40 * 20 / 2)
-      }).pipe(Effect.provide(kind.layer())))
-
-    it.live("cuts a batch when another worker has nothing to do", () =>
-      Effect.gen(function*() {
-        yield* Parallel.forEach(range(2).map((): Act => ({ do: "spin", millis: 100 })), tasks.act, { batchSize: 1 })
-        const acts = [
-          ...range(60).map((n) => value(n)),
-          ...range(8).map((): Act => ({ do: "spin", millis: 60, value: "spun" }))
-        ]
-        const [values, millis] = yield* timed(Parallel.forEach(acts, tasks.act))
-
-        assert.strictEqual(values.filter((each) => each === "spun").length, 8)
-        assert.isBelow(millis, 8 * 60 + 300)
-      }).pipe(Effect.provide(kind.layer())))
-
     it.live("replaces a worker that has served its tasks, and counts them right", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
@@ -162,7 +197,7 @@ for (const kind of kinds) {
             Parallel.forEach(acts, tasks.uses, { batchSize: 10 }),
             kind.layer({ workers: 1, maxTasksPerWorker: 7, env: { LAYER_FILE: file } })
           )
-          const each = Object.values(Object.groupBy(workers, String)).map((
+          const each = Object.values(Object.groupBy(workers, (worker) => JSON.stringify(worker))).map((
             tasks
           ) => tasks!.length)
 
@@ -224,35 +259,6 @@ for (const kind of kinds) {
         assert.include((yield* tasks.act({ do: "argv" })) as ReadonlyArray<string>, "--no-warnings")
       }).pipe(Effect.provide(kind.layer({ workers: 1, env: { GREETING: "hello" }, execArgv: ["--no-warnings"] }))))
 
-    it.live("leaves no worker, handle or listener behind, even where tasks are under way", () =>
-      Effect.gen(function*() {
-        const state = () => ({
-          resources: process.getActiveResourcesInfo().filter((name) => !/^(FSReq|Timeout|Immediate|TTY)/.test(name))
-            .toSorted(),
-          listeners: [process, process.stdout, process.stderr].map((emitter) =>
-            emitter.eventNames().map((name) => emitter.listenerCount(name))
-          ),
-          children: childrenOf(process.pid)
-        })
-        const pools = Effect.scoped(Effect.gen(function*() {
-          const context = yield* Layer.build(kind.layer())
-          yield* Effect.provideContext(Parallel.forEach(range(4), tasks.tiny), context)
-          yield* Effect.forkDetach(
-            Effect.exit(Effect.provideContext(tasks.act({ do: "spin", millis: 60_000 }), context))
-          )
-          yield* Effect.forkDetach(Effect.exit(Effect.provideContext(tasks.act({ do: "hang" }), context)))
-          yield* Effect.sleep(50)
-        }))
-        yield* pools
-        yield* Effect.sleep(50)
-        const before = state()
-        const [, millis] = yield* timed(pools)
-        yield* Effect.sleep(50)
-
-        assert.deepStrictEqual(state(), before)
-        assert.isBelow(millis, 3000)
-      }))
-
     it.live("that has ended with its layer starts nothing for who kept it", () =>
       Effect.gen(function*() {
         const context = yield* Effect.scoped(Effect.gen(function*() {
@@ -267,7 +273,7 @@ for (const kind of kinds) {
   })
 
   describe(`the options of ${kind.name}`, () => {
-    const layer: (options: object) => unknown = kind.name === "threads" ? Threads.layer : Processes.layer
+    const make: (options: object) => unknown = kind.name === "threads" ? Threads.layer : Processes.layer
 
     it("that make no sense are refused when the layer is made", () => {
       const refused: ReadonlyArray<readonly [object, RegExp]> = [
@@ -279,12 +285,12 @@ for (const kind of kinds) {
         [{ worker: 2 }, /backend options/],
         kind.name === "threads" ? [{ maxBytes: -1 }, /`maxBytes`/] : [{ maxBytes: 5 }, /backend options/]
       ]
-      for (const [options, message] of refused) assert.throws(() => layer(options), message)
+      for (const [options, message] of refused) assert.throws(() => make(options), message)
     })
   })
 }
 
-describe("worker processes", { timeout: 20_000 }, () => {
+describe("worker processes", { timeout: 60_000 }, () => {
   for (const how of ["hang", "spin"]) {
     it.live(`end when their program is killed, also those that ${how}`, () =>
       withFile((file, lines) =>
@@ -319,35 +325,7 @@ describe("worker processes", { timeout: 20_000 }, () => {
 })
 
 for (const kind of kinds) {
-  describe(`the context of ${kind.name}`, { timeout: 20_000 }, () => {
-    // D10
-    it.live("is that of the caller: span, log level, annotations; the backend is the async one", () =>
-      Effect.gen(function*() {
-        const { seen, span } = yield* Effect.gen(function*() {
-          const span = yield* Effect.currentSpan
-          return { span, seen: yield* tasks.context(undefined) }
-        }).pipe(
-          Effect.withSpan("caller"),
-          Effect.annotateLogs({ tenant: "a", alien: () => 1 }),
-          Effect.provideService(References.MinimumLogLevel, "Warn")
-        )
-
-        assert.deepStrictEqual(seen, {
-          backend: "async",
-          level: "Warn",
-          annotations: { tenant: "a" },
-          span: { traceId: span.traceId, spanId: span.spanId }
-        })
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
-
-    it.live("has the defaults of Parallel.withDefaults, and else those of the library", () =>
-      Effect.gen(function*() {
-        const own = yield* Parallel.withDefaults(tasks.nests(20), { concurrency: 3 })
-
-        assert.strictEqual(own, 3)
-        assert.strictEqual(yield* tasks.nests(20), 8)
-      }).pipe(Effect.provide(kind.layer({ workers: 1 }))))
-
+  describe(`the context of ${kind.name}`, { timeout: 60_000 }, () => {
     it.live("sends logs through the caller's loggers, with worker and index", () =>
       Effect.gen(function*() {
         const logged: Array<
@@ -382,6 +360,39 @@ for (const kind of kinds) {
           lines,
           range(2).flatMap(() => range(500).map((n) => `line ${n} ${"é".repeat(20)}`))
         )
+      }))
+  })
+}
+
+for (const kind of kinds) {
+  describe(`a pool of ${kind.name}, with nothing beside it,`, { timeout: 60_000 }, () => {
+    it.live("leaves no worker, handle or listener behind, even where tasks are under way", () =>
+      Effect.gen(function*() {
+        const state = () => ({
+          resources: process.getActiveResourcesInfo().filter((name) => !/^(FSReq|Timeout|Immediate|TTY)/.test(name))
+            .toSorted(),
+          listeners: [process, process.stdout, process.stderr].map((emitter) =>
+            emitter.eventNames().map((name) => emitter.listenerCount(name))
+          ),
+          children: childrenOf(process.pid)
+        })
+        const pools = Effect.scoped(Effect.gen(function*() {
+          const context = yield* Layer.build(kind.layer())
+          yield* Effect.provideContext(Parallel.forEach(range(4), tasks.tiny), context)
+          yield* Effect.forkDetach(
+            Effect.exit(Effect.provideContext(tasks.act({ do: "spin", millis: 60_000 }), context))
+          )
+          yield* Effect.forkDetach(Effect.exit(Effect.provideContext(tasks.act({ do: "hang" }), context)))
+          yield* Effect.sleep(50)
+        }))
+        yield* pools
+        yield* Effect.sleep(50)
+        const before = state()
+        const [, millis] = yield* timed(pools)
+        yield* Effect.sleep(50)
+
+        assert.deepStrictEqual(state(), before)
+        assert.isBelow(millis, 3000)
       }))
   })
 }

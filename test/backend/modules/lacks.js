@@ -1,1 +1,1 @@
-export { nothing } from "./nowhere.js"
+await import(new URL("./nowhere.js", import.meta.url).href)
