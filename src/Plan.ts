@@ -20,9 +20,9 @@ import * as Task from "./Task.ts"
  *
  * **Details**
  *
- * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`. A `Stream` is
- * pulled a chunk at a time, and only when there is room for one more: its last chunk may go beyond. An iterator that is
- * not used up is closed. A string is its characters, as for any `for` loop. Errors: an iterator that throws is a defect of
+ * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`; where tasks go in
+ * batches, so many batches are in flight. A `Stream` is pulled a chunk at a time, and only when there is room for one more:
+ * its last chunk may go beyond. An iterator that is not used up is closed. A string is its characters, as for any `for` loop. Errors: an iterator that throws is a defect of
  * the run, a stream that fails is its error, and its services join the run's. Effects, options and results are refused,
  * though they can be iterated: run an effect of inputs first.
  *
@@ -73,7 +73,8 @@ export type RetryOption<E> = Retry.Retry<E>
  * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time they
  *   take and aims at 10 ms a message. It has no meaning on fibers; with `limit`, `stragglers` or `spans` it is 1.
  * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`.
- *   Default twice the concurrency; where inputs go in automatic batches, also as many as are already done with.
+ *   Default twice the concurrency, times a fixed `batchSize`. Automatic batches have no such bound unless one is given: what
+ *   is ahead is then a batch for each lane, and of asynchronous inputs as many as are already done with.
  * - `spans`: whether each attempt has a span of its own, named after the run, with index, attempt, worker and outcome; or
  *   the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
  * - `name`: how spans, metrics, progress and reports call the run. Default the task's name, or `"parallel"`.

@@ -46,11 +46,17 @@ export interface Options<I, A, E, R> {
   readonly payload?: Schema.Codec<I, any> | undefined
   /** How values cross; left out, as payloads do. */
   readonly success?: Schema.Codec<A, any> | undefined
-  /** How errors cross; left out, they arrive as data: name, message, stack and cause; or as they are, as values do. */
+  /**
+   * How errors cross. Left out, they arrive as data that looks like them: name, message, stack, cause and fields, as far as
+   * they can be cloned; within one process as they are.
+   */
   readonly error?: Schema.Codec<E, any> | undefined
   /** The work. */
   readonly run: (payload: I) => Effect.Effect<A, E, R>
-  /** The services of `run`, built once for each worker and released when it ends; on fibers, once for each run. */
+  /**
+   * The services of `run`, built once for each worker and released when it ends, unless it crashes; on fibers, built and
+   * released with each run.
+   */
   readonly layer?: Layer.Layer<R, any> | undefined
 }
 

@@ -12,6 +12,8 @@ const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
 interface Example {
   readonly title: string
   readonly code: string
+  /** What a block is called that begins with its name, `// tasks.ts`: a file beside the blocks that follow on its page. */
+  readonly file: string | undefined
 }
 
 /** The examples in the doc comments of a file, and in the fenced blocks of a Markdown page. */
@@ -20,10 +22,15 @@ const examplesOf = (file: string): ReadonlyArray<Example> => {
   return file.endsWith(".md")
     ? [...text.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code], n) => ({
       title: `${file} block ${n + 1}`,
-      code: code!
+      code: code!,
+      file: /^\/\/ (\w+(?:\.test)?\.ts)\n/.exec(code!)?.[1]
     }))
     : [...text.matchAll(/\*\*Example\*\* \((.+)\)\n \*\n \* ```ts\n([^]*?) \* ```/g)]
-      .map(([, title, code]) => ({ title: `${file}: ${title}`, code: code!.replace(/^ \* ?/gm, "") }))
+      .map(([, title, code]) => ({
+        title: `${file}: ${title}`,
+        code: code!.replace(/^ \* ?/gm, ""),
+        file: undefined
+      }))
 }
 
 const count = (text: string, part: RegExp): number => [...text.matchAll(part)].length
@@ -37,15 +44,24 @@ const instrumented = (code: string): string =>
     )
   }\nexport { seen }\n`
 
-describe("the examples of", () => {
-  const folder = mkdtempSync(join(root, "test", "examples-"))
-  const examples = [...sources, ...pages].flatMap(examplesOf).map(({ code, title }, n) => {
-    const module = join(folder, `${n}`, "example.ts")
+const folder = mkdtempSync(join(root, "test", "examples-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Each example in a folder of its own, beside the files that its page has shown above it. */
+const written = [...sources, ...pages].flatMap((page, p) => {
+  const shown = new Map<string, string>()
+  return examplesOf(page).map(({ code, file, title }, n) => {
+    const module = join(folder, `${p}-${n}`, file ?? "example.ts")
     mkdirSync(dirname(module))
-    writeFileSync(module, instrumented(code))
-    return { code, module, title }
+    for (const [name, text] of shown) writeFileSync(join(dirname(module), name), text)
+    writeFileSync(module, file === undefined ? instrumented(code) : code)
+    if (file !== undefined) shown.set(file, code)
+    return { code, file, module, title }
   })
-  afterAll(() => rmSync(folder, { recursive: true }))
+})
+
+describe("the examples of", () => {
+  const examples = written.filter(({ file }) => file === undefined)
 
   for (const { code, module, title } of examples) {
     it(title, async () => {
@@ -67,7 +83,7 @@ describe("the examples of", () => {
   })
 
   it("all files have the types they should", { timeout: 60_000 }, () => {
-    const config = { extends: "../../tsconfig.json", include: ["*/example.ts"] }
+    const config = { extends: "../../tsconfig.json", include: ["*/*.ts"] }
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
     const { status, stdout } = spawnSync(join(root, "node_modules", ".bin", "tsc"), ["-p", folder], {
       encoding: "utf8"
@@ -76,6 +92,22 @@ describe("the examples of", () => {
     assert.strictEqual(status, 0, stdout)
   })
 })
+
+describe("the files that pages show", () => {
+  const files = written.filter((each) => each.file !== undefined)
+  const imported = (name: string) => written.some(({ code }) => code.includes(` from "./${name}"`))
+
+  it("are tests, or are imported by what follows them", () => {
+    const idle = files.filter(({ file }) => !file!.endsWith(".test.ts") && !imported(file!)).map(({ title }) => title)
+
+    assert.deepStrictEqual(idle, [])
+  })
+})
+
+/** Registers the tests that pages show, to run with the others. */
+for (const { file, module } of written) {
+  if (file?.endsWith(".test.ts")) await import(pathToFileURL(module).href)
+}
 
 describe("the doc comments of", () => {
   const isPublic = (file: string) => !/^src\/(internal|entry)\//.test(file)

@@ -33,7 +33,7 @@ export interface Options extends Kept.Options {}
  * **Details**
  *
  * Shape and errors are those of `Threads.layer`. A process that is killed tells its signal. Payloads and results are
- * copied through pipes: shared memory cannot pass, and large arrays cost their copy for each payload.
+ * copied through pipes: a view of shared memory arrives as a copy, and large arrays cost their copy for each payload.
  *
  * @category layers
  * @since 0.1.0

@@ -40,7 +40,8 @@ export class LayerFailed extends Schema.TaggedError<LayerFailed>("effect-paralle
 }
 
 /**
- * The worker ended while it was at this input: it called `exit`, was killed, or ran out of memory.
+ * The worker ended while it was at this input: it called `exit`, was killed, ran out of memory, or something threw where
+ * nobody caught it.
  *
  * **Details**
  *
@@ -109,7 +110,7 @@ export class ModuleMissing extends Schema.TaggedError<ModuleMissing>("effect-par
 }
 
 /**
- * The task's module threw when a worker imported it.
+ * The task's module threw when a worker imported it, or ended the worker.
  *
  * @category errors
  * @since 0.1.0

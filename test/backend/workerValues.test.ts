@@ -150,7 +150,7 @@ describe("values to threads", () => {
 describe("Task.cloned", () => {
   it("hands a value on as it is, both ways, and still says what it is", () => {
     const schema = Task.cloned(Schema.instanceOf(Float64Array))
-    const codec = Schema.toCodecJson(schema)
+    const codec = Schema.toCodecJson(schema) as Schema.Codec<Float64Array, unknown>
     const samples = Float64Array.of(1)
 
     assert.strictEqual<unknown>(Schema.encodeSync(codec)(samples), samples)
