@@ -54,9 +54,10 @@ const spin = (millis: number): void => {
   for (const end = performance.now() + millis; performance.now() < end;);
 }
 
+/** Runs out of memory by small steps: one large step beyond the limit of a thread's heap would end the whole process. */
 const hoard = (): never => {
-  const hoarded: Array<unknown> = []
-  for (;;) hoarded.push(new Array(2_000_000).fill(hoarded.length))
+  let hoarded: unknown
+  for (let n = 0;; n++) hoarded = { hoarded, n: `${n}` }
 }
 
 const failure = (what: "fields" | "odd" | "timeout" | "several" | "interrupt"): Effect.Effect<never, unknown> => {
