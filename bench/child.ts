@@ -33,7 +33,7 @@ const clocked = async (program: Program): Promise<number> => {
 const time = async (program: Program): Promise<number> => {
   const warmUp = Math.min(inputs, small)
   const first = prepare(warmUp)
-  for (const end = performance.now() + 400; performance.now() < end;) await check(first, warmUp)
+  for (const end = performance.now() + (topic.warmUp ?? 400); performance.now() < end;) await check(first, warmUp)
   let [total, runs] = [0, 0]
   for (; runs < 2 || total < 600; runs++) total += await clocked(program)
   return total / runs

@@ -43,6 +43,8 @@ export interface Group {
 export interface Topic {
   readonly title: string
   readonly url: string
+  /** How long a case runs before it is timed, in milliseconds; 400 unless given. Code is compiled later in workers. */
+  readonly warmUp?: number | undefined
   readonly groups: ReadonlyArray<Group>
 }
 

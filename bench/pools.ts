@@ -10,6 +10,7 @@ import { Piscina } from "piscina"
 import * as Threads from "../src/backend/Threads.ts"
 import { Parallel } from "../src/index.ts"
 import { type Case, type Check, type Group, measure, ratio, type Topic } from "./measure.ts"
+import { once } from "./work.ts"
 import { work } from "./workers/spin.ts"
 import sum, { summing } from "./workers/sum.ts"
 
@@ -19,6 +20,11 @@ const module = (name: string) => new URL(`./workers/${name}.ts`, import.meta.url
 const runtimeOf = () => ManagedRuntime.make(Threads.layer({ workers }))
 const piscinaOf = (name: string) =>
   new Piscina({ filename: module(name).href, minThreads: workers, maxThreads: workers, execArgv: process.execArgv })
+
+const warmRuntime = once(runtimeOf)
+const warmPiscina = once(() => piscinaOf("spin"))
+const summingPiscina = once(() => piscinaOf("sum"))
+const summingThreads = once(() => Array.from({ length: workers }, () => new Worker(module("sums"))))
 
 const start: Group = {
   name: "the first two results",
@@ -47,12 +53,11 @@ const warm: Group = {
   metric: "time",
   cases: {
     "ours": (count) => {
-      const runtime = runtimeOf()
       const inputs = new Array<number>(count).fill(1)
-      return () => runtime.runPromise(Effect.map(Parallel.forEach(inputs, work), () => count))
+      return () => warmRuntime().runPromise(Effect.map(Parallel.forEach(inputs, work), () => count))
     },
     "Piscina": (count) => {
-      const pool = piscinaOf("spin")
+      const pool = warmPiscina()
       const inputs = new Array<number>(count).fill(1)
       return async () => (await Promise.all(inputs.map((input) => pool.run(input)))).length
     }
@@ -70,21 +75,19 @@ const inMemory = () => new Float64Array(length).fill(1)
 const inSharedMemory = () => new Float64Array(new SharedArrayBuffer(length * 8)).fill(1)
 
 const ours = (make: () => Float64Array): Case => (count) => {
-  const runtime = runtimeOf()
   const inputs = parts(make(), count)
-  return () => runtime.runPromise(Effect.map(Parallel.forEach(inputs, summing), (sums) => sums.length))
+  return () => warmRuntime().runPromise(Effect.map(Parallel.forEach(inputs, summing), (sums) => sums.length))
 }
 
 const byHand: Case = (count) => {
   const inputs = parts(inSharedMemory(), count)
-  const pool = Array.from({ length: workers }, () => new Worker(module("sums")))
   return () =>
     new Promise((resolve) => {
       let [next, left] = [0, count]
       const send = (worker: Worker) => {
         if (next < count) worker.postMessage(inputs[next++])
       }
-      for (const worker of pool) {
+      for (const worker of summingThreads()) {
         worker.removeAllListeners("message")
         worker.on("message", () => {
           if (--left === 0) resolve(count)
@@ -103,7 +106,7 @@ const arrays: Group = {
     "ours, a shared array": ours(inSharedMemory),
     "shared memory by hand": byHand,
     "Piscina, a slice each": (count) => {
-      const pool = piscinaOf("sum")
+      const pool = summingPiscina()
       const array = inMemory()
       return async () => (await Promise.all(parts(array, count).map((part) => pool.run(part.slice())))).length
     },

@@ -1,17 +1,20 @@
 /**
- * The cost of one input on worker threads.
+ * The cost of one input on worker threads, and on processes and fibers beside them.
  *
  * Baselines: the same function in this thread; Piscina and tinypool, one call for each input; and the floor, two worker
  * threads by hand that get the inputs in sixteen chunks.
  */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { Worker } from "node:worker_threads"
 import { Piscina } from "piscina"
 import { Tinypool } from "tinypool"
+import * as Processes from "../src/backend/Processes.ts"
 import * as Threads from "../src/backend/Threads.ts"
 import { Parallel } from "../src/index.ts"
 import { type Case, type Group, measure, ratio, small, type Topic } from "./measure.ts"
+import { once } from "./work.ts"
 import spin from "./workers/plain.ts"
 import { work } from "./workers/spin.ts"
 
@@ -20,33 +23,43 @@ const plain = new URL("./workers/plain.ts", import.meta.url).href
 
 const alike = (count: number, rounds: number) => new Array<number>(count).fill(rounds)
 
-const ours = (rounds: number): Case => (count) => {
-  const inputs = alike(count, rounds)
-  const runtime = ManagedRuntime.make(Threads.layer({ workers }))
-  return () => runtime.runPromise(Effect.map(Parallel.forEach(inputs, work), (values) => values.length))
+const on = (layer: Layer.Layer<never>) => {
+  const runtime = once(() => ManagedRuntime.make(layer))
+  return (rounds: number): Case => (count) => {
+    const inputs = alike(count, rounds)
+    return () => runtime().runPromise(Effect.map(Parallel.forEach(inputs, work), (values) => values.length))
+  }
 }
+
+const ours = on(Threads.layer({ workers }))
+const onProcesses = on(Processes.layer({ workers }))
+const onFibers = on(Layer.empty)
 
 const oneThread = (rounds: number): Case => (count) => {
   const inputs = alike(count, rounds)
   return () => Promise.resolve(inputs.map(spin).length)
 }
 
-const piscina = (rounds: number): Case => (count) => {
-  const inputs = alike(count, rounds)
-  const pool = new Piscina({ filename: plain, minThreads: workers, maxThreads: workers })
-  return async () => (await Promise.all(inputs.map((input) => pool.run(input)))).length
-}
+const threads = { filename: plain, minThreads: workers, maxThreads: workers }
+const piscinaPool = once(() => new Piscina(threads))
+const tinypoolPool = once(() => new Tinypool(threads))
+const byHand = once(() =>
+  Array.from({ length: workers }, () => new Worker(new URL("./workers/chunks.ts", import.meta.url)))
+)
 
-const tinypool = (rounds: number): Case => (count) => {
-  const inputs = alike(count, rounds)
-  const pool = new Tinypool({ filename: plain, minThreads: workers, maxThreads: workers })
-  return async () => (await Promise.all(inputs.map((input) => pool.run(input)))).length
-}
+/** One call of a pool for each input. */
+const calls =
+  (pool: () => { readonly run: (input: number) => Promise<unknown> }) => (rounds: number): Case => (count) => {
+    const inputs = alike(count, rounds)
+    return async () => (await Promise.all(inputs.map((input) => pool().run(input)))).length
+  }
+
+const piscina = calls(piscinaPool)
+const tinypool = calls(tinypoolPool)
 
 const chunked = (rounds: number): Case => (count) => {
   const inputs = alike(count, rounds)
   const size = Math.ceil(count / 16)
-  const pool = Array.from({ length: workers }, () => new Worker(new URL("./workers/chunks.ts", import.meta.url)))
   return () =>
     new Promise((resolve) => {
       let [next, left] = [0, count]
@@ -55,7 +68,7 @@ const chunked = (rounds: number): Case => (count) => {
         worker.postMessage(inputs.slice(next, next + size))
         next += size
       }
-      for (const worker of pool) {
+      for (const worker of byHand()) {
         worker.removeAllListeners("message")
         worker.on("message", (values: ReadonlyArray<number>) => {
           left -= values.length
@@ -72,6 +85,8 @@ const tiny: Group = {
   metric: "time",
   cases: {
     "ours": ours(1),
+    "ours, processes": onProcesses(1),
+    "ours, fibers": onFibers(1),
     "chunks by hand": chunked(1),
     "Piscina": piscina(1),
     "tinypool": tinypool(1),
@@ -82,7 +97,9 @@ const tiny: Group = {
     ratio("ours", "chunks by hand", small, 3),
     ratio("ours", "Piscina", small, 1 / 20),
     ratio("ours", "tinypool", small),
-    ratio("ours", "one thread", small)
+    ratio("ours", "one thread", small),
+    ratio("ours, processes", "Piscina", small),
+    ratio("ours, fibers", "one thread", small)
   ]
 }
 
@@ -100,7 +117,7 @@ const longer = (name: string, micros: number, inputs: number, target: number): G
   },
   sizes: [inputs],
   checks: [
-    ratio("ours", "one thread", inputs, 1 / target),
+    ratio("ours", "one thread", inputs, Math.round(1000 / target) / 1000),
     ratio("ours", "chunks by hand", inputs, micros >= 1000 ? 1.05 : undefined),
     ratio("Piscina", "one thread", inputs)
   ]
@@ -109,6 +126,7 @@ const longer = (name: string, micros: number, inputs: number, target: number): G
 export const topic: Topic = {
   title: "threads",
   url: import.meta.url,
+  warmUp: 4000,
   groups: [
     tiny,
     longer("tasks of 1 µs", 1, 200_000, 1),

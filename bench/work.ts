@@ -34,3 +34,9 @@ export const over =
     const inputs = numbers(count)
     return () => Effect.runPromise(Effect.map(program(inputs), (values) => values.length))
   }
+
+/** Makes something the first time it is asked for: a pool is as warm as its process. */
+export const once = <A>(make: () => A): () => A => {
+  let made: { readonly value: A } | undefined
+  return () => (made ??= { value: make() }).value
+}

@@ -30,7 +30,7 @@ const TypeId = "~effect-parallel/Outcome"
  *
  * **Gotchas**
  *
- * `startedAt` is worked out when it is asked for: a copy by spread does not have it.
+ * `startedAt` and `elapsed` are worked out when they are asked for: a copy by spread does not have them.
  *
  * @category models
  * @since 0.1.0
@@ -255,7 +255,8 @@ export interface Facts<out I> {
   readonly history: ReadonlyArray<Attempt>
   /** When the first attempt started, in nanoseconds since the start of the run. */
   readonly started: number
-  readonly elapsed: Duration.Duration
+  /** The time, or as many nanoseconds. */
+  readonly took: Duration.Duration | number
 }
 
 /**
@@ -292,11 +293,11 @@ const factsOf = <I>(fields: Fields<Settled<I>>): Facts<I> => ({
   worker: fields.worker,
   history: fields.history ?? once,
   started: fields.startedAt === undefined ? 0 : Number(Duration.toNanosUnsafe(fields.startedAt)),
-  elapsed: fields.elapsed
+  took: fields.elapsed
 })
 
 /**
- * The start is a number until it is asked for: a second duration would cost an outcome of a quick input a quarter more.
+ * Times are numbers until they are asked for: durations would cost the outcome of a quick input as much as all the rest.
  * Fields are declared, not defined: they are written once, by the constructor.
  */
 class Base<I, Tag extends string> implements Settled<I> {
@@ -305,27 +306,31 @@ class Base<I, Tag extends string> implements Settled<I> {
   declare readonly index: number
   declare readonly input: I
   declare readonly attempts: number
-  declare readonly elapsed: Duration.Duration
   declare readonly worker: number
   declare readonly history: ReadonlyArray<Attempt>
   declare protected readonly started: number
+  declare protected readonly took: Duration.Duration | number
   constructor(tag: Tag, facts: Facts<I>) {
     this._tag = tag
     this.index = facts.index
     this.input = facts.input
     this.attempts = facts.attempts
-    this.elapsed = facts.elapsed
     this.worker = facts.worker
     this.history = facts.history
     this.started = facts.started
+    this.took = facts.took
   }
   get startedAt(): Duration.Duration {
     return Duration.nanos(BigInt(this.started))
   }
+  get elapsed(): Duration.Duration {
+    const { took } = this
+    return typeof took !== "number" ? took : took === 0 ? Duration.zero : Duration.nanos(BigInt(took))
+  }
   /** What is printed, by Node.js and as JSON, is what is public. */
   toJSON(): object {
-    const { started: _, ...fields } = this
-    return { ...fields, startedAt: this.startedAt }
+    const { started: _, took: __, ...fields } = this
+    return { ...fields, startedAt: this.startedAt, elapsed: this.elapsed }
   }
   [Symbol.for("nodejs.util.inspect.custom")](): object {
     return this.toJSON()

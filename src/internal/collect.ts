@@ -162,7 +162,7 @@ const factsOf = <I>(entry: Entry<I>, runBeganAt: number): Outcome.Facts<I> => ({
   worker: entry.worker,
   history: entry.tries === undefined ? Outcome.once : entry.tries.map((each) => attemptOf(each, runBeganAt)),
   started: Math.max(0, entry.startedAt - runBeganAt),
-  elapsed: entry.elapsed
+  took: Math.max(0, entry.endedAt - entry.startedAt)
 })
 
 const attemptOf = ({ beganAt, end, endedAt, message, worker }: Try, runBeganAt: number): Outcome.Attempt => ({

@@ -34,8 +34,8 @@ import { cloneError, isCloneable, toWire } from "./wire.ts"
 
 type Job = Backend.Job<unknown, unknown, unknown>
 
-/** How long exits gather before they are told, in milliseconds: a message costs about a twentieth of it. */
-const gather = 0.2
+/** How long exits gather before they are told, in milliseconds: a message costs about a hundredth of it. */
+const gather = 2
 
 /** What has to be added to the clock of this worker to get the system's, which all workers share. */
 const epoch = Number(process.hrtime.bigint()) / 1e6 - performance.now()
