@@ -10,7 +10,7 @@ import { Piscina } from "piscina"
 import * as Threads from "../src/backend/Threads.ts"
 import { Parallel } from "../src/index.ts"
 import { type Case, type Check, type Group, measure, ratio, type Topic } from "./measure.ts"
-import { once } from "./work.ts"
+import { handOut, once } from "./work.ts"
 import { work } from "./workers/spin.ts"
 import sum, { summing } from "./workers/sum.ts"
 
@@ -81,21 +81,7 @@ const ours = (make: () => Float64Array): Case => (count) => {
 
 const byHand: Case = (count) => {
   const inputs = parts(inSharedMemory(), count)
-  return () =>
-    new Promise((resolve) => {
-      let [next, left] = [0, count]
-      const send = (worker: Worker) => {
-        if (next < count) worker.postMessage(inputs[next++])
-      }
-      for (const worker of summingThreads()) {
-        worker.removeAllListeners("message")
-        worker.on("message", () => {
-          if (--left === 0) resolve(count)
-          else send(worker)
-        })
-        send(worker)
-      }
-    })
+  return () => handOut(summingThreads(), inputs).then(() => count)
 }
 
 const arrays: Group = {

@@ -14,7 +14,7 @@ import * as Processes from "../src/backend/Processes.ts"
 import * as Threads from "../src/backend/Threads.ts"
 import { Parallel } from "../src/index.ts"
 import { type Case, type Group, measure, ratio, small, type Topic } from "./measure.ts"
-import { once } from "./work.ts"
+import { handOut, once } from "./work.ts"
 import spin from "./workers/plain.ts"
 import { work } from "./workers/spin.ts"
 
@@ -60,24 +60,8 @@ const tinypool = calls(tinypoolPool)
 const chunked = (rounds: number): Case => (count) => {
   const inputs = alike(count, rounds)
   const size = Math.ceil(count / 16)
-  return () =>
-    new Promise((resolve) => {
-      let [next, left] = [0, count]
-      const send = (worker: Worker) => {
-        if (next >= count) return
-        worker.postMessage(inputs.slice(next, next + size))
-        next += size
-      }
-      for (const worker of byHand()) {
-        worker.removeAllListeners("message")
-        worker.on("message", (values: ReadonlyArray<number>) => {
-          left -= values.length
-          if (left === 0) resolve(count)
-          else send(worker)
-        })
-        send(worker)
-      }
-    })
+  const chunks = () => Array.from({ length: Math.ceil(count / size) }, (_, n) => inputs.slice(n * size, (n + 1) * size))
+  return () => handOut(byHand(), chunks()).then(() => count)
 }
 
 const tiny: Group = {

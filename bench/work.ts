@@ -1,5 +1,6 @@
 /** Inputs and bodies that the benches have in common. They do next to nothing: what is left is the engine's cost. */
 import * as Effect from "effect/Effect"
+import type { Worker } from "node:worker_threads"
 import type { Case } from "./measure.ts"
 
 /** How many bodies are in flight, everywhere. */
@@ -40,3 +41,20 @@ export const once = <A>(make: () => A): () => A => {
   let made: { readonly value: A } | undefined
   return () => (made ??= { value: make() }).value
 }
+
+/** Gives each message to a worker thread that has answered the one before, and waits for all the answers. */
+export const handOut = (pool: ReadonlyArray<Worker>, messages: ReadonlyArray<unknown>): Promise<void> =>
+  new Promise((resolve) => {
+    let [next, left] = [0, messages.length]
+    const send = (worker: Worker) => {
+      if (next < messages.length) worker.postMessage(messages[next++])
+    }
+    for (const worker of pool) {
+      worker.removeAllListeners("message")
+      worker.on("message", () => {
+        if (--left === 0) resolve()
+        else send(worker)
+      })
+      send(worker)
+    }
+  })

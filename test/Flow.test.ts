@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Option, Ref, Schedule, Tracer } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Option, Ref, Schedule, type Tracer } from "effect"
 import { BatchFlow, BatchNode, Flow, Node } from "effect-parallel"
 import { TestClock } from "effect/testing"
-import { drive, Probe, range, Refused } from "./helpers.ts"
+import { drive, Probe, range, Refused, spanRecorder } from "./helpers.ts"
 
 interface Expense {
   readonly id: string
@@ -301,14 +301,7 @@ describe("Flow", () => {
 
     /** Keeps every span that is made. */
     const recorder = () => {
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = spanRecorder()
       const seen = (): ReadonlyArray<Seen> =>
         spans.map((span) => ({
           name: span.name,

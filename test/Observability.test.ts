@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Metric, Schema, Stream, Tracer } from "effect"
+import { Effect, Fiber, Layer, Metric, Schema, Stream } from "effect"
 import { Parallel } from "effect-parallel"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Otlp from "effect/observability/Otlp"
@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { isSampled } from "../src/internal/tracing.ts"
-import { range } from "./helpers.ts"
+import { range, spanRecorder } from "./helpers.ts"
 
 const Value = Schema.Struct({
   intValue: Schema.optionalKey(Schema.Union([Schema.Int, Schema.String])),
@@ -143,14 +143,7 @@ describe("spans", () => {
   /** The spans that a tracer is asked for. */
   const traced = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.suspend(() => {
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = spanRecorder()
       return Effect.as(Effect.withTracer(Effect.exit(effect), tracer), spans)
     })
 

@@ -1,4 +1,4 @@
-import { Effect, Exit, Fiber, Schema } from "effect"
+import { Effect, Exit, Fiber, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 
 /** An error with a class and a field, to see that both survive. */
@@ -114,4 +114,17 @@ export class CountedAsync implements AsyncIterable<number> {
       }
     }
   }
+}
+
+/** A tracer that keeps every span it makes. */
+export const spanRecorder = () => {
+  const spans: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, tracer }
 }

@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import type { Alarm } from "./alarm.ts"
 import { Entry, type Place } from "./entry.ts"
-import type { Options as LaneOptions } from "./lane.ts"
+import { later, type Options as LaneOptions, Yielding } from "./lane.ts"
 import { shortenMessage } from "./shorten.ts"
 import { budget, type Sizer } from "./sizer.ts"
 import * as Supply from "./supply.ts"
@@ -132,17 +132,10 @@ export class BatchLane<I, A, E, R> {
   readonly run: Effect.Effect<void, never, R> = Effect.suspend(() => this.go())
 
   /** Waits for inputs to have in hand; `false` when there will be none. */
-  readonly ready = (): Effect.Effect<boolean> => {
-    if (this.load.inputs.length > 0 || this.take()) return Effect.succeed(true)
-    switch (this.found) {
-      case Yielding:
-        return Effect.flatMap(this.options.turnstile.pass, this.ready)
-      case Supply.Waiting:
-        return Effect.flatMap(this.wait, this.ready)
-      default:
-        return Effect.succeed(false)
-    }
-  }
+  readonly ready = (): Effect.Effect<boolean> =>
+    this.load.inputs.length > 0 || this.take()
+      ? Effect.succeed(true)
+      : later(this.found, this, this.options.turnstile)
 
   /** Its fiber runs nobody else's work: if it ends early, the backend is to blame, and the run cannot go on. */
   lost(): boolean {
@@ -158,7 +151,7 @@ export class BatchLane<I, A, E, R> {
   }
 
   /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
-  private get wait(): Effect.Effect<void> {
+  get wait(): Effect.Effect<void> {
     const { batches, sizer, supply } = this.options
     return Effect.callback((resume) => {
       if (this.take() || this.found !== Supply.Waiting) return resume(Effect.void)
@@ -220,9 +213,6 @@ export class BatchLane<I, A, E, R> {
     })
   }
 }
-
-/** Others have to have their turn first: what a lane may find beside what the supply says. */
-const Yielding = -1
 
 /** A batch that is under way. */
 class Dispatched<I, A, E, R> {

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
 import type * as Fiber from "effect/Fiber"
 import type * as Outcome from "../Outcome.ts"
 import type { Appointment } from "./alarm.ts"
@@ -72,10 +71,6 @@ export class Entry<out I> {
     this.beganAt = 0
     this.copyAt = undefined
     this.copied = false
-  }
-
-  get elapsed(): Duration.Duration {
-    return this.endedAt === this.startedAt ? Duration.zero : Duration.nanos(BigInt(this.endedAt - this.startedAt))
   }
 
   /** An attempt at this input has ended just now. */

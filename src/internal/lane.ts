@@ -22,7 +22,23 @@ import * as Supply from "./supply.ts"
 import type { Turnstile } from "./turn.ts"
 
 /** Others have to have their turn first: what a lane may find beside what the supply says. */
-const Yielding = -1
+export const Yielding = -1
+
+/** What a lane does that has found nothing: it comes back when there may be something, or it is done. */
+export const later = (
+  found: Supply.Found | typeof Yielding,
+  lane: { readonly wait: Effect.Effect<void>; readonly ready: () => Effect.Effect<boolean> },
+  turnstile: Turnstile
+): Effect.Effect<boolean> => {
+  switch (found) {
+    case Yielding:
+      return Effect.flatMap(turnstile.pass, lane.ready)
+    case Supply.Waiting:
+      return Effect.flatMap(lane.wait, lane.ready)
+    default:
+      return Effect.succeed(false)
+  }
+}
 
 /** What `Effect.whileLoop` is given. */
 interface Loop<A, E, R> {
@@ -129,17 +145,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   /** Waits for an input to have in hand; `false` when there will be none. */
-  readonly ready = (): Effect.Effect<boolean> => {
-    if (this.holding || this.take()) return Effect.succeed(true)
-    switch (this.found) {
-      case Yielding:
-        return Effect.flatMap(this.options.turnstile.pass, this.ready)
-      case Supply.Waiting:
-        return Effect.flatMap(this.wait, this.ready)
-      default:
-        return Effect.succeed(false)
-    }
-  }
+  readonly ready = (): Effect.Effect<boolean> =>
+    this.holding || this.take() ? Effect.succeed(true) : later(this.found, this, this.options.turnstile)
 
   while(): boolean {
     return this.held === undefined && (this.holding || this.take())
@@ -222,7 +229,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
-  private get wait(): Effect.Effect<void> {
+  get wait(): Effect.Effect<void> {
     return Effect.callback((resume) => {
       if (this.take() || this.found !== Supply.Waiting) return resume(Effect.void)
       this.waker = () => resume(Effect.void)

@@ -40,18 +40,20 @@ export const notCloneable = (value: Part, input: unknown, error: unknown, clone?
 export const refusedBy = (value: Part, input: unknown, cause: Cause.Cause<Schema.SchemaError>): Blamed =>
   new Blamed(refused(value, input, Cause.squash(cause)))
 
+/** A reason as it is sent, its error as data. */
+const plain = (reason: Cause.Reason<unknown>): WireReason => {
+  switch (reason._tag) {
+    case "Interrupt":
+      return { _tag: "Interrupt" }
+    case "Die":
+      return { _tag: "Die", defect: toWire(reason.defect) }
+    case "Fail":
+      return { _tag: "Fail", error: toWire(reason.error) }
+  }
+}
+
 /** A cause that is not an attempt's, as it is sent. */
-export const reasons = (cause: Cause.Cause<unknown>): ReadonlyArray<WireReason> =>
-  cause.reasons.map((reason) => {
-    switch (reason._tag) {
-      case "Interrupt":
-        return { _tag: "Interrupt" }
-      case "Die":
-        return { _tag: "Die", defect: toWire(reason.defect) }
-      case "Fail":
-        return { _tag: "Fail", error: toWire(reason.error) }
-    }
-  })
+export const reasons = (cause: Cause.Cause<unknown>): ReadonlyArray<WireReason> => cause.reasons.map(plain)
 
 /** A cause as it is sent. */
 export const encode = (
@@ -61,31 +63,19 @@ export const encode = (
   let late = false
   const reasons: Array<WireReason> = []
   for (const reason of cause.reasons) {
-    switch (reason._tag) {
-      case "Interrupt":
-        reasons.push({ _tag: "Interrupt" })
-        break
-      case "Die":
-        if (reason.defect instanceof Blamed) return { _tag: "Blame", blame: reason.defect.blame }
-        reasons.push({ _tag: "Die", defect: toWire(reason.defect) })
-        break
-      case "Fail": {
-        if (isDeadline(reason.error)) {
-          late = true
-          break
-        }
-        if (schema === undefined) {
-          reasons.push({ _tag: "Fail", error: toWire(reason.error) })
-          break
-        }
-        const encoded = Crossing.encode(schema, reason.error)
-        if (Exit.isFailure(encoded)) {
-          return { _tag: "Blame", blame: refused("error", reason.error, Cause.squash(encoded.cause)) }
-        }
-        const unfit = cloneError(encoded.value)
-        if (unfit !== undefined) return { _tag: "Blame", blame: notCloneable("error", encoded.value, unfit) }
-        reasons.push({ _tag: "Encoded", error: encoded.value })
+    if (reason._tag === "Die" && reason.defect instanceof Blamed) return { _tag: "Blame", blame: reason.defect.blame }
+    if (reason._tag === "Fail" && isDeadline(reason.error)) {
+      late = true
+    } else if (reason._tag === "Fail" && schema !== undefined) {
+      const encoded = Crossing.encode(schema, reason.error)
+      if (Exit.isFailure(encoded)) {
+        return { _tag: "Blame", blame: refused("error", reason.error, Cause.squash(encoded.cause)) }
       }
+      const unfit = cloneError(encoded.value)
+      if (unfit !== undefined) return { _tag: "Blame", blame: notCloneable("error", encoded.value, unfit) }
+      reasons.push({ _tag: "Encoded", error: encoded.value })
+    } else {
+      reasons.push(plain(reason))
     }
   }
   return { _tag: late ? "Late" : "Cause", reasons }

@@ -66,7 +66,7 @@ export const layer = (options: Options, kind: Kind, maxBytes: number | undefined
     ).pipe(
       Effect.map((pool): Backend.Backend => ({
         name: kind.name,
-        workers: workers(options.workers),
+        workers: pool.size,
         batches: true,
         execute: pool.execute
       }))

@@ -44,6 +44,11 @@ export class Pool {
     this.seats = Array.from({ length: workers }, (_, number) => new Seat(number, kind, keeping, () => this.serve()))
   }
 
+  /** How many workers there are at most. */
+  get size(): number {
+    return this.seats.length
+  }
+
   readonly execute: Backend.Backend["execute"] = (job, batch, onExit) =>
     Effect.contextWith((context: Context.Context<Scope.Scope>) =>
       Effect.callback<void>((resume) => {
