@@ -25,6 +25,7 @@ import { Batches, BatchLane } from "./internal/batchLane.ts"
 import { Crew } from "./internal/crew.ts"
 import type { Entry } from "./internal/entry.ts"
 import { type Hand, Lane, type Options as LaneOptions } from "./internal/lane.ts"
+import { monotonic } from "./internal/monotonic.ts"
 import type { Decide } from "./internal/retry.ts"
 import type { Control, Sink } from "./internal/sink.ts"
 import { Sizer } from "./internal/sizer.ts"
@@ -129,8 +130,9 @@ class Engine<I, A, E, R, EI, RI> {
   readonly supply: Supply<I, EI, RI>
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
-  readonly clock: Clock.Clock
+  readonly time: () => number
   readonly afterFailure: LaneOptions<I, A, E, R>["afterFailure"]
+  private readonly clock: Clock.Clock
   private readonly settings: Plan.Settings
   private readonly alarm: Alarm
   private readonly watching: Watching
@@ -159,6 +161,7 @@ class Engine<I, A, E, R, EI, RI> {
     this.settings = settings
     this.alarm = alarm
     this.clock = fiber.getRef(Clock.Clock)
+    this.time = monotonic(this.clock)
     this.turnstile = turnstile(fiber)
     this.watching = watching
     this.beganAt = this.time()
@@ -198,14 +201,14 @@ class Engine<I, A, E, R, EI, RI> {
 
   /** Lanes that take an input at a time. */
   lanes(start: Start<I, A, E, R>): ReturnType<Lanes<I, A, E, R>> {
-    const { afterFailure, clock, sink, supply, turnstile, watching: watch } = this
-    const options = { supply, sink, turnstile, clock, watch, afterFailure, attempt: this.makeAttempt(start) }
+    const { afterFailure, sink, supply, time, turnstile, watching: watch } = this
+    const options = { supply, sink, turnstile, time, watch, afterFailure, attempt: this.makeAttempt(start) }
     return (worker) => new Lane<I, A, E, R>(options, worker)
   }
 
   /** Lanes that take inputs by the batch. */
   batchLanes(job: Job<I, A, E>, backend: Backend.Backend, scope: Scope.Scope): ReturnType<Lanes<I, A, E, R>> {
-    const { afterFailure, alarm, clock, sink, supply, turnstile, watching: watch } = this
+    const { afterFailure, alarm, sink, supply, time, turnstile, watching: watch } = this
     const { batchSize, concurrency, timeout, widest } = this.settings
     const sizer = new Sizer(batchSize, concurrency, widest)
     const batches = new Batches(alarm)
@@ -213,7 +216,7 @@ class Engine<I, A, E, R, EI, RI> {
       supply,
       sink,
       turnstile,
-      clock,
+      time,
       watch,
       afterFailure,
       alarm,
@@ -310,10 +313,6 @@ class Engine<I, A, E, R, EI, RI> {
 
   private get elapsed(): Duration.Duration {
     return Duration.nanos(BigInt(this.time() - this.beganAt))
-  }
-
-  private time(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe())
   }
 
   /** What the end of the crew means: why the run stopped comes before what died while it did. */

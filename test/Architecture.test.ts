@@ -7,6 +7,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 
 /** The house, from the ground up. A file imports only files on floors below its own. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
+  ["internal/monotonic"],
   ["internal/shorten", "internal/line", "internal/turn", "internal/alarm", "internal/services", "internal/crew"],
   ["progress/Contract", "internal/tracing", "internal/lift", "internal/shape"],
   [

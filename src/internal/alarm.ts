@@ -11,6 +11,7 @@ import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { monotonic } from "./monotonic.ts"
 
 /** A point in time with what happens then; `place` is its position in the heap, -1 once it is out. */
 export interface Appointment {
@@ -21,6 +22,7 @@ export interface Appointment {
 
 export class Alarm {
   private readonly clock: Clock.Clock
+  private readonly time: () => number
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   private readonly heap: Array<Appointment> = []
   private sleeper: Fiber.Fiber<void> | undefined
@@ -28,12 +30,13 @@ export class Alarm {
 
   constructor(clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>) {
     this.clock = clock
+    this.time = monotonic(clock)
     this.fork = fork
   }
 
   /** The time, in milliseconds of the monotonic clock. */
   now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+    return this.time() / 1e6
   }
 
   /** Calls `action` when `delay` has passed. */

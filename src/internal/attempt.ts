@@ -22,9 +22,13 @@ const ExitTypeId = "~effect/Exit"
 export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Exit<A, E> & Effect.Effect<A, E, R> =>
   (effect as { readonly [ExitTypeId]?: unknown } | undefined)?.[ExitTypeId] !== undefined
 
+/** `Effect.isEffect`, spelled out for the same reason. */
+const isEffect = (effect: unknown): boolean =>
+  (effect as { readonly [Effect.TypeId]?: unknown } | undefined)?.[Effect.TypeId] !== undefined
+
 /** What a work has returned; the runtime would end the whole fiber over something else. */
 export const effectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  isReady(effect) || Effect.isEffect(effect)
+  isEffect(effect)
     ? effect
     : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
 

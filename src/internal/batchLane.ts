@@ -25,7 +25,7 @@ const ripe = 10
 
 /** What the lanes of a run have in common. */
 export interface Options<I, A, E, R>
-  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnstile" | "clock" | "watch" | "afterFailure">
+  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnstile" | "time" | "watch" | "afterFailure">
 {
   readonly supply: Supply.Supply<I, any, any>
   readonly job: Backend.Job<I, A, E>
@@ -241,7 +241,7 @@ class Dispatched<I, A, E, R> {
     this.gone = new Uint8Array(this.left)
     this.controller = this.left > 1 ? new AbortController() : undefined
     this.beganAt = options.alarm.now()
-    this.startedAt = options.sink.detailed ? Number(options.clock.monotonicTimeNanosUnsafe()) : 0
+    this.startedAt = options.sink.detailed ? options.time() : 0
     load.entries?.forEach((entry) => entry.attempts++)
   }
 
@@ -317,8 +317,8 @@ class Dispatched<I, A, E, R> {
 
   /** An attempt has taken as long as the backend says; gives when it began. */
   private time(entry: Entry<I>, millis: number | undefined): number {
-    const { batches, clock } = this.options
-    const now = Number(clock.monotonicTimeNanosUnsafe())
+    const { batches, time } = this.options
+    const now = time()
     const nanos = millis === undefined ? now - this.startedAt : Math.round(millis * 1e6)
     const beganAt = millis === undefined ? this.startedAt : batches.beganAt(entry.worker, this.startedAt, nanos, now)
     if (entry.fresh) {

@@ -9,7 +9,6 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -20,6 +19,9 @@ import { shortenMessage } from "./shorten.ts"
 import type { Sink, Watch } from "./sink.ts"
 import * as Supply from "./supply.ts"
 import type { Turnstile } from "./turn.ts"
+
+/** No time: a clock that should say so is read once more. */
+const Unread = -1
 
 /** Others have to have their turn first: what a lane may find beside what the supply says. */
 export const Yielding = -1
@@ -70,7 +72,8 @@ export interface Options<I, A, E, R> {
   readonly supply: Inlet<I>
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
-  readonly clock: Clock.Clock
+  /** Reads the monotonic clock, in nanoseconds. */
+  readonly time: () => number
   readonly watch?: Watch
   /** An attempt at an input in the hand of a lane. */
   readonly attempt: (entry: Entry<I>, hand: Hand) => Effect.Effect<A, E, R>
@@ -107,8 +110,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   beganAt = 0
   private holding = false
   private found: Supply.Found | typeof Yielding = Supply.Waiting
-  /** The time, where it was looked at just now. */
-  private now: number | undefined = undefined
+  /** The time, where it was looked at just now; else `Unread`. */
+  private now = Unread
   /** Whether the attempt before was ready. Then the next may be too, and the clock is not looked at before it. */
   private quick = false
   /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
@@ -117,7 +120,9 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   private held: { readonly value: A } | undefined = undefined
   /** A failure of which it is being decided what follows. */
   private failing: Cause.Cause<E> | undefined = undefined
-  /** What wakes this lane, since it last waited. */
+  /** How this lane waits for inputs, whether its loop does so now, and what wakes it, since it last did. */
+  private waiting: Effect.Effect<void> | undefined = undefined
+  private pausing = false
   private waker: (() => void) | undefined = undefined
 
   constructor(options: Options<I, A, E, R>, worker: number) {
@@ -149,10 +154,11 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     this.holding || this.take() ? Effect.succeed(true) : later(this.found, this, this.options.turnstile)
 
   while(): boolean {
-    return this.held === undefined && (this.holding || this.take())
+    return this.held === undefined && (this.holding || this.take() || this.found !== Supply.Done)
   }
 
   body(): Effect.Effect<A | void, E, R> {
+    if (!this.holding) return this.pause
     if (this.supply.stopped) return this.drop()
     let effect = this.start()
     while (isReady(effect)) {
@@ -167,6 +173,10 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   step(value: A | void): void {
+    if (this.pausing) {
+      this.pausing = false
+      return
+    }
     if (!this.holding) return
     if (this.children.size > 0) {
       this.held = { value: value as A }
@@ -207,13 +217,10 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   private go(): Effect.Effect<void, never, R> {
-    return Effect.flatMap(Effect.suspend(this.ready), (ready) =>
-      ready
-        ? Effect.matchCauseEffect(Effect.whileLoop(this), {
-          onFailure: (cause) => this.leave(Exit.failCause(cause)),
-          onSuccess: () => this.held === undefined ? this.go() : this.leave(Exit.succeed(this.held.value))
-        })
-        : Effect.void)
+    return Effect.matchCauseEffect(Effect.whileLoop(this), {
+      onFailure: (cause) => this.leave(Exit.failCause(cause)),
+      onSuccess: () => this.held === undefined ? Effect.void : this.leave(Exit.succeed(this.held.value))
+    })
   }
 
   /** Settles outside the loop, and goes on. Fibers that the attempt has left behind end first. */
@@ -228,9 +235,15 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     return Effect.flatMap(this.fail(exit.cause), () => this.go())
   }
 
+  /** What the loop does that has found nothing. */
+  private get pause(): Effect.Effect<void> {
+    this.pausing = true
+    return this.found === Yielding ? this.options.turnstile.pass : this.wait
+  }
+
   /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
   get wait(): Effect.Effect<void> {
-    return Effect.callback((resume) => {
+    return this.waiting ??= Effect.callback((resume) => {
       if (this.take() || this.found !== Supply.Waiting) return resume(Effect.void)
       this.waker = () => resume(Effect.void)
       this.supply.enlist(this.waker)
@@ -246,7 +259,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   private take(): boolean {
     this.found = this.options.turnstile.due() ? Yielding : this.supply.take(this.own)
     if (this.found !== Supply.Taken) {
-      this.now = undefined
+      this.now = Unread
       return false
     }
     if (this.recurs) {
@@ -260,8 +273,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   private start(): Effect.Effect<A, E, R> {
     const { entry } = this
     if (this.detailed && entry.fresh && (!this.quick || this.recurs)) {
-      entry.startedAt = entry.endedAt = this.now ?? this.time()
-      this.now = undefined
+      entry.startedAt = entry.endedAt = this.now === Unread ? this.time() : this.now
+      this.now = Unread
       if (this.recurs) {
         this.beganAt = entry.startedAt
         entry.fresh = false
@@ -294,7 +307,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
       if (this.detailed && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
       this.watch?.settled(this.entry, false)
     }
-    if (this.sink.onSuccess(this.entry, value) === true) this.now = undefined
+    if (this.sink.onSuccess(this.entry, value) === true) this.now = Unread
     this.supply.settled()
   }
 
@@ -361,7 +374,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   private time(): number {
-    return Number(this.options.clock.monotonicTimeNanosUnsafe())
+    return this.options.time()
   }
 }
 

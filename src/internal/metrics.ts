@@ -17,15 +17,31 @@ const boundaries: ReadonlyArray<number> = Array.from(
   (_, i) => Number(`${[1, 2, 5][i % 3]}e${Math.floor(i / 3) - 3}`)
 )
 
+/** Their upper ends in nanoseconds; above the last there is no end. */
+const ends = Float64Array.of(...boundaries.map((millis) => Math.round(millis * 1e6)), Infinity)
+
+/** The power of two that a number of nanoseconds is not below. */
+const octaveOf = (nanos: number): number => nanos < 2 ** 31 ? 31 - Math.clz32(nanos) : 62 - Math.clz32(nanos / 2 ** 31)
+
+/** For each power of two the first bucket whose end is not below it. */
+const first = Uint8Array.from({ length: 64 }, (_, octave) => ends.findIndex((end) => end >= 2 ** octave))
+
+/** The first bucket whose end is not below. No power of two has more than one end between it and the next. */
+const bucketOf = (nanos: number): number => {
+  const bucket = first[octaveOf(nanos)]!
+  return nanos > ends[bucket]! ? bucket + 1 : bucket
+}
+
 /** The numbers of all runs of a name. */
 export class Series {
   /** The runs that go on, and the sums of those that have ended. */
   private readonly live = new Set<() => Counts>()
   private readonly ended = { done: 0, failed: 0, retried: 0 }
-  private readonly buckets = new Float64Array(boundaries.length + 1)
+  private readonly buckets = new Float64Array(ends.length)
   /** How many inputs took no time at all, and how many took some. */
   private instant = 0
   private count = 0
+  /** In nanoseconds. */
   private sum = 0
   private min = Infinity
   private max = -Infinity
@@ -50,12 +66,11 @@ export class Series {
       this.instant++
       return
     }
-    const millis = nanos / 1e6
+    this.buckets[bucketOf(nanos)]!++
     this.count++
-    this.buckets[bucketOf(millis)]!++
-    this.sum += millis
-    if (millis < this.min) this.min = millis
-    if (millis > this.max) this.max = millis
+    this.sum += nanos
+    if (nanos < this.min) this.min = nanos
+    if (nanos > this.max) this.max = nanos
   }
 
   /** What runs have counted so far. */
@@ -73,21 +88,10 @@ export class Series {
   get durations(): Metric.HistogramState {
     let below = this.instant
     const buckets = boundaries.map((boundary, i): [number, number] => [boundary, below += this.buckets[i]!])
-    const { count, instant, sum } = this
-    const [min, max] = count === 0 ? [0, 0] : [instant > 0 ? 0 : this.min, this.max]
-    return { buckets, count: instant + count, sum, min, max }
+    const { count, instant } = this
+    const [min, max] = count === 0 ? [0, 0] : [instant > 0 ? 0 : this.min / 1e6, this.max / 1e6]
+    return { buckets, count: instant + count, sum: this.sum / 1e6, min, max }
   }
-}
-
-/** The first bucket whose end is not below. */
-const bucketOf = (millis: number): number => {
-  let [from, to] = [0, boundaries.length]
-  while (from < to) {
-    const middle = (from + to) >> 1
-    if (millis <= boundaries[middle]!) to = middle
-    else from = middle + 1
-  }
-  return from
 }
 
 const registries = new WeakMap<Metric.MetricRegistry, Map<string, Series>>()

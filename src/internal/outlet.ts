@@ -135,11 +135,10 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   )
 
   private take(): Pull.Pull<Chunk<I, A, E>, unknown> {
-    const { ready } = this
-    if (!isNonEmpty(ready)) return this.end!
-    this.ready = []
-    this.handed = ready.length
-    return Effect.succeed(ready)
+    const chunk = this.ready.splice(0)
+    if (!isNonEmpty(chunk)) return this.end!
+    this.handed = chunk.length
+    return Effect.succeed(chunk)
   }
 
   /** Hands on what can be handed on; `true` where the consumer has run. */

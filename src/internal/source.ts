@@ -60,7 +60,7 @@ export interface Source<out I, out E, out R> {
   /** How many inputs a poll could take now, at most. */
   readonly available: number
   readonly feed: Effect.Effect<void, E, R> | undefined
-  /** Whether the inputs are there, so that no code but this library's runs between one and the next. */
+  /** Whether a poll runs no code but this library's. */
   readonly immediate: boolean
   resume(): void
   stop(): void
@@ -214,7 +214,7 @@ const checked = <A>(result: A): A => {
 abstract class Buffered<I> {
   value!: I
   readonly defect = undefined
-  readonly immediate = false
+  readonly immediate = true
   protected ended = false
   private readonly buffer: Array<I> = []
   private head = 0

@@ -48,7 +48,7 @@ export class Supply<I, E, R> {
   private readonly counts: boolean
   /** Brings inputs that have to be waited for; runs beside the lanes. */
   readonly feed: Effect.Effect<void, E, R> | undefined
-  /** Whether the inputs are there, so that the next takes no time. */
+  /** Whether nothing that takes time comes between an input that is settled and the next, where there is one. */
   readonly immediate: boolean
   /** Closes the inputs. */
   readonly close: Effect.Effect<void>
@@ -87,11 +87,11 @@ export class Supply<I, E, R> {
     this.recurs = options.retries || options.stragglers !== undefined
     this.counts = this.recurs || options.batches
     this.window = new Source.Window(options.window)
-    this.handful = Math.max(1, Math.min(16, Math.floor(options.window / 4)))
+    this.handful = Math.max(1, Math.min(16, Math.floor(options.window / 3)))
     this.source = Source.open(inputs, this.window, () => this.rouse())
     this.close = this.source.close
-    this.immediate = this.source.immediate
     this.feed = this.source.feed
+    this.immediate = this.source.immediate && (this.feed === undefined || options.retiredElsewhere)
     this.retires = !options.retiredElsewhere && (this.recurs || this.feed !== undefined)
     if (!this.retires && !options.retiredElsewhere) this.window.size = Infinity
   }

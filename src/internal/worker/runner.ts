@@ -22,6 +22,7 @@ import { effectOf, withDeadline } from "../attempt.ts"
 import * as Crossing from "../crossing.ts"
 import type { Entry } from "../entry.ts"
 import { type Inlet, Lane, type Options as LaneOptions } from "../lane.ts"
+import { monotonic } from "../monotonic.ts"
 import * as Services from "../services.ts"
 import { shorten } from "../shorten.ts"
 import type { Sink } from "../sink.ts"
@@ -224,7 +225,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
       supply: this,
       sink: this,
       turnstile,
-      clock,
+      time: monotonic(clock),
       attempt: (entry) => this.attempt(entry),
       afterFailure: undefined
     }
