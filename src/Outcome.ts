@@ -198,7 +198,7 @@ type Fields<O extends Settled<unknown>> =
  * @since 0.1.0
  */
 export const success = <I, A>(fields: Fields<Success<I, A>>): Success<I, A> =>
-  new SuccessImpl(factsOf(fields), fields.value)
+  new Classes.Success(factsOf(fields), fields.value)
 
 /**
  * The outcome of an input that failed.
@@ -207,7 +207,7 @@ export const success = <I, A>(fields: Fields<Success<I, A>>): Success<I, A> =>
  * @since 0.1.0
  */
 export const failure = <I, E>(fields: Fields<Failure<I, E>>): Failure<I, E> =>
-  new FailureImpl(factsOf(fields), fields.cause)
+  new Classes.Failure(factsOf(fields), fields.cause)
 
 /**
  * The attempts at an input, in the order in which they ended: its history, or the one attempt that settled it; none
@@ -266,7 +266,7 @@ export interface Facts<out I> {
  * @category internals
  * @since 0.1.0
  */
-export const succeeded = <I, A>(facts: Facts<I>, value: A): Success<I, A> => new SuccessImpl(facts, value)
+export const succeeded = <I, A>(facts: Facts<I>, value: A): Success<I, A> => new Classes.Success(facts, value)
 
 /**
  * A failure, of facts.
@@ -275,7 +275,7 @@ export const succeeded = <I, A>(facts: Facts<I>, value: A): Success<I, A> => new
  * @category internals
  * @since 0.1.0
  */
-export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>): Failure<I, E> => new FailureImpl(facts, cause)
+export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>): Failure<I, E> => new Classes.Failure(facts, cause)
 
 /**
  * The history of an input that was tried once.
@@ -338,20 +338,24 @@ class Base<I, Tag extends string> implements Settled<I> {
 }
 Object.assign(Base.prototype, { [TypeId]: TypeId })
 
-/** Class expressions, for the name: one that is defined afterwards makes V8 take ten times as long for each instance. */
-const SuccessImpl = class Success<I, A> extends Base<I, "Success"> {
-  declare readonly value: A
-  constructor(facts: Facts<I>, value: A) {
-    super("Success", facts)
-    this.value = value
-  }
-}
-
-const FailureImpl = class Failure<I, E> extends Base<I, "Failure"> {
-  declare readonly cause: Cause.Cause<E>
-  constructor(facts: Facts<I>, cause: Cause.Cause<E>) {
-    super("Failure", facts)
-    this.cause = cause
+/**
+ * Called after the keys at which they stand: a name that is defined afterwards makes V8 take ten times as long for each
+ * instance.
+ */
+const Classes = {
+  Success: class<I, A> extends Base<I, "Success"> {
+    declare readonly value: A
+    constructor(facts: Facts<I>, value: A) {
+      super("Success", facts)
+      this.value = value
+    }
+  },
+  Failure: class<I, E> extends Base<I, "Failure"> {
+    declare readonly cause: Cause.Cause<E>
+    constructor(facts: Facts<I>, cause: Cause.Cause<E>) {
+      super("Failure", facts)
+      this.cause = cause
+    }
   }
 }
 

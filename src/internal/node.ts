@@ -125,16 +125,18 @@ export const out = <const A extends string, V>(action: A, value: V): A extends s
   new OutImpl(action, value) as unknown as A extends string ? Out<A, V> : never
 
 /**
- * Fields are declared, not defined: they are written once, by the constructor. A class expression, for the name: one that
- * is defined afterwards makes V8 take ten times as long for each instance.
+ * Fields are declared, not defined: they are written once, by the constructor. Called after the key at which it stands: a
+ * name that is defined afterwards makes V8 take ten times as long for each instance.
  */
-const OutImpl = class Out {
-  declare readonly [OutTypeId]: typeof OutTypeId
-  declare readonly action: string
-  declare readonly value: unknown
-  constructor(action: string, value: unknown) {
-    this.action = action
-    this.value = value
+const { Out: OutImpl } = {
+  Out: class {
+    declare readonly [OutTypeId]: typeof OutTypeId
+    declare readonly action: string
+    declare readonly value: unknown
+    constructor(action: string, value: unknown) {
+      this.action = action
+      this.value = value
+    }
   }
 }
 Object.assign(OutImpl.prototype, { [OutTypeId]: OutTypeId })
