@@ -95,6 +95,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   private readonly options: Options<I, A, E, R>
   private readonly attempt: Options<I, A, E, R>["attempt"]
   private readonly supply: Inlet<I>
+  private readonly turnstile: Turnstile
   private readonly sink: Sink<I, A, E>
   private readonly watch: Watch | undefined
   /** Whether there is more to tell of a success than that there is one. */
@@ -129,6 +130,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     this.options = options
     this.attempt = options.attempt
     this.supply = options.supply
+    this.turnstile = options.turnstile
     this.sink = options.sink
     this.watch = options.watch
     this.detailed = options.sink.detailed
@@ -151,7 +153,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
 
   /** Waits for an input to have in hand; `false` when there will be none. */
   readonly ready = (): Effect.Effect<boolean> =>
-    this.holding || this.take() ? Effect.succeed(true) : later(this.found, this, this.options.turnstile)
+    this.holding || this.take() ? Effect.succeed(true) : later(this.found, this, this.turnstile)
 
   while(): boolean {
     return this.held === undefined && (this.holding || this.take() || this.found !== Supply.Done)
@@ -238,7 +240,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   /** What the loop does that has found nothing. */
   private get pause(): Effect.Effect<void> {
     this.pausing = true
-    return this.found === Yielding ? this.options.turnstile.pass : this.wait
+    return this.found === Yielding ? this.turnstile.pass : this.wait
   }
 
   /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
@@ -257,7 +259,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   private take(): boolean {
-    this.found = this.options.turnstile.due() ? Yielding : this.supply.take(this.own)
+    this.found = this.turnstile.due() ? Yielding : this.supply.take(this.own)
     if (this.found !== Supply.Taken) {
       this.now = Unread
       return false
@@ -271,21 +273,25 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
 
   /** Starts an attempt. A work that throws is one that is ready. */
   private start(): Effect.Effect<A, E, R> {
+    if (this.detailed) this.clockStart()
+    try {
+      return this.attempt(this.entry, this)
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  private clockStart(): void {
     const { entry } = this
-    if (this.detailed && entry.fresh && (!this.quick || this.recurs)) {
+    if (entry.fresh && (!this.quick || this.recurs)) {
       entry.startedAt = entry.endedAt = this.now === Unread ? this.time() : this.now
       this.now = Unread
       if (this.recurs) {
         this.beganAt = entry.startedAt
         entry.fresh = false
       }
-    } else if (this.detailed && this.recurs) {
+    } else if (this.recurs) {
       this.beganAt = this.time()
-    }
-    try {
-      return this.attempt(entry, this)
-    } catch (defect) {
-      return Exit.die(defect)
     }
   }
 
@@ -302,13 +308,18 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   private succeed(value: A): void {
-    if (!this.counts()) return
-    if (this.telling) {
-      if (this.detailed && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
-      this.watch?.settled(this.entry, false)
-    }
+    this.holding = false
+    if (this.telling && !this.tellSuccess()) return
     if (this.sink.onSuccess(this.entry, value) === true) this.now = Unread
     this.supply.settled()
+  }
+
+  /** Tells what there is to tell beside the value; `false` where another attempt was first. */
+  private tellSuccess(): boolean {
+    if (!this.counts()) return false
+    if (this.detailed && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
+    this.watch?.settled(this.entry, false)
+    return true
   }
 
   private finish(value: A): void {
