@@ -34,6 +34,8 @@ export interface Check {
 export interface Group {
   readonly name: string
   readonly metric: Metric
+  /** Flags of Node.js for all its cases. */
+  readonly flags?: ReadonlyArray<string> | undefined
   readonly cases: Readonly<Record<string, Case>>
   readonly sizes: ReadonlyArray<number>
   readonly checks: ReadonlyArray<Check>
@@ -156,7 +158,7 @@ const child = fileURLToPath(new URL("child.ts", import.meta.url))
 
 /** One process, one reading. */
 const read = async (topic: Topic, group: Group, { inputs, name }: Subject): Promise<number> => {
-  const args = [child, topic.url, group.name, name, String(inputs)]
+  const args = [...group.flags ?? [], child, topic.url, group.name, name, String(inputs)]
   const { stdout } = await promisify(execFile)(process.execPath, args)
   return Number(stdout)
 }

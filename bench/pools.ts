@@ -109,6 +109,6 @@ const arrays: Group = {
   ]
 }
 
-export const topic: Topic = { title: "pools", url: import.meta.url, groups: [start, warm, arrays] }
+export const topic: Topic = { title: "pools", url: import.meta.url, warmUp: 2000, groups: [start, warm, arrays] }
 
 if (import.meta.main) await measure(topic)

@@ -60,9 +60,9 @@ export class Series {
     this.ended.retried += retried
   }
 
-  /** An input took so many nanoseconds. */
+  /** An input took so many whole nanoseconds. */
   took(nanos: number): void {
-    if (nanos === 0) {
+    if (nanos <= 0) {
       this.instant++
       return
     }

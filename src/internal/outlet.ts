@@ -62,7 +62,7 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   private maxErrors = Infinity
   private chunkSize = largestChunk
   /** What can be handed on; what has to wait until those before it are there; and how many the consumer is at. */
-  private ready: Array<Outcome.Outcome<I, A, E>> = []
+  private readonly ready: Array<Outcome.Outcome<I, A, E>> = []
   private readonly early = new Map<number, Outcome.Outcome<I, A, E>>()
   private next = 0
   private handed = 0
@@ -134,6 +134,10 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
     }
   )
 
+  /**
+   * What is ready leaves as a copy. A literal in its place would make arrays that V8 soon allocates among what lives long,
+   * where each, long since gone, keeps its outcomes until the next full collection.
+   */
   private take(): Pull.Pull<Chunk<I, A, E>, unknown> {
     const chunk = this.ready.splice(0)
     if (!isNonEmpty(chunk)) return this.end!

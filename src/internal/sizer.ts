@@ -9,10 +9,10 @@
  */
 
 /** How long a batch should take, in milliseconds. */
-const target = 10
+const target = 25
 
 /** How long an automatic batch may take before it is given back: the inputs have become slow. */
-export const budget = 5 * target
+export const budget = 2 * target
 
 /** What no batch is cut below at the end of the inputs, in milliseconds: so much is lost at most to waiting. */
 const least = 2

@@ -35,10 +35,10 @@ describe("Sizer", () => {
     assert.isBelow(taken.length, 1_000_000 / 16_384 + 60)
   })
 
-  it("comes to batches of about ten milliseconds", () => {
+  it("comes to batches of about 25 milliseconds", () => {
     const taken = sizes(new Sizer("auto", 2, Infinity), 100_000, () => 0.1)
 
-    assert.deepStrictEqual(new Set(taken.slice(4, 100)), new Set([100]))
+    assert.isTrue(taken.slice(4, 100).every((size) => size === 249 || size === 250))
   })
 
   // J18
@@ -47,7 +47,7 @@ describe("Sizer", () => {
     const large = slows.lastIndexOf(Math.max(...slows))
     const hastens = sizes(new Sizer("auto", 2, Infinity), 20_000, (input) => input < 20 ? 20 : 0.01)
 
-    assert.isBelow(slows.findIndex((size, k) => k > large && size === 1) - large, 4)
+    assert.isBelow(slows.findIndex((size, k) => k > large && size === 1) - large, 6)
     assert.isAtLeast(Math.max(...hastens.slice(20, 25)), 500)
   })
 

@@ -88,7 +88,7 @@ export interface WireError {
 
 /**
  * What became of some payloads of a batch that follow each other: a value for each, and the failures in place of the
- * values at their positions. `millis` is how long each took.
+ * values at their positions. `millis` is how long each took; the batch is `over` where what is not told of was not started.
  */
 export interface Exits {
   readonly _tag: "Exits"
@@ -97,6 +97,7 @@ export interface Exits {
   readonly values: ReadonlyArray<unknown>
   readonly failures: ReadonlyArray<readonly [position: number, failure: WireFailure]>
   readonly millis: Float64Array
+  readonly over: boolean
 }
 
 export interface Log {
@@ -113,7 +114,7 @@ export type FromFar =
   /** The worker is up. */
   | { readonly _tag: "Ready" }
   | Exits
-  /** A batch is over; what it has not told of was not started. */
+  /** A batch is over, and there is nothing more to tell of it. */
   | { readonly _tag: "Done"; readonly id: number }
   | { readonly _tag: "Refused"; readonly id: number; readonly refusal: Refusal }
   | Log

@@ -109,8 +109,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
       if (Exit.isSuccess(built)) await this.lanes(this.ambient(built.value))
       else this.failAll({ _tag: "LayerFailed", error: toWire(Cause.squash(built.cause)) })
     }
-    this.tell()
-    this.link.post({ _tag: "Done", id: this.run.id })
+    this.tell(true)
   }
 
   recall(): void {
@@ -171,17 +170,20 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     return false
   }
 
-  /** Tells the near side what it does not know yet. */
-  tell(): void {
+  /** Tells the near side what it does not know yet, and whether the batch is over. */
+  tell(over = false): void {
     this.toldAt = performance.now()
-    if (this.values.length === 0) return
+    if (this.values.length === 0) {
+      if (over) this.link.post({ _tag: "Done", id: this.run.id })
+      return
+    }
     const { failures, from, moved, values } = this
     const millis = this.millis.slice(from, from + values.length)
     this.from = from + values.length
     this.values = []
     this.failures = []
     this.moved = []
-    const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis } as const
+    const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis, over } as const
     try {
       this.link.post(exits, moved)
     } catch {

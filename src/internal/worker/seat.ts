@@ -131,7 +131,9 @@ export class Seat {
     const { errand } = active
     switch (message._tag) {
       case "Exits":
-        return errand.settle(message, this.number)
+        errand.settle(message, this.number)
+        if (message.over) this.finish(message.id, active)
+        return
       case "Log":
         return errand.log(message, this.number)
       case "Refused":
