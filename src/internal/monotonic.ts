@@ -9,10 +9,13 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 
+/** What the runtime's clock reads, in milliseconds. A global is looked up by a getter, which costs a fifth of a reading. */
+export const timer = globalThis.performance
+
 const runtimeClock = Context.get(Context.empty(), Clock.Clock)
 
 /** Reads a clock: whole nanoseconds from a point that is the same for all who read it. */
 export const monotonic = (clock: Clock.Clock): () => number =>
   clock === runtimeClock
-    ? () => Math.round(performance.now() * 1e6)
+    ? () => Math.round(timer.now() * 1e6)
     : () => Number(clock.monotonicTimeNanosUnsafe())

@@ -13,6 +13,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
+import { timer } from "./monotonic.ts"
 
 /** How long lanes may run before the event loop gets its turn. */
 const sliceMillis = 8
@@ -46,7 +47,7 @@ export class Turnstile {
   /** Looks at the clock; while the turn is over, everybody comes here. */
   private look(): boolean {
     if (this.closed) return true
-    const now = performance.now()
+    const now = timer.now()
     this.stride = now - this.checkedAt < 1 ? Math.min(maxStride, this.stride * 2) : 1
     this.checkedAt = now
     if (!this.begun) {
@@ -92,7 +93,7 @@ export class Pace {
 
   /** Whether this is the first event for a millisecond. */
   isFirst(): boolean {
-    const now = performance.now()
+    const now = timer.now()
     const first = now - this.lastAt >= 1
     this.lastAt = now
     return first

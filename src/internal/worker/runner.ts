@@ -22,7 +22,7 @@ import { effectOf, withDeadline } from "../attempt.ts"
 import * as Crossing from "../crossing.ts"
 import type { Entry } from "../entry.ts"
 import { type Inlet, Lane, type Options as LaneOptions } from "../lane.ts"
-import { monotonic } from "../monotonic.ts"
+import { monotonic, timer } from "../monotonic.ts"
 import * as Services from "../services.ts"
 import { shorten } from "../shorten.ts"
 import type { Sink } from "../sink.ts"
@@ -39,7 +39,7 @@ type Job = Backend.Job<unknown, unknown, unknown>
 const gather = 2
 
 /** What has to be added to the clock of this worker to get the system's, which all workers share. */
-const epoch = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+const epoch = Number(process.hrtime.bigint()) / 1e6 - timer.now()
 
 export const make = (link: Link): Runner => {
   const scope = Scope.makeUnsafe()
@@ -172,7 +172,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
 
   /** Tells the near side what it does not know yet, and whether the batch is over. */
   tell(over = false): void {
-    this.toldAt = performance.now()
+    this.toldAt = timer.now()
     if (this.values.length === 0) {
       if (over) this.link.post({ _tag: "Done", id: this.run.id })
       return
@@ -207,7 +207,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private async lanes(context: Context.Context<never>): Promise<void> {
     const clock = Context.get(context, Clock.Clock)
     this.alarm = new Alarm(clock, Effect.runForkWith(context))
-    this.beganAt = this.toldAt = this.since = performance.now()
+    this.beganAt = this.toldAt = this.since = timer.now()
     for (;;) {
       let lane: Lane<unknown, unknown, unknown, never> | undefined
       const exit = await this.go(
@@ -250,7 +250,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
 
   /** Looks at the clock for each payload: a time that is shared out among several would be wrong where it matters. */
   private record(value: unknown): void {
-    const now = performance.now()
+    const now = timer.now()
     this.millis[this.from + this.values.length] = now - this.since
     this.values.push(value)
     this.since = now
