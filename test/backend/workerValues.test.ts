@@ -138,6 +138,18 @@ describe("values to threads", () => {
       assert.strictEqual(large.length, 2000)
     }).pipe(Effect.provide(Threads.layer({ workers: 2, maxBytes: 8000 }))))
 
+  it.live("leave their shared memory when their run is over", () =>
+    Effect.gen(function*() {
+      const megabytes = () => process.memoryUsage.rss() / 1e6
+      const large = new Float64Array(12_500_000).fill(2)
+      const run = Parallel.forEach(range(2).map(() => ({ large })), tasks.sees)
+      yield* Effect.repeat(run, { times: 2 })
+      const before = megabytes()
+      yield* Effect.repeat(run, { times: 11 })
+
+      assert.isBelow(megabytes() - before, 600)
+    }).pipe(Effect.provide(Threads.layer({ workers: 2 }))))
+
   it.live("that are shared memory already are the same memory there", () =>
     Effect.gen(function*() {
       const memory = new SharedArrayBuffer(64)

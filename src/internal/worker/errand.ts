@@ -11,6 +11,7 @@ import { timeoutError } from "../attempt.ts"
 import * as Crossing from "../crossing.ts"
 import * as Failures from "./failures.ts"
 import type { Death } from "./kind.ts"
+import type { Packing } from "./packing.ts"
 import type { Ambient, Blame, Exits, Log, Refusal, WireFailure, WireValue } from "./protocol.ts"
 import { type Clone, cloneError, fromWire } from "./wire.ts"
 
@@ -25,8 +26,7 @@ export interface Crash {
 export interface Caller {
   readonly backend: string
   readonly ambient: Ambient
-  /** Makes what is large in a payload shared, and what is small of something large small. */
-  readonly pack: (payload: unknown) => unknown
+  readonly packing: Packing
   readonly log: (log: Log, annotations: Readonly<Record<string, unknown>>) => void
   /** The indices of inputs that were under way when a worker died of one of several; they run alone. */
   readonly suspects: Set<number | undefined>
@@ -80,6 +80,11 @@ export class Errand {
 
   get ambient(): Ambient {
     return this.caller.ambient
+  }
+
+  /** How many bytes of shared memory a worker gets with it for the first time, at most. */
+  shared(worker: number): number {
+    return this.caller.packing.newTo(worker)
   }
 
   /**
@@ -232,10 +237,10 @@ export class Errand {
   /** An input as it is sent. */
   private encode(input: unknown): unknown {
     const { payload: schema } = this.job
-    if (schema === undefined) return this.caller.pack(input)
+    if (schema === undefined) return this.caller.packing.pack(input)
     const encoded = Crossing.encode(schema, input)
     return Exit.isSuccess(encoded)
-      ? this.caller.pack(encoded.value)
+      ? this.caller.packing.pack(encoded.value)
       : Failures.refusedBy("payload", input, encoded.cause)
   }
 

@@ -11,12 +11,33 @@ type ViewClass = new(buffer: ArrayBufferLike, offset: number, length: number) =>
 /** How deep into plain objects, arrays and maps data is looked for. */
 const depth = 4
 
+/**
+ * Shared memory weighs nothing to the collector: it would leave the arrays of a hundred runs lying before it looked for
+ * the first. Whoever holds some holds as much ballast, which counts, and takes hardly any
+ * memory, since nobody touches it.
+ */
+export const ballast = (bytes: number): ArrayBuffer => new ArrayBuffer(Math.min(bytes, heaviest))
+
+/** Enough for the collector to look. */
+const heaviest = 2 ** 27
+
 export class Packing {
   private readonly maxBytes: number | undefined
+  private readonly ballast: Array<ArrayBuffer> = []
+  /** How many bytes of shared memory were made, and of how many a worker knows. */
+  private bytes = 0
+  private readonly known = new Map<number, number>()
   private readonly shared = new WeakMap<ArrayBufferLike, SharedArrayBuffer>()
 
   constructor(maxBytes: number | undefined) {
     this.maxBytes = maxBytes
+  }
+
+  /** How many bytes of shared memory a worker may get of which it does not know. */
+  newTo(worker: number): number {
+    const bytes = this.bytes - (this.known.get(worker) ?? 0)
+    if (bytes > 0) this.known.set(worker, this.bytes)
+    return bytes
   }
 
   /** The same value, or a copy of as much of it as had to change. */
@@ -73,6 +94,8 @@ export class Packing {
     if (shared === undefined) {
       this.shared.set(buffer, shared = new SharedArrayBuffer(buffer.byteLength))
       new Uint8Array(shared).set(new Uint8Array(buffer))
+      this.bytes += buffer.byteLength
+      this.ballast.push(ballast(buffer.byteLength))
     }
     return shared
   }

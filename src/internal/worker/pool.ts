@@ -117,7 +117,7 @@ export class Pool {
       suspects,
       unlucky,
       clone: this.kind.clone,
-      pack: packing.pack,
+      packing,
       log: (log, annotations) => void run(logged(log, annotations))
     }
   }

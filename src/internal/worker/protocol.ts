@@ -30,6 +30,8 @@ export interface Run extends Address {
   readonly timeout: number | undefined
   /** In milliseconds: when the batch has run for so long, no further payload is started. */
   readonly budget: number | undefined
+  /** How many bytes of shared memory may come with it for the first time. */
+  readonly shared: number
   readonly ambient: Ambient
 }
 

@@ -30,6 +30,7 @@ import * as Supply from "../supply.ts"
 import { type Turnstile, turnstile } from "../turn.ts"
 import * as Failures from "./failures.ts"
 import type { Link, Runner } from "./far.ts"
+import { ballast } from "./packing.ts"
 import type { Blame, Exits, Run, WireFailure } from "./protocol.ts"
 import { cloneError, isCloneable, toWire } from "./wire.ts"
 
@@ -89,6 +90,8 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private values: Array<unknown> = []
   private failures: Array<readonly [position: number, failure: WireFailure]> = []
   private readonly millis: Float64Array
+  /** Held as long as the payloads. */
+  protected readonly ballast: ArrayBuffer | undefined
   private moved: Array<unknown> = []
   private telling = false
 
@@ -97,6 +100,7 @@ class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
     this.job = job
     this.link = link
     this.millis = new Float64Array(run.payloads.length)
+    this.ballast = run.shared > 0 ? ballast(run.shared) : undefined
   }
 
   /** Works the batch off; a lane that a task takes down with it is followed by another. */

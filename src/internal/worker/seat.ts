@@ -104,6 +104,7 @@ export class Seat {
         payloads,
         timeout: limits.timeout,
         budget: limits.budget,
+        shared: errand.shared(this.number),
         ambient
       }
       try {
