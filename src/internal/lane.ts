@@ -162,7 +162,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   body(): Effect.Effect<A | void, E, R> {
     if (!this.holding) return this.pause
     if (this.supply.stopped) return this.drop()
-    let effect = this.start()
+    let effect = this.telling ? this.start() : this.skim()
+    if (!this.holding) return Effect.void
     while (isReady(effect)) {
       if (effect._tag === "Failure" && this.options.afterFailure !== undefined) return effect
       this.settleReady(effect)
@@ -171,6 +172,26 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
       effect = this.start()
     }
     if (this.quick) this.startLate()
+    return effect
+  }
+
+  /**
+   * Settles values that are ready as long as they come, and gives the first attempt that is something else, unless nothing
+   * was left to take. It is the loop of `body` for inputs of which there is nothing to tell, as tight as can be.
+   */
+  private skim(): Effect.Effect<A, E, R> {
+    const { sink, supply, turnstile } = this
+    const own = this.own!
+    let effect = this.start()
+    while (isReady(effect) && effect._tag === "Success") {
+      sink.onSuccess(own, effect.value)
+      supply.settled()
+      if (turnstile.due() || supply.take(own) !== Supply.Taken) {
+        this.holding = false
+        break
+      }
+      effect = this.start()
+    }
     return effect
   }
 
@@ -292,6 +313,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
       }
     } else if (this.recurs) {
       this.beganAt = this.time()
+    } else {
+      entry.startedAt = entry.endedAt
     }
   }
 

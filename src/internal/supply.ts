@@ -264,7 +264,6 @@ export class Supply<I, E, R> {
       own.index = index
       own.input = this.source.value
       own.attempts = 0
-      if (own.startedAt !== own.endedAt) own.startedAt = own.endedAt
     }
     return Taken
   }
