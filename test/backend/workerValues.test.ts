@@ -1,12 +1,17 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Stream } from "effect"
 import { Parallel, Task } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { range } from "../helpers.ts"
 import { errorOf, kinds, reasonOf } from "./workerKinds.ts"
 import * as tasks from "./workerTasks.ts"
 
 type Seen = Readonly<Record<string, { readonly shared: boolean; readonly first: number; readonly length: number }>>
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
 
 for (const kind of kinds) {
   layer(kind.layer(), { excludeTestServices: true, timeout: "20 seconds" })(`values to ${kind.name}`, (it) => {
@@ -148,6 +153,25 @@ describe("values to threads", () => {
       yield* Effect.repeat(run, { times: 11 })
 
       assert.isBelow(megabytes() - before, 600)
+    }).pipe(Effect.provide(Threads.layer({ workers: 2 }))))
+
+  it.live("weigh nothing when their input is done, while the run goes on", () =>
+    Effect.gen(function*() {
+      const megabytes = () => {
+        collect()
+        return process.memoryUsage().external / 1e6
+      }
+      const inputs = function*() {
+        for (let n = 0; n < 60; n++) yield { large: new Float64Array(1_000_000) }
+      }
+      const before = megabytes()
+      let [done, after] = [0, Infinity]
+      yield* Stream.runForEach(Parallel.stream(inputs(), tasks.sees, { batchSize: 1 }), () =>
+        Effect.sync(() => {
+          if (++done === 55) after = megabytes()
+        }))
+
+      assert.isBelow(after - before, 240)
     }).pipe(Effect.provide(Threads.layer({ workers: 2 }))))
 
   it.live("that are shared memory already are the same memory there", () =>

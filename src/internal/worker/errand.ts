@@ -83,7 +83,7 @@ export class Errand {
   }
 
   /** How many bytes of shared memory a worker gets with it for the first time, at most. */
-  shared(worker: number): number {
+  shared(worker: object): number {
     return this.caller.packing.newTo(worker)
   }
 

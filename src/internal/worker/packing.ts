@@ -13,28 +13,32 @@ const depth = 4
 
 /**
  * Shared memory weighs nothing to the collector: it would leave the arrays of a hundred runs lying before it looked for
- * the first. Whoever holds some holds as much ballast, which counts, and takes hardly any
- * memory, since nobody touches it.
+ * the first. Whoever holds some holds ballast, which counts, and for as long. Nobody touches it, so that most of it is
+ * address space and not memory.
  */
 export const ballast = (bytes: number): ArrayBuffer => new ArrayBuffer(Math.min(bytes, heaviest))
 
 /** Enough for the collector to look. */
 const heaviest = 2 ** 27
 
+interface Shared {
+  readonly memory: SharedArrayBuffer
+  readonly ballast: ArrayBuffer
+}
+
 export class Packing {
   private readonly maxBytes: number | undefined
-  private readonly ballast: Array<ArrayBuffer> = []
-  /** How many bytes of shared memory were made, and of how many a worker knows. */
+  private readonly shared = new WeakMap<ArrayBufferLike, Shared>()
+  /** How many bytes of shared memory were made, and of how many each worker knows. */
   private bytes = 0
-  private readonly known = new Map<number, number>()
-  private readonly shared = new WeakMap<ArrayBufferLike, SharedArrayBuffer>()
+  private readonly known = new WeakMap<object, number>()
 
   constructor(maxBytes: number | undefined) {
     this.maxBytes = maxBytes
   }
 
   /** How many bytes of shared memory a worker may get of which it does not know. */
-  newTo(worker: number): number {
+  newTo(worker: object): number {
     const bytes = this.bytes - (this.known.get(worker) ?? 0)
     if (bytes > 0) this.known.set(worker, this.bytes)
     return bytes
@@ -92,12 +96,12 @@ export class Packing {
   private share(buffer: ArrayBuffer): SharedArrayBuffer {
     let shared = this.shared.get(buffer)
     if (shared === undefined) {
-      this.shared.set(buffer, shared = new SharedArrayBuffer(buffer.byteLength))
-      new Uint8Array(shared).set(new Uint8Array(buffer))
+      shared = { memory: new SharedArrayBuffer(buffer.byteLength), ballast: ballast(buffer.byteLength) }
+      new Uint8Array(shared.memory).set(new Uint8Array(buffer))
+      this.shared.set(buffer, shared)
       this.bytes += buffer.byteLength
-      this.ballast.push(ballast(buffer.byteLength))
     }
-    return shared
+    return shared.memory
   }
 }
 

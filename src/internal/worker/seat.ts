@@ -92,6 +92,7 @@ export class Seat {
 
   /** Sends what of the batch can be cloned; what cannot has failed. */
   private send(id: number, { errand, slot }: Active): boolean {
+    const shared = errand.shared(this.handle!)
     for (;;) {
       const { job, limits, ambient, payloads, transfer } = errand
       if (payloads.length === 0) return false
@@ -104,7 +105,7 @@ export class Seat {
         payloads,
         timeout: limits.timeout,
         budget: limits.budget,
-        shared: errand.shared(this.number),
+        shared,
         ambient
       }
       try {
