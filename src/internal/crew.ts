@@ -81,3 +81,10 @@ export class Crew<R> {
     if (this.busy === 0 && this.fibers.size === 0) this.finish()
   }
 }
+
+/** What a fiber has whose runtime does not keep them. */
+export const noFibers: ReadonlySet<never> = new Set()
+
+/** The fibers that a fiber has forked as its children. The runtime keeps them to interrupt them when the fiber ends. */
+export const childrenOf = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlySet<Fiber.Fiber<unknown, unknown>> =>
+  (fiber as { children?: () => Set<Fiber.Fiber<unknown, unknown>> }).children?.() ?? noFibers

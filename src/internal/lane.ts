@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { isReady } from "./attempt.ts"
+import { childrenOf, noFibers } from "./crew.ts"
 import { Entry, type Place } from "./entry.ts"
 import { shortenMessage } from "./shorten.ts"
 import type { Sink, Watch } from "./sink.ts"
@@ -49,27 +50,9 @@ interface Loop<A, E, R> {
   step(value: A): void
 }
 
-/** Where a lane gets its inputs: what it needs of a supply. */
-export type Inlet<I> = Pick<
-  Supply.Supply<I, unknown, unknown>,
-  | "recurs"
-  | "immediate"
-  | "stopped"
-  | "entry"
-  | "join"
-  | "leave"
-  | "take"
-  | "enlist"
-  | "settled"
-  | "dropped"
-  | "ended"
-  | "park"
-  | "stop"
->
-
 /** What the lanes of a run have in common. */
 export interface Options<I, A, E, R> {
-  readonly supply: Inlet<I>
+  readonly supply: Supply.Inlet<I>
   readonly sink: Sink<I, A, E>
   readonly turnstile: Turnstile
   /** Reads the monotonic clock, in nanoseconds. */
@@ -94,7 +77,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   readonly worker: number
   private readonly options: Options<I, A, E, R>
   private readonly attempt: Options<I, A, E, R>["attempt"]
-  private readonly supply: Inlet<I>
+  private readonly supply: Supply.Inlet<I>
   private readonly turnstile: Turnstile
   private readonly sink: Sink<I, A, E>
   private readonly watch: Watch | undefined
@@ -116,7 +99,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   /** Whether the attempt before was ready. Then the next may be too, and the clock is not looked at before it. */
   private quick = false
   /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
-  private children: ReadonlySet<Fiber.Fiber<unknown, unknown>> = none
+  private children: ReadonlySet<Fiber.Fiber<unknown, unknown>> = noFibers
   /** A value whose attempt has left children behind. */
   private held: { readonly value: A } | undefined = undefined
   /** A failure of which it is being decided what follows. */
@@ -411,9 +394,3 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     return this.options.time()
   }
 }
-
-const none: ReadonlySet<never> = new Set()
-
-/** The fibers that a fiber has forked as its children. The runtime keeps them to interrupt them when the fiber ends. */
-const childrenOf = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlySet<Fiber.Fiber<unknown, unknown>> =>
-  (fiber as { children?: () => Set<Fiber.Fiber<unknown, unknown>> }).children?.() ?? none

@@ -366,3 +366,21 @@ export class Supply<I, E, R> {
     else for (const wake of this.idle.splice(-count).toReversed()) wake()
   }
 }
+
+/** Where a lane gets its inputs: what it needs of a supply. */
+export type Inlet<I> = Pick<
+  Supply<I, unknown, unknown>,
+  | "recurs"
+  | "immediate"
+  | "stopped"
+  | "entry"
+  | "join"
+  | "leave"
+  | "take"
+  | "enlist"
+  | "settled"
+  | "dropped"
+  | "ended"
+  | "park"
+  | "stop"
+>

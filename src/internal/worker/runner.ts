@@ -21,7 +21,7 @@ import { Alarm } from "../alarm.ts"
 import { effectOf, withDeadline } from "../attempt.ts"
 import * as Crossing from "../crossing.ts"
 import type { Entry } from "../entry.ts"
-import { type Inlet, Lane, type Options as LaneOptions } from "../lane.ts"
+import { Lane, type Options as LaneOptions } from "../lane.ts"
 import { monotonic, timer } from "../monotonic.ts"
 import * as Services from "../services.ts"
 import { shorten } from "../shorten.ts"
@@ -64,7 +64,7 @@ export const make = (link: Link): Runner => {
 }
 
 /** A batch: it supplies a lane with its payloads, and tells the near side what became of each. */
-class Load implements Inlet<unknown>, Sink<unknown, unknown, unknown> {
+class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
   readonly detailed = false
   readonly retires = false
   readonly recurs = false
