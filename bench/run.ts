@@ -20,7 +20,8 @@ const topics = [
   "progress",
   "flow",
   "threads",
-  "pools"
+  "pools",
+  "joblib"
 ]
 
 /** The peers have a `package.json` of their own, so that the library depends on none of them. */

@@ -31,11 +31,11 @@ const on = (layer: Layer.Layer<never>) => {
   }
 }
 
-const ours = on(Threads.layer({ workers }))
+export const ours = on(Threads.layer({ workers }))
 const onProcesses = on(Processes.layer({ workers }))
 const onFibers = on(Layer.empty)
 
-const oneThread = (rounds: number): Case => (count) => {
+export const oneThread = (rounds: number): Case => (count) => {
   const inputs = alike(count, rounds)
   return () => Promise.resolve(inputs.map(spin).length)
 }
@@ -88,7 +88,7 @@ const tiny: Group = {
 }
 
 /** How many rounds take a microsecond or so here. */
-const microsecond = 160
+export const microsecond = 160
 
 /**
  * After some two thousand calls V8 13.6 replaces the code of the long loop by code that takes twice as long, in any thread and
