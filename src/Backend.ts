@@ -225,9 +225,6 @@ const runHere = <I, A, E>(
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError> => {
   const { timeout } = batch
   const input = batch.inputs[position]!
-  if (timeout === undefined && isBare(job)) {
-    return Effect.provideContext(Effect.suspend(() => effectOf(job.run(input))), bare)
-  }
   const index = batch.index(position)
   const blame = (reason: BackendError["reason"]) =>
     new BackendError({ backend: async.name, task: job.name, ...(index !== undefined && { index }), reason })
@@ -257,13 +254,6 @@ const runHere = <I, A, E>(
 
 /** What a task sees: its layer's services, and no backend but this one, so that there is no pool in a pool. */
 const inside = (services: Context.Context<any>): Context.Context<any> => Context.add(services, Backend, async)
-
-/** Whether there is nothing to a task but its run. */
-const isBare = ({ error, layer, payload, success }: Job<any, any, any>): boolean =>
-  layer === undefined && payload === undefined && success === undefined && error === undefined
-
-/** What such a task sees. */
-const bare = inside(Context.empty() as Context.Context<any>)
 
 /** A value as it arrives on the other side of its schema. */
 const cross = <V>(
