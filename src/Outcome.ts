@@ -24,9 +24,9 @@ const TypeId = "~effect-parallel/Outcome"
  * attempt settled it, one more for each retry and each straggler's copy. `elapsed` runs from the start of the first
  * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
  * first attempt is not in it. `startedAt` is when the first attempt started, counted from the start of the run; an
- * input that was settled without running has the time of the one before. `worker` numbers, from 0, the lane that settled
- * the input: one of `concurrency`; for a task on threads or processes, the worker that ran it. `history` has every attempt where there was more than one, in the order in which they
- * ended, and is empty otherwise.
+ * input that was settled without running has the time of the one before. `worker` numbers, from 0, the lane that
+ * settled the input: one of `concurrency`; for a task on threads or processes, the worker that ran it. `history` has
+ * every attempt where there was more than one, in the order in which they ended, and is empty otherwise.
  *
  * **Gotchas**
  *

@@ -265,11 +265,11 @@ export const run: {
  *
  * **Details**
  *
- * Shape: one outcome for each input; `order: "input"` (the default) hands them on in input order, `"completion"` each as
- * soon as it is there. A slow consumer slows the workers: never more than `concurrency + preDispatch` inputs are pulled
- * and not yet consumed (of a `Stream` of inputs, up to a chunk more). Errors: an input that fails is an outcome, not an error of the stream; with `maxErrors` the stream
- * fails with `TooManyErrors` after it has handed on every outcome. A consumer that stops early, or is interrupted, stops
- * the work, and waits for its finalizers.
+ * Shape: one outcome for each input; `order: "input"` (the default) hands them on in input order, `"completion"` each
+ * as soon as it is there. A slow consumer slows the workers: never more than `concurrency + preDispatch` inputs are
+ * pulled and not yet consumed (of a `Stream` of inputs, up to a chunk more). Errors: an input that fails is an outcome,
+ * not an error of the stream; with `maxErrors` the stream fails with `TooManyErrors` after it has handed on every
+ * outcome. A consumer that stops early, or is interrupted, stops the work, and waits for its finalizers.
  *
  * **Example** (The first that is done)
  *

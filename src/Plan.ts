@@ -20,11 +20,12 @@ import * as Task from "./Task.ts"
  *
  * **Details**
  *
- * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`; where tasks go in
- * batches, so many batches are in flight. A `Stream` is pulled a chunk at a time, and only when there is room for one more:
- * its last chunk may go beyond. An iterator that is not used up is closed. A string is its characters, as for any `for` loop. Errors: an iterator that throws is a defect of
- * the run, a stream that fails is its error, and its services join the run's. Effects, options and results are refused,
- * though they can be iterated: run an effect of inputs first.
+ * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`; where tasks go
+ * in batches, so many batches are in flight. A `Stream` is pulled a chunk at a time, and only when there is room for
+ * one more: its last chunk may go beyond. An iterator that is not used up is closed. A string is its characters, as for
+ * any `for` loop. Errors: an iterator that throws is a defect of the run, a stream that fails is its error, and its
+ * services join the run's. Effects, options and results are refused, though they can be iterated: run an effect of
+ * inputs first.
  *
  * @category models
  * @since 0.1.0

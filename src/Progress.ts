@@ -55,9 +55,10 @@ export const layer: Layer.Layer<never> = Layer.effect(
  *
  * **Details**
  *
- * Shape: nothing for runs that end within `after` (1 second), unless they are interrupted; then a line at level `Info` whenever the run has gone on half
- * as long again, at least every half hour, and a last one. A run of a minute has about ten lines, one of an hour twenty.
- * Errors: an `after` that is no positive duration is a defect. Source: joblib's `verbose`.
+ * Shape: nothing for runs that end within `after` (1 second), unless they are interrupted; then a line at level `Info`
+ * whenever the run has gone on half as long again, at least every half hour, and a last one. A run of a minute has
+ * about ten lines, one of an hour twenty. Errors: an `after` that is no positive duration is a defect. Source: joblib's
+ * `verbose`.
  *
  * @category layers
  * @since 0.1.0
