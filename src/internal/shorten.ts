@@ -8,6 +8,9 @@
 const width = 6
 const depth = 3
 
+/** How much of a message is looked at, in characters: two paths, as long as systems allow them, and what is around. */
+const reach = 10_000
+
 /**
  * A value as one line of at most `limit` characters; an error as its name and message. What will not be shown is not
  * visited, so a long text or array costs what a short one does. Two things cannot be had in part and cost what they are
@@ -17,12 +20,17 @@ export const shorten = (value: unknown, limit = 80): string => cut(show(value, d
 
 /** What went wrong as one line: a text as it is, without quotes, and anything else as `shorten` shows it. */
 export const shortenMessage = (value: unknown, limit = 80): string =>
-  typeof value === "string" ? cut(value.slice(0, 4 * limit), limit) : shorten(value, limit)
+  typeof value === "string" ? cut(value.slice(0, reach), limit) : shorten(value, limit)
 
+/** Paths lose their beginnings before the line loses its end: what is missing or broken is the file, not the folder. */
 const cut = (text: string, limit: number): string => {
-  const line = text.replace(/\s+/g, " ").trim()
+  let line = text.replace(/\s+/g, " ").trim()
+  if (line.length > limit) line = line.replace(folders, "…/")
   return line.length <= limit ? line : `${line.slice(0, limit - 1)}…`
 }
+
+/** The folders of an absolute path or file URL, but the last. A name may have spaces inside, and no quotes. */
+const folders = /(?<![^\s'"`(:])(?:file:\/\/)?\/(?:[^\s/'"`]+(?: [^\s/'"`]+)*\/)+(?=[^\s/'"`]+(?: [^\s/'"`]+)*\/)/g
 
 const show = (value: unknown, levels: number, limit: number): string => {
   try {
@@ -30,7 +38,7 @@ const show = (value: unknown, levels: number, limit: number): string => {
     if (typeof value === "bigint") return `${value}n`
     if (typeof value === "function") return `[function ${value.name}]`
     if (typeof value !== "object" || value === null) return String(value)
-    if (value instanceof Error) return showError(value, limit)
+    if (value instanceof Error) return showError(value)
     if (value instanceof Date) return value.toISOString()
     if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`
     if (value instanceof Map || value instanceof Set) return `${value.constructor.name}(${value.size})`
@@ -41,8 +49,8 @@ const show = (value: unknown, levels: number, limit: number): string => {
   }
 }
 
-const showError = (error: Error, limit: number): string => {
-  const message = error.message.slice(0, 4 * limit)
+const showError = (error: Error): string => {
+  const message = error.message.slice(0, reach)
   return message === "" || message === error.name ? error.name : `${error.name}: ${message}`
 }
 

@@ -52,4 +52,25 @@ describe("shortenMessage", () => {
     assert.strictEqual(shortenMessage("x".repeat(1000)).length, 80)
     assert.strictEqual(shortenMessage(new Error("no")), "Error: no")
   })
+
+  it("shows of a path the end where there is no room for all of it", () => {
+    const folder = `/home/${"a folder/with/".repeat(40)}`
+    const missing = (folder: string) => `Cannot find module '${folder}nowhere.js' imported from ${folder}lacks.js`
+
+    assert.strictEqual(shortenMessage(missing("/a/b/")), missing("/a/b/"))
+    assert.strictEqual(
+      shortenMessage(missing(folder)),
+      "Cannot find module '…/with/nowhere.js' imported from …/with/lacks.js"
+    )
+    assert.strictEqual(
+      shortenMessage(new Error(missing(`file://${folder}`))),
+      "Error: Cannot find module '…/with/nowhere.js' imported from …/with/lacks.js"
+    )
+  })
+
+  it("leaves alone what is no path, however long it is", () => {
+    assert.strictEqual(shortenMessage(`3 / 4 ${"or ".repeat(40)}`), `3 / 4 ${"or ".repeat(24)}o…`)
+    assert.strictEqual(shortenMessage("/".repeat(100_000)), `${"/".repeat(79)}…`)
+    assert.strictEqual(shortenMessage(`/${"a b ".repeat(100_000)}`).length, 80)
+  })
 })
