@@ -8,10 +8,14 @@ import { hasTmux, Terminal } from "./tmux.ts"
 const node = process.execPath
 const program = fileURLToPath(new URL("programs/runs.ts", import.meta.url))
 
+/** A word of a command, whatever it holds. */
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
+
 /** Starts the program; the run goes on past its half when `go` is called. */
 const start = (terminal: Terminal) => {
   const gate = join(terminal.folder, "gate")
-  terminal.type(`${node} --conditions=@effect-parallel/source ${program} ${gate}`)
+  const command = [node, "--conditions=@effect-parallel/source", program, gate]
+  terminal.type(command.map(quoted).join(" "))
   return () => writeFileSync(gate, "")
 }
 

@@ -84,7 +84,10 @@ export class Terminal {
     })
 
   private tmux(...args: ReadonlyArray<string>): string {
-    return execFileSync("tmux", ["-f", "/dev/null", "-S", join(this.folder, "socket"), ...args], { encoding: "utf8" })
+    const socket = join(this.folder, "socket")
+    // what is typed may be anything; tmux and the shell in it read it by the locale
+    const env = { ...process.env, LC_ALL: "C.UTF-8" }
+    return execFileSync("tmux", ["-u", "-f", "/dev/null", "-S", socket, ...args], { encoding: "utf8", env })
   }
 
   private close(): void {
