@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config"
 
 /** Tests of how long things take have the machine for themselves. */
-const timing = ["test/Dispatcher.test.ts", "test/Limit.test.ts", "test/report/page.test.ts"]
+const timing = ["test/run/engine.test.ts", "test/Limit.test.ts", "test/report/page.test.ts"]
 
 export default defineConfig({
   resolve: { conditions: ["@effect-parallel/source"] },

@@ -11,11 +11,11 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { effectOf, isDeadline, timeoutError } from "./internal/attempt.ts"
-import { BackendError, LayerFailed, ValueRefused } from "./internal/blame.ts"
-import * as Crossing from "./internal/crossing.ts"
-import * as Services from "./internal/services.ts"
-import { shorten } from "./internal/shorten.ts"
+import { effectOf, isDeadline, timeoutError } from "./task/deadline.ts"
+import { BackendError, LayerFailed, ValueRefused } from "./task/errors.ts"
+import * as Crossing from "./task/codec.ts"
+import * as Services from "./task/layers.ts"
+import { shorten } from "./primitives/shorten.ts"
 
 export {
   BackendError,
@@ -27,7 +27,7 @@ export {
   TaskMissing,
   ValueRefused,
   WorkerCrashed
-} from "./internal/blame.ts"
+} from "./task/errors.ts"
 
 /**
  * What a backend needs to know of a task.

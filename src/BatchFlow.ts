@@ -19,14 +19,14 @@ import {
   type Results,
   type Settled,
   type Steps
-} from "./internal/batchNode.ts"
-import { refuse } from "./internal/check.ts"
-import type { Absent, ErrorOf, Of, ServicesOf } from "./internal/lift.ts"
-import { type Any, drawn, isNode, type Node, type Out, runAt } from "./internal/node.ts"
-import * as Place from "./internal/place.ts"
+} from "./flow/batch.ts"
+import { refuse } from "./primitives/check.ts"
+import type { Absent, ErrorOf, Of, ServicesOf } from "./primitives/effects.ts"
+import { type Any, drawn, isNode, type Node, type Out, runAt } from "./flow/node.ts"
+import * as Place from "./flow/path.ts"
 
 /** @since 0.1.0 */
-export type { Collect, Failures, Item, Options, Results } from "./internal/batchNode.ts"
+export type { Collect, Failures, Item, Options, Results } from "./flow/batch.ts"
 
 /**
  * Makes a node that runs a whole flow once for each item that `prep` gives.

@@ -19,13 +19,13 @@ import {
   type Results,
   type Settled,
   type Steps
-} from "./internal/batchNode.ts"
-import { refuse } from "./internal/check.ts"
-import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./internal/lift.ts"
-import type { Node } from "./internal/node.ts"
+} from "./flow/batch.ts"
+import { refuse } from "./primitives/check.ts"
+import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./primitives/effects.ts"
+import type { Node } from "./flow/node.ts"
 
 /** @since 0.1.0 */
-export type { Collect, Failures, Item, Options, Results } from "./internal/batchNode.ts"
+export type { Collect, Failures, Item, Options, Results } from "./flow/batch.ts"
 
 /**
  * Makes a node that runs `exec` once for each item that `prep` gives.

@@ -8,9 +8,9 @@ import { dual } from "effect/Function"
 import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { knownKeys, refuse } from "./internal/check.ts"
-import { shorten, shortenMessage } from "./internal/shorten.ts"
-import type { Work } from "./Plan.ts"
+import { knownKeys, refuse } from "./primitives/check.ts"
+import { shorten, shortenMessage } from "./primitives/shorten.ts"
+import type { Work } from "./run/plan.ts"
 
 const TypeId = "~effect-parallel/Example"
 

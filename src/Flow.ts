@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import { knownKeys, positiveInteger, refuse } from "./internal/check.ts"
-import * as Mermaid from "./internal/mermaid.ts"
+import { knownKeys, positiveInteger, refuse } from "./primitives/check.ts"
+import * as Mermaid from "./flow/mermaid.ts"
 import {
   type Any,
   drawn,
@@ -20,18 +20,18 @@ import {
   out,
   runAt,
   type Services
-} from "./internal/node.ts"
-import * as Place from "./internal/place.ts"
-import { all } from "./internal/several.ts"
-import type { Drawn, End, Leave, Target } from "./internal/shape.ts"
-import { route, type StepLimit, walk } from "./internal/walk.ts"
-import type { Aside, Checked, Edges, Joined, Leaving, LineExit, Linked, Nodes, Shared } from "./internal/wiring.ts"
+} from "./flow/node.ts"
+import * as Place from "./flow/path.ts"
+import { all } from "./run/several.ts"
+import type { Drawn, End, Leave, Target } from "./flow/graph.ts"
+import { route, type StepLimit, walk } from "./flow/walk.ts"
+import type { Aside, Checked, Edges, Joined, Leaving, LineExit, Linked, Nodes, Shared } from "./flow/wiring.ts"
 
 /** @since 0.1.0 */
-export type { End, Leave } from "./internal/shape.ts"
+export type { End, Leave } from "./flow/graph.ts"
 
 /** @since 0.1.0 */
-export { StepLimit } from "./internal/walk.ts"
+export { StepLimit } from "./flow/walk.ts"
 
 /**
  * The target of an edge that leaves the flow, by the action that led there.

@@ -11,8 +11,8 @@ import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import { hasProperty } from "effect/Predicate"
-import { knownKeys, nonEmptyString, positiveDuration, positiveInteger, refuse } from "./internal/check.ts"
-import { Permits } from "./internal/permits.ts"
+import { knownKeys, nonEmptyString, positiveDuration, positiveInteger, refuse } from "./primitives/check.ts"
+import { Permits } from "./primitives/permits.ts"
 
 const TypeId = "~effect-parallel/Limit"
 

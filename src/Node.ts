@@ -7,7 +7,7 @@ import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import { knownKeys, refuse } from "./internal/check.ts"
+import { knownKeys, refuse } from "./primitives/check.ts"
 import {
   type Absent,
   chain,
@@ -18,11 +18,11 @@ import {
   type Of,
   type ServicesOf,
   type Without
-} from "./internal/lift.ts"
-import { fromRun, isOut, type Node, type Out, out } from "./internal/node.ts"
-import * as Place from "./internal/place.ts"
-import * as Trial from "./internal/trial.ts"
-import type * as Plan from "./Plan.ts"
+} from "./primitives/effects.ts"
+import { fromRun, isOut, type Node, type Out, out } from "./flow/node.ts"
+import * as Place from "./flow/path.ts"
+import * as Trial from "./flow/exec.ts"
+import type * as Plan from "./run/plan.ts"
 
 /** @since 0.1.0 */
 export {
@@ -36,7 +36,7 @@ export {
   type Out,
   out,
   type Services
-} from "./internal/node.ts"
+} from "./flow/node.ts"
 
 /**
  * Where a failure came from: `path` names the nodes from the outermost flow down (`approval/perFile[2]/load`), `node` the

@@ -11,7 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
-import { shorten, shortenMessage } from "./internal/shorten.ts"
+import { shorten, shortenMessage } from "./primitives/shorten.ts"
 
 const TypeId = "~effect-parallel/Outcome"
 

@@ -10,22 +10,22 @@
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Stream from "effect/Stream"
-import { refuse } from "./internal/check.ts"
-import * as Collect from "./internal/collect.ts"
-import * as Outlet from "./internal/outlet.ts"
-import type { AnyWork, Budget, Budgeted, Failing, Second, Timed, Timeout } from "./internal/typing.ts"
+import { refuse } from "./primitives/check.ts"
+import * as Collect from "./run/collect.ts"
+import * as Outlet from "./run/outcomes/streamSink.ts"
+import type { AnyWork, Budget, Budgeted, Failing, Second, Timed, Timeout } from "./run/types.ts"
 import * as Outcome from "./Outcome.ts"
-import * as Plan from "./Plan.ts"
+import * as Plan from "./run/plan.ts"
 import type * as Report from "./Report.ts"
 
 /** @since 0.1.0 */
-export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./Plan.ts"
+export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./run/plan.ts"
 
 /** @since 0.1.0 */
-export { all, pair, pairs } from "./internal/several.ts"
+export { all, pair, pairs } from "./run/several.ts"
 
 /** @since 0.1.0 */
-export type { Budgeted, Timed } from "./internal/typing.ts"
+export type { Budgeted, Timed } from "./run/types.ts"
 
 /**
  * The options of `stream`.

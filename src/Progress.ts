@@ -7,18 +7,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import * as Terminal from "./internal/terminal.ts"
-import * as Contract from "./progress/Contract.ts"
-import * as Log from "./progress/Log.ts"
+import * as Terminal from "./observability/terminal.ts"
+import * as Contract from "./observability/contract.ts"
+import * as Log from "./observability/log.ts"
 
 /** @since 0.1.0 */
-export { type Counts, make, none, Progress, type Run, type Snapshot } from "./progress/Contract.ts"
+export { type Counts, make, none, Progress, type Run, type Snapshot } from "./observability/contract.ts"
 
 /** @since 0.1.0 */
-export { toText } from "./internal/progressLine.ts"
+export { toText } from "./observability/line.ts"
 
 /** @since 0.1.0 */
-export type { Options as LogOptions } from "./progress/Log.ts"
+export type { Options as LogOptions } from "./observability/log.ts"
 
 /**
  * Shows progress on stderr: lines that are rewritten where stderr is a terminal, and log lines elsewhere.

@@ -6,17 +6,17 @@
 import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as Page from "./internal/page.ts"
-import { shorten, shortenMessage } from "./internal/shorten.ts"
+import * as Page from "./report/page.ts"
+import { shorten, shortenMessage } from "./primitives/shorten.ts"
 import * as Outcome from "./Outcome.ts"
-import * as ReportJson from "./report/Json.ts"
-import * as ReportTrace from "./report/Trace.ts"
+import * as ReportJson from "./report/json.ts"
+import * as ReportTrace from "./report/trace.ts"
 
 /** @since 0.1.0 */
-export { Json, type Options } from "./report/Json.ts"
+export { Json, type Options } from "./report/json.ts"
 
 /** @since 0.1.0 */
-export type { Trace, TraceEvent } from "./report/Trace.ts"
+export type { Trace, TraceEvent } from "./report/trace.ts"
 
 /**
  * Every outcome of a run, in input order.

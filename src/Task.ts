@@ -8,7 +8,7 @@ import type * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Backend from "./Backend.ts"
-import { knownKeys, nonEmptyString, refuse } from "./internal/check.ts"
+import { knownKeys, nonEmptyString, refuse } from "./primitives/check.ts"
 
 const TypeId = "~effect-parallel/Task"
 

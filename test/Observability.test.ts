@@ -6,7 +6,7 @@ import * as Otlp from "effect/observability/Otlp"
 import { TestClock } from "effect/testing"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { isSampled } from "../src/internal/tracing.ts"
+import { isSampled } from "../src/observability/spans.ts"
 import { range, spanRecorder } from "./helpers.ts"
 
 const Value = Schema.Struct({

@@ -1,6 +1,6 @@
 /** Shows the report that the page holds. */
 import uPlotStyle from "uplot/dist/uPlot.min.css"
-import type { Json } from "../src/report/Json.ts"
+import type { Json } from "../src/report/json.ts"
 import { charts } from "./charts.ts"
 import { count, duration, el, measured } from "./dom.ts"
 import { latencies, make, type Model, quantile, utilisation } from "./model.ts"

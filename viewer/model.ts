@@ -1,6 +1,6 @@
 /** A report as charts need it. */
-import type { Json } from "../src/report/Json.ts"
-import { attemptsOf } from "../src/report/Trace.ts"
+import type { Json } from "../src/report/json.ts"
+import { attemptsOf } from "../src/report/trace.ts"
 
 export type Outcome = Json["outcomes"][number]
 

@@ -12,11 +12,11 @@ import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { serialize } from "node:v8"
-import * as Kept from "../internal/worker/kept.ts"
-import type { Kind } from "../internal/worker/kind.ts"
-import { Notes, resultsPipe, Unframer } from "../internal/worker/pipes.ts"
-import { type FromFar, NotStarted, type ToFar } from "../internal/worker/protocol.ts"
-import { Tail } from "../internal/worker/tail.ts"
+import * as Kept from "../worker/near/layer.ts"
+import type { Kind } from "../worker/near/platform.ts"
+import { Notes, resultsPipe, Unframer } from "../worker/wire/framing.ts"
+import { type FromFar, NotStarted, type ToFar } from "../worker/wire/messages.ts"
+import { Tail } from "../worker/near/stderrTail.ts"
 
 /**
  * How worker processes are kept.

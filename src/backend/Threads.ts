@@ -5,11 +5,11 @@
  */
 import type * as Layer from "effect/Layer"
 import { type ResourceLimits, Worker } from "node:worker_threads"
-import * as Kept from "../internal/worker/kept.ts"
-import { type Kind, slots } from "../internal/worker/kind.ts"
-import { Marks } from "../internal/worker/marks.ts"
-import type { FromFar } from "../internal/worker/protocol.ts"
-import { Tail } from "../internal/worker/tail.ts"
+import * as Kept from "../worker/near/layer.ts"
+import { type Kind, slots } from "../worker/near/platform.ts"
+import { Marks } from "../worker/wire/positions.ts"
+import type { FromFar } from "../worker/wire/messages.ts"
+import { Tail } from "../worker/near/stderrTail.ts"
 
 /**
  * How worker threads are kept.

@@ -1,0 +1,143 @@
+/**
+ * What batch nodes and batch flows have in common.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import type * as Stream from "effect/Stream"
+import type * as Outcome from "../Outcome.ts"
+import * as Plan from "../run/plan.ts"
+import type * as Report from "../Report.ts"
+import * as Batch from "./items.ts"
+import { knownKeys, refuse } from "../primitives/check.ts"
+import { chain, type ErrorOf, type Late, lift, type Of, type Without } from "../primitives/effects.ts"
+import { fromRun, type Node, type Out, out } from "./node.ts"
+import type * as Place from "./path.ts"
+import type { Shape } from "./graph.ts"
+
+/**
+ * What `post` gets of the items: all values or the first failure (`forEach`), all values or every failure (`validate`),
+ * values and failures apart (`partition`), the report of every outcome (`run`), or the first value (`race`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Collect = Batch.Mode
+
+/**
+ * What `post` gets under the mode `C`, of items `I` with values `A` and errors `E`.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Results<C extends Collect, I, A, E> = C extends "partition"
+  ? readonly [values: ReadonlyArray<A>, failures: ReadonlyArray<Outcome.Failure<I, E>>]
+  : C extends "run" ? Report.Report<I, A, E>
+  : C extends "race" ? A
+  : ReadonlyArray<A>
+
+/**
+ * How a batch can fail under the mode `C`, with a `maxErrors` of type `M`.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Failures<C extends Collect, I, A, E, M> =
+  | (C extends "forEach" ? E : C extends "validate" | "race" ? Outcome.FailedExamples<I, A, E> : never)
+  | (C extends "forEach" ? never : [Exclude<M, undefined>] extends [never] ? never : Outcome.TooManyErrors<I, A, E>)
+
+/**
+ * The items of inputs of any kind.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Item<T> = T extends Stream.Stream<infer I, any, any> ? I
+  : T extends Iterable<infer I> ? I
+  : T extends AsyncIterable<infer I> ? I
+  : never
+
+/** How a stream of items fails, and what it needs. */
+export type InputError<T> = T extends Stream.Stream<any, infer E, any> ? E : never
+export type InputServices<T> = T extends Stream.Stream<any, any, infer R> ? R : never
+
+/** Inputs, or an effect that gives them. */
+export type Prepared = Plan.Inputs<any, any, any> | Effect.Effect<Plan.Inputs<any, any, any>, any, any>
+
+export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, any, any>
+
+/**
+ * How the items are run; as in `Parallel`, where each option is explained.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<I, A, E, F, C extends Collect, T, M, W>
+  extends Pick<Plan.Options<any>, "limit" | "stragglers" | "preDispatch" | "batchSize">
+{
+  /** How many items are in flight; 1 runs one after another. It has to be said. */
+  readonly concurrency: number | "unbounded"
+  /** What `post` gets; default `"forEach"`. */
+  readonly collect?: C | undefined
+  /** When a failed attempt at an item is followed by another: each item has its own count. */
+  readonly retry?: Plan.RetryOption<E | Late<T>> | undefined
+  /** How long an attempt at an item may take. */
+  readonly timeout?: T | undefined
+  /** Stops the batch when so many items have failed. */
+  readonly maxErrors?: M | undefined
+  /** Takes the place of an item's failure when no attempt is left: for errors, timeouts and defects. */
+  readonly fallback?: (item: I, cause: Cause.Cause<E | Late<T>>) => F
+  /** Is shown each outcome as it comes; the next waits until it is done. */
+  readonly watch?: ((outcome: Outcome.Outcome<I, A, Settled<E, F, T>>) => W) | undefined
+}
+
+/** The error with which an item fails in the end. */
+export type Settled<E, F, T> = [F] extends [never] ? E | Late<T> : ErrorOf<F>
+
+/** How a batch is left by what its `post` gives, or with its results where there is none. */
+export type Left<O, V> = Without<O, [V] extends [never] ? never : Out<"default", V>, Extract<Of<O>, Out<string, any>>>
+
+/** The input of a batch: of its `prep`, or the items themselves. */
+export type Input<I, P, J> = Without<P, Plan.Inputs<J>, I>
+
+/** An item that `exec` is given: of what `prep` gives, or of the input. */
+export type Each<P, J> = Without<P, J, Item<Of<P>>>
+
+/** A batch before its types are known. */
+export interface Steps
+  extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown>
+{
+  readonly prep?: (input: any) => unknown
+  readonly post?: (input: any, results: any) => unknown
+}
+
+/** Makes the node of a batch, whatever its items are run by. */
+export const fromSteps = (
+  name: string,
+  { collect = "forEach", fallback, post, prep, watch, ...options }: Steps,
+  shape: Shape,
+  workAt: Batch.WorkAt
+): Node<any, Out<string, any>, any, any> => {
+  for (const [step, given] of Object.entries({ prep, post, fallback, watch })) {
+    if (given !== undefined && typeof given !== "function") refuse(step, "a function", given)
+  }
+  if (!modes.includes(collect)) refuse("collect", modes.map((mode) => `"${mode}"`).join(", "), collect)
+  if (options.concurrency === undefined) refuse("concurrency", `a positive integer or "unbounded"`, undefined)
+  knownKeys("batch options", options, known)
+  const batch: Batch.Batch = { collect, workAt, fallback, watch, options: { ...options, name } as Plan.Options<any> }
+  Plan.make([], identity<any>, batch.options)
+  const run = (input: unknown, place: Place.Place) =>
+    chain(prep === undefined ? input : prep(input), (items) =>
+      chain(
+        Batch.run(batch, items, place),
+        (results) => post === undefined ? lift(out("default", results)) : lift(post(input, results))
+      ))
+  return fromRun(name, { run, shape })
+}
+
+const modes: ReadonlyArray<Collect> = ["forEach", "validate", "partition", "run", "race"]
+
+const known = ["concurrency", "retry", "timeout", "limit", "maxErrors", "stragglers", "preDispatch", "batchSize"]

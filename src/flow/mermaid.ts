@@ -1,0 +1,107 @@
+/**
+ * Flows as text for Mermaid.
+ *
+ * @since 0.1.0
+ */
+import type { Drawn, Shape, Target, Together, Wired } from "./graph.ts"
+
+/** Draws a node as a flowchart, one line for each node, box and edge. */
+export const draw = (node: Drawn): string => {
+  const chart = new Chart()
+  if (node.shape._tag === "Flow") chart.inside(node.shape)
+  else chart.node(node.name, node.shape)
+  return chart.text
+}
+
+/** Nodes are numbered in the order in which they are drawn; a nested flow is a box around its own. */
+class Chart {
+  private readonly lines: Array<string> = ["flowchart TD"]
+  private depth = 1
+  private count = 0
+
+  get text(): string {
+    return this.lines.join("\n")
+  }
+
+  /** Draws a node under the name that its flow has for it, and gives its id. */
+  node(name: string, shape: Shape): string {
+    const id = this.id()
+    switch (shape._tag) {
+      case "Node":
+        this.line(`${id}[${quoted(name)}]`)
+        break
+      case "BatchNode":
+        this.line(`${id}[[${quoted(name)}]]`)
+        break
+      case "Flow":
+        this.box(id, name, () => this.inside(shape))
+        break
+      case "FanOut":
+      case "Race":
+        this.box(id, name, () => this.together(shape))
+        break
+      case "BatchFlow":
+        this.box(id, `${name}: for each`, () => this.node(shape.flow.name, shape.flow.shape))
+        break
+    }
+    return id
+  }
+
+  /** The nodes and edges of a flow, and a mark for each action by which it is left. */
+  inside({ nodes, on, start }: Wired): void {
+    const ids = new Map<string, string>()
+    const names = Object.keys(nodes).toSorted((a, b) => Number(b === start) - Number(a === start))
+    for (const name of names) ids.set(name, this.node(name, nodes[name]!.shape))
+    const exits = new Map<string, string>()
+    for (const name of names) {
+      for (const [action, target] of Object.entries(on[name]!)) {
+        const to = typeof target === "string" ? ids.get(target)! : this.exit(exits, leavesBy(action, target))
+        this.line(`${ids.get(name)!} -->|${quoted(action)}| ${to}`)
+      }
+    }
+  }
+
+  /** Branches between their start and their join. */
+  private together({ _tag, nodes }: Together): void {
+    const [from, to] = [this.id(), this.id()]
+    this.line(`${from}@{ shape: fork }`)
+    this.line(_tag === "Race" ? `${to}((${quoted("first")}))` : `${to}@{ shape: join }`)
+    for (const [name, { shape }] of Object.entries(nodes)) {
+      const id = this.node(name, shape)
+      this.line(`${from} --> ${id}`)
+      this.line(`${id} --> ${to}`)
+    }
+  }
+
+  private exit(exits: Map<string, string>, action: string): string {
+    let id = exits.get(action)
+    if (id === undefined) {
+      exits.set(action, id = this.id())
+      this.line(`${id}([${quoted(action)}])`)
+    }
+    return id
+  }
+
+  private box(id: string, name: string, content: () => void): void {
+    this.line(`subgraph ${id}[${quoted(name)}]`)
+    this.depth++
+    content()
+    this.depth--
+    this.line("end")
+  }
+
+  private id(): string {
+    return `n${this.count++}`
+  }
+
+  private line(text: string): void {
+    this.lines.push(`${"  ".repeat(this.depth)}${text}`)
+  }
+}
+
+const leavesBy = (action: string, target: Exclude<Target, string>): string =>
+  target._tag === "Leave" ? target.action : action
+
+/** A label. What Mermaid reads as more than a letter is written as an entity of its own kind (`#59;`). */
+const quoted = (text: string): string =>
+  `"${text.replace(/[^\p{L}\p{N} _.,:-]/gu, (character) => `#${character.codePointAt(0)!};`)}"`

@@ -1,0 +1,171 @@
+/**
+ * What all nodes are, and how they run at their place in a flow.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { hasProperty } from "effect/Predicate"
+import { refuse } from "../primitives/check.ts"
+import * as Place from "./path.ts"
+import type { Drawn, Shape } from "./graph.ts"
+
+const TypeId = "~effect-parallel/Node"
+const OutTypeId = "~effect-parallel/Node/Out"
+
+/**
+ * How a node was left: by which action, with which value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Out<out A extends string, out V> {
+  readonly [OutTypeId]: typeof OutTypeId
+  readonly action: A
+  readonly value: V
+}
+
+/**
+ * A step that takes an `I`, and leaves by one of the exits `X`. Flows, batches and batch flows are nodes too.
+ *
+ * **Details**
+ *
+ * `X` is a union of `Out`s, one for each action. Nodes are immutable: all that changes during a run lives in the run, so
+ * one node may stand in many flows and run many times at once. State that nodes share is a service in `R`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Node<in I, out X extends Out<string, unknown>, out E = never, out R = never> {
+  readonly [TypeId]: Inner<I, X, E, R>
+  readonly name: string
+}
+
+/** What flows know of a node. */
+interface Inner<in I, out X, out E, out R> {
+  readonly run: (input: I, place: Place.Place) => Effect.Effect<X, E, R>
+  readonly shape: Shape
+}
+
+/**
+ * Any node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Any = Node<any, Out<string, any>, any, any>
+
+/**
+ * What a node takes.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Input<N> = N extends Node<infer I, any, any, any> ? I : never
+
+/**
+ * The `Out`s by which a node may be left.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Exit<N> = N extends Node<any, infer X, any, any> ? X : never
+
+/**
+ * The errors of a node.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Error<N> = N extends Node<any, any, infer E, any> ? E : never
+
+/**
+ * The services that a node needs.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Services<N> = N extends Node<any, any, any, infer R> ? R : never
+
+/**
+ * Tells whether a value is a node.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isNode = (u: unknown): u is Any => hasProperty(u, TypeId)
+
+/**
+ * Tells whether a value is an exit of a node.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isOut = (u: unknown): u is Out<string, unknown> => hasProperty(u, OutTypeId)
+
+/**
+ * Leaves a node by an action, with a value for the next.
+ *
+ * **Example** (A decision)
+ *
+ * ```ts
+ * import { Node } from "effect-parallel"
+ *
+ * const sign = Node.make("sign", {
+ *   post: (n: number) => n < 0 ? Node.out("negative", -n) : Node.out("positive", n)
+ * })
+ *
+ * console.log(sign.name) // => "sign"
+ * console.log(Node.out("negative", 3).action) // => "negative"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const out = <const A extends string, V>(action: A, value: V): A extends string ? Out<A, V> : never =>
+  new OutImpl(action, value) as unknown as A extends string ? Out<A, V> : never
+
+/**
+ * Fields are declared, not defined: they are written once, by the constructor. Called after the key at which it stands: a
+ * name that is defined afterwards makes V8 take ten times as long for each instance.
+ */
+const { Out: OutImpl } = {
+  Out: class {
+    declare readonly [OutTypeId]: typeof OutTypeId
+    declare readonly action: string
+    declare readonly value: unknown
+    constructor(action: string, value: unknown) {
+      this.action = action
+      this.value = value
+    }
+  }
+}
+Object.assign(OutImpl.prototype, { [OutTypeId]: OutTypeId })
+
+/** Makes a node of what flows have to know of it. */
+export const fromRun = <I, X extends Out<string, unknown>, E, R>(
+  name: string,
+  inner: Inner<I, X, E, R>
+): Node<I, X, E, R> => {
+  if (typeof name !== "string" || name === "") refuse("name", "a non-empty string", name)
+  return Object.freeze({ [TypeId]: Object.freeze(inner), name })
+}
+
+/** What can be drawn of a node. */
+export const drawn = ({ name, [TypeId]: { shape } }: Any): Drawn => ({ name, shape })
+
+/** Runs a node at its place, in a span of its own where somebody looks at spans. */
+export const runAt = <I, X extends Out<string, unknown>, E, R>(
+  node: Node<I, X, E, R>,
+  input: I,
+  place: Place.Place
+): Effect.Effect<X, E, R> => {
+  const { run } = node[TypeId]
+  if (!place.traced) return run(input, place)
+  const attributes = { "flow.path": Place.pathOf(place), "flow.node": node.name }
+  return Place.spanned(
+    place.index === undefined ? place.name : node.name,
+    { attributes },
+    (span) =>
+      Effect.tap(run(input, { ...place, span }), (out) => Effect.sync(() => span.attribute("flow.action", out.action)))
+  )
+}

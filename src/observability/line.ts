@@ -1,0 +1,145 @@
+/**
+ * A snapshot as one line: as a sentence for logs, or with a bar for terminals.
+ *
+ * @since 0.1.0
+ */
+import { displayWidth } from "effect/cli/CliOutput"
+import * as Duration from "effect/Duration"
+import type { Snapshot } from "./contract.ts"
+
+/**
+ * A snapshot as a line of text without a bar: what is zero is left out.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toText = (snapshot: Snapshot): string => {
+  const { elapsed, failed, left, rate, recalled, retried, running, state, waiting } = snapshot
+  const parts = [`${progress(snapshot)} done`]
+  if (failed > 0) parts.push(`${count(failed)} failed`)
+  if (retried > 0) parts.push(`${count(retried)} tried again`)
+  if (recalled > 0) parts.push(`${count(recalled)} recalled`)
+  if (state === "running") {
+    parts.push(`${count(running)} running`)
+    if (waiting > 0) parts.push(`${count(waiting)} waiting`)
+    parts.push(speed(rate))
+    if (left !== undefined) parts.push(`${clock(left)} left`)
+  } else {
+    parts.push(`in ${clock(elapsed)}`)
+  }
+  return `${snapshot.name}${state === "running" || state === "done" ? "" : ` ${state}`}: ${parts.join(", ")}`
+}
+
+/** How a line is drawn. */
+export interface Style {
+  /** Cells in a line; the line stays below. */
+  readonly columns: number
+  readonly colour: boolean
+}
+
+/** A part of a line, and how much it matters: the least is left out first where there is no room. */
+interface Part {
+  readonly text: string
+  readonly code: number
+  readonly weight: number
+}
+
+const red = 31
+const green = 32
+const yellow = 33
+const cyan = 36
+const dim = 2
+const plain = 0
+
+/** A snapshot as a line that fits: name, bar, counts, rate, time left; runs inside another are indented. */
+export const bar = (snapshot: Snapshot, { colour, columns }: Style): string => {
+  const room = Math.max(1, columns - 1)
+  const name = `${"  ".repeat(snapshot.depth)}${cut(tidy(snapshot.name), 28)}`
+  const parts = [{ text: name, code: plain, weight: 9 }, ...partsOf(snapshot)]
+  while (parts.length > 1 && width(parts) > room) parts.splice(lightest(parts), 1)
+  const bar = room - width(parts) - 2
+  const paint = (text: string, code: number) => colour && code !== plain ? `\u001B[${code}m${text}\u001B[0m` : text
+  const texts = parts.map(({ code, text }) => paint(parts.length === 1 ? cut(text, room) : text, code))
+  if (snapshot.total !== undefined && bar >= 8) texts.splice(1, 0, drawn(snapshot, Math.min(32, bar), paint))
+  return texts.join("  ")
+}
+
+const partsOf = (snapshot: Snapshot): ReadonlyArray<Part> => {
+  const { elapsed, failed, left, rate, recalled, retried, running, state, waiting } = snapshot
+  const under = state === "running"
+  const parts: ReadonlyArray<Part | false> = [
+    { text: progress(snapshot), code: plain, weight: 8 },
+    failed > 0 && { text: `${count(failed)} failed`, code: red, weight: 7 },
+    state === "interrupted" && { text: "interrupted", code: yellow, weight: 7 },
+    state === "stopped" && { text: "stopped", code: yellow, weight: 7 },
+    !under && { text: `in ${clock(elapsed)}`, code: dim, weight: 6 },
+    under && left !== undefined && { text: `${clock(left)} left`, code: cyan, weight: 6 },
+    under && left === undefined && { text: clock(elapsed), code: dim, weight: 4 },
+    { text: speed(rate), code: dim, weight: 5 },
+    retried > 0 && { text: `${count(retried)} retried`, code: yellow, weight: 3 },
+    recalled > 0 && { text: `${count(recalled)} recalled`, code: dim, weight: 2 },
+    under && waiting > 0 && { text: `${count(waiting)} waiting`, code: yellow, weight: 2 },
+    under && { text: `${count(running)} running`, code: dim, weight: 1 }
+  ]
+  return parts.filter((part) => part !== false)
+}
+
+const width = (parts: ReadonlyArray<Part>): number =>
+  parts.reduce((sum, { text }) => sum + displayWidth(text), 2 * (parts.length - 1))
+
+const lightest = (parts: ReadonlyArray<Part>): number =>
+  parts.reduce((least, { weight }, i) => weight < parts[least]!.weight ? i : least, 0)
+
+const drawn = (
+  { done, failed, state, total }: Snapshot,
+  cells: number,
+  paint: (text: string, code: number) => string
+): string => {
+  const full = total === 0 ? cells : Math.min(cells, Math.floor(cells * done / total!))
+  const code = state === "running" ? cyan : failed > 0 || state !== "done" ? yellow : green
+  return `${paint("━".repeat(full), code)}${paint("╌".repeat(cells - full), dim)}`
+}
+
+const progress = ({ done, total }: Snapshot): string =>
+  total === undefined
+    ? count(done)
+    : `${count(done)} of ${count(total)}${total > 0 ? ` (${Math.floor(100 * done / total)}%)` : ""}`
+
+const formatted = new Intl.NumberFormat("en")
+const count = (n: number): string => formatted.format(n)
+
+/** Inputs a second, or a minute where they are slow. */
+const speed = (rate: number): string => {
+  if (rate >= 10 || rate === 0) return `${count(Math.round(rate))}/s`
+  return rate >= 1 ? `${rate.toFixed(1)}/s` : `${(60 * rate).toFixed(1)}/min`
+}
+
+/** A duration as one would say it: 0.4s, 12s, 3m 05s, 2h 07m. */
+const clock = (duration: Duration.Duration): string => {
+  const seconds = Duration.toSeconds(duration)
+  if (seconds < 9.95) return `${seconds.toFixed(1)}s`
+  const whole = Math.round(seconds)
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60]
+  if (hours > 0) return `${count(hours)}h ${padded(minutes)}m`
+  return minutes > 0 ? `${minutes}m ${padded(whole % 60)}s` : `${whole}s`
+}
+
+const padded = (n: number): string => String(n).padStart(2, "0")
+
+/** Without what would move the cursor. */
+const tidy = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
+
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
+
+/** A text of at most so many cells. */
+const cut = (text: string, cells: number): string => {
+  if (displayWidth(text) <= cells) return text
+  let kept = ""
+  let taken = 0
+  for (const { segment } of graphemes.segment(text)) {
+    taken += displayWidth(segment)
+    if (taken > cells - 1) break
+    kept += segment
+  }
+  return `${kept}…`
+}

@@ -1,0 +1,59 @@
+/**
+ * Progress as sparse lines through Effect's logger, for CI and files.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import type * as Scope from "effect/Scope"
+import { positiveDuration } from "../primitives/check.ts"
+import { toText } from "./line.ts"
+import { make as makeProgress, type Progress, type Snapshot } from "./contract.ts"
+
+/**
+ * When lines are logged.
+ *
+ * **Details**
+ *
+ * `after`: how long a run goes on before its first line; a positive duration, 1 second. Quicker runs leave none, unless
+ * they are interrupted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly after?: Duration.Input | undefined
+}
+
+/** How much longer a run has gone on at each further line. */
+const growth = 1.5
+
+/** The longest time without a line: half an hour. */
+const longest = 1_800_000
+
+/**
+ * Each line comes when the run has gone on half as long again as at the line before, so a run of a minute has eleven, and
+ * one of an hour twenty-one.
+ */
+export const make = (
+  options: Options = {},
+  around: (log: Effect.Effect<void>) => Effect.Effect<void> = identity
+): Effect.Effect<Progress, never, Scope.Scope> => {
+  const after = Duration.toMillis(positiveDuration("after", options.after ?? "1 second"))
+  return Effect.suspend(() => {
+    const due = new Map<number, number>()
+    const log = (snapshot: Snapshot): Effect.Effect<void> | undefined => {
+      const { depth, elapsed, id, state } = snapshot
+      const millis = Duration.toMillis(elapsed)
+      const at = due.get(id) ?? after
+      if (state === "running") due.set(id, millis < at ? at : Math.min(millis * growth, millis + longest))
+      else due.delete(id)
+      const isDue = state === "running" ? millis >= at : millis >= after || (depth === 0 && state === "interrupted")
+      return isDue ? Effect.logInfo(toText(snapshot)) : undefined
+    }
+    return makeProgress((snapshots) =>
+      around(Effect.forEach(snapshots.map(log).filter((line) => line !== undefined), identity, { discard: true }))
+    )
+  })
+}

@@ -1,0 +1,147 @@
+/**
+ * The numbers of all runs of a name, as Effect metrics that are read and not written.
+ *
+ * A run keeps its counts anyway, so a series asks for them when somebody reads it: an input costs nothing for it, and a run
+ * a few additions at its end. Only how long inputs took is gathered as they end, in a few buckets, by runs that clock
+ * them anyway.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
+import type { Counts } from "./contract.ts"
+
+/** Upper ends of the buckets in milliseconds: 1, 2, 5, 10 and so on, from a microsecond to 5000 seconds. */
+const boundaries: ReadonlyArray<number> = Array.from(
+  { length: 30 },
+  (_, i) => Number(`${[1, 2, 5][i % 3]}e${Math.floor(i / 3) - 3}`)
+)
+
+/** Their upper ends in nanoseconds; above the last there is no end. */
+const ends = Float64Array.of(...boundaries.map((millis) => Math.round(millis * 1e6)), Infinity)
+
+/** The power of two that a number of nanoseconds is not below. */
+const octaveOf = (nanos: number): number => nanos < 2 ** 31 ? 31 - Math.clz32(nanos) : 62 - Math.clz32(nanos / 2 ** 31)
+
+/** For each power of two the first bucket whose end is not below it. */
+const first = Uint8Array.from({ length: 64 }, (_, octave) => ends.findIndex((end) => end >= 2 ** octave))
+
+/** The first bucket whose end is not below. No power of two has more than one end between it and the next. */
+const bucketOf = (nanos: number): number => {
+  const bucket = first[octaveOf(nanos)]!
+  return nanos > ends[bucket]! ? bucket + 1 : bucket
+}
+
+/** The numbers of all runs of a name. */
+export class Series {
+  /** The runs that go on, and the sums of those that have ended. */
+  private readonly live = new Set<() => Counts>()
+  private readonly ended = { done: 0, failed: 0, retried: 0 }
+  private readonly buckets = new Float64Array(ends.length)
+  /** How many inputs took no time at all, and how many took some. */
+  private instant = 0
+  private count = 0
+  /** In nanoseconds. */
+  private sum = 0
+  private min = Infinity
+  private max = -Infinity
+
+  /** A run begins. */
+  open(counts: () => Counts): void {
+    this.live.add(counts)
+  }
+
+  /** A run has ended. */
+  close(counts: () => Counts): void {
+    if (!this.live.delete(counts)) return
+    const { done, failed, retried } = counts()
+    this.ended.done += done
+    this.ended.failed += failed
+    this.ended.retried += retried
+  }
+
+  /** An input took so many whole nanoseconds. */
+  took(nanos: number): void {
+    if (nanos <= 0) {
+      this.instant++
+      return
+    }
+    this.buckets[bucketOf(nanos)]!++
+    this.count++
+    this.sum += nanos
+    if (nanos < this.min) this.min = nanos
+    if (nanos > this.max) this.max = nanos
+  }
+
+  /** What runs have counted so far. */
+  total(key: "done" | "failed" | "retried"): number {
+    return this.ended[key] + this.now(key)
+  }
+
+  /** What the runs that go on count now. */
+  now(key: Exclude<keyof Counts, "total">): number {
+    let sum = 0
+    for (const counts of this.live) sum += counts()[key]
+    return sum
+  }
+
+  get durations(): Metric.HistogramState {
+    let below = this.instant
+    const buckets = boundaries.map((boundary, i): [number, number] => [boundary, below += this.buckets[i]!])
+    const { count, instant } = this
+    const [min, max] = count === 0 ? [0, 0] : [instant > 0 ? 0 : this.min / 1e6, this.max / 1e6]
+    return { buckets, count: instant + count, sum: this.sum / 1e6, min, max }
+  }
+}
+
+const registries = new WeakMap<Metric.MetricRegistry, Map<string, Series>>()
+
+/** The series of a name, registered when they are first asked for. */
+export const seriesOf = (context: Context.Context<never>, name: string): Series => {
+  const registry = Context.get(context, Metric.MetricRegistry)
+  const attributes = Context.get(context, Metric.CurrentMetricAttributes)
+  let known = registries.get(registry)
+  if (known === undefined) registries.set(registry, known = new Map())
+  const key = `${name}\n${JSON.stringify(attributes)}`
+  let series = known.get(key)
+  if (series === undefined) known.set(key, series = register(context, name))
+  return series
+}
+
+const register = (context: Context.Context<never>, run: string): Series => {
+  const series = new Series()
+  const counter = (
+    name: string,
+    attributes: Readonly<Record<string, string>>,
+    get: () => number,
+    description: string
+  ) =>
+    Metric.registerUnsafe(Metric.counter(name, { description, attributes, incremental: true }), context, {
+      ...readOnly,
+      get: () => ({ count: get(), incremental: true })
+    })
+  const gauge = (name: string, get: () => number, description: string) =>
+    Metric.registerUnsafe(Metric.gauge(name, { description, attributes: { run } }), context, {
+      ...readOnly,
+      get: () => ({ value: get() })
+    })
+  const inputs = (outcome: string, get: () => number) =>
+    counter("effect_parallel_inputs", { run, outcome }, get, "inputs that have their outcome")
+  inputs("succeeded", () => series.total("done") - series.total("failed"))
+  inputs("failed", () => series.total("failed"))
+  counter(
+    "effect_parallel_retried",
+    { run },
+    () => series.total("retried"),
+    "inputs that took more than one attempt"
+  )
+  gauge("effect_parallel_running", () => series.now("running"), "inputs in hand")
+  gauge("effect_parallel_waiting", () => series.now("waiting"), "inputs that wait to be tried again")
+  const description = "how long inputs took, from the start of the first attempt"
+  const attributes = { run, time_unit: "milliseconds" }
+  const duration = Metric.histogram("effect_parallel_input_duration", { description, attributes, boundaries })
+  Metric.registerUnsafe(duration, context, { ...readOnly, get: () => series.durations })
+  return series
+}
+
+const readOnly = { update: () => {}, modify: () => {} }

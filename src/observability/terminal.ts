@@ -1,0 +1,167 @@
+/**
+ * Progress as lines at the bottom of a terminal, each rewritten in its place.
+ *
+ * The cursor stays visible, below the last line: however the program ends, the shell goes on in a line of its own.
+ *
+ * @since 0.1.0
+ */
+import { displayWidth } from "effect/cli/CliOutput"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { make as makeProgress, type Progress, type Snapshot } from "./contract.ts"
+import { bar } from "./line.ts"
+
+/**
+ * A terminal to draw on.
+ *
+ * **Details**
+ *
+ * `write` writes at once. `columns` and `rows` are the size it has now. `around` hands over what anybody else writes on the
+ * same screen, from then on until the function that it gives back is called.
+ */
+export interface Screen {
+  readonly write: (text: string) => void
+  readonly columns: () => number
+  readonly rows: () => number
+  readonly colour: boolean
+  readonly around: (other: (write: () => void, endsLine: boolean) => void) => () => void
+}
+
+/** Draws all runs that are under way; a run that is not inside another leaves its last line when it ends. */
+export const make = (screen: Screen): Effect.Effect<Progress, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const board = new Board(screen)
+    const open = Effect.acquireRelease(
+      Effect.sync(() => screen.around((write, endsLine) => board.giveWay(write, endsLine))),
+      (close) => Effect.sync(close)
+    )
+    return Effect.andThen(
+      Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => board.draw([]))), open),
+      makeProgress((snapshots) => Effect.sync(() => board.draw(snapshots)))
+    )
+  })
+
+class Board {
+  private readonly screen: Screen
+  private readonly seen = new Set<number>()
+  private lines: ReadonlyArray<string> = []
+  /** Whether somebody else has left the cursor in the middle of a line. */
+  private broken = false
+  private drawing = false
+
+  constructor(screen: Screen) {
+    this.screen = screen
+  }
+
+  draw(snapshots: ReadonlyArray<Snapshot>): void {
+    const style = { columns: this.screen.columns(), colour: this.screen.colour }
+    const running = snapshots.filter(({ state }) => state === "running")
+    const left = snapshots.filter(({ depth, id, state }) => state !== "running" && depth === 0 && this.seen.has(id))
+    for (const { id, state } of snapshots) {
+      if (state === "running") this.seen.add(id)
+      else this.seen.delete(id)
+    }
+    this.put(
+      left.map((snapshot) => bar(snapshot, style)),
+      this.fitting(running.map((snapshot) => bar(snapshot, style)))
+    )
+  }
+
+  /** Takes the lines away while somebody else writes. */
+  giveWay(write: () => void, endsLine: boolean): void {
+    if (this.drawing || this.lines.length === 0) {
+      if (!this.drawing) this.broken = !endsLine
+      return write()
+    }
+    const { lines } = this
+    this.write(this.erasing)
+    this.lines = []
+    write()
+    this.broken = !endsLine
+    if (endsLine) this.put([], lines)
+  }
+
+  /** Puts `left` where it stays, and `lines` below it. */
+  private put(left: ReadonlyArray<string>, lines: ReadonlyArray<string>): void {
+    if (left.length + lines.length + this.lines.length === 0) return
+    const start = this.broken ? "\n" : ""
+    this.broken = false
+    this.write(`${this.erasing}${start}${[...left, ...lines].map((line) => `${line}\n`).join("")}`)
+    this.lines = lines
+  }
+
+  /** Goes up to the first line and clears what is below; lines that were wrapped when the terminal got narrower count. */
+  private get erasing(): string {
+    if (this.lines.length === 0) return ""
+    const columns = Math.max(1, this.screen.columns())
+    const rows = this.lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / columns)), 0)
+    return `\r\u001B[${rows}A\u001B[J`
+  }
+
+  /** As many lines as the terminal has, less the one of the cursor. */
+  private fitting(lines: ReadonlyArray<string>): ReadonlyArray<string> {
+    const room = Math.max(1, this.screen.rows() - 1)
+    if (lines.length <= room) return lines
+    return [...lines.slice(0, room - 1), `and ${lines.length - room + 1} more`]
+  }
+
+  private write(text: string): void {
+    this.drawing = true
+    try {
+      this.screen.write(text)
+    } finally {
+      this.drawing = false
+    }
+  }
+}
+
+/** What this module needs of Node.js's `process`; other platforms have none, or one that is alike. */
+interface Process {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdout?: Output
+  readonly stderr?: Output
+}
+
+interface Output {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly rows?: number
+  write: (chunk: string | Uint8Array, ...rest: ReadonlyArray<unknown>) => boolean
+}
+
+/** The terminal that stderr is, where it is one that can move its cursor. */
+export const stderr = (): Screen | undefined => {
+  const { process } = globalThis as { readonly process?: Process }
+  const output = process?.stderr
+  if (process === undefined || output?.isTTY !== true || process.env["TERM"] === "dumb") return undefined
+  return {
+    write: (text) => void output.write(text),
+    columns: () => output.columns ?? 80,
+    rows: () => output.rows ?? 24,
+    colour: (process.env["NO_COLOR"] ?? "") === "",
+    around: (other) => {
+      const restore = [process.stdout, process.stderr].map((output) =>
+        output?.isTTY === true ? guard(output, other) : noop
+      )
+      return () => restore.forEach((each) => each())
+    }
+  }
+}
+
+/** Has what is written to an output go through `other`: loggers, the console and everything else end there. */
+const guard = (output: Output, other: Parameters<Screen["around"]>[0]): () => void => {
+  const { write } = output
+  const guarded: Output["write"] = (chunk, ...rest) => {
+    let accepted = true
+    other(() => {
+      accepted = write.call(output, chunk, ...rest)
+    }, chunk.length === 0 || (typeof chunk === "string" ? chunk.endsWith("\n") : chunk.at(-1) === 10))
+    return accepted
+  }
+  output.write = guarded
+  return () => {
+    if (output.write === guarded) output.write = write
+  }
+}
+
+const noop = () => {}

@@ -1,0 +1,91 @@
+/**
+ * A report as a trace: the Trace Event Format, which Perfetto and chrome://tracing open.
+ *
+ * @since 0.1.0
+ */
+import type { Json } from "./json.ts"
+
+/**
+ * One event of a trace: an attempt (`X`), or the name of a row (`M`). Times are microseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TraceEvent =
+  | {
+    readonly ph: "X"
+    readonly name: string
+    readonly cat: string
+    readonly ts: number
+    readonly dur: number
+    readonly pid: number
+    readonly tid: number
+    readonly args: Readonly<Record<string, string | number>>
+  }
+  | {
+    readonly ph: "M"
+    readonly name: "process_name" | "thread_name"
+    readonly pid: number
+    readonly tid: number
+    readonly args: { readonly name: string }
+  }
+
+/**
+ * The JSON object format of the Trace Event Format.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Trace {
+  readonly displayTimeUnit: "ms"
+  readonly otherData: Readonly<Record<string, string | number>>
+  readonly traceEvents: ReadonlyArray<TraceEvent>
+}
+
+const pid = 1
+
+export const make = (report: Json): Trace => {
+  const workers = new Set<number>()
+  const events: Array<TraceEvent> = [{ ph: "M", name: "process_name", pid, tid: 0, args: { name: report.name } }]
+  for (const outcome of report.outcomes) {
+    for (const [nth, attempt] of attemptsOf(outcome).entries()) {
+      workers.add(attempt.worker)
+      events.push({
+        ph: "X",
+        name: outcome.input === "" ? `#${outcome.index}` : outcome.input,
+        cat: attempt.end.toLowerCase(),
+        ts: micros(attempt.startedAt),
+        dur: micros(attempt.elapsed),
+        pid,
+        tid: attempt.worker + 1,
+        args: {
+          index: outcome.index,
+          attempt: nth + 1,
+          end: attempt.end,
+          ...(attempt.message !== undefined && { message: attempt.message })
+        }
+      })
+    }
+  }
+  for (const worker of [...workers].toSorted((a, b) => a - b)) {
+    events.push({ ph: "M", name: "thread_name", pid, tid: worker + 1, args: { name: `worker ${worker}` } })
+  }
+  const { startedAt, tally } = report
+  return {
+    displayTimeUnit: "ms",
+    otherData: { name: report.name, ...(startedAt !== undefined && { startedAt }), ...tally },
+    traceEvents: events
+  }
+}
+
+/** The attempts at an input: those that were written down, or the only one; none when it was recalled. */
+export const attemptsOf = (
+  { _tag, attempts, elapsed, error, history, startedAt, worker }: Json["outcomes"][number]
+): ReadonlyArray<NonNullable<Json["outcomes"][number]["history"]>[number]> => {
+  if (history !== undefined) return history
+  if (attempts === 0) return []
+  const end = _tag === "Success" ? "Succeeded" : "Failed"
+  return [{ startedAt, elapsed, worker, end, ...(error !== undefined && { message: error.message }) }]
+}
+
+const micros = (millis: number): number => Math.round(millis * 1000)

@@ -1,0 +1,388 @@
+/**
+ * Inputs as one lazy source that lanes poll.
+ *
+ * @since 0.1.0
+ */
+import * as Channel from "effect/Channel"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import { refuse } from "../../primitives/check.ts"
+import { shorten } from "../../primitives/shorten.ts"
+
+/** Anything inputs can come from, but no effect; a stream's own error and services join the run's. */
+export type Inputs<I, E = never, R = never> =
+  | (Iterable<I> & { readonly [Effect.TypeId]?: never })
+  | AsyncIterable<I>
+  | Stream.Stream<I, E, R>
+
+/**
+ * How many inputs have left their iterator, how many are done with, and how far the first may be ahead of the second.
+ */
+export class Window {
+  pulled = 0
+  retired = 0
+  size: number
+  constructor(size: number) {
+    this.size = size
+  }
+  get open(): boolean {
+    return this.pulled - this.retired < this.size
+  }
+  get room(): number {
+    return this.size - (this.pulled - this.retired)
+  }
+}
+
+/** What a poll found: `Ready` leaves the input in `value`; `Pending` that there may be one later. */
+export type Poll = typeof Ready | typeof Pending | typeof Ended | typeof Threw
+export const Ready = 0
+export const Pending = 1
+export const Ended = 2
+const Threw = 3
+
+/**
+ * The inputs of one run.
+ *
+ * `poll` takes one input if there is one. A source that has to wait for its inputs has a `feed`: an effect that runs
+ * beside the lanes, keeps the window full, ends when the inputs end and fails with them; `resume` tells it that the
+ * window has opened, `stop` that nothing more is wanted. `close` gives back what was opened and not used up.
+ */
+export interface Source<out I, out E, out R> {
+  readonly value: I
+  /** What the iterator threw, when a poll has found that. */
+  readonly defect: unknown
+  poll(): Poll
+  /** Takes the next inputs at once, up to so many, where they lie side by side. */
+  slice?(count: number): Array<I>
+  /** How many inputs a poll could take now, at most. */
+  readonly available: number
+  readonly feed: Effect.Effect<void, E, R> | undefined
+  /** Whether a poll runs no code but this library's. */
+  readonly immediate: boolean
+  resume(): void
+  stop(): void
+  readonly close: Effect.Effect<void>
+}
+
+/** How many inputs there are, where they say so themselves. */
+export const sizeOf = (inputs: Inputs<unknown, unknown, unknown>): number | undefined =>
+  Array.isArray(inputs) ? inputs.length : inputs instanceof Set || inputs instanceof Map ? inputs.size : undefined
+
+/**
+ * Checks that inputs are of a kind that can be pulled. What `yield*` takes is iterable too, but gives itself and not
+ * what is in it.
+ */
+export const check = (inputs: unknown): void => {
+  const kinds = "an iterable, an async iterable or a Stream"
+  if (Effect.isEffect(inputs)) refuse("inputs", `${kinds}, not an Effect of them`, inputs)
+  if (Option.isOption(inputs)) refuse("inputs", `${kinds}, not an Option of them`, inputs)
+  if (Result.isResult(inputs)) refuse("inputs", `${kinds}, not a Result of them`, inputs)
+  if (!(Stream.isStream(inputs) || isAsyncIterable(inputs) || isIterable(inputs))) refuse("inputs", kinds, inputs)
+}
+
+/** Opens inputs; `arrived` is called when a lane that found nothing should look again. */
+export const open = <I, E, R>(inputs: Inputs<I, E, R>, window: Window, arrived: () => void): Source<I, E, R> =>
+  Stream.isStream(inputs)
+    ? new StreamSource(inputs, window, arrived)
+    : isAsyncIterable<I>(inputs)
+    ? new AsyncIterableSource(inputs, window, arrived)
+    : isPlainArray(inputs)
+    ? new ArraySource(inputs, window)
+    : new IterableSource(inputs, window, arrived)
+
+const isIterable = (u: unknown): boolean =>
+  u !== null && u !== undefined && typeof (u as Iterable<unknown>)[Symbol.iterator] === "function"
+
+const isAsyncIterable = <I>(u: unknown): u is AsyncIterable<I> =>
+  u !== null && u !== undefined && typeof (u as AsyncIterable<I>)[Symbol.asyncIterator] === "function"
+
+const isPlainArray = <I>(u: Iterable<I>): u is ReadonlyArray<I> =>
+  Array.isArray(u) && u[Symbol.iterator] === Array.prototype[Symbol.iterator]
+
+/** An array, read in place as its iterator would: the most common inputs, without an iterator result for each. */
+class ArraySource<I> implements Source<I, never, never> {
+  value!: I
+  defect: unknown
+  readonly feed = undefined
+  readonly immediate = true
+  readonly close = Effect.void
+  private readonly inputs: ReadonlyArray<I>
+  private readonly window: Window
+  constructor(inputs: ReadonlyArray<I>, window: Window) {
+    this.inputs = inputs
+    this.window = window
+  }
+  poll(): Poll {
+    const { pulled } = this.window
+    if (pulled >= this.inputs.length) return Ended
+    if (!this.window.open) return Pending
+    try {
+      this.value = this.inputs[pulled]!
+    } catch (defect) {
+      this.defect = defect
+      return Threw
+    }
+    this.window.pulled = pulled + 1
+    return Ready
+  }
+  slice(count: number): Array<I> {
+    const { pulled } = this.window
+    const inputs = this.inputs.slice(pulled, pulled + Math.min(count, this.window.room))
+    this.window.pulled += inputs.length
+    return inputs
+  }
+  get available(): number {
+    return Math.min(this.window.room, this.inputs.length - this.window.pulled)
+  }
+  resume() {}
+  stop() {}
+}
+
+class IterableSource<I> implements Source<I, never, never> {
+  value!: I
+  defect: unknown
+  readonly feed = undefined
+  readonly immediate = false
+  private readonly inputs: Iterable<I>
+  private readonly window: Window
+  private readonly arrived: () => void
+  private iterator: Iterator<I> | undefined
+  private ended = false
+  private pulling = false
+  /** Whether somebody came while a pull was under way. */
+  private missed = false
+  constructor(inputs: Iterable<I>, window: Window, arrived: () => void) {
+    this.inputs = inputs
+    this.window = window
+    this.arrived = arrived
+  }
+  /**
+   * An iterator that throws has ended: it is not closed, as in a `for` loop. One whose `next` makes other lanes look for
+   * inputs, by resuming their fibers, is pulled once at a time; the others look again.
+   */
+  poll(): Poll {
+    if (this.ended) return Ended
+    if (!this.window.open) return Pending
+    if (this.pulling) {
+      this.missed = true
+      return Pending
+    }
+    this.pulling = true
+    const poll = this.pull()
+    this.pulling = false
+    if (poll === Ready) this.window.pulled++
+    else this.ended = true
+    if (this.missed) {
+      this.missed = false
+      this.arrived()
+    }
+    return poll
+  }
+  private pull(): Poll {
+    try {
+      const result = checked((this.iterator ??= this.inputs[Symbol.iterator]()).next())
+      if (result.done) return Ended
+      this.value = result.value
+      return Ready
+    } catch (defect) {
+      this.defect = defect
+      return Threw
+    }
+  }
+  get available(): number {
+    return this.ended ? 0 : this.window.room
+  }
+  resume() {}
+  stop() {}
+  readonly close = Effect.sync(() => {
+    if (this.ended) return
+    this.ended = true
+    this.iterator?.return?.()
+  })
+}
+
+/** What an iterator gave, as a `for` loop would take it: anything but an object is a defect. */
+const checked = <A>(result: A): A => {
+  if ((typeof result === "object" && result !== null) || typeof result === "function") return result
+  throw new TypeError(`expected an iterator or its result to be an object, got ${shorten(result)}`)
+}
+
+/** What an asynchronous source has brought and no lane has taken. */
+abstract class Buffered<I> {
+  value!: I
+  readonly defect = undefined
+  readonly immediate = true
+  protected ended = false
+  private readonly buffer: Array<I> = []
+  private head = 0
+
+  poll(): Poll {
+    if (this.head === this.buffer.length) return this.ended ? Ended : Pending
+    this.value = this.buffer[this.head]!
+    this.buffer[this.head++] = undefined as I
+    if (this.head === this.buffer.length) {
+      this.head = this.buffer.length = 0
+    } else if (this.head >= 1024 && 2 * this.head >= this.buffer.length) {
+      this.buffer.splice(0, this.head)
+      this.head = 0
+    }
+    return Ready
+  }
+
+  get available(): number {
+    return this.buffer.length - this.head
+  }
+
+  protected push(input: I) {
+    this.buffer.push(input)
+  }
+}
+
+/** Pulls with plain promises: a fiber for each pull would cost as much as the work. */
+class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, never> {
+  private readonly inputs: AsyncIterable<I>
+  private readonly window: Window
+  private readonly arrived: () => void
+  private iterator: AsyncIterator<I> | undefined
+  private pulling = false
+  private stopped = false
+  private done: ((exit: Effect.Effect<void>) => void) | undefined
+  constructor(inputs: AsyncIterable<I>, window: Window, arrived: () => void) {
+    super()
+    this.inputs = inputs
+    this.window = window
+    this.arrived = arrived
+  }
+
+  readonly feed = Effect.callback<void>((done) => {
+    if (this.stopped) return done(Effect.void)
+    this.done = done
+    try {
+      this.iterator = checked(this.inputs[Symbol.asyncIterator]())
+    } catch (defect) {
+      this.end(Effect.die(defect))
+    }
+    this.resume()
+    return Effect.sync(() => this.stop())
+  })
+
+  resume(): void {
+    if (this.ended || this.stopped || this.pulling || this.iterator === undefined || !this.window.open) return
+    this.pulling = true
+    this.window.pulled++
+    try {
+      Promise.resolve(this.iterator.next()).then(this.onResult, this.onDefect)
+    } catch (defect) {
+      this.onDefect(defect)
+    }
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.done?.(Effect.void)
+  }
+
+  private readonly onResult = (result: IteratorResult<I>): void => {
+    this.pulling = false
+    if (this.ended) return
+    let value: I
+    try {
+      if (checked(result).done) {
+        this.window.pulled--
+        return this.end(Effect.void)
+      }
+      value = result.value
+    } catch (defect) {
+      return this.onDefect(defect)
+    }
+    this.push(value)
+    this.arrived()
+    this.resume()
+  }
+
+  private readonly onDefect = (defect: unknown): void => {
+    this.pulling = false
+    if (this.ended) return
+    this.window.pulled--
+    this.end(Effect.die(defect))
+  }
+
+  private end(exit: Effect.Effect<void>): void {
+    this.ended = true
+    this.arrived()
+    this.done?.(exit)
+  }
+
+  /**
+   * Waits for `return()`, so that a generator's `finally` has run when the run is over. While a pull is pending an
+   * async generator queues `return()` behind it, maybe for ever: then it gets one turn of the event loop.
+   */
+  readonly close = Effect.callback<void>((resume) => {
+    const { iterator, pulling } = this
+    const open = !this.ended && iterator !== undefined
+    this.ended = true
+    if (!open || iterator.return === undefined) return resume(Effect.void)
+    const closed = (async () => iterator.return!())()
+    closed.then(() => resume(Effect.void), (defect) => resume(pulling ? Effect.void : Effect.die(defect)))
+    if (pulling) resume(Effect.yieldNow)
+  })
+}
+
+/** Pulls a stream in a fiber of its own, a chunk at a time; what a chunk holds beyond the window waits in the buffer. */
+class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R> {
+  private readonly window: Window
+  private readonly arrived: () => void
+  private opened: ((_: Effect.Effect<void>) => void) | undefined
+  readonly feed: Effect.Effect<void, E, R>
+  constructor(stream: Stream.Stream<I, E, R>, window: Window, arrived: () => void) {
+    super()
+    this.window = window
+    this.arrived = arrived
+    this.feed = Effect.scopedWith((scope) =>
+      Effect.flatMap(Channel.toPullScoped(stream.channel, scope), (pull) => this.drain(pull))
+    )
+  }
+
+  private drain(pull: Pull.Pull<ReadonlyArray<I>, E, unknown, R>): Effect.Effect<void, E, R> {
+    const chunks = Effect.whileLoop({
+      while: () => !this.ended,
+      body: () => this.window.open ? pull : this.room,
+      step: (chunk: ReadonlyArray<I> | void) => {
+        if (chunk === undefined || this.ended) return
+        this.window.pulled += chunk.length
+        for (const input of chunk) {
+          this.push(input)
+          this.arrived()
+        }
+      }
+    })
+    return Effect.onExit(Pull.catchDone(chunks, () => Effect.void), () =>
+      Effect.sync(() => {
+        this.ended = true
+        this.arrived()
+      }))
+  }
+
+  private readonly room = Effect.callback<void>((opened) => {
+    this.opened = opened
+    this.resume()
+  })
+
+  resume(): void {
+    if (this.opened === undefined || !(this.window.open || this.ended)) return
+    const { opened } = this
+    this.opened = undefined
+    opened(Effect.void)
+  }
+
+  stop(): void {
+    this.ended = true
+    this.resume()
+  }
+
+  /** The feed closes the stream: its scope is the feed's own. */
+  readonly close = Effect.void
+}

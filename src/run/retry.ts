@@ -1,0 +1,65 @@
+/**
+ * When a failed attempt is followed by another: the `retry` option as one decision for each failure of an input.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import { knownKeys, refuse } from "../primitives/check.ts"
+
+/** A schedule, or how often, when and for which errors. */
+export type Retry<E> = Schedule.Schedule<unknown, E> | RetryOptions<E>
+
+interface RetryOptions<in E> {
+  readonly times?: number | undefined
+  readonly schedule?: Schedule.Schedule<unknown, E> | undefined
+  readonly while?: ((error: E) => boolean | Effect.Effect<boolean>) | undefined
+}
+
+/** How long to wait before the next attempt after this error; `undefined` when there is none. One for each input. */
+export type Decide = (error: unknown) => Effect.Effect<Duration.Duration | undefined>
+
+/** Checks the option, and gives what makes the decisions of one input. */
+export const make = (retry: Retry<any>): () => Decide => {
+  const options: RetryOptions<any> = Schedule.isSchedule(retry)
+    ? { schedule: retry as Schedule.Schedule<unknown> }
+    : check(retry)
+  return () => {
+    let retries = 0
+    let step: ((now: number, error: unknown) => Pull.Pull<[unknown, Duration.Duration], never, unknown>) | undefined
+    return Effect.fnUntraced(function*(error) {
+      if (options.times !== undefined && retries >= options.times) return undefined
+      retries++
+      if (options.while !== undefined) {
+        const go = options.while(error)
+        if (!(typeof go === "boolean" ? go : yield* go)) return undefined
+      }
+      if (options.schedule === undefined) return Duration.zero
+      step ??= yield* Schedule.toStep(options.schedule)
+      const now = yield* Clock.currentTimeMillis
+      return yield* step(now, error).pipe(
+        Effect.map(([, delay]): Duration.Duration | undefined => delay),
+        Pull.catchDone(() => Effect.undefined)
+      )
+    })
+  }
+}
+
+const check = (retry: RetryOptions<any>): RetryOptions<any> => {
+  knownKeys("retry", retry, ["times", "schedule", "while"])
+  const { schedule, times } = retry
+  if (times === undefined && schedule === undefined && retry.while === undefined) {
+    refuse("retry", "a Schedule or to state `times`, `schedule` or `while`", retry)
+  }
+  if (times !== undefined && times !== Infinity && !(Number.isSafeInteger(times) && times >= 0)) {
+    refuse("retry.times", "an integer of at least 0", times)
+  }
+  if (schedule !== undefined && !Schedule.isSchedule(schedule)) refuse("retry.schedule", "a Schedule", schedule)
+  if (!["undefined", "function"].includes(typeof retry.while)) {
+    refuse("retry.while", "a function", retry.while)
+  }
+  return retry
+}

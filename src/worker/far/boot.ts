@@ -1,0 +1,120 @@
+/**
+ * The far side, before it knows any task: it listens, imports what it is told to, and hands batches to the runner.
+ *
+ * Nothing here imports Effect, so that a worker is up before that is loaded: the runner comes with the first task.
+ *
+ * @since 0.1.0
+ */
+import { enableCompileCache } from "node:module"
+import { type Far, farKey, type Link, type Runner } from "./link.ts"
+import type { Address, Refusal, Run } from "../wire/messages.ts"
+import { toWire } from "../wire/thrown.ts"
+
+const TaskTypeId = "~effect-parallel/Task"
+
+type Module = Readonly<Record<string, unknown>>
+
+/** Listens until the near side ends it. */
+export const boot = (link: Link): void => {
+  enableCompileCache()
+  const modules = new Map<string, Promise<Module>>()
+  /** Batches that wait for their task; one that is no longer wanted leaves. */
+  const waiting = new Map<number, Run>()
+  let loading: Promise<Runner> | undefined
+  let runner: Runner | undefined
+  /** Modules that opened workers while they were imported. */
+  const programs = new Set<string>()
+
+  const refuse = (run: Run, refusal: Refusal) => {
+    if (waiting.delete(run.id)) link.post({ _tag: "Refused", id: run.id, refusal })
+  }
+
+  const start = async (run: Run): Promise<void> => {
+    waiting.set(run.id, run)
+    if (programs.has(run.module)) return refuse(run, { _tag: "ProgramStarted" })
+    try {
+      const module = await load(modules, run.module)
+      loading ??= import("./runner.ts").then(({ make }) => runner = make(link))
+      const { run: begin } = await loading
+      const task = tasksOf(module).find(({ name }) => name === run.task)
+      if (!waiting.has(run.id)) return
+      if (task === undefined) {
+        return refuse(run, { _tag: "TaskMissing", found: tasksOf(module).map(({ name }) => name) })
+      }
+      waiting.delete(run.id)
+      begin(run, task)
+    } catch (error) {
+      refuse(run, refusalOf(run, error))
+    }
+  }
+
+  const stop = (id: number): void => {
+    if (waiting.delete(id)) link.post({ _tag: "Done", id })
+    else runner?.cancel(id)
+  }
+
+  Object.defineProperty(globalThis, farKey, {
+    value: {
+      programStarted: () => {
+        for (const run of waiting.values().toArray()) {
+          programs.add(run.module)
+          refuse(run, { _tag: "ProgramStarted" })
+        }
+      }
+    } satisfies Far
+  })
+  process.on("uncaughtException", (error) => {
+    runner?.flush()
+    link.post({ _tag: "Dying", error: toWire(error) })
+    process.exit(1)
+  })
+  process.on("exit", (code) => {
+    runner?.flush()
+    // nothing runs: what is being imported ends the worker
+    if (runner?.busy() === true) return
+    const error = toWire(new Error(`it ended its worker with exit code ${code}`))
+    for (const run of waiting.values().toArray()) refuse(run, { _tag: "ModuleFailed", error })
+  })
+
+  link.listen((message) => {
+    switch (message._tag) {
+      case "Run":
+        return void start(message)
+      case "Recall":
+        return waiting.has(message.id) ? stop(message.id) : runner?.recall(message.id)
+      case "Cancel":
+        return stop(message.id)
+      case "End":
+        for (const id of waiting.keys().toArray()) stop(id)
+        return void (runner?.end() ?? Promise.resolve()).finally(link.close)
+    }
+  })
+  link.post({ _tag: "Ready" })
+}
+
+/** A module that could not be imported is tried again: what it lacked may be there by then. */
+const load = (modules: Map<string, Promise<Module>>, url: string): Promise<Module> => {
+  const known = modules.get(url)
+  if (known !== undefined) return known
+  const module: Promise<Module> = import(url)
+  modules.set(url, module)
+  module.catch(() => modules.delete(url))
+  return module
+}
+
+interface Named {
+  readonly name: string
+}
+
+const tasksOf = (module: Module): ReadonlyArray<Named> =>
+  Object.values(module).filter((value): value is Named & (() => unknown) =>
+    typeof value === "function" && TaskTypeId in value
+  )
+
+/** Why a module could not be had: it is not there, or it threw. */
+const refusalOf = ({ module }: Address, error: unknown): Refusal => {
+  const { code, url } = error as { readonly code?: unknown; readonly url?: unknown }
+  return code === "ERR_MODULE_NOT_FOUND" && url === module
+    ? { _tag: "ModuleMissing" }
+    : { _tag: "ModuleFailed", error: toWire(error) }
+}

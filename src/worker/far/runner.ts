@@ -1,0 +1,312 @@
+/**
+ * Runs batches in a worker. A batch is one lane of the engine: deadlines, defects, forked fibers and the turn of the
+ * event loop are what they are on the near side.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as Backend from "../../Backend.ts"
+import * as Plan from "../../run/plan.ts"
+import { Alarm } from "../../primitives/timers.ts"
+import { effectOf, withDeadline } from "../../task/deadline.ts"
+import * as Crossing from "../../task/codec.ts"
+import type { Entry } from "../../run/inputs/item.ts"
+import { Lane, type Options as LaneOptions } from "../../run/lanes/lane.ts"
+import { monotonic, timer } from "../../primitives/clock.ts"
+import * as Services from "../../task/layers.ts"
+import { shorten } from "../../primitives/shorten.ts"
+import type { Sink } from "../../run/outcomes/sink.ts"
+import * as Supply from "../../run/inputs/queue.ts"
+import { type Turnstile, turnstile } from "../../primitives/eventLoop.ts"
+import * as Failures from "../wire/causes.ts"
+import type { Link, Runner } from "./link.ts"
+import { ballast } from "../near/sharedMemory.ts"
+import type { Blame, Exits, Run, WireFailure } from "../wire/messages.ts"
+import { cloneError, isCloneable, toWire } from "../wire/thrown.ts"
+
+type Job = Backend.Job<unknown, unknown, unknown>
+
+/** How long exits gather before they are told, in milliseconds: a message costs about a hundredth of it. */
+const gather = 2
+
+/** What has to be added to the clock of this worker to get the system's, which all workers share. */
+const epoch = Number(process.hrtime.bigint()) / 1e6 - timer.now()
+
+export const make = (link: Link): Runner => {
+  const scope = Scope.makeUnsafe()
+  const loads = new Map<number, Load>()
+  return {
+    run: (run, task) => {
+      const load = new Load(run, task as Job, link)
+      loads.set(run.id, load)
+      load.done = load.work(scope).finally(() => loads.delete(run.id))
+    },
+    recall: (id) => loads.get(id)?.recall(),
+    cancel: (id) => loads.get(id)?.cancel(),
+    flush: () => loads.forEach((load) => load.tell()),
+    busy: () => loads.size > 0,
+    end: async () => {
+      loads.forEach((load) => load.cancel())
+      await Promise.all(loads.values().map((load) => load.done))
+      await Effect.runPromise(Effect.ignore(Scope.close(scope, Exit.void)))
+    }
+  }
+}
+
+/** A batch: it supplies a lane with its payloads, and tells the near side what became of each. */
+class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
+  readonly detailed = false
+  readonly retires = false
+  readonly recurs = false
+  readonly immediate = true
+  readonly stopped = false
+  readonly entry!: Entry<unknown>
+  /** Resolves when the batch is over. */
+  done = Promise.resolve()
+  private readonly run: Run
+  private readonly job: Job
+  private readonly link: Link
+  private alarm!: Alarm
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined
+  private cancelled = false
+  private recalled = false
+  /** How many payloads have been started; when the batch began, and the last payload; when exits were last told. */
+  private started = 0
+  private beganAt = 0
+  private since = 0
+  private toldAt = 0
+  /** What has not been told. */
+  private from = 0
+  private values: Array<unknown> = []
+  private failures: Array<readonly [position: number, failure: WireFailure]> = []
+  private readonly millis: Float64Array
+  /** Held as long as the payloads. */
+  protected readonly ballast: ArrayBuffer | undefined
+  private moved: Array<unknown> = []
+  private telling = false
+
+  constructor(run: Run, job: Job, link: Link) {
+    this.run = run
+    this.job = job
+    this.link = link
+    this.millis = new Float64Array(run.payloads.length)
+    this.ballast = run.shared > 0 ? ballast(run.shared) : undefined
+  }
+
+  /** Works the batch off; a lane that a task takes down with it is followed by another. */
+  async work(scope: Scope.Scope): Promise<void> {
+    const layer = this.job.layer
+    const built = layer === undefined
+      ? Exit.succeed(Context.empty() as Context.Context<any>)
+      : await this.go<Context.Context<any>, unknown>(Services.of(layer, scope), Context.empty())
+    if (!this.cancelled) {
+      if (Exit.isSuccess(built)) await this.lanes(this.ambient(built.value))
+      else this.failAll({ _tag: "LayerFailed", error: toWire(Cause.squash(built.cause)) })
+    }
+    this.tell(true)
+  }
+
+  recall(): void {
+    this.recalled = true
+  }
+
+  cancel(): void {
+    this.cancelled = true
+    this.fiber?.interruptUnsafe()
+  }
+
+  join() {}
+  leave() {}
+  enlist() {}
+  stop() {}
+  settled() {}
+  dropped() {}
+  ended() {}
+  park() {}
+
+  take(own: Entry<unknown> | undefined): Supply.Found {
+    const { budget, payloads, slot } = this.run
+    const position = this.started
+    const now = this.since
+    if (position === payloads.length || this.recalled) return Supply.Done
+    if (budget !== undefined && position > 0 && now - this.beganAt > budget) return Supply.Done
+    if (!this.link.claim(slot, position, now + epoch)) return Supply.Done
+    this.started++
+    own!.index = position
+    own!.input = payloads[position]
+    return Supply.Taken
+  }
+
+  attempt(entry: Entry<unknown>): Effect.Effect<unknown, unknown> {
+    const { payload: schema, run } = this.job
+    const { timeout } = this.run
+    let payload = entry.input
+    if (schema !== undefined) {
+      const decoded = Crossing.decode(schema, payload)
+      if (Exit.isFailure(decoded)) return Effect.die(Failures.refusedBy("payload", payload, decoded.cause))
+      payload = decoded.value
+    }
+    const effect = effectOf(run(payload) as Effect.Effect<unknown, unknown>)
+    return timeout === undefined ? effect : withDeadline(effect, Duration.millis(timeout), this.alarm)
+  }
+
+  onSuccess(_: Entry<unknown>, value: unknown): void {
+    const { success } = this.job
+    if (success === undefined) return this.record(value)
+    const encoded = Crossing.encode(success, value)
+    this.moved.push(...Crossing.takeMoved())
+    if (Exit.isSuccess(encoded)) this.record(encoded.value)
+    else this.fail({ _tag: "Blame", blame: Failures.refusedBy("success", value, encoded.cause).blame })
+  }
+
+  onFailure(_: Entry<unknown>, cause: Cause.Cause<unknown>): boolean {
+    this.fail(Failures.encode(cause, this.job.error))
+    return false
+  }
+
+  /** Tells the near side what it does not know yet, and whether the batch is over. */
+  tell(over = false): void {
+    this.toldAt = timer.now()
+    if (this.values.length === 0) {
+      if (over) this.link.post({ _tag: "Done", id: this.run.id })
+      return
+    }
+    const { failures, from, moved, values } = this
+    const millis = this.millis.slice(from, from + values.length)
+    this.from = from + values.length
+    this.values = []
+    this.failures = []
+    this.moved = []
+    const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis, over } as const
+    try {
+      this.link.post(exits, moved)
+    } catch {
+      this.sift(exits)
+    }
+  }
+
+  /** Tells without what cannot be sent; where that is not to be found, all of them have failed. */
+  private sift(exits: Exits): void {
+    const { from, values } = exits
+    try {
+      this.link.post({ ...exits, ...onlyCloneable(exits) })
+    } catch (error) {
+      const blame = (value: unknown) =>
+        ({ _tag: "Blame", blame: Failures.notCloneable("success", value, error) }) as const
+      const failures = values.map((value, offset) => [from + offset, blame(value)] as const)
+      this.link.post({ ...exits, values: values.map(() => undefined), failures })
+    }
+  }
+
+  private async lanes(context: Context.Context<never>): Promise<void> {
+    const clock = Context.get(context, Clock.Clock)
+    this.alarm = new Alarm(clock, Effect.runForkWith(context))
+    this.beganAt = this.toldAt = this.since = timer.now()
+    for (;;) {
+      let lane: Lane<unknown, unknown, unknown, never> | undefined
+      const exit = await this.go(
+        Effect.withFiber((fiber) => {
+          lane = new Lane(this.laneOptions(turnstile(fiber), clock), 0)
+          return lane.run
+        }),
+        context
+      )
+      if (Exit.isSuccess(exit) || this.cancelled || lane?.lost(exit.cause) !== true) break
+    }
+    await Effect.runPromise(this.alarm.close)
+  }
+
+  private laneOptions(turnstile: Turnstile, clock: Clock.Clock): LaneOptions<unknown, unknown, unknown, never> {
+    return {
+      supply: this,
+      sink: this,
+      turnstile,
+      time: monotonic(clock),
+      attempt: (entry) => this.attempt(entry),
+      afterFailure: undefined
+    }
+  }
+
+  private async go<A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): Promise<Exit.Exit<A, E>> {
+    const fiber = Effect.runForkWith(context)(effect)
+    this.fiber = fiber
+    return await Effect.runPromise(Fiber.await(fiber))
+  }
+
+  private failAll(blame: Blame): void {
+    for (const _ of this.run.payloads) this.fail({ _tag: "Blame", blame })
+  }
+
+  private fail(failure: WireFailure): void {
+    this.failures.push([this.from + this.values.length, failure])
+    this.record(undefined)
+  }
+
+  /** Looks at the clock for each payload: a time that is shared out among several would be wrong where it matters. */
+  private record(value: unknown): void {
+    const now = timer.now()
+    this.millis[this.from + this.values.length] = now - this.since
+    this.values.push(value)
+    this.since = now
+    if (now - this.toldAt >= gather) return this.tell()
+    if (this.telling) return
+    // the next may keep everybody waiting
+    this.telling = true
+    setImmediate(() => {
+      this.telling = false
+      this.tell()
+    })
+  }
+
+  /** What a task sees: its layer's services, no backend but the async one, and what it can of its caller's context. */
+  private ambient(services: Context.Context<never>): Context.Context<never> {
+    const { annotations, defaults, logLevel, span } = this.run.ambient
+    const context = services.pipe(
+      Context.add(Backend.Backend, Backend.async),
+      Context.add(Plan.Defaults, Plan.defaults(defaults)({})),
+      Context.add(References.MinimumLogLevel, logLevel as never),
+      Context.add(References.CurrentLogAnnotations, annotations),
+      Context.add(References.CurrentLoggers, new Set([this.logger]))
+    )
+    return span === undefined ? context : Context.add(context, Tracer.ParentSpan, Tracer.externalSpan(span))
+  }
+
+  /** Logs go to the near side, which has the loggers. */
+  private readonly logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
+    const annotations: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
+      annotations[key] = isCloneable(value) ? value : shorten(value)
+    }
+    this.link.post({
+      _tag: "Log",
+      id: this.run.id,
+      position: this.started - 1,
+      level: logLevel,
+      message: (Array.isArray(message) ? message : [message]).map((part) => toWire(part)),
+      annotations,
+      cause: Failures.reasons(cause)
+    })
+  })
+}
+
+/** The same exits without the values that cannot be sent: each of these is a failure. */
+const onlyCloneable = ({ failures, from, values }: Exits) => {
+  const refused: Array<readonly [number, WireFailure]> = []
+  const sent = values.map((value, offset) => {
+    const error = cloneError(value)
+    if (error === undefined) return value
+    refused.push([from + offset, { _tag: "Blame", blame: Failures.notCloneable("success", value, error) }])
+    return undefined
+  })
+  return { values: sent, failures: [...failures, ...refused] }
+}

@@ -1,0 +1,19 @@
+/**
+ * Where a worker thread begins.
+ *
+ * @since 0.1.0
+ */
+import { parentPort, workerData } from "node:worker_threads"
+import { boot } from "./boot.ts"
+import { Marks } from "../wire/positions.ts"
+import type { ToFar } from "../wire/messages.ts"
+
+const port = parentPort!
+const marks = new Marks((workerData as { readonly marks: SharedArrayBuffer }).marks)
+
+boot({
+  post: (message, transfer = []) => port.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),
+  listen: (receive) => port.on("message", (message: ToFar) => receive(message)),
+  claim: (slot, position, since) => marks.claim(slot, position, since),
+  close: () => process.exit()
+})

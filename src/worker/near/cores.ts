@@ -1,0 +1,41 @@
+/**
+ * How many workers there are.
+ *
+ * @since 0.1.0
+ */
+import { readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import { refuse } from "../../primitives/check.ts"
+
+/** Where Linux says how much of the processors a container may use: cgroup version 2, then 1. */
+const quotaFile = "/sys/fs/cgroup/cpu.max"
+const quotaFiles = ["/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"] as const
+
+const read = (file: string): string | undefined => {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return undefined
+  }
+}
+
+/** The quota in processors; infinite where there is none. */
+const quota = (readFile: typeof read): number => {
+  const [limit, period] = readFile(quotaFile)?.split(" ") ?? quotaFiles.map(readFile)
+  const processors = Number(limit) / Number(period)
+  return processors > 0 ? processors : Infinity
+}
+
+/**
+ * The processors that this process may use: those its affinity allows, and no more than its container's quota, rounded
+ * up.
+ */
+export const cores = (available = availableParallelism(), readFile = read): number =>
+  Math.max(1, Math.min(available, Math.ceil(quota(readFile))))
+
+/** The `workers` option as a number: -1 is all cores, -2 all but one, as joblib counts; all without. */
+export const workers = (option: number | undefined): number => {
+  if (option === undefined) return cores()
+  if (!Number.isSafeInteger(option) || option === 0) refuse("workers", "an integer other than 0", option)
+  return option > 0 ? option : Math.max(1, cores() + 1 + option)
+}

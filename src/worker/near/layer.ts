@@ -1,0 +1,96 @@
+/**
+ * What worker threads and processes have in common: options, and where a worker begins.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Backend from "../../Backend.ts"
+import { knownKeys, positiveDuration, positiveInteger } from "../../primitives/check.ts"
+import { workers } from "./cores.ts"
+import { far } from "../far/link.ts"
+import type { Kind } from "./platform.ts"
+import { Pool } from "./pool.ts"
+
+/** How workers are kept. */
+export interface Options {
+  /** How many; -1 is one for each core, -2 one less, as joblib counts. Default: one for each core. */
+  readonly workers?: number | undefined
+  /** How long a worker with nothing to do is kept. Default: as long as the layer. */
+  readonly idleTimeout?: Duration.Input | undefined
+  /** How many tasks a worker runs before another takes its place; against leaks. Default: no limit. */
+  readonly maxTasksPerWorker?: number | undefined
+  /** How long a task may take to heed its interruption or deadline before its worker is ended. Default: 1 second. */
+  readonly grace?: Duration.Input | undefined
+  /** Environment variables of the workers, beside those of this process. */
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** Options of Node.js for the workers. Default: those of this process. */
+  readonly execArgv?: ReadonlyArray<string> | undefined
+}
+
+const keys = ["workers", "idleTimeout", "maxTasksPerWorker", "grace", "env", "execArgv"]
+
+/** Refuses options that do not exist or are out of their range. */
+export const check = (options: Options, others: ReadonlyArray<string>): void => {
+  knownKeys("backend options", options, [...keys, ...others])
+  workers(options.workers)
+  keepingOf(options)
+}
+
+const keepingOf = ({ grace, idleTimeout, maxTasksPerWorker }: Options) => ({
+  grace: grace === undefined ? 1000 : Duration.toMillis(positiveDuration("grace", grace)),
+  idleTimeout: idleTimeout === undefined ? Infinity : Duration.toMillis(positiveDuration("idleTimeout", idleTimeout)),
+  maxTasksPerWorker: maxTasksPerWorker === undefined
+    ? Infinity
+    : positiveInteger("maxTasksPerWorker", maxTasksPerWorker)
+})
+
+/** The `maxBytes` option: how large a typed array has to be to be shared. */
+export const bytes = (maxBytes: number | undefined): number => {
+  if (maxBytes === undefined) return 1024 * 1024
+  if (maxBytes === Infinity) return maxBytes
+  return positiveInteger("maxBytes", maxBytes)
+}
+
+/** A layer that keeps workers of a kind. */
+export const layer = (options: Options, kind: Kind, maxBytes: number | undefined): Layer.Layer<never> =>
+  Layer.effect(
+    Backend.Backend,
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        refuseInWorker(kind.name)
+        return new Pool(kind, { workers: workers(options.workers), keeping: keepingOf(options), maxBytes })
+      }),
+      (pool) => pool.close
+    ).pipe(
+      Effect.map((pool): Backend.Backend => ({
+        name: kind.name,
+        workers: pool.size,
+        batches: true,
+        execute: pool.execute
+      }))
+    )
+  )
+
+/** A worker that opens workers has imported a module that starts its program: threads without end. */
+const refuseInWorker = (name: string): void => {
+  const inside = far()
+  if (inside === undefined) return
+  inside.programStarted()
+  throw new Error(
+    `a worker has started the program that opens ${name}: put the task into a module of its own, ` +
+      "or start the program only `if (import.meta.main)`"
+  )
+}
+
+/** Sources run as they stand; their imports need to know that. */
+const fromSource = import.meta.url.endsWith(".ts")
+
+/** The file in which a worker begins. */
+export const entry = (name: "thread" | "process"): URL =>
+  new URL(`../far/${name}.${fromSource ? "ts" : "js"}`, import.meta.url)
+
+/** What Node.js is told; `undefined` leaves what this process was told. */
+export const execArgv = (given: ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined =>
+  fromSource ? [...given ?? [], "--conditions=@effect-parallel/source"] : given
