@@ -22,15 +22,19 @@ export const shorten = (value: unknown, limit = 80): string => cut(show(value, d
 export const shortenMessage = (value: unknown, limit = 80): string =>
   typeof value === "string" ? cut(value.slice(0, reach), limit) : shorten(value, limit)
 
-/** Paths lose their beginnings before the line loses its end: what is missing or broken is the file, not the folder. */
+/** Paths lose folders in their middle before the line loses its end: their ends say what is missing or broken. */
 const cut = (text: string, limit: number): string => {
   let line = text.replace(/\s+/g, " ").trim()
-  if (line.length > limit) line = line.replace(folders, "…/")
+  if (line.length > limit) line = line.replace(folders, "$1…/")
   return line.length <= limit ? line : `${line.slice(0, limit - 1)}…`
 }
 
-/** The folders of an absolute path or file URL, but the last. A name may have spaces inside, and no quotes. */
-const folders = /(?<![^\s'"`(:])(?:file:\/\/)?\/(?:[^\s/'"`]+(?: [^\s/'"`]+)*\/)+(?=[^\s/'"`]+(?: [^\s/'"`]+)*\/)/g
+/**
+ * The folders of an absolute path or file URL, from the second to the last but one. A name may have spaces inside, and no
+ * quotes.
+ */
+const folders =
+  /((?<![^\s'"`(:])(?:file:\/\/)?\/[^\s/'"`]+(?: [^\s/'"`]+)*\/)(?:[^\s/'"`]+(?: [^\s/'"`]+)*\/)+(?=[^\s/'"`]+(?: [^\s/'"`]+)*\/)/g
 
 const show = (value: unknown, levels: number, limit: number): string => {
   try {

@@ -53,18 +53,18 @@ describe("shortenMessage", () => {
     assert.strictEqual(shortenMessage(new Error("no")), "Error: no")
   })
 
-  it("shows of a path the end where there is no room for all of it", () => {
+  it("shows of a path both ends where there is no room for all of it", () => {
     const folder = `/home/${"a folder/with/".repeat(40)}`
     const missing = (folder: string) => `Cannot find module '${folder}nowhere.js' imported from ${folder}lacks.js`
 
     assert.strictEqual(shortenMessage(missing("/a/b/")), missing("/a/b/"))
     assert.strictEqual(
-      shortenMessage(missing(folder)),
-      "Cannot find module '…/with/nowhere.js' imported from …/with/lacks.js"
+      shortenMessage(missing(folder), 120),
+      "Cannot find module '/home/…/with/nowhere.js' imported from /home/…/with/lacks.js"
     )
     assert.strictEqual(
-      shortenMessage(new Error(missing(`file://${folder}`))),
-      "Error: Cannot find module '…/with/nowhere.js' imported from …/with/lacks.js"
+      shortenMessage(new Error(missing(`file://${folder}`)), 120),
+      "Error: Cannot find module 'file:///home/…/with/nowhere.js' imported from file:///home/…/with/lacks.js"
     )
   })
 
