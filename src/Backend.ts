@@ -11,11 +11,12 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { effectOf, isDeadline, timeoutError } from "./task/deadline.ts"
-import { BackendError, LayerFailed, ValueRefused } from "./task/errors.ts"
-import * as Crossing from "./task/codec.ts"
-import * as Services from "./task/layers.ts"
+import { checkedEffect } from "./primitives/effects.ts"
 import { shorten } from "./primitives/shorten.ts"
+import * as Codec from "./task/codec.ts"
+import { isDeadline, timeoutError } from "./task/deadline.ts"
+import { BackendError, LayerFailed, ValueRefused } from "./task/errors.ts"
+import * as Layers from "./task/layers.ts"
 
 export {
   BackendError,
@@ -152,7 +153,7 @@ export const async: Backend = {
       let position = 0
       const context: Effect.Effect<Context.Context<any>, LayerFailed> = job.layer === undefined
         ? Effect.succeed(Context.empty() as Context.Context<any>)
-        : Effect.mapError(Services.of(job.layer, scope), (cause) => new LayerFailed({ cause }))
+        : Effect.mapError(Layers.servicesOf(job.layer, scope), (cause) => new LayerFailed({ cause }))
       return Effect.whileLoop({
         while: () => position < batch.inputs.length,
         body: () => Effect.exit(runHere(job, batch, position, context)),
@@ -243,7 +244,7 @@ const runHere = <I, A, E>(
       Effect.flatMap(
         crossed<I>("payload", job.payload, input),
         (payload) =>
-          Effect.matchEffect(timed(Effect.provideContext(effectOf(job.run(payload)), inside(context))), {
+          Effect.matchEffect(timed(Effect.provideContext(checkedEffect(job.run(payload)), inside(context))), {
             onFailure: fail,
             onSuccess: (value) => crossed<A>("success", job.success, value)
           })
@@ -264,8 +265,8 @@ const cross = <V>(
   if (schema === undefined) return Effect.succeed(value)
   const refuse = ({ message }: Schema.SchemaError) =>
     new ValueRefused({ value: what, shown: shorten(value), issue: message })
-  const encoded = Crossing.encode(schema, value)
-  const crossed = Exit.isSuccess(encoded) ? Crossing.decode(schema, encoded.value) : encoded
-  Crossing.takeMoved()
+  const encoded = Codec.encode(schema, value)
+  const crossed = Exit.isSuccess(encoded) ? Codec.decode(schema, encoded.value) : encoded
+  Codec.takeTransfers()
   return Effect.mapError(crossed as Exit.Exit<V, Schema.SchemaError>, refuse)
 }

@@ -20,10 +20,10 @@ import {
   type Settled,
   type Steps
 } from "./flow/batch.ts"
-import { refuse } from "./primitives/check.ts"
-import type { Absent, ErrorOf, Of, ServicesOf } from "./primitives/effects.ts"
 import { type Any, drawn, isNode, type Node, type Out, runAt } from "./flow/node.ts"
 import * as Place from "./flow/path.ts"
+import type { Absent, ErrorOf, Of, ServicesOf } from "./flow/types.ts"
+import { refuse } from "./primitives/check.ts"
 
 /** @since 0.1.0 */
 export type { Collect, Failures, Item, Options, Results } from "./flow/batch.ts"

@@ -20,9 +20,9 @@ import {
   type Settled,
   type Steps
 } from "./flow/batch.ts"
-import { refuse } from "./primitives/check.ts"
-import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./primitives/effects.ts"
 import type { Node } from "./flow/node.ts"
+import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./flow/types.ts"
+import { refuse } from "./primitives/check.ts"
 
 /** @since 0.1.0 */
 export type { Collect, Failures, Item, Options, Results } from "./flow/batch.ts"

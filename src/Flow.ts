@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import { knownKeys, positiveInteger, refuse } from "./primitives/check.ts"
+import type { Drawn, End, Leave, Target } from "./flow/graph.ts"
 import * as Mermaid from "./flow/mermaid.ts"
 import {
   type Any,
@@ -22,10 +22,10 @@ import {
   type Services
 } from "./flow/node.ts"
 import * as Place from "./flow/path.ts"
-import { all } from "./run/several.ts"
-import type { Drawn, End, Leave, Target } from "./flow/graph.ts"
 import { route, type StepLimit, walk } from "./flow/walk.ts"
 import type { Aside, Checked, Edges, Joined, Leaving, LineExit, Linked, Nodes, Shared } from "./flow/wiring.ts"
+import { knownKeys, positiveInteger, refuse } from "./primitives/check.ts"
+import { all } from "./run/several.ts"
 
 /** @since 0.1.0 */
 export type { End, Leave } from "./flow/graph.ts"

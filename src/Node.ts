@@ -7,21 +7,12 @@ import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import { knownKeys, refuse } from "./primitives/check.ts"
-import {
-  type Absent,
-  chain,
-  type ErrorOf,
-  type Late,
-  lift,
-  type NoPromise,
-  type Of,
-  type ServicesOf,
-  type Without
-} from "./primitives/effects.ts"
+import * as Trial from "./flow/exec.ts"
 import { fromRun, isOut, type Node, type Out, out } from "./flow/node.ts"
 import * as Place from "./flow/path.ts"
-import * as Trial from "./flow/exec.ts"
+import type { Absent, ErrorOf, Late, NoPromise, Of, ServicesOf, Without } from "./flow/types.ts"
+import { knownKeys, refuse } from "./primitives/check.ts"
+import { flatMapValue, toEffect } from "./primitives/effects.ts"
 import type * as Plan from "./run/plan.ts"
 
 /** @since 0.1.0 */
@@ -152,11 +143,11 @@ export const make: <
       ? Effect.succeed(result)
       : post === undefined
       ? Effect.succeed(out("default", result))
-      : lift(post(input, prepared, result))
+      : toEffect(post(input, prepared, result))
   const run = (input: unknown, place: Place.Place) =>
-    chain(
+    flatMapValue(
       prep === undefined ? input : prep(input),
-      (prepared) => chain(execute(prepared, place), (result) => leave(input, prepared, result))
+      (prepared) => flatMapValue(execute(prepared, place), (result) => leave(input, prepared, result))
     )
   return fromRun(name, { run, shape: { _tag: "Node" } })
 }

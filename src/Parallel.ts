@@ -10,13 +10,13 @@
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Stream from "effect/Stream"
+import * as Outcome from "./Outcome.ts"
 import { refuse } from "./primitives/check.ts"
+import type * as Report from "./Report.ts"
 import * as Collect from "./run/collect.ts"
 import * as Outlet from "./run/outcomes/streamSink.ts"
-import type { AnyWork, Budget, Budgeted, Failing, Second, Timed, Timeout } from "./run/types.ts"
-import * as Outcome from "./Outcome.ts"
 import * as Plan from "./run/plan.ts"
-import type * as Report from "./Report.ts"
+import type { AnyWork, Budget, Budgeted, Failing, Second, Timed, Timeout } from "./run/types.ts"
 
 /** @since 0.1.0 */
 export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./run/plan.ts"

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import * as Terminal from "./observability/terminal.ts"
 import * as Contract from "./observability/contract.ts"
 import * as Log from "./observability/log.ts"
+import * as Terminal from "./observability/terminal.ts"
 
 /** @since 0.1.0 */
 export { type Counts, make, none, Progress, type Run, type Snapshot } from "./observability/contract.ts"

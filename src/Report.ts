@@ -6,10 +6,10 @@
 import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as Page from "./report/page.ts"
-import { shorten, shortenMessage } from "./primitives/shorten.ts"
 import * as Outcome from "./Outcome.ts"
+import { shorten, shortenMessage } from "./primitives/shorten.ts"
 import * as ReportJson from "./report/json.ts"
+import * as Page from "./report/page.ts"
 import * as ReportTrace from "./report/trace.ts"
 
 /** @since 0.1.0 */

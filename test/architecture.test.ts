@@ -8,8 +8,15 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 /** The house, from the ground up. A file imports only files on floors below its own. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["primitives/clock"],
-  ["primitives/shorten", "primitives/linkedQueue", "primitives/eventLoop", "primitives/timers", "task/layers", "primitives/fiberGroup"],
-  ["observability/contract", "observability/spans", "primitives/effects", "flow/graph"],
+  [
+    "primitives/shorten",
+    "primitives/linkedQueue",
+    "primitives/eventLoop",
+    "primitives/timers",
+    "task/layers",
+    "primitives/fiberGroup"
+  ],
+  ["observability/contract", "observability/spans", "primitives/effects", "flow/types", "flow/graph"],
   [
     "observability/line",
     "observability/metrics",
@@ -58,7 +65,7 @@ const only: Readonly<Record<string, ReadonlyArray<string>>> = {
   // a contract without implementations: the engine knows this of progress and nothing else
   "observability/contract": [],
   // a backend knows nothing of the engine
-  Backend: ["task/deadline", "task/errors", "task/codec", "task/layers", "primitives/shorten"]
+  Backend: ["primitives/effects", "task/deadline", "task/errors", "task/codec", "task/layers", "primitives/shorten"]
 }
 
 const files = globSync("**/*.ts", { cwd: src }).map((file) => file.split(sep).join("/").replace(/\.ts$/, "")).toSorted()

@@ -14,9 +14,9 @@ import { fileURLToPath } from "node:url"
 import { serialize } from "node:v8"
 import * as Kept from "../worker/near/layer.ts"
 import type { Kind } from "../worker/near/platform.ts"
+import { Tail } from "../worker/near/stderrTail.ts"
 import { Notes, resultsPipe, Unframer } from "../worker/wire/framing.ts"
 import { type FromFar, NotStarted, type ToFar } from "../worker/wire/messages.ts"
-import { Tail } from "../worker/near/stderrTail.ts"
 
 /**
  * How worker processes are kept.

@@ -7,9 +7,9 @@ import type * as Layer from "effect/Layer"
 import { type ResourceLimits, Worker } from "node:worker_threads"
 import * as Kept from "../worker/near/layer.ts"
 import { type Kind, slots } from "../worker/near/platform.ts"
-import { Marks } from "../worker/wire/positions.ts"
-import type { FromFar } from "../worker/wire/messages.ts"
 import { Tail } from "../worker/near/stderrTail.ts"
+import type { FromFar } from "../worker/wire/messages.ts"
+import { Marks } from "../worker/wire/positions.ts"
 
 /**
  * How worker threads are kept.

@@ -1,7 +1,5 @@
 /**
  * What batch nodes and batch flows have in common.
- *
- * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
@@ -9,14 +7,15 @@ import type * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type * as Stream from "effect/Stream"
 import type * as Outcome from "../Outcome.ts"
-import * as Plan from "../run/plan.ts"
-import type * as Report from "../Report.ts"
-import * as Batch from "./items.ts"
 import { knownKeys, refuse } from "../primitives/check.ts"
-import { chain, type ErrorOf, type Late, lift, type Of, type Without } from "../primitives/effects.ts"
+import { flatMapValue, toEffect } from "../primitives/effects.ts"
+import type * as Report from "../Report.ts"
+import * as Plan from "../run/plan.ts"
+import type { Shape } from "./graph.ts"
+import * as Batch from "./items.ts"
 import { fromRun, type Node, type Out, out } from "./node.ts"
 import type * as Place from "./path.ts"
-import type { Shape } from "./graph.ts"
+import type { ErrorOf, Late, Of, Without } from "./types.ts"
 
 /**
  * What `post` gets of the items: all values or the first failure (`forEach`), all values or every failure (`validate`),
@@ -130,10 +129,10 @@ export const fromSteps = (
   const batch: Batch.Batch = { collect, workAt, fallback, watch, options: { ...options, name } as Plan.Options<any> }
   Plan.make([], identity<any>, batch.options)
   const run = (input: unknown, place: Place.Place) =>
-    chain(prep === undefined ? input : prep(input), (items) =>
-      chain(
+    flatMapValue(prep === undefined ? input : prep(input), (items) =>
+      flatMapValue(
         Batch.run(batch, items, place),
-        (results) => post === undefined ? lift(out("default", results)) : lift(post(input, results))
+        (results) => post === undefined ? toEffect(out("default", results)) : toEffect(post(input, results))
       ))
   return fromRun(name, { run, shape })
 }

@@ -1,18 +1,16 @@
 /**
  * The attempts at the `exec` of one node: each timed and limited, tried again as told, and at last replaced.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { toEffect } from "../primitives/effects.ts"
 import * as Plan from "../run/plan.ts"
-import { timeoutError } from "../task/deadline.ts"
-import { lift } from "../primitives/effects.ts"
-import * as Place from "./path.ts"
 import type { Decide } from "../run/retry.ts"
+import { timeoutError } from "../task/deadline.ts"
+import * as Place from "./path.ts"
 
 type Any = Effect.Effect<any, any, any>
 
@@ -27,7 +25,8 @@ export interface Options {
 export const make = ({ exec, fallback, options }: Options): (prepared: any, place: Place.Place) => unknown => {
   const { limits = [], retry, timeout } = Plan.make([], exec as Plan.Work<any, any, any, any>, options).options
   if (fallback === undefined && retry === undefined && timeout === undefined && limits.length === 0) {
-    return (prepared, place) => place.traced ? inSpan(Effect.suspend(() => lift(exec(prepared))), 1) : exec(prepared)
+    return (prepared, place) =>
+      place.traced ? inSpan(Effect.suspend(() => toEffect(exec(prepared))), 1) : exec(prepared)
   }
   const bounded = (attempt: Any): Any =>
     timeout === undefined
@@ -40,11 +39,11 @@ export const make = ({ exec, fallback, options }: Options): (prepared: any, plac
       fallback === undefined
         ? Effect.failCause(cause)
         : Effect.catchCause(
-          Effect.suspend(() => lift(fallback(prepared, cause))),
+          Effect.suspend(() => toEffect(fallback(prepared, cause))),
           (cause) => Effect.failCause(Place.locate(cause, place, n))
         )
     const attempt = (n: number): Any => {
-      const run = bounded(Effect.suspend(() => lift(exec(prepared))))
+      const run = bounded(Effect.suspend(() => toEffect(exec(prepared))))
       const seen = place.traced ? inSpan(run, n) : run
       return Effect.catchCause(limits.reduceRight((effect, limit) => limit.around(effect), seen), (cause) => {
         const located = Place.locate(cause, place, n)

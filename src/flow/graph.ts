@@ -1,7 +1,5 @@
 /**
  * What can be seen of a node from outside: enough to draw it.
- *
- * @since 0.1.0
  */
 
 /**

@@ -1,7 +1,5 @@
 /**
  * The items of a batch node: run by the engine, and gathered as `post` wants them.
- *
- * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
@@ -12,12 +10,12 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import * as Outcome from "../Outcome.ts"
-import * as Plan from "../run/plan.ts"
+import { toEffect } from "../primitives/effects.ts"
 import * as Report from "../Report.ts"
-import * as Task from "../Task.ts"
 import * as Collect from "../run/collect.ts"
-import { lift } from "../primitives/effects.ts"
 import * as Outlet from "../run/outcomes/streamSink.ts"
+import * as Plan from "../run/plan.ts"
+import * as Task from "../Task.ts"
 import * as Place from "./path.ts"
 
 type Any = Effect.Effect<any, any, any>
@@ -53,7 +51,7 @@ const workOf = ({ workAt }: Batch, place: Place.Place, items: Items | undefined)
   const work = workAt(place)
   return items === undefined || Task.isTask(work)
     ? work
-    : (input, index) => items.attempt(index, () => lift(work(input, index)))
+    : (input, index) => items.attempt(index, () => toEffect(work(input, index)))
 }
 
 /** Says where a failure came from, and lets the fallback take its place. */
@@ -67,7 +65,7 @@ const recover = (
   const settled: Any = fallback === undefined
     ? Effect.failCause(located)
     : Effect.catchCause(
-      Effect.suspend(() => lift(fallback(input, located))),
+      Effect.suspend(() => toEffect(fallback(input, located))),
       (cause) => Effect.failCause(Place.locate(cause, Place.item(place, index), attempts))
     )
   return items === undefined ? settled : Effect.onExit(settled, (exit) => items.settle(index, exit))
@@ -147,7 +145,7 @@ const completions = (
       }))
     const show = (outcome: AnyOutcome) => {
       outcomes.push(outcome)
-      return watch === undefined ? Effect.void : lift(watch(outcome))
+      return watch === undefined ? Effect.void : toEffect(watch(outcome))
     }
     return Outlet.stream(plan, "completion").pipe(
       Stream.tap(show),

@@ -1,7 +1,5 @@
 /**
  * Flows as text for Mermaid.
- *
- * @since 0.1.0
  */
 import type { Drawn, Shape, Target, Together, Wired } from "./graph.ts"
 

@@ -1,13 +1,11 @@
 /**
  * What all nodes are, and how they run at their place in a flow.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
 import { refuse } from "../primitives/check.ts"
-import * as Place from "./path.ts"
 import type { Drawn, Shape } from "./graph.ts"
+import * as Place from "./path.ts"
 
 const TypeId = "~effect-parallel/Node"
 const OutTypeId = "~effect-parallel/Node/Out"

@@ -1,7 +1,5 @@
 /**
  * Where in a flow something runs: what errors and spans say of it.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"

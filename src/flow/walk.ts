@@ -1,15 +1,13 @@
 /**
  * A run through the nodes of a flow, one after another along its edges.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
+import { shorten } from "../primitives/shorten.ts"
+import type { Target, Wired } from "./graph.ts"
 import { type Any, isOut, type Out, out, runAt } from "./node.ts"
 import * as Place from "./path.ts"
-import type { Target, Wired } from "./graph.ts"
-import { shorten } from "../primitives/shorten.ts"
-import { type Turnstile, turnstile } from "../primitives/eventLoop.ts"
 
 /**
  * A flow took as many steps as it may, and was not left.
@@ -65,7 +63,7 @@ export const walk = (
   place: Place.Place
 ): Effect.Effect<Out<string, unknown>, any, any> =>
   Effect.withFiber((fiber) => {
-    const walk = new Walk(route, input, place, turnstile(fiber))
+    const walk = new Walk(route, input, place, turnBudgetOf(fiber))
     return Effect.matchCauseEffect(Effect.whileLoop(walk), {
       onFailure: (cause) => Effect.failCause(Place.locate(cause, walk.place, 1)),
       onSuccess: () => Effect.succeed(walk.left!)
@@ -82,18 +80,18 @@ class Walk {
   left: Out<string, unknown> | undefined
   private readonly route: Route
   private readonly root: Place.Place
-  private readonly turnstile: Turnstile
+  private readonly turnBudget: TurnBudget
   private readonly last: Array<string> = []
   private stop!: Stop
   private value: unknown
   private next: string
   private steps = 0
 
-  constructor(route: Route, input: unknown, place: Place.Place, turnstile: Turnstile) {
+  constructor(route: Route, input: unknown, place: Place.Place, turnBudget: TurnBudget) {
     this.route = route
     this.root = place
     this.place = place
-    this.turnstile = turnstile
+    this.turnBudget = turnBudget
     this.value = input
     this.next = route.start
   }
@@ -110,7 +108,7 @@ class Walk {
     if (++this.steps > maxSteps - remembered) this.last.push(this.next)
     this.stop = stops.get(this.next)!
     this.place = Place.inside(this.root, this.next)
-    return this.turnstile.due() ? Effect.flatMap(this.turnstile.pass, () => this.enter()) : this.enter()
+    return this.turnBudget.tick() ? Effect.flatMap(this.turnBudget.next, () => this.enter()) : this.enter()
   }
 
   step(left: Out<string, unknown>): void {

@@ -3,11 +3,9 @@
  *
  * Each check costs one comparison for each edge, whatever the number of nodes, and what is wrong is told in words: the
  * type that an edge should have had is a sentence, or a `Mismatch` that names both types.
- *
- * @since 0.1.0
  */
-import type { Any, Exit, Input, Out } from "./node.ts"
 import type { End, Leave } from "./graph.ts"
+import type { Any, Exit, Input, Out } from "./node.ts"
 
 /** Nodes by the names that edges use. */
 export type Nodes = Readonly<Record<string, Any>>

@@ -3,8 +3,6 @@
  *
  * A run tells nothing by itself: it counts, and a progress reads the counts when it wants to know. So an input costs the
  * same whether somebody watches or not.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

@@ -1,7 +1,5 @@
 /**
  * A snapshot as one line: as a sentence for logs, or with a bar for terminals.
- *
- * @since 0.1.0
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Duration from "effect/Duration"

@@ -1,15 +1,13 @@
 /**
  * Progress as sparse lines through Effect's logger, for CI and files.
- *
- * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import { positiveDuration } from "../primitives/check.ts"
-import { toText } from "./line.ts"
 import { make as makeProgress, type Progress, type Snapshot } from "./contract.ts"
+import { toText } from "./line.ts"
 
 /**
  * When lines are logged.

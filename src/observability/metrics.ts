@@ -4,8 +4,6 @@
  * A run keeps its counts anyway, so a series asks for them when somebody reads it: an input costs nothing for it, and a run
  * a few additions at its end. Only how long inputs took is gathered as they end, in a few buckets, by runs that clock
  * them anyway.
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"

@@ -1,7 +1,5 @@
 /**
  * Spans of attempts, for runs that ask for them.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -2,8 +2,6 @@
  * Progress as lines at the bottom of a terminal, each rewritten in its place.
  *
  * The cursor stays visible, below the last line: however the program ends, the shell goes on in a line of its own.
- *
- * @since 0.1.0
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Effect from "effect/Effect"

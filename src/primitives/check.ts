@@ -1,7 +1,5 @@
 /**
  * Checks of options: a bad one is a defect that names the option, what was expected and what came.
- *
- * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
 import { shorten } from "./shorten.ts"

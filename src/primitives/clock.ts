@@ -3,8 +3,6 @@
  *
  * A reading of Effect's clock is a bigint, which costs as much again as the reading itself, and every input is clocked.
  * The runtime's own clock is therefore read as a number where nobody has put another in its place.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -15,7 +13,7 @@ export const timer = globalThis.performance
 const runtimeClock = Context.get(Context.empty(), Clock.Clock)
 
 /** Reads a clock: whole nanoseconds from a point that is the same for all who read it. */
-export const monotonic = (clock: Clock.Clock): () => number =>
+export const nanoClock = (clock: Clock.Clock): () => number =>
   clock === runtimeClock
     ? () => Math.round(timer.now() * 1e6)
     : () => Number(clock.monotonicTimeNanosUnsafe())

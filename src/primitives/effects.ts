@@ -1,18 +1,66 @@
 /**
- * What a user's function gives back, which may be an effect or the value itself.
- *
- * @since 0.1.0
+ * Effects where Effect's own functions cost too much or take only effects: checks without a call, values as effects, an
+ * effect in a child fiber.
  */
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { shorten } from "./shorten.ts"
 
-/** A value as an effect; an effect as it is. */
-export const lift = (value: unknown): Effect.Effect<any, any, any> =>
-  Effect.isEffect(value) ? value : isPromise(value) ? refusePromise : Effect.succeed(value)
+/** Property that marks an `Exit`. If it ever changes, no effect looks ready and all are run by the runtime. */
+const ExitTypeId = "~effect/Exit"
 
-/** Goes on with what a value or an effect comes to; no effect is made where there is none. */
-export const chain = (value: unknown, next: (value: any) => Effect.Effect<any, any, any>) =>
-  Effect.isEffect(value) ? Effect.flatMap(value, next) : isPromise(value) ? refusePromise : next(value)
+/**
+ * Checks whether an effect is an exit already, so that running it takes no time and no fiber. This is `Exit.isExit`, inline:
+ * as a call it costs a third of an input that is ready.
+ */
+export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Exit<A, E> & Effect.Effect<A, E, R> =>
+  (effect as { readonly [ExitTypeId]?: unknown } | undefined)?.[ExitTypeId] !== undefined
+
+/** `Effect.isEffect`, inline for the same reason. */
+const isEffect = (effect: unknown): boolean =>
+  (effect as { readonly [Effect.TypeId]?: unknown } | undefined)?.[Effect.TypeId] !== undefined
+
+/** Passes on an effect; anything else becomes a defect, since the runtime would end the whole fiber over it. */
+export const checkedEffect = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  isEffect(effect)
+    ? effect
+    : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
+
+/**
+ * Runs an effect in a fiber of its own and passes that to `started`; interrupting either ends both. `ended` may replace the
+ * exit.
+ */
+export const inChildFiber = <A, E, R, E2 = never>(
+  effect: Effect.Effect<A, E, R>,
+  started: (fiber: Fiber.Fiber<A, E>) => void,
+  ended: (exit: Exit.Exit<A, E>) => Exit.Exit<A, E | E2>
+): Effect.Effect<A, E | E2, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkChild(effect, { startImmediately: true }), (fiber) => {
+      if (fiber.pollUnsafe() !== undefined) return ended(fiber.pollUnsafe()!)
+      started(fiber)
+      return Effect.flatMap(
+        Effect.onInterrupt(restore(Fiber.await(fiber)), () => Fiber.interrupt(fiber)),
+        ended
+      )
+    })
+  )
+
+/** Converts what a step gave back, an effect or a plain value, to an effect. A promise is refused as a defect. */
+export const toEffect = (value: unknown): Effect.Effect<any, any, any> =>
+  isEffect(value) ? value as Effect.Effect<any, any, any> : isPromise(value) ? refusePromise : Effect.succeed(value)
+
+/** Continues with the value of an effect, or with a plain value; then no effect is made. */
+export const flatMapValue = (
+  value: unknown,
+  next: (value: any) => Effect.Effect<any, any, any>
+): Effect.Effect<any, any, any> =>
+  isEffect(value)
+    ? Effect.flatMap(value as Effect.Effect<any, any, any>, next)
+    : isPromise(value)
+    ? refusePromise
+    : next(value)
 
 const isPromise = (value: unknown): boolean =>
   typeof value === "object" && value !== null && typeof (value as { readonly then?: unknown }).then === "function"
@@ -20,34 +68,3 @@ const isPromise = (value: unknown): boolean =>
 const refusePromise = Effect.suspend(() =>
   Effect.die(new TypeError("expected a step to give an effect or a value, got a promise: wrap it in Effect.promise"))
 )
-
-/*
- * The types below look at their argument as a whole first (`[T] extends [infer U]`): nothing is inferred through them, so
- * that a step whose parameters are annotated cannot change what another step gives back.
- */
-
-/** What a value or an effect comes to. */
-export type Of<T> = [T] extends [infer U] ? U extends Effect.Effect<infer A, any, any> ? A : U : never
-
-/** How it can fail; a value cannot. */
-export type ErrorOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, infer E, any> ? E : never : never
-
-/** What it needs; a value needs nothing. */
-export type ServicesOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, any, infer R> ? R : never : never
-
-/** The error that a timeout of type `T` adds: none, where `T` holds nothing but `undefined`. */
-export type Late<T> = [Exclude<T, undefined>] extends [never] ? never : Cause.TimeoutError
-
-/** The type of what a step gives back that was left out. */
-export interface Absent {
-  readonly absent: unique symbol
-}
-
-/** `Then` where the step that gives `T` was left out, and else `Else`. */
-export type Without<T, Then, Else> = [T] extends [Absent] ? Then : Else
-
-/** Options whose step `Name`, which gives a `T`, may not give a promise: it would be taken for a value. */
-export type NoPromise<Name extends string, T> = [T] extends [infer U] ? 0 extends 1 & U ? unknown
-  : [Extract<U, PromiseLike<unknown>>] extends [never] ? unknown
-  : { readonly [K in Name]?: "a promise is no value here: wrap it in Effect.promise or Effect.tryPromise" }
-  : never

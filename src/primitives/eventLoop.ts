@@ -7,8 +7,6 @@
  * turns. So lanes also watch the time. When a turn has lasted for its slice, every lane that comes to its next input
  * waits here, first come first served, until the event loop has gone round. Where everything is to happen at once, in
  * `Effect.runSync`, there are no turns, and nobody has to wait for one.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -21,7 +19,7 @@ const sliceMillis = 8
 /** How many inputs may pass between two looks at the clock while they are fast. */
 const maxStride = 32
 
-export class Turnstile {
+export class TurnBudget {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly synchronous: boolean
   private readonly queue: Array<() => void> = []
@@ -40,7 +38,7 @@ export class Turnstile {
   }
 
   /** Whether whoever asks has to `pass` before it goes on. */
-  due(): boolean {
+  tick(): boolean {
     return --this.left < 0 && this.look()
   }
 
@@ -61,7 +59,7 @@ export class Turnstile {
   }
 
   /** Waits for the next turn of the event loop. */
-  readonly pass: Effect.Effect<void> = Effect.callback<void>((resume) => {
+  readonly next: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (!this.closed) return resume(Effect.void)
     this.queue.push(() => resume(Effect.void))
   })
@@ -88,11 +86,11 @@ export class Turnstile {
  * Tells the first event after a pause from those that follow at once: the first is heeded immediately, so that nothing
  * that is slow anyway gets slower, and the others together when the event loop turns.
  */
-export class Pace {
+export class Burst {
   private lastAt = -Infinity
 
   /** Whether this is the first event for a millisecond. */
-  isFirst(): boolean {
+  begins(): boolean {
     const now = timer.now()
     const first = now - this.lastAt >= 1
     this.lastAt = now
@@ -100,15 +98,15 @@ export class Pace {
   }
 }
 
-const turnstiles = new WeakMap<Scheduler.Scheduler, Turnstile>()
+const turnBudgets = new WeakMap<Scheduler.Scheduler, TurnBudget>()
 
-/** The turnstile of a fiber: one for all runs on its scheduler. */
-export const turnstile = (fiber: Fiber.Fiber<unknown, unknown>): Turnstile => {
+/** The turnBudget of a fiber: one for all runs on its scheduler. */
+export const turnBudgetOf = (fiber: Fiber.Fiber<unknown, unknown>): TurnBudget => {
   const { scheduler } = fiber.cache
-  let found = turnstiles.get(scheduler)
+  let found = turnBudgets.get(scheduler)
   if (found === undefined) {
-    found = new Turnstile(fiber.currentDispatcher, scheduler.executionMode === "sync")
-    turnstiles.set(scheduler, found)
+    found = new TurnBudget(fiber.currentDispatcher, scheduler.executionMode === "sync")
+    turnBudgets.set(scheduler, found)
   }
   return found
 }

@@ -1,10 +1,8 @@
 /**
  * Fibers that work side by side, and end together.
  *
- * `Effect.forEach` ends with the first of its fibers that fails. A crew goes on without one that is lost, and whoever
+ * `Effect.forEach` ends with the first of its fibers that fails. A fiberGroup goes on without one that is lost, and whoever
  * looks after it may put another in its place.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -12,12 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 
-export class Crew<R> {
+export class FiberGroup<R> {
   /** Whether all have been told to stop; nobody joins any more. */
   stopping = false
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   private stoppedBy: number | undefined = undefined
-  private fork!: (effect: Effect.Effect<void, unknown, R>) => Fiber.Fiber<void, unknown>
+  private forkFiber!: (effect: Effect.Effect<void, unknown, R>) => Fiber.Fiber<void, unknown>
   private finish: () => void = () => {}
   /** Counts those who may still let others join. */
   private busy = 0
@@ -32,20 +30,20 @@ export class Crew<R> {
       Effect.uninterruptibleMask((restore) => {
         const fork = Effect.runForkWith(parent.context as Context.Context<R>)
         this.stoppedBy = parent.id
-        this.fork = (effect) => fork(restore(effect), { uninterruptible: true })
+        this.forkFiber = (effect) => fork(restore(effect), { uninterruptible: true })
         return restore(Effect.callback<void>((resume) => {
           this.finish = () => resume(Effect.void)
           this.holding(begin)
-          return Effect.andThen(this.interruption, Effect.suspend(() => this.strays))
+          return Effect.andThen(this.interruption, Effect.suspend(() => this.lateDefects))
         }))
       })
     )
   }
 
   /** Starts a fiber; `ended` is told how it ended, and may let others join. */
-  join<E>(effect: Effect.Effect<void, E, R>, ended: (exit: Exit.Exit<void, E>) => unknown): void {
+  fork<E>(effect: Effect.Effect<void, E, R>, ended: (exit: Exit.Exit<void, E>) => unknown): void {
     if (this.stopping) return
-    const fiber = this.fork(effect) as Fiber.Fiber<void, E>
+    const fiber = this.forkFiber(effect) as Fiber.Fiber<void, E>
     this.fibers.add(fiber)
     if (this.stopping) fiber.interruptUnsafe(this.stoppedBy)
     fiber.addObserver((exit) => {
@@ -63,7 +61,7 @@ export class Crew<R> {
   }
 
   /** What they died of after they had been told to stop. */
-  get strays(): Effect.Effect<void> {
+  get lateDefects(): Effect.Effect<void> {
     return this.defects.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons<never>(this.defects))
   }
 

@@ -1,49 +1,50 @@
 /**
- * A first-in, first-out line that anyone may leave: every step costs the same, however long the line is.
- *
- * @since 0.1.0
+ * First-in, first-out queue whose entries can be removed from anywhere, each step in constant time.
  */
-export interface Place<A> {
+
+/** One value in a queue; kept by whoever may remove it. */
+export interface QueueEntry<A> {
   readonly value: A
-  before: Place<A> | undefined
-  behind: Place<A> | undefined
-  left: boolean
+  previous: QueueEntry<A> | undefined
+  next: QueueEntry<A> | undefined
+  removed: boolean
 }
 
-export class Line<A> {
-  private first: Place<A> | undefined
-  private last: Place<A> | undefined
+export class LinkedQueue<A> {
+  private first: QueueEntry<A> | undefined
+  private last: QueueEntry<A> | undefined
   size = 0
 
-  /** Who stands first, and stays in line. */
+  /** Reads the first value and leaves it in the queue. */
   peek(): A | undefined {
     return this.first?.value
   }
 
-  /** Takes who stands first out of the line. */
+  /** Removes the first value. */
   shift(): A | undefined {
     const { first } = this
-    if (first !== undefined) this.leave(first)
+    if (first !== undefined) this.remove(first)
     return first?.value
   }
 
-  join(value: A): Place<A> {
+  /** Appends a value. */
+  push(value: A): QueueEntry<A> {
     this.size++
-    const place: Place<A> = { value, before: this.last, behind: undefined, left: false }
-    if (this.last === undefined) this.first = place
-    else this.last.behind = place
-    return this.last = place
+    const entry: QueueEntry<A> = { value, previous: this.last, next: undefined, removed: false }
+    if (this.last === undefined) this.first = entry
+    else this.last.next = entry
+    return this.last = entry
   }
 
-  /** Takes a place out of this line; a second time does nothing. Tells whether it was there. */
-  leave(place: Place<A>): boolean {
-    if (place.left) return false
-    place.left = true
+  /** Removes an entry of this queue; false if it was removed before. */
+  remove(entry: QueueEntry<A>): boolean {
+    if (entry.removed) return false
+    entry.removed = true
     this.size--
-    if (place.before === undefined) this.first = place.behind
-    else place.before.behind = place.behind
-    if (place.behind === undefined) this.last = place.before
-    else place.behind.before = place.before
+    if (entry.previous === undefined) this.first = entry.next
+    else entry.previous.next = entry.next
+    if (entry.next === undefined) this.last = entry.previous
+    else entry.next.previous = entry.previous
     return true
   }
 }

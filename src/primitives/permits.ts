@@ -2,12 +2,10 @@
  * Permits that are handed out first come, first served, and that their holders lend to what they start.
  *
  * Effect's `Semaphore` knows no lending, and wakes by walking all who wait.
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { Line, type Place } from "./linkedQueue.ts"
+import { LinkedQueue, type QueueEntry } from "./linkedQueue.ts"
 
 /**
  * What an attempt holds. One that came from a lender goes back to it; one that is lent out comes back first, unless its
@@ -16,7 +14,7 @@ import { Line, type Place } from "./linkedQueue.ts"
 interface Permit {
   lender: Permit | undefined
   borrower: Permit | undefined
-  readonly borrowers: Line<Waiter>
+  readonly borrowers: LinkedQueue<Waiter>
   ended: boolean
 }
 
@@ -25,8 +23,8 @@ interface Waiter {
   permit: Permit | undefined
   /** Tells the fiber that it has its permit, once it waits for that. */
   resume: (() => void) | undefined
-  place: Place<Waiter> | undefined
-  placeAtLender: Place<Waiter> | undefined
+  entry: QueueEntry<Waiter> | undefined
+  entryAtLender: QueueEntry<Waiter> | undefined
 }
 
 /** The permits that the attempt around this fiber holds. */
@@ -35,7 +33,7 @@ const Held = Context.Reference<ReadonlyMap<Permits, Permit>>("effect-parallel/in
 })
 
 export class Permits {
-  private readonly line = new Line<Waiter>()
+  private readonly waiters = new LinkedQueue<Waiter>()
   private used = 0
   size: number
 
@@ -48,7 +46,7 @@ export class Permits {
     return Effect.uninterruptibleMask((restore) =>
       Effect.withFiber((fiber) => {
         const held = fiber.getRef(Held)
-        const lender = standing(held.get(this))
+        const lender = notEnded(held.get(this))
         const holding = (permit: Permit) =>
           restore(Effect.provideService(effect, Held, new Map(held).set(this, permit)))
         const permit = this.take(lender)
@@ -83,29 +81,29 @@ export class Permits {
   /** Takes the lender's permit, or a free one; none where one would have to wait. */
   private take(lender: Permit | undefined): Permit | undefined {
     if (lender !== undefined && lender.borrower === undefined) return lend(lender)
-    if (this.used >= this.size || this.line.size > 0) return undefined
+    if (this.used >= this.size || this.waiters.size > 0) return undefined
     this.used++
     return makePermit(undefined)
   }
 
   /** Waits for a permit. Whoever is interrupted leaves the line, and gives back what it has been given by then. */
   private wait(lender: Permit | undefined, restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>) {
-    const waiter: Waiter = { lender, permit: undefined, resume: undefined, place: undefined, placeAtLender: undefined }
-    waiter.place = this.line.join(waiter)
-    waiter.placeAtLender = lender?.borrowers.join(waiter)
+    const waiter: Waiter = { lender, permit: undefined, resume: undefined, entry: undefined, entryAtLender: undefined }
+    waiter.entry = this.waiters.push(waiter)
+    waiter.entryAtLender = lender?.borrowers.push(waiter)
     const granted = Effect.callback<void>((resume) => {
       if (waiter.permit !== undefined) return resume(Effect.void)
       waiter.resume = () => resume(Effect.void)
     })
     const left = Effect.sync(() => {
-      this.leave(waiter)
+      this.remove(waiter)
       if (waiter.permit !== undefined) this.release(waiter.permit)
     })
     return Effect.map(Effect.onInterrupt(restore(granted), () => left), () => waiter.permit!)
   }
 
   private grant(waiter: Waiter, permit: Permit): void {
-    this.leave(waiter)
+    this.remove(waiter)
     waiter.permit = permit
     waiter.resume?.()
   }
@@ -115,7 +113,7 @@ export class Permits {
    * those that are next in line are gone by then, and do not start only to be interrupted.
    */
   private release(permit: Permit): void {
-    if (this.line.size === 0 && permit.borrowers.size === 0) return this.end(permit)
+    if (this.waiters.size === 0 && permit.borrowers.size === 0) return this.end(permit)
     queueMicrotask(() => this.end(permit))
   }
 
@@ -125,7 +123,7 @@ export class Permits {
     permit.ended = true
     for (let waiter = borrowers.shift(); waiter !== undefined; waiter = borrowers.shift()) {
       waiter.lender = lender
-      waiter.placeAtLender = lender?.borrowers.join(waiter)
+      waiter.entryAtLender = lender?.borrowers.push(waiter)
     }
     if (borrower !== undefined) borrower.lender = lender
     if (lender === undefined) {
@@ -138,29 +136,29 @@ export class Permits {
   }
 
   private serve(): void {
-    for (let next = this.line.peek(); next !== undefined && this.used < this.size; next = this.line.peek()) {
+    for (let next = this.waiters.peek(); next !== undefined && this.used < this.size; next = this.waiters.peek()) {
       this.used++
       this.grant(next, makePermit(undefined))
     }
   }
 
-  private leave(waiter: Waiter): void {
-    if (waiter.place !== undefined) this.line.leave(waiter.place)
-    if (waiter.placeAtLender !== undefined) waiter.lender?.borrowers.leave(waiter.placeAtLender)
+  private remove(waiter: Waiter): void {
+    if (waiter.entry !== undefined) this.waiters.remove(waiter.entry)
+    if (waiter.entryAtLender !== undefined) waiter.lender?.borrowers.remove(waiter.entryAtLender)
   }
 }
 
 const makePermit = (lender: Permit | undefined): Permit => ({
   lender,
   borrower: undefined,
-  borrowers: new Line(),
+  borrowers: new LinkedQueue(),
   ended: false
 })
 
 const lend = (lender: Permit): Permit => lender.borrower = makePermit(lender)
 
 /** A permit, or the one it came from where it has ended: what its holder left behind still belongs there. */
-const standing = (permit: Permit | undefined): Permit | undefined => {
+const notEnded = (permit: Permit | undefined): Permit | undefined => {
   let found = permit
   while (found?.ended) found = found.lender
   return found

@@ -1,7 +1,5 @@
 /**
  * Values as one short line, for messages and logs that must never carry a whole input.
- *
- * @since 0.1.0
  */
 
 /** How many elements or keys of a value are shown, and how deep. */

@@ -4,33 +4,31 @@
  * Deadlines, delayed retries and the age of stragglers are all "call this at that time, unless it was cancelled".
  * A sleeping fiber for each would cost more than the work it guards, so a run has one: it sleeps until the earliest
  * time, and most times are cancelled before they come.
- *
- * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { monotonic } from "./clock.ts"
+import { nanoClock } from "./clock.ts"
 
-/** A point in time with what happens then; `place` is its position in the heap, -1 once it is out. */
-export interface Appointment {
+/** A point in time with what happens then; `index` is its position in the heap, -1 once it is out. */
+export interface Timer {
   readonly at: number
   readonly action: () => void
-  place: number
+  index: number
 }
 
-export class Alarm {
+export class Timers {
   private readonly clock: Clock.Clock
   private readonly time: () => number
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  private readonly heap: Array<Appointment> = []
+  private readonly heap: Array<Timer> = []
   private sleeper: Fiber.Fiber<void> | undefined
   private wakesAt = Infinity
 
   constructor(clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>) {
     this.clock = clock
-    this.time = monotonic(clock)
+    this.time = nanoClock(clock)
     this.fork = fork
   }
 
@@ -40,41 +38,41 @@ export class Alarm {
   }
 
   /** Calls `action` when `delay` has passed. */
-  after(delay: Duration.Duration, action: () => void): Appointment {
+  after(delay: Duration.Duration, action: () => void): Timer {
     return this.at(this.now() + Duration.toMillis(delay), action)
   }
 
   /** Calls `action` at a time of `now`, or soon where that is past. */
-  at(at: number, action: () => void): Appointment {
-    const appointment = { at, action, place: this.heap.length }
-    this.heap.push(appointment)
-    this.rise(appointment)
+  at(at: number, action: () => void): Timer {
+    const timer = { at, action, index: this.heap.length }
+    this.heap.push(timer)
+    this.siftUp(timer)
     if (this.heap[0]!.at < this.wakesAt) this.sleep()
-    return appointment
+    return timer
   }
 
-  /** Forgets an appointment; one that has passed is forgotten already. */
-  cancel(appointment: Appointment): void {
-    const { place } = appointment
-    if (place < 0) return
-    appointment.place = -1
+  /** Forgets an timer; one that has passed is forgotten already. */
+  cancel(timer: Timer): void {
+    const { index } = timer
+    if (index < 0) return
+    timer.index = -1
     const last = this.heap.pop()!
-    if (last === appointment) return
-    this.put(last, place)
-    this.rise(last)
-    this.sink(last)
+    if (last === timer) return
+    this.put(last, index)
+    this.siftUp(last)
+    this.siftDown(last)
   }
 
   /** Ends the sleeper. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    for (const appointment of this.heap) appointment.place = -1
+    for (const timer of this.heap) timer.index = -1
     this.heap.length = 0
     this.wakesAt = -Infinity
     return this.sleeper === undefined ? Effect.void : Fiber.interrupt(this.sleeper)
   })
 
   /**
-   * Sleeps until the first appointment, in place of any later sleep. Nothing rings before this returns, nor before what
+   * Sleeps until the first timer, in index of any later sleep. Nothing rings before this returns, nor before what
    * else wakes in the same turn of the event loop: an attempt that ends just in time has ended.
    */
   private sleep(): void {
@@ -82,12 +80,12 @@ export class Alarm {
     const { at } = this.heap[0]!
     this.wakesAt = at
     const delay = Math.ceil(at - this.now())
-    const turn = Effect.flatMap(Effect.yieldNow, () => Effect.sync(() => this.ring()))
+    const turn = Effect.flatMap(Effect.yieldNow, () => Effect.sync(() => this.fire()))
     this.sleeper = this.fork(delay > 0 ? Effect.flatMap(this.clock.sleep(Duration.millis(delay)), () => turn) : turn)
   }
 
   /** Does all that is due, also what becomes due meanwhile. */
-  private ring(): void {
+  private fire(): void {
     this.sleeper = undefined
     this.wakesAt = -Infinity
     for (let first = this.heap[0]; first !== undefined && first.at <= this.now(); first = this.heap[0]) {
@@ -98,37 +96,37 @@ export class Alarm {
     if (this.heap.length > 0 && this.heap[0]!.at < Infinity) this.sleep()
   }
 
-  private put(appointment: Appointment, place: number): void {
-    this.heap[place] = appointment
-    appointment.place = place
+  private put(timer: Timer, index: number): void {
+    this.heap[index] = timer
+    timer.index = index
   }
 
-  private rise(appointment: Appointment): void {
-    let { place } = appointment
-    while (place > 0) {
-      const parent = this.heap[(place - 1) >> 1]!
-      if (parent.at <= appointment.at) break
-      const above = parent.place
-      this.put(parent, place)
-      place = above
+  private siftUp(timer: Timer): void {
+    let { index } = timer
+    while (index > 0) {
+      const parent = this.heap[(index - 1) >> 1]!
+      if (parent.at <= timer.at) break
+      const above = parent.index
+      this.put(parent, index)
+      index = above
     }
-    this.put(appointment, place)
+    this.put(timer, index)
   }
 
-  private sink(appointment: Appointment): void {
-    let { place } = appointment
+  private siftDown(timer: Timer): void {
+    let { index } = timer
     for (;;) {
-      const left = 2 * place + 1
+      const left = 2 * index + 1
       if (left >= this.heap.length) break
       const right = left + 1
       const child = right < this.heap.length && this.heap[right]!.at < this.heap[left]!.at
         ? this.heap[right]!
         : this.heap[left]!
-      if (child.at >= appointment.at) break
-      const below = child.place
-      this.put(child, place)
-      place = below
+      if (child.at >= timer.at) break
+      const below = child.index
+      this.put(child, index)
+      index = below
     }
-    this.put(appointment, place)
+    this.put(timer, index)
   }
 }

@@ -1,14 +1,12 @@
 /**
  * A report as data that outlives the program: plain JSON of a stated format and version.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { shortenMessage } from "../primitives/shorten.ts"
 import * as Outcome from "../Outcome.ts"
+import { shortenMessage } from "../primitives/shorten.ts"
 
 /** What an attempt came to. Times are milliseconds; `startedAt` is counted from the start of the run. */
 const Attempt = Schema.Struct({

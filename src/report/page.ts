@@ -1,7 +1,5 @@
 /**
  * A report as one HTML file that needs nothing else: data, viewer and styles are inside.
- *
- * @since 0.1.0
  */
 import { hash, script } from "#viewer"
 import type { Json } from "./json.ts"

@@ -1,7 +1,5 @@
 /**
  * A report as a trace: the Trace Event Format, which Perfetto and chrome://tracing open.
- *
- * @since 0.1.0
  */
 import type { Json } from "./json.ts"
 

@@ -1,18 +1,16 @@
 /**
  * What a run ends with, gathered as it goes.
- *
- * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Dispatcher from "./engine.ts"
 import * as Outcome from "../Outcome.ts"
-import type * as Plan from "./plan.ts"
 import * as Report from "../Report.ts"
+import * as Dispatcher from "./engine.ts"
 import type { Entry, Try } from "./inputs/item.ts"
 import type { Control, Sink } from "./outcomes/sink.ts"
+import type * as Plan from "./plan.ts"
 
 /** Runs a plan to its values; fails with the first cause. */
 export const values = <I, A, E, R, EI, RI>(

@@ -4,8 +4,6 @@
  * As many lanes as `concurrency` run side by side. A lane takes an input, runs its attempt in its own fiber, hands the
  * exit to the sink and takes the next. A lane that finds nothing to take waits; when one has ended the run, the others
  * are interrupted and waited for. A lane that lost its fiber to its work is replaced.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -19,23 +17,24 @@ import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Backend from "../Backend.ts"
-import { Alarm } from "../primitives/timers.ts"
-import { effectOf, effectOrValue, separately, withDeadline } from "../task/deadline.ts"
-import { Batches, BatchLane } from "./lanes/batchLane.ts"
-import { Crew } from "../primitives/fiberGroup.ts"
-import type { Entry } from "./inputs/item.ts"
-import { type Hand, Lane, type Options as LaneOptions } from "./lanes/lane.ts"
-import { monotonic } from "../primitives/clock.ts"
-import type { Decide } from "./retry.ts"
-import type { Control, Sink } from "./outcomes/sink.ts"
-import { Sizer } from "./lanes/batchSizer.ts"
-import { sizeOf } from "./inputs/source.ts"
-import { Supply } from "./inputs/queue.ts"
 import * as Tracing from "../observability/spans.ts"
-import { type Turnstile, turnstile } from "../primitives/eventLoop.ts"
-import { Watching } from "./outcomes/observer.ts"
-import * as Plan from "./plan.ts"
+import { nanoClock } from "../primitives/clock.ts"
+import { checkedEffect, inChildFiber, toEffect } from "../primitives/effects.ts"
+import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
+import { FiberGroup } from "../primitives/fiberGroup.ts"
+import { Timers } from "../primitives/timers.ts"
 import * as Task from "../Task.ts"
+import { withDeadline } from "../task/deadline.ts"
+import type { Entry } from "./inputs/item.ts"
+import { Supply } from "./inputs/queue.ts"
+import { sizeOf } from "./inputs/source.ts"
+import { Batches, BatchLane } from "./lanes/batchLane.ts"
+import { Sizer } from "./lanes/batchSizer.ts"
+import { type Hand, Lane, type Options as LaneOptions } from "./lanes/lane.ts"
+import { Watching } from "./outcomes/observer.ts"
+import type { Control, Sink } from "./outcomes/sink.ts"
+import * as Plan from "./plan.ts"
+import type { Decide } from "./retry.ts"
 
 /**
  * A run that is over.
@@ -73,13 +72,13 @@ export const run = <I, A, E, R, EI, RI>(
     const context = fiber.context as Context.Context<R | RI>
     const backend = Context.get(context, Backend.Backend)
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
-    const alarm = new Alarm(Context.get(context, Clock.Clock), Effect.runForkWith(context))
+    const timers = new Timers(Context.get(context, Clock.Clock), Effect.runForkWith(context))
     const watching = new Watching(context, settings.name, sizeOf(inputs))
     const engine = (lanes: Lanes<I, A, E, R>) =>
-      new Engine({ inputs, settings, fiber, alarm, lanes, makeSink, watching, recover: steps.recover }).run
+      new Engine({ inputs, settings, fiber, timers, lanes, makeSink, watching, recover: steps.recover }).run
     const ran = Task.isTask(work)
       ? Effect.scopedWith((scope) => engine(onBackend(work as unknown as Job<I, A, E>, backend, settings, scope)))
-      : engine(onFibers(work, steps.plain ? effectOrValue : effectOf, settings, alarm))
+      : engine(onFibers(work, steps.plain ? toEffect : checkedEffect, settings, timers))
     return watching.around(ran)
   })
 
@@ -100,11 +99,11 @@ const onFibers = <I, A, E, R>(
   work: Plan.Work<I, A, E, R>,
   toEffect: (given: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
   { timeout }: Plan.Settings,
-  alarm: Alarm
+  timers: Timers
 ): Lanes<I, A, E, R> => {
   const start: Start<I, A, E, R> = timeout === undefined
     ? (entry) => toEffect(work(entry.input, entry.index))
-    : (entry) => withDeadline(toEffect(work(entry.input, entry.index)), timeout, alarm) as Effect.Effect<A, E, R>
+    : (entry) => withDeadline(toEffect(work(entry.input, entry.index)), timeout, timers) as Effect.Effect<A, E, R>
   return (engine) => engine.lanes(start)
 }
 
@@ -129,16 +128,16 @@ const largestGroup = 8192
 class Engine<I, A, E, R, EI, RI> {
   readonly supply: Supply<I, EI, RI>
   readonly sink: Sink<I, A, E>
-  readonly turnstile: Turnstile
+  readonly turnBudget: TurnBudget
   readonly time: () => number
   readonly afterFailure: LaneOptions<I, A, E, R>["afterFailure"]
   private readonly clock: Clock.Clock
   private readonly settings: Plan.Settings
-  private readonly alarm: Alarm
+  private readonly timers: Timers
   private readonly watching: Watching
   private readonly beganAt: number
   private readonly makeLane: ReturnType<Lanes<I, A, E, R>>
-  private readonly crew = new Crew<R | RI>()
+  private readonly fiberGroup = new FiberGroup<R | RI>()
   /** How many lanes have been opened, how many are to be, and how many more the next time. */
   private opened = 0
   private wanted = 0
@@ -151,18 +150,18 @@ class Engine<I, A, E, R, EI, RI> {
     readonly inputs: Plan.Inputs<I, EI, RI>
     readonly settings: Plan.Settings
     readonly fiber: Fiber.Fiber<unknown, unknown>
-    readonly alarm: Alarm
+    readonly timers: Timers
     readonly lanes: Lanes<I, A, E, R>
     readonly makeSink: (control: Control, settings: Plan.Settings) => Sink<I, A, E>
     readonly recover: Plan.Recover<I, A, E, R> | undefined
     readonly watching: Watching
   }) {
-    const { alarm, fiber, inputs, settings, watching } = options
+    const { timers, fiber, inputs, settings, watching } = options
     this.settings = settings
-    this.alarm = alarm
+    this.timers = timers
     this.clock = fiber.getRef(Clock.Clock)
-    this.time = monotonic(this.clock)
-    this.turnstile = turnstile(fiber)
+    this.time = nanoClock(this.clock)
+    this.turnBudget = turnBudgetOf(fiber)
     this.watching = watching
     this.beganAt = this.time()
     this.sink = options.makeSink({
@@ -179,11 +178,11 @@ class Engine<I, A, E, R, EI, RI> {
         batches: settings.batches,
         widest: settings.widest,
         retiredElsewhere: this.sink.retires,
-        stopped: () => this.crew.stop(),
+        stopped: () => this.fiberGroup.stop(),
         detailed: this.sink.detailed
       },
-      alarm,
-      this.turnstile
+      timers,
+      this.turnBudget
     )
     watching.attach(this.supply, this.sink.detailed)
     this.afterFailure = afterFailure(settings.retry, options.recover)
@@ -192,34 +191,34 @@ class Engine<I, A, E, R, EI, RI> {
 
   get run(): Effect.Effect<Ran, EI, R | RI> {
     const startedAt = DateTime.makeUnsafe(this.clock.currentTimeMillisUnsafe())
-    return this.turnstile.withoutYields(this.crew.run(() => this.begin())).pipe(
+    return this.turnBudget.withoutYields(this.fiberGroup.run(() => this.begin())).pipe(
       Effect.flatMap(() => this.verdict),
-      Effect.ensuring(Effect.andThen(this.alarm.close, quietly(this.supply.close))),
+      Effect.ensuring(Effect.andThen(this.timers.close, quietly(this.supply.close))),
       Effect.map(() => ({ name: this.settings.name, inputs: this.supply.count, startedAt, elapsed: this.elapsed }))
     )
   }
 
   /** Lanes that take an input at a time. */
   lanes(start: Start<I, A, E, R>): ReturnType<Lanes<I, A, E, R>> {
-    const { afterFailure, sink, supply, time, turnstile, watching: watch } = this
-    const options = { supply, sink, turnstile, time, watch, afterFailure, attempt: this.makeAttempt(start) }
+    const { afterFailure, sink, supply, time, turnBudget, watching: watch } = this
+    const options = { supply, sink, turnBudget, time, watch, afterFailure, attempt: this.makeAttempt(start) }
     return (worker) => new Lane<I, A, E, R>(options, worker)
   }
 
   /** Lanes that take inputs by the batch. */
   batchLanes(job: Job<I, A, E>, backend: Backend.Backend, scope: Scope.Scope): ReturnType<Lanes<I, A, E, R>> {
-    const { afterFailure, alarm, sink, supply, time, turnstile, watching: watch } = this
+    const { afterFailure, timers, sink, supply, time, turnBudget, watching: watch } = this
     const { batchSize, concurrency, timeout, widest } = this.settings
     const sizer = new Sizer(batchSize, concurrency, widest)
-    const batches = new Batches(alarm)
+    const batches = new Batches(timers)
     const options = {
       supply,
       sink,
-      turnstile,
+      turnBudget,
       time,
       watch,
       afterFailure,
-      alarm,
+      timers,
       size: watch.size,
       job,
       backend,
@@ -234,7 +233,7 @@ class Engine<I, A, E, R, EI, RI> {
 
   private begin(): void {
     const { feed } = this.supply
-    if (feed !== undefined) this.crew.join(Effect.interruptible(feed), this.ended)
+    if (feed !== undefined) this.fiberGroup.fork(Effect.interruptible(feed), this.ended)
     this.widen()
   }
 
@@ -268,12 +267,12 @@ class Engine<I, A, E, R, EI, RI> {
       this.start(lane)
       this.widen()
     })
-    this.crew.join(found, this.ended)
+    this.fiberGroup.fork(found, this.ended)
   }
 
   private start(lane: Runnable<R>): void {
-    this.crew.join(lane.run, (exit) => {
-      if (this.crew.stopping) return lane.keep()
+    this.fiberGroup.fork(lane.run, (exit) => {
+      if (this.fiberGroup.stopping) return lane.keep()
       if (Exit.isSuccess(exit)) return
       if (!lane.lost(exit.cause)) return this.ended(exit)
       this.vacant.push(lane.worker)
@@ -315,10 +314,13 @@ class Engine<I, A, E, R, EI, RI> {
     return Duration.nanos(BigInt(this.time() - this.beganAt))
   }
 
-  /** What the end of the crew means: why the run stopped comes before what died while it did. */
+  /** What the end of the fiberGroup means: why the run stopped comes before what died while it did. */
   private get verdict(): Effect.Effect<void, EI> {
     const { failure } = this.supply
-    return Effect.andThen(quietly(this.crew.strays), failure === undefined ? Effect.void : Effect.failCause(failure))
+    return Effect.andThen(
+      quietly(this.fiberGroup.lateDefects),
+      failure === undefined ? Effect.void : Effect.failCause(failure)
+    )
   }
 }
 
@@ -328,7 +330,7 @@ class Engine<I, A, E, R, EI, RI> {
  */
 const racing = <I, A, E, R>(start: Start<I, A, E, R>): LaneOptions<I, A, E, R>["attempt"] => (entry, hand) => {
   const { round } = hand
-  return separately(
+  return inChildFiber(
     Effect.suspend(() => entry.round === round ? start(entry, hand) : Effect.interrupt),
     (fiber) => {
       if (entry.round === round) (entry.racers ??= []).push(fiber)

@@ -1,19 +1,17 @@
 /**
  * What is to be run, made ready: inputs and work with options that have been checked.
- *
- * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Backend from "../Backend.ts"
-import * as check from "../primitives/check.ts"
-import * as Retry from "./retry.ts"
-import * as Source from "./inputs/source.ts"
-import type { Budget, Timed, Timeout } from "./types.ts"
 import * as Limit from "../Limit.ts"
+import * as check from "../primitives/check.ts"
 import * as Task from "../Task.ts"
+import * as Source from "./inputs/source.ts"
+import * as Retry from "./retry.ts"
+import type { Budget, Timed, Timeout } from "./types.ts"
 
 /**
  * Anything inputs can come from: an array, set, map or generator, an async iterable, a `Stream`.

@@ -1,7 +1,5 @@
 /**
  * When a failed attempt is followed by another: the `retry` option as one decision for each failure of an input.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

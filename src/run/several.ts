@@ -1,13 +1,11 @@
 /**
  * Runs over different works: effects in a shape, and works paired with inputs.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
-import * as Plan from "./plan.ts"
 import { refuse } from "../primitives/check.ts"
 import * as Collect from "./collect.ts"
+import * as Plan from "./plan.ts"
 import type { AnyEffect, AnyWork, Errors, Services, Timed, Timeout, Value } from "./types.ts"
 
 /**

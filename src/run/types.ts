@@ -3,8 +3,6 @@
  *
  * A run infers the types of the two options that matter, `timeout` as `T` and `maxErrors` as `M`. They are `never` or
  * `undefined` where the option is surely absent; in options of several shapes they gather from each.
- *
- * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"

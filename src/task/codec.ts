@@ -3,51 +3,49 @@
  *
  * A schema crosses as its JSON codec, so that what cannot be cloned (an `Option`, a class) arrives as what it was.
  * `Transferable` schemas name what is moved instead of copied.
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Transferable from "effect/workers/Transferable"
-import { isReady } from "./deadline.ts"
+import { isReady } from "../primitives/effects.ts"
 
-type Codec = Schema.Codec<any, any>
-type Way = (value: unknown) => Exit.Exit<unknown, Schema.SchemaError>
+type AnyCodec = Schema.Codec<any, any>
+type Transform = (value: unknown) => Exit.Exit<unknown, Schema.SchemaError>
 
-interface Ways {
-  readonly encode: Way
-  readonly decode: Way
+interface JsonCodec {
+  readonly encode: Transform
+  readonly decode: Transform
 }
 
-const moved = Transferable.makeCollectorUnsafe()
-const run = Effect.runSyncExitWith(Context.make(Transferable.Collector, moved))
+const transfers = Transferable.makeCollectorUnsafe()
+const run = Effect.runSyncExitWith(Context.make(Transferable.Collector, transfers))
 
 /** What a schema gives at once; one that has to wait cannot cross. */
 const now = (effect: Effect.Effect<unknown, Schema.SchemaError>): Exit.Exit<unknown, Schema.SchemaError> =>
   isReady(effect) ? effect : run(effect)
 
-const known = new WeakMap<Codec, Ways>()
+const known = new WeakMap<AnyCodec, JsonCodec>()
 
-const waysOf = (schema: Codec): Ways => {
-  let ways = known.get(schema)
-  if (ways === undefined) {
-    const codec = Schema.toCodecJson(schema)
-    const encode = Schema.encodeUnknownEffect(codec)
-    const decode = Schema.decodeUnknownEffect(codec)
-    known.set(schema, ways = { encode: (value) => now(encode(value)), decode: (value) => now(decode(value)) })
+const codecOf = (schema: AnyCodec): JsonCodec => {
+  let codec = known.get(schema)
+  if (codec === undefined) {
+    const json = Schema.toCodecJson(schema)
+    const encode = Schema.encodeUnknownEffect(json)
+    const decode = Schema.decodeUnknownEffect(json)
+    known.set(schema, codec = { encode: (value) => now(encode(value)), decode: (value) => now(decode(value)) })
   }
-  return ways
+  return codec
 }
 
 /** A value as it is sent. */
-export const encode = (schema: Codec, value: unknown): Exit.Exit<unknown, Schema.SchemaError> =>
-  waysOf(schema).encode(value)
+export const encode = (schema: AnyCodec, value: unknown): Exit.Exit<unknown, Schema.SchemaError> =>
+  codecOf(schema).encode(value)
 
 /** A value as it arrives. */
-export const decode = (schema: Codec, value: unknown): Exit.Exit<unknown, Schema.SchemaError> =>
-  waysOf(schema).decode(value)
+export const decode = (schema: AnyCodec, value: unknown): Exit.Exit<unknown, Schema.SchemaError> =>
+  codecOf(schema).decode(value)
 
 /** What was encoded since the last call and is to be moved. */
-export const takeMoved = (): ReadonlyArray<unknown> => moved.clearUnsafe()
+export const takeTransfers = (): ReadonlyArray<unknown> => transfers.clearUnsafe()

@@ -1,7 +1,5 @@
 /**
  * What fails when a task is not to blame.
- *
- * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import { shorten, shortenMessage } from "../primitives/shorten.ts"

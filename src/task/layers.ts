@@ -1,7 +1,5 @@
 /**
  * The services of tasks' layers.
- *
- * @since 0.1.0
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,7 +15,7 @@ const built = new WeakMap<Scope.Scope, Map<AnyLayer, Built>>()
  * The services of a layer: built once for each scope, when they are first asked for, and released with it. A layer that
  * could not be built is tried again the next time.
  */
-export const of = (layer: AnyLayer, scope: Scope.Scope): Built => {
+export const servicesOf = (layer: AnyLayer, scope: Scope.Scope): Built => {
   let layers = built.get(scope)
   if (layers === undefined) built.set(scope, layers = new Map())
   let found = layers.get(layer)

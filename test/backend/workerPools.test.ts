@@ -135,7 +135,7 @@ for (const kind of kinds) {
       }))
 
     // J18
-    it.effect("gets batches that follow the pace of the inputs", () =>
+    it.effect("gets batches that follow the burst of the inputs", () =>
       Effect.gen(function*() {
         const sizes: Array<number> = []
         const backend = yield* watching(sizes)

@@ -1,47 +1,47 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
-import { Alarm } from "../../src/primitives/timers.ts"
+import { Timers } from "../../src/primitives/timers.ts"
 import { turn } from "../helpers.ts"
 
 const makeAlarm = Effect.gen(function*() {
   const context = yield* Effect.context()
-  return new Alarm(yield* Clock.Clock, Effect.runForkWith(context))
+  return new Timers(yield* Clock.Clock, Effect.runForkWith(context))
 })
 
-describe("Alarm", () => {
+describe("Timers", () => {
   it.effect("calls each action at its time, in order, unless it was cancelled", () =>
     Effect.gen(function*() {
-      const alarm = yield* makeAlarm
+      const timers = yield* makeAlarm
       const rung: Array<[at: number, millis: number]> = []
       const expected: Array<number> = []
       for (let n = 0; n < 500; n++) {
         const millis = yield* Random.nextIntBetween(1, 1000)
-        const appointment = alarm.after(Duration.millis(millis), () => rung.push([alarm.now(), millis]))
-        if (yield* Random.nextBoolean) alarm.cancel(appointment)
+        const timer = timers.after(Duration.millis(millis), () => rung.push([timers.now(), millis]))
+        if (yield* Random.nextBoolean) timers.cancel(timer)
         else expected.push(millis)
       }
       yield* TestClock.adjust("1 second")
 
       assert.deepStrictEqual(rung.map(([at]) => at), expected.toSorted((a, b) => a - b))
       assert.isTrue(rung.every(([at, millis]) => at === millis))
-      yield* alarm.close
+      yield* timers.close
     }))
 
   it.effect("does not call an action before `at` has returned, even if its time is past", () =>
     Effect.gen(function*() {
-      const alarm = yield* makeAlarm
+      const timers = yield* makeAlarm
       const log: Array<string> = []
-      alarm.after(Duration.millis(5), () => {
-        alarm.at(alarm.now() - 1, () => log.push("nested"))
+      timers.after(Duration.millis(5), () => {
+        timers.at(timers.now() - 1, () => log.push("nested"))
         log.push("outer")
       })
-      alarm.at(-1, () => log.push("past"))
+      timers.at(-1, () => log.push("past"))
       log.push("returned")
       yield* TestClock.adjust(5)
 
       assert.deepStrictEqual(log, ["returned", "past", "outer", "nested"])
-      yield* alarm.close
+      yield* timers.close
     }))
 
   it.effect("lets go first what wakes at the same instant", () =>
@@ -52,9 +52,9 @@ describe("Alarm", () => {
         monotonicTimeNanosUnsafe: () => now,
         sleep: () => Effect.callback<void>((resume) => void sleepers.push(() => resume(Effect.void)))
       })
-      const alarm = new Alarm(clock, Effect.runForkWith(yield* Effect.context()))
+      const timers = new Timers(clock, Effect.runForkWith(yield* Effect.context()))
       const log: Array<string> = []
-      alarm.at(10, () => log.push("alarm"))
+      timers.at(10, () => log.push("timers"))
       yield* Effect.forkChild(
         Effect.andThen(clock.sleep(), Effect.sync(() => log.push("sleeper"))),
         {
@@ -65,26 +65,26 @@ describe("Alarm", () => {
       for (const wake of sleepers) wake()
       yield* turn
 
-      assert.deepStrictEqual(log, ["sleeper", "alarm"])
-      yield* alarm.close
+      assert.deepStrictEqual(log, ["sleeper", "timers"])
+      yield* timers.close
     }))
 
   it.effect("forgets what is cancelled after it is closed", () =>
     Effect.gen(function*() {
-      const alarm = yield* makeAlarm
-      const appointments = [5, 7, 6].map((millis) => alarm.after(Duration.millis(millis), () => {}))
-      yield* alarm.close
+      const timers = yield* makeAlarm
+      const appointments = [5, 7, 6].map((millis) => timers.after(Duration.millis(millis), () => {}))
+      yield* timers.close
 
-      for (const appointment of appointments) alarm.cancel(appointment)
+      for (const timer of appointments) timers.cancel(timer)
     }))
 
   it.effect("calls nothing after it is closed", () =>
     Effect.gen(function*() {
-      const alarm = yield* makeAlarm
+      const timers = yield* makeAlarm
       let rung = 0
-      alarm.after(Duration.millis(5), () => rung++)
-      yield* alarm.close
-      alarm.after(Duration.millis(5), () => rung++)
+      timers.after(Duration.millis(5), () => rung++)
+      yield* timers.close
+      timers.after(Duration.millis(5), () => rung++)
       yield* TestClock.adjust("1 hour")
 
       assert.strictEqual(rung, 0)

@@ -1,11 +1,9 @@
 /**
  * One input on its way through a run, and what is known of it so far.
- *
- * @since 0.1.0
  */
 import type * as Fiber from "effect/Fiber"
 import type * as Outcome from "../../Outcome.ts"
-import type { Appointment } from "../../primitives/timers.ts"
+import type { Timer } from "../../primitives/timers.ts"
 import type { Decide } from "../retry.ts"
 
 /** A lane, and when the attempt in it began, in nanoseconds of the monotonic clock. */
@@ -48,10 +46,10 @@ export class Entry<out I> {
   declare places: Array<Place> | undefined
   /** The attempts that have ended, where there is more than one and somebody is told. */
   declare tries: Array<Try> | undefined
-  /** When the attempt of this round began, on the alarm's clock. */
+  /** When the attempt of this round began, on the timers's clock. */
   declare beganAt: number
   /** When a copy will start, and whether one has. */
-  declare copyAt: Appointment | undefined
+  declare copyAt: Timer | undefined
   declare copied: boolean
 
   constructor(index: number, input: I, worker: number) {

@@ -1,16 +1,14 @@
 /**
  * Which input a lane takes next: one that failed and is due again, a new one, or a straggler that gets a copy.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type { Alarm } from "../../primitives/timers.ts"
+import { Burst, type TurnBudget } from "../../primitives/eventLoop.ts"
+import { LinkedQueue } from "../../primitives/linkedQueue.ts"
+import type { Timers } from "../../primitives/timers.ts"
 import { Entry, type Place } from "./item.ts"
-import { Line } from "../../primitives/linkedQueue.ts"
 import * as Source from "./source.ts"
-import { Pace, type Turnstile } from "../../primitives/eventLoop.ts"
 
 /** What a lane found. */
 export type Found = typeof Taken | typeof Waiting | typeof Done
@@ -56,17 +54,17 @@ export class Supply<I, E, R> {
   private readonly options: Options
   /** Whether a settled input makes room in the window; lanes that pull one input each for themselves need none. */
   private readonly retires: boolean
-  private readonly alarm: Alarm
-  private readonly turnstile: Turnstile
+  private readonly timers: Timers
+  private readonly turnBudget: TurnBudget
   private readonly window: Source.Window
   private readonly source: Source.Source<I, E, R>
   /** What wakes the lanes that wait. */
   private readonly idle: Array<() => void> = []
   private lanes = 0
   private rousing = false
-  private readonly pace = new Pace()
+  private readonly burst = new Burst()
   private readonly handful: number
-  private readonly again = new Line<Entry<I>>()
+  private readonly again = new LinkedQueue<Entry<I>>()
   private readonly copies = new Set<Entry<I>>()
   private readonly racing = new Set<Entry<I>>()
   /** Where inputs come back: how many the lanes are at, and how many wait to be tried again. */
@@ -80,10 +78,10 @@ export class Supply<I, E, R> {
   /** Whether a lane has nothing to consider but the next new input: most of the time. */
   private ordinary = true
 
-  constructor(inputs: Source.Inputs<I, E, R>, options: Options, alarm: Alarm, turnstile: Turnstile) {
+  constructor(inputs: Source.Inputs<I, E, R>, options: Options, timers: Timers, turnBudget: TurnBudget) {
     this.options = options
-    this.alarm = alarm
-    this.turnstile = turnstile
+    this.timers = timers
+    this.turnBudget = turnBudget
     this.recurs = options.retries || options.stragglers !== undefined
     this.counts = this.recurs || options.batches
     this.window = new Source.Window(options.window)
@@ -140,7 +138,7 @@ export class Supply<I, E, R> {
     if (this.options.stragglers === undefined) return
     entry.places ??= []
     entry.places.push(place)
-    entry.beganAt = this.alarm.now()
+    entry.beganAt = this.timers.now()
     this.racing.add(entry)
     this.watch()
   }
@@ -155,7 +153,7 @@ export class Supply<I, E, R> {
     entry.places = undefined
     this.racing.delete(entry)
     this.copies.delete(entry)
-    if (entry.copyAt !== undefined) this.alarm.cancel(entry.copyAt)
+    if (entry.copyAt !== undefined) this.timers.cancel(entry.copyAt)
     entry.copyAt = undefined
     const { racers } = entry
     entry.racers = undefined
@@ -184,11 +182,11 @@ export class Supply<I, E, R> {
     this.parked++
     this.review()
     if (Duration.isZero(delay)) {
-      this.again.join(entry)
+      this.again.push(entry)
       return
     }
-    this.alarm.after(delay, () => {
-      this.again.join(entry)
+    this.timers.after(delay, () => {
+      this.again.push(entry)
       this.rouse()
     })
   }
@@ -197,7 +195,7 @@ export class Supply<I, E, R> {
   giveBack(entry: Entry<I>): void {
     this.inFlight--
     this.parked++
-    this.again.join(entry)
+    this.again.push(entry)
     this.review()
     this.rouse()
   }
@@ -327,7 +325,7 @@ export class Supply<I, E, R> {
     if (this.copies.size > 0) this.rouse()
     for (const entry of this.racing) {
       if (entry.copied || entry.copyAt !== undefined || this.copies.has(entry)) continue
-      entry.copyAt = this.alarm.at(entry.beganAt + Duration.toMillis(stragglers.after), () => {
+      entry.copyAt = this.timers.at(entry.beganAt + Duration.toMillis(stragglers.after), () => {
         entry.copyAt = undefined
         if (!this.few) return
         this.copies.add(entry)
@@ -349,11 +347,11 @@ export class Supply<I, E, R> {
       return
     }
     this.rousing = true
-    this.turnstile.afterTurn(() => {
+    this.turnBudget.afterTurn(() => {
       this.rousing = false
       this.wake(Math.max(1, this.available))
     })
-    if (asleep && this.pace.isFirst()) this.wake(1)
+    if (asleep && this.burst.begins()) this.wake(1)
   }
 
   /** How much there is to take. */

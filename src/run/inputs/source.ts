@@ -1,7 +1,5 @@
 /**
  * Inputs as one lazy source that lanes poll.
- *
- * @since 0.1.0
  */
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"

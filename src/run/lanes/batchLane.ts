@@ -3,8 +3,6 @@
  *
  * Nothing is made for an input on its way, unless it may be tried again: what became of it is told by a call while its
  * batch runs, and one entry serves for all these calls.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -13,25 +11,25 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
-import type { Alarm } from "../../primitives/timers.ts"
-import { Entry, type Place } from "../inputs/item.ts"
-import { later, type Options as LaneOptions, Yielding } from "./lane.ts"
 import { shortenMessage } from "../../primitives/shorten.ts"
-import { budget, type Sizer } from "./batchSizer.ts"
+import type { Timers } from "../../primitives/timers.ts"
+import { Entry, type Place } from "../inputs/item.ts"
 import * as Supply from "../inputs/queue.ts"
+import { budget, type Sizer } from "./batchSizer.ts"
+import { later, type Options as LaneOptions, Yielding } from "./lane.ts"
 
 /** How old a batch has to be before another lane asks for its rest, in milliseconds. */
 const ripe = 10
 
 /** What the lanes of a run have in common. */
 export interface Options<I, A, E, R>
-  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnstile" | "time" | "watch" | "afterFailure">
+  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnBudget" | "time" | "watch" | "afterFailure">
 {
   readonly supply: Supply.Supply<I, any, any>
   readonly job: Backend.Job<I, A, E>
   readonly backend: Backend.Backend
   readonly scope: Scope.Scope
-  readonly alarm: Alarm
+  readonly timers: Timers
   readonly sizer: Sizer
   readonly timeout: Duration.Duration | undefined
   readonly concurrency: number
@@ -43,13 +41,13 @@ export interface Options<I, A, E, R>
 /** The batches of a run that are under way. */
 export class Batches {
   private readonly active = new Set<Dispatched<any, any, any, any>>()
-  private readonly alarm: Alarm
+  private readonly timers: Timers
   private asking = false
   /** When each worker had done what it has told of, in nanoseconds of the monotonic clock. */
   private readonly free: Array<number> = []
 
-  constructor(alarm: Alarm) {
-    this.alarm = alarm
+  constructor(timers: Timers) {
+    this.timers = timers
   }
 
   add(batch: Dispatched<any, any, any, any>): void {
@@ -76,10 +74,10 @@ export class Batches {
     let most: Dispatched<any, any, any, any> | undefined
     for (const batch of this.active) if (batch.left > 1 && batch.left > (most?.left ?? 0)) most = batch
     if (most === undefined) return
-    const age = this.alarm.now() - most.beganAt
+    const age = this.timers.now() - most.beganAt
     if (age >= ripe) return most.recall()
     this.asking = true
-    this.alarm.after(Duration.millis(ripe - age), () => {
+    this.timers.after(Duration.millis(ripe - age), () => {
       this.asking = false
       this.ask()
     })
@@ -135,7 +133,7 @@ export class BatchLane<I, A, E, R> {
   readonly ready = (): Effect.Effect<boolean> =>
     this.load.inputs.length > 0 || this.take()
       ? Effect.succeed(true)
-      : later(this.found, this, this.options.turnstile)
+      : later(this.found, this, this.options.turnBudget)
 
   /** Its fiber runs nobody else's work: if it ends early, the backend is to blame, and the run cannot go on. */
   lost(): boolean {
@@ -161,8 +159,8 @@ export class BatchLane<I, A, E, R> {
   }
 
   private take(): boolean {
-    const { size, sizer, supply, turnstile } = this.options
-    if (turnstile.due()) {
+    const { size, sizer, supply, turnBudget } = this.options
+    if (turnBudget.tick()) {
       this.found = Yielding
       return false
     }
@@ -240,7 +238,7 @@ class Dispatched<I, A, E, R> {
     this.left = load.inputs.length
     this.gone = new Uint8Array(this.left)
     this.controller = this.left > 1 ? new AbortController() : undefined
-    this.beganAt = options.alarm.now()
+    this.beganAt = options.timers.now()
     this.startedAt = options.sink.detailed ? options.time() : 0
     load.entries?.forEach((entry) => entry.attempts++)
   }
@@ -344,11 +342,11 @@ class Dispatched<I, A, E, R> {
   }
 
   private end(exit: Exit.Exit<void>): Effect.Effect<void> {
-    const { alarm, batches, sizer, supply } = this.options
+    const { timers, batches, sizer, supply } = this.options
     batches.delete(this)
     if (supply.stopped) return Effect.void
     if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
-    sizer.learn(this.count, this.millis ?? alarm.now() - this.beganAt)
+    sizer.learn(this.count, this.millis ?? timers.now() - this.beganAt)
     this.giveBack(0)
     return Effect.void
   }

@@ -4,8 +4,6 @@
  * A message costs about as much as some hundred tiny tasks, so batches grow until one takes some milliseconds; and they
  * shrink towards the end of the inputs, so that all workers end together. The times are those of joblib's automatic
  * batches, scaled down: a message between threads costs a hundredth of one between its processes.
- *
- * @since 0.1.0
  */
 
 /** How long a batch should take, in milliseconds. */

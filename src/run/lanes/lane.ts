@@ -5,21 +5,19 @@
  * attempt that succeeds hands its value to `step`, an attempt that is ready is settled without leaving `body`, and only
  * a failure leaves the loop, to be settled outside and followed by a new one. A lane is itself the options of its
  * `whileLoop`, so that opening many lanes makes few closures.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { isReady } from "../../task/deadline.ts"
+import { isReady } from "../../primitives/effects.ts"
+import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { childrenOf, noFibers } from "../../primitives/fiberGroup.ts"
-import { Entry, type Place } from "../inputs/item.ts"
 import { shortenMessage } from "../../primitives/shorten.ts"
-import type { Sink, Watch } from "../outcomes/sink.ts"
+import { Entry, type Place } from "../inputs/item.ts"
 import * as Supply from "../inputs/queue.ts"
-import type { Turnstile } from "../../primitives/eventLoop.ts"
+import type { Sink, Watch } from "../outcomes/sink.ts"
 
 /** No time: a clock that should say so is read once more. */
 const Unread = -1
@@ -31,11 +29,11 @@ export const Yielding = -1
 export const later = (
   found: Supply.Found | typeof Yielding,
   lane: { readonly wait: Effect.Effect<void>; readonly ready: () => Effect.Effect<boolean> },
-  turnstile: Turnstile
+  turnBudget: TurnBudget
 ): Effect.Effect<boolean> => {
   switch (found) {
     case Yielding:
-      return Effect.flatMap(turnstile.pass, lane.ready)
+      return Effect.flatMap(turnBudget.next, lane.ready)
     case Supply.Waiting:
       return Effect.flatMap(lane.wait, lane.ready)
     default:
@@ -54,7 +52,7 @@ interface Loop<A, E, R> {
 export interface Options<I, A, E, R> {
   readonly supply: Supply.Inlet<I>
   readonly sink: Sink<I, A, E>
-  readonly turnstile: Turnstile
+  readonly turnBudget: TurnBudget
   /** Reads the monotonic clock, in nanoseconds. */
   readonly time: () => number
   readonly watch?: Watch
@@ -78,7 +76,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   private readonly options: Options<I, A, E, R>
   private readonly attempt: Options<I, A, E, R>["attempt"]
   private readonly supply: Supply.Inlet<I>
-  private readonly turnstile: Turnstile
+  private readonly turnBudget: TurnBudget
   private readonly sink: Sink<I, A, E>
   private readonly watch: Watch | undefined
   /** Whether there is more to tell of a success than that there is one. */
@@ -113,7 +111,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
     this.options = options
     this.attempt = options.attempt
     this.supply = options.supply
-    this.turnstile = options.turnstile
+    this.turnBudget = options.turnBudget
     this.sink = options.sink
     this.watch = options.watch
     this.detailed = options.sink.detailed
@@ -136,7 +134,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
 
   /** Waits for an input to have in hand; `false` when there will be none. */
   readonly ready = (): Effect.Effect<boolean> =>
-    this.holding || this.take() ? Effect.succeed(true) : later(this.found, this, this.turnstile)
+    this.holding || this.take() ? Effect.succeed(true) : later(this.found, this, this.turnBudget)
 
   while(): boolean {
     return this.held === undefined && (this.holding || this.take() || this.found !== Supply.Done)
@@ -163,13 +161,13 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
    * was left to take. It is the loop of `body` for inputs of which there is nothing to tell, as tight as can be.
    */
   private skim(): Effect.Effect<A, E, R> {
-    const { sink, supply, turnstile } = this
+    const { sink, supply, turnBudget } = this
     const own = this.own!
     let effect = this.start()
     while (isReady(effect) && effect._tag === "Success") {
       sink.onSuccess(own, effect.value)
       supply.settled()
-      if (turnstile.due() || supply.take(own) !== Supply.Taken) {
+      if (turnBudget.tick() || supply.take(own) !== Supply.Taken) {
         this.holding = false
         break
       }
@@ -244,7 +242,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   /** What the loop does that has found nothing. */
   private get pause(): Effect.Effect<void> {
     this.pausing = true
-    return this.found === Yielding ? this.turnstile.pass : this.wait
+    return this.found === Yielding ? this.turnBudget.next : this.wait
   }
 
   /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
@@ -263,7 +261,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
   }
 
   private take(): boolean {
-    this.found = this.turnstile.due() ? Yielding : this.supply.take(this.own)
+    this.found = this.turnBudget.tick() ? Yielding : this.supply.take(this.own)
     if (this.found !== Supply.Taken) {
       this.now = Unread
       return false

@@ -2,17 +2,15 @@
  * All that tells of a run while it goes on: its span, its progress, its metrics.
  *
  * They share the counts that are kept here, so that an input costs the same whether somebody watches or not.
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 import * as Progress from "../../observability/contract.ts"
-import type { Entry } from "../inputs/item.ts"
 import * as Metrics from "../../observability/metrics.ts"
-import type { Watch } from "./sink.ts"
+import type { Entry } from "../inputs/item.ts"
 import type { Supply } from "../inputs/queue.ts"
+import type { Watch } from "./sink.ts"
 
 export class Watching implements Progress.Run, Watch {
   readonly name: string

@@ -1,7 +1,5 @@
 /**
  * Where the exits of a run go.
- *
- * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
 import type { Entry } from "../inputs/item.ts"

@@ -3,8 +3,6 @@
  *
  * An outcome at a time would cost a pull of the stream each. So outcomes gather while the consumer is busy, until the
  * event loop turns, or until as many are there as may be pulled ahead, and go as one chunk.
- *
- * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -14,14 +12,14 @@ import type * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import type * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
-import * as Dispatcher from "../engine.ts"
 import type * as Outcome from "../../Outcome.ts"
-import type * as Plan from "../plan.ts"
+import { Burst } from "../../primitives/eventLoop.ts"
 import * as Report from "../../Report.ts"
 import { failureOf, isNonEmpty, successOf, tooManyErrors } from "../collect.ts"
+import * as Dispatcher from "../engine.ts"
 import type { Entry } from "../inputs/item.ts"
+import type * as Plan from "../plan.ts"
 import type { Control, Sink } from "./sink.ts"
-import { Pace } from "../../primitives/eventLoop.ts"
 
 export type Order = "input" | "completion"
 
@@ -69,7 +67,7 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   private end: Pull.Pull<never, unknown> | undefined
   private waiting: (() => void) | undefined
   private waking = false
-  private readonly pace = new Pace()
+  private readonly burst = new Burst()
 
   constructor(order: Order, dispatcher: Scheduler.SchedulerDispatcher) {
     this.order = order
@@ -161,7 +159,7 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
       }
     }
     if (this.waiting === undefined || ready.length === 0) return
-    if (ready.length >= this.chunkSize || (!this.waking && this.pace.isFirst())) {
+    if (ready.length >= this.chunkSize || (!this.waking && this.burst.begins())) {
       this.waiting()
       return true
     }

@@ -2,13 +2,11 @@
  * The far side, before it knows any task: it listens, imports what it is told to, and hands batches to the runner.
  *
  * Nothing here imports Effect, so that a worker is up before that is loaded: the runner comes with the first task.
- *
- * @since 0.1.0
  */
 import { enableCompileCache } from "node:module"
-import { type Far, farKey, type Link, type Runner } from "./link.ts"
 import type { Address, Refusal, Run } from "../wire/messages.ts"
 import { toWire } from "../wire/thrown.ts"
+import { type Far, farKey, type Link, type Runner } from "./link.ts"
 
 const TaskTypeId = "~effect-parallel/Task"
 

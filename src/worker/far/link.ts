@@ -1,7 +1,5 @@
 /**
  * What the parts of a worker know of each other, and how code finds out that it runs in one.
- *
- * @since 0.1.0
  */
 import type { FromFar, Run, ToFar } from "../wire/messages.ts"
 

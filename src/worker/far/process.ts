@@ -3,15 +3,13 @@
  *
  * It reads what it is sent from the channel of `fork`, and writes to a pipe of its own, synchronously: what a task has
  * done is told before a process that exits, or is about to, is gone.
- *
- * @since 0.1.0
  */
 import { serialize } from "node:v8"
 import { SHARE_ENV, Worker } from "node:worker_threads"
-import { boot } from "./boot.ts"
 import { frame, Notes, notesFile, resultsPipe, writeWhole } from "../wire/framing.ts"
 import type { ToFar } from "../wire/messages.ts"
 import { sendBy } from "../wire/thrown.ts"
+import { boot } from "./boot.ts"
 
 interface Printer {
   readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void }

@@ -1,8 +1,6 @@
 /**
  * Runs batches in a worker. A batch is one lane of the engine: deadlines, defects, forked fibers and the turn of the
  * event loop are what they are on the near side.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -16,23 +14,24 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Backend from "../../Backend.ts"
-import * as Plan from "../../run/plan.ts"
-import { Alarm } from "../../primitives/timers.ts"
-import { effectOf, withDeadline } from "../../task/deadline.ts"
-import * as Crossing from "../../task/codec.ts"
-import type { Entry } from "../../run/inputs/item.ts"
-import { Lane, type Options as LaneOptions } from "../../run/lanes/lane.ts"
-import { monotonic, timer } from "../../primitives/clock.ts"
-import * as Services from "../../task/layers.ts"
+import { nanoClock, timer } from "../../primitives/clock.ts"
+import { checkedEffect } from "../../primitives/effects.ts"
+import { type TurnBudget, turnBudgetOf } from "../../primitives/eventLoop.ts"
 import { shorten } from "../../primitives/shorten.ts"
-import type { Sink } from "../../run/outcomes/sink.ts"
+import { Timers } from "../../primitives/timers.ts"
+import type { Entry } from "../../run/inputs/item.ts"
 import * as Supply from "../../run/inputs/queue.ts"
-import { type Turnstile, turnstile } from "../../primitives/eventLoop.ts"
-import * as Failures from "../wire/causes.ts"
-import type { Link, Runner } from "./link.ts"
+import { Lane, type Options as LaneOptions } from "../../run/lanes/lane.ts"
+import type { Sink } from "../../run/outcomes/sink.ts"
+import * as Plan from "../../run/plan.ts"
+import * as Codec from "../../task/codec.ts"
+import { withDeadline } from "../../task/deadline.ts"
+import * as Layers from "../../task/layers.ts"
 import { ballast } from "../near/sharedMemory.ts"
+import * as Failures from "../wire/causes.ts"
 import type { Blame, Exits, Run, WireFailure } from "../wire/messages.ts"
 import { cloneError, isCloneable, toWire } from "../wire/thrown.ts"
+import type { Link, Runner } from "./link.ts"
 
 type Job = Backend.Job<unknown, unknown, unknown>
 
@@ -76,7 +75,7 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private readonly run: Run
   private readonly job: Job
   private readonly link: Link
-  private alarm!: Alarm
+  private timers!: Timers
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private cancelled = false
   private recalled = false
@@ -108,7 +107,7 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
     const layer = this.job.layer
     const built = layer === undefined
       ? Exit.succeed(Context.empty() as Context.Context<any>)
-      : await this.go<Context.Context<any>, unknown>(Services.of(layer, scope), Context.empty())
+      : await this.go<Context.Context<any>, unknown>(Layers.servicesOf(layer, scope), Context.empty())
     if (!this.cancelled) {
       if (Exit.isSuccess(built)) await this.lanes(this.ambient(built.value))
       else this.failAll({ _tag: "LayerFailed", error: toWire(Cause.squash(built.cause)) })
@@ -152,19 +151,19 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
     const { timeout } = this.run
     let payload = entry.input
     if (schema !== undefined) {
-      const decoded = Crossing.decode(schema, payload)
+      const decoded = Codec.decode(schema, payload)
       if (Exit.isFailure(decoded)) return Effect.die(Failures.refusedBy("payload", payload, decoded.cause))
       payload = decoded.value
     }
-    const effect = effectOf(run(payload) as Effect.Effect<unknown, unknown>)
-    return timeout === undefined ? effect : withDeadline(effect, Duration.millis(timeout), this.alarm)
+    const effect = checkedEffect(run(payload) as Effect.Effect<unknown, unknown>)
+    return timeout === undefined ? effect : withDeadline(effect, Duration.millis(timeout), this.timers)
   }
 
   onSuccess(_: Entry<unknown>, value: unknown): void {
     const { success } = this.job
     if (success === undefined) return this.record(value)
-    const encoded = Crossing.encode(success, value)
-    this.moved.push(...Crossing.takeMoved())
+    const encoded = Codec.encode(success, value)
+    this.moved.push(...Codec.takeTransfers())
     if (Exit.isSuccess(encoded)) this.record(encoded.value)
     else this.fail({ _tag: "Blame", blame: Failures.refusedBy("success", value, encoded.cause).blame })
   }
@@ -210,28 +209,28 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
 
   private async lanes(context: Context.Context<never>): Promise<void> {
     const clock = Context.get(context, Clock.Clock)
-    this.alarm = new Alarm(clock, Effect.runForkWith(context))
+    this.timers = new Timers(clock, Effect.runForkWith(context))
     this.beganAt = this.toldAt = this.since = timer.now()
     for (;;) {
       let lane: Lane<unknown, unknown, unknown, never> | undefined
       const exit = await this.go(
         Effect.withFiber((fiber) => {
-          lane = new Lane(this.laneOptions(turnstile(fiber), clock), 0)
+          lane = new Lane(this.laneOptions(turnBudgetOf(fiber), clock), 0)
           return lane.run
         }),
         context
       )
       if (Exit.isSuccess(exit) || this.cancelled || lane?.lost(exit.cause) !== true) break
     }
-    await Effect.runPromise(this.alarm.close)
+    await Effect.runPromise(this.timers.close)
   }
 
-  private laneOptions(turnstile: Turnstile, clock: Clock.Clock): LaneOptions<unknown, unknown, unknown, never> {
+  private laneOptions(turnBudget: TurnBudget, clock: Clock.Clock): LaneOptions<unknown, unknown, unknown, never> {
     return {
       supply: this,
       sink: this,
-      turnstile,
-      time: monotonic(clock),
+      turnBudget,
+      time: nanoClock(clock),
       attempt: (entry) => this.attempt(entry),
       afterFailure: undefined
     }

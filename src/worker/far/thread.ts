@@ -1,12 +1,10 @@
 /**
  * Where a worker thread begins.
- *
- * @since 0.1.0
  */
 import { parentPort, workerData } from "node:worker_threads"
-import { boot } from "./boot.ts"
-import { Marks } from "../wire/positions.ts"
 import type { ToFar } from "../wire/messages.ts"
+import { Marks } from "../wire/positions.ts"
+import { boot } from "./boot.ts"
 
 const port = parentPort!
 const marks = new Marks((workerData as { readonly marks: SharedArrayBuffer }).marks)

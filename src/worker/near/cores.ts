@@ -1,7 +1,5 @@
 /**
  * How many workers there are.
- *
- * @since 0.1.0
  */
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"

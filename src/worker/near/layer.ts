@@ -1,15 +1,13 @@
 /**
  * What worker threads and processes have in common: options, and where a worker begins.
- *
- * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Backend from "../../Backend.ts"
 import { knownKeys, positiveDuration, positiveInteger } from "../../primitives/check.ts"
-import { workers } from "./cores.ts"
 import { far } from "../far/link.ts"
+import { workers } from "./cores.ts"
 import type { Kind } from "./platform.ts"
 import { Pool } from "./pool.ts"
 

@@ -1,7 +1,5 @@
 /**
  * Kinds of workers: what the near side asks of a thread or a process.
- *
- * @since 0.1.0
  */
 import type { FromFar, ToFar } from "../wire/messages.ts"
 import type { Clone } from "../wire/thrown.ts"

@@ -1,7 +1,5 @@
 /**
  * Workers that are kept for a scope, and the batches that wait for one.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -10,15 +8,15 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type * as Backend from "../../Backend.ts"
+import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import * as Plan from "../../run/plan.ts"
-import { Line } from "../../primitives/linkedQueue.ts"
-import { type Caller, Errand } from "./request.ts"
 import * as Failures from "../wire/causes.ts"
-import type { Keeping, Kind } from "./platform.ts"
-import { Packing } from "./sharedMemory.ts"
 import type { Ambient, Log } from "../wire/messages.ts"
-import { Seat } from "./supervisor.ts"
 import { type Clone, fromWire, isCloneable } from "../wire/thrown.ts"
+import type { Keeping, Kind } from "./platform.ts"
+import { type Caller, Errand } from "./request.ts"
+import { Packing } from "./sharedMemory.ts"
+import { Seat } from "./supervisor.ts"
 
 /** What a pool is made of. */
 export interface Options {
@@ -31,7 +29,7 @@ export interface Options {
 export class Pool {
   private readonly kind: Kind
   private readonly seats: ReadonlyArray<Seat>
-  private readonly waiting = new Line<Errand>()
+  private readonly waiting = new LinkedQueue<Errand>()
   private readonly maxBytes: number | undefined
   /** What is kept for a run, whose scope this is. */
   private readonly runs = new WeakMap<Scope.Scope, Kept>()
@@ -65,10 +63,10 @@ export class Pool {
         const signal = batch.recall?.signal
         const recall = () => errand.recall?.()
         signal?.addEventListener("abort", recall, { once: true })
-        const place = this.waiting.join(errand)
+        const place = this.waiting.push(errand)
         this.serve()
         return Effect.callback<void>((stopped) => {
-          if (this.waiting.leave(place)) return stopped(Effect.void)
+          if (this.waiting.remove(place)) return stopped(Effect.void)
           errand.stopped = () => stopped(Effect.void)
           errand.cancel?.()
         })

@@ -1,19 +1,17 @@
 /**
  * A batch on its way to a worker and back: what is sent of it, and what the exits that come back mean.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Backend from "../../Backend.ts"
+import * as Codec from "../../task/codec.ts"
 import { timeoutError } from "../../task/deadline.ts"
-import * as Crossing from "../../task/codec.ts"
 import * as Failures from "../wire/causes.ts"
-import type { Death } from "./platform.ts"
-import type { Packing } from "./sharedMemory.ts"
 import type { Ambient, Blame, Exits, Log, Refusal, WireFailure, WireValue } from "../wire/messages.ts"
 import { type Clone, cloneError, fromWire } from "../wire/thrown.ts"
+import type { Death } from "./platform.ts"
+import type { Packing } from "./sharedMemory.ts"
 
 /** How a worker ended that nobody has ended. */
 export interface Crash {
@@ -214,7 +212,7 @@ export class Errand {
     const positions: Array<number> = []
     for (const [position, input] of this.payloads.entries()) {
       const payload = this.encode(input)
-      const moved = Crossing.takeMoved()
+      const moved = Codec.takeTransfers()
       if (payload instanceof Failures.Blamed) {
         this.fail(position, reasonOf(payload.blame), undefined)
         continue
@@ -238,7 +236,7 @@ export class Errand {
   private encode(input: unknown): unknown {
     const { payload: schema } = this.job
     if (schema === undefined) return this.caller.packing.pack(input)
-    const encoded = Crossing.encode(schema, input)
+    const encoded = Codec.encode(schema, input)
     return Exit.isSuccess(encoded)
       ? this.caller.packing.pack(encoded.value)
       : Failures.refusedBy("payload", input, encoded.cause)
@@ -247,7 +245,7 @@ export class Errand {
   private succeed(position: number, value: unknown): Exit.Exit<unknown, unknown> {
     const { success } = this.job
     if (success === undefined) return Exit.succeed(value)
-    const decoded = Crossing.decode(success, value)
+    const decoded = Codec.decode(success, value)
     if (Exit.isSuccess(decoded)) return decoded
     return this.blamed(position, reasonOf(Failures.refusedBy("success", value, decoded.cause).blame))
   }

@@ -1,8 +1,6 @@
 /**
  * Binary data on its way to a worker: large arrays become shared memory, once for each run, and a small view of a large
  * buffer becomes small. (A structured clone of a view copies the whole buffer below it, for every payload.)
- *
- * @since 0.1.0
  */
 
 type View = ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number }

@@ -1,7 +1,5 @@
 /**
  * The end of what a worker writes to its standard error.
- *
- * @since 0.1.0
  */
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"

@@ -1,12 +1,10 @@
 /**
  * The near side of one worker: it starts it when there is work, tells who is to blame when it ends, and starts another.
- *
- * @since 0.1.0
  */
 import { hasProperty } from "effect/Predicate"
-import type { Errand } from "./request.ts"
-import { type Death, type Handle, type Keeping, type Kind, slots } from "./platform.ts"
 import { type FromFar, NotStarted, type Run, type WireValue } from "../wire/messages.ts"
+import { type Death, type Handle, type Keeping, type Kind, slots } from "./platform.ts"
+import type { Errand } from "./request.ts"
 
 interface Active {
   readonly errand: Errand

@@ -1,14 +1,12 @@
 /**
  * Causes on their way between workers.
- *
- * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import { isDeadline } from "../../task/deadline.ts"
-import * as Crossing from "../../task/codec.ts"
 import { shorten } from "../../primitives/shorten.ts"
+import * as Codec from "../../task/codec.ts"
+import { isDeadline } from "../../task/deadline.ts"
 import type { Blame, Part, WireFailure, WireReason } from "./messages.ts"
 import { type Clone, cloneError, fromWire, toWire, uncloneablePath } from "./thrown.ts"
 
@@ -67,7 +65,7 @@ export const encode = (
     if (reason._tag === "Fail" && isDeadline(reason.error)) {
       late = true
     } else if (reason._tag === "Fail" && schema !== undefined) {
-      const encoded = Crossing.encode(schema, reason.error)
+      const encoded = Codec.encode(schema, reason.error)
       if (Exit.isFailure(encoded)) {
         return { _tag: "Blame", blame: refused("error", reason.error, Cause.squash(encoded.cause)) }
       }
@@ -99,7 +97,7 @@ export const decode = (
         decoded.push(Cause.makeFailReason(fromWire(reason.error)))
         break
       case "Encoded": {
-        const exit = Crossing.decode(schema!, reason.error)
+        const exit = Codec.decode(schema!, reason.error)
         if (Exit.isFailure(exit)) return refused("error", reason.error, Cause.squash(exit.cause))
         decoded.push(Cause.makeFailReason(exit.value))
       }

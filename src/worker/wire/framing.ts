@@ -1,7 +1,5 @@
 /**
  * What a worker process and its near side see of each other beside the channel of `fork`.
- *
- * @since 0.1.0
  */
 import { readSync, writeSync } from "node:fs"
 import { deserialize, serialize } from "node:v8"

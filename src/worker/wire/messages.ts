@@ -1,7 +1,5 @@
 /**
  * What the near side, which has the program, and the far side, which is a worker, say to each other.
- *
- * @since 0.1.0
  */
 
 /** What a task sees of its caller. All of it can be cloned. */

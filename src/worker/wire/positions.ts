@@ -3,8 +3,6 @@
  * payloads of a batch it has started, since when it is at the last, and whether it may start another.
  *
  * A slot is one word that both change at once, so that a batch is either cut before a payload or after it, and one time.
- *
- * @since 0.1.0
  */
 
 /** The bit that says that a batch is cut; the bits below count. */

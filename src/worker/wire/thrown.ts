@@ -1,7 +1,5 @@
 /**
  * Thrown values on their way between workers. Knows nothing of Effect, so that a worker can boot with it.
- *
- * @since 0.1.0
  */
 import { shorten } from "../../primitives/shorten.ts"
 import type { WireError, WireValue } from "./messages.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { isReady } from "../../src/task/deadline.ts"
+import { isReady } from "../../src/primitives/effects.ts"
 
 describe("isReady", () => {
   it("knows an Exit as Effect's own guard does", () => {
