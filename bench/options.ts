@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { Limit, Parallel } from "../src/index.ts"
-import type { Options } from "../src/run/plan.ts"
+import type { Options } from "../src/run/types.ts"
 import { type Case, extra, type Group, measure, ratio, small, type Topic } from "./measure.ts"
 import { concurrency, over, promise } from "./work.ts"
 

@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import { checkedEffect } from "./primitives/effects.ts"
 import { shorten } from "./primitives/shorten.ts"
 import * as Codec from "./task/codec.ts"
-import { isDeadline, timeoutError } from "./task/deadline.ts"
+import { isDeadline, withTimeout } from "./task/deadline.ts"
 import { BackendError, LayerFailed, ValueRefused } from "./task/errors.ts"
 import * as Layers from "./task/layers.ts"
 
@@ -191,6 +191,9 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
     Effect.flatMap(Backend, (backend) => attempt(backend, job, { input }, undefined, 1))
   ) as Effect.Effect<A, E | BackendError>
 
+/** How often a backend may give back an only input: a crash gives it back once, so this many say that it never runs. */
+const mostGivenBack = 10
+
 /**
  * Runs one input of a task on a backend, as a batch of its own.
  *
@@ -210,11 +213,13 @@ export const attempt = <I, A, E>(
     const once = backend.execute(job, batch, (_, result) => {
       exit = result
     })
-    let tries = 0
+    let givenBack = 0
     const untilDone = (): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
       Effect.flatMap(once, () =>
         exit ??
-          (++tries < 10 ? untilDone() : Effect.die(new Error(`backend ${backend.name} gave an input back ten times`))))
+          (++givenBack < mostGivenBack
+            ? untilDone()
+            : Effect.die(new Error(`backend ${backend.name} gave an input back ten times`))))
     return untilDone()
   })
 
@@ -231,10 +236,6 @@ const runHere = <I, A, E>(
     new BackendError({ backend: async.name, task: job.name, ...(index !== undefined && { index }), reason })
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>
     Effect.mapError(cross(what, schema, value), blame)
-  const timed = (run: Effect.Effect<A, E>): Effect.Effect<A, E | Cause.TimeoutError> =>
-    timeout === undefined
-      ? run
-      : Effect.timeoutOrElse(run, { duration: timeout, orElse: () => Effect.fail(timeoutError(timeout)) })
   const fail = (error: E | Cause.TimeoutError): Effect.Effect<never, E | BackendError | Cause.TimeoutError> =>
     isDeadline(error)
       ? Effect.fail(error as Cause.TimeoutError)
@@ -244,10 +245,13 @@ const runHere = <I, A, E>(
       Effect.flatMap(
         crossed<I>("payload", job.payload, input),
         (payload) =>
-          Effect.matchEffect(timed(Effect.provideContext(checkedEffect(job.run(payload)), inside(context))), {
-            onFailure: fail,
-            onSuccess: (value) => crossed<A>("success", job.success, value)
-          })
+          Effect.matchEffect(
+            withTimeout(Effect.provideContext(checkedEffect(job.run(payload)), inside(context)), timeout),
+            {
+              onFailure: fail,
+              onSuccess: (value) => crossed<A>("success", job.success, value)
+            }
+          )
       )
     )
   )

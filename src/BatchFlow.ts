@@ -5,35 +5,34 @@
  */
 import type * as Duration from "effect/Duration"
 import {
+  type BatchExit,
+  type BatchInput,
+  type BatchSteps,
   type Collect,
   type Each,
   type Failures,
   fromSteps,
-  type Input,
   type InputError,
   type InputServices,
-  type Left,
   type Options,
-  type Posted,
-  type Prepared,
+  type PreparedInputs,
   type Results,
-  type Settled,
-  type Steps
+  type SettledError
 } from "./flow/batch.ts"
-import { type Any, drawn, isNode, type Node, type Out, runAt } from "./flow/node.ts"
-import * as Place from "./flow/path.ts"
+import { type Any, graphOf, isNode, type Node, type Out, type Posted, runAt } from "./flow/node.ts"
+import * as Path from "./flow/path.ts"
 import type { Absent, ErrorOf, Of, ServicesOf } from "./flow/types.ts"
-import { refuse } from "./primitives/check.ts"
+import { wrongType } from "./primitives/check.ts"
 
 /** @since 0.1.0 */
-export type { Collect, Failures, Item, Options, Results } from "./flow/batch.ts"
+export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow/batch.ts"
 
 /**
  * Makes a node that runs a whole flow once for each item that `prep` gives.
  *
  * **Details**
  *
- * Shape: as `BatchNode.make`, with a flow (or any node) in the place of `exec`: each item is what the flow takes, and
+ * Graph: as `BatchNode.make`, with a flow (or any node) in the place of `exec`: each item is what the flow takes, and
  * comes to the `Out` by which the flow was left. `post` gets these, in input order under `collect: "forEach"`. Items share
  * nothing but the services that the flow names. All options are those of a batch node: a `timeout` and a `retry` are
  * for the whole flow of an item.
@@ -65,7 +64,7 @@ export type { Collect, Failures, Item, Options, Results } from "./flow/batch.ts"
  */
 export const make: <
   I,
-  P extends Prepared | Absent = Absent,
+  P extends PreparedInputs | Absent = Absent,
   J = never,
   X extends Out<string, unknown> = never,
   E = never,
@@ -83,22 +82,22 @@ export const make: <
       readonly prep?: (input: I) => P
       readonly flow: Node<Each<P, J>, X, E, R>
       readonly post?: (
-        input: Input<I, P, J>,
-        outs: Results<C, Each<P, J>, X | Of<F>, Settled<E, F, T>>
+        input: BatchInput<I, P, J>,
+        outs: Results<C, Each<P, J>, X | Of<F>, SettledError<E, F, T>>
       ) => O
     }
     & Options<Each<P, J>, X | Of<F>, E, F, C, T, M, W>
 ) => Node<
-  Input<I, P, J>,
-  Left<O, Results<C, Each<P, J>, X | Of<F>, Settled<E, F, T>>>,
+  BatchInput<I, P, J>,
+  BatchExit<O, Results<C, Each<P, J>, X | Of<F>, SettledError<E, F, T>>>,
   | ErrorOf<P>
   | InputError<Of<P>>
-  | Failures<C, Each<P, J>, X | Of<F>, Settled<E, F, T>, M>
+  | Failures<C, Each<P, J>, X | Of<F>, SettledError<E, F, T>, M>
   | ErrorOf<W>
   | ErrorOf<O>,
   ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
-> = (name: string, { flow, ...steps }: Steps & { readonly flow: Any }): any => {
-  if (!isNode(flow)) refuse("flow", "a flow or another node", flow)
-  const shape = { _tag: "BatchFlow", flow: drawn(flow) } as const
-  return fromSteps(name, steps, shape, (place) => (item, index) => runAt(flow, item, Place.item(place, index)))
+> = (name: string, { flow, ...steps }: BatchSteps & { readonly flow: Any }): any => {
+  if (!isNode(flow)) wrongType("flow", "a flow or another node", flow)
+  const graph = { _tag: "BatchFlow", flow: graphOf(flow) } as const
+  return fromSteps(name, steps, graph, (path) => (item, index) => runAt(flow, item, Path.item(path, index)))
 }

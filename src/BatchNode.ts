@@ -5,34 +5,33 @@
  */
 import type * as Duration from "effect/Duration"
 import {
+  type BatchExit,
+  type BatchInput,
+  type BatchSteps,
   type Collect,
   type Each,
   type Failures,
   fromSteps,
-  type Input,
   type InputError,
   type InputServices,
-  type Left,
   type Options,
-  type Posted,
-  type Prepared,
+  type PreparedInputs,
   type Results,
-  type Settled,
-  type Steps
+  type SettledError
 } from "./flow/batch.ts"
-import type { Node } from "./flow/node.ts"
+import type { Node, Posted } from "./flow/node.ts"
 import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./flow/types.ts"
-import { refuse } from "./primitives/check.ts"
+import { wrongType } from "./primitives/check.ts"
 
 /** @since 0.1.0 */
-export type { Collect, Failures, Item, Options, Results } from "./flow/batch.ts"
+export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow/batch.ts"
 
 /**
  * Makes a node that runs `exec` once for each item that `prep` gives.
  *
  * **Details**
  *
- * Shape: `prep` gives the items: an array, set, generator, async iterable or `Stream`, or an effect of one; without it
+ * Graph: `prep` gives the items: an array, set, generator, async iterable or `Stream`, or an effect of one; without it
  * the input is the items. `exec` gets an item and its index, and may be a `Task`, which runs on the provided backend.
  * `collect` decides what `post` gets; values are in input order. `post` runs once, when all items are done, and leaves by
  * `Node.out(action, value)`; without it the node leaves by `"default"`. Each of the three may be an effect or a value.
@@ -75,7 +74,7 @@ export type { Collect, Failures, Item, Options, Results } from "./flow/batch.ts"
  */
 export const make: <
   I,
-  P extends Prepared | Absent = Absent,
+  P extends PreparedInputs | Absent = Absent,
   J = never,
   X = never,
   O extends Posted | Absent = Absent,
@@ -91,22 +90,22 @@ export const make: <
       readonly prep?: (input: I) => P
       readonly exec: (item: Each<P, J>, index: number) => X
       readonly post?: (
-        input: Input<I, P, J>,
-        results: Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>
+        input: BatchInput<I, P, J>,
+        results: Results<C, Each<P, J>, Of<X> | Of<F>, SettledError<ErrorOf<X>, F, T>>
       ) => O
     }
     & NoPromise<"exec", X>
     & Options<Each<P, J>, Of<X> | Of<F>, ErrorOf<X>, F, C, T, M, W>
 ) => Node<
-  Input<I, P, J>,
-  Left<O, Results<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>>>,
+  BatchInput<I, P, J>,
+  BatchExit<O, Results<C, Each<P, J>, Of<X> | Of<F>, SettledError<ErrorOf<X>, F, T>>>,
   | ErrorOf<P>
   | InputError<Of<P>>
-  | Failures<C, Each<P, J>, Of<X> | Of<F>, Settled<ErrorOf<X>, F, T>, M>
+  | Failures<C, Each<P, J>, Of<X> | Of<F>, SettledError<ErrorOf<X>, F, T>, M>
   | ErrorOf<W>
   | ErrorOf<O>,
   ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
-> = (name: string, { exec, ...steps }: Steps & { readonly exec: (item: any, index: number) => any }): any => {
-  if (typeof exec !== "function") refuse("exec", "a function or a task", exec)
+> = (name: string, { exec, ...steps }: BatchSteps & { readonly exec: (item: any, index: number) => any }): any => {
+  if (typeof exec !== "function") wrongType("exec", "a function or a task", exec)
   return fromSteps(name, steps, { _tag: "BatchNode" }, () => exec)
 }

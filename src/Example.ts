@@ -8,9 +8,9 @@ import { dual } from "effect/Function"
 import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { knownKeys, refuse } from "./primitives/check.ts"
+import { knownKeys, outOfRange, wrongType } from "./primitives/check.ts"
 import { shorten, shortenMessage } from "./primitives/shorten.ts"
-import type { Work } from "./run/plan.ts"
+import type { Work } from "./run/types.ts"
 
 const TypeId = "~effect-parallel/Example"
 
@@ -136,14 +136,14 @@ export const isExample = (u: unknown): u is Example<unknown, unknown> => hasProp
  * @category constructors
  * @since 0.1.0
  */
-export const make = <const Inputs extends Fields, const Labels extends Fields = {}>(options: {
+export const make = <const Inputs extends SchemaFields, const Labels extends SchemaFields = {}>(options: {
   readonly inputs: Inputs
   readonly labels?: Labels | undefined
 }): Rows<Schema.Struct.Type<Inputs>, Schema.Struct.Type<Labels>> => {
   knownKeys("example options", options, ["inputs", "labels"])
   const { inputs, labels = {} as Labels } = options
   const both = Object.keys(inputs).find((name) => Object.hasOwn(labels, name))
-  if (both !== undefined) refuse("labels", "fields that are not inputs as well", both)
+  if (both !== undefined) outOfRange("labels", "fields that are not inputs as well", both)
   const schema: any = Schema.Struct({ ...inputs, ...labels })
   const decode = Schema.decodeUnknownEffect(schema, { errors: "all" })
   const split = (row: any): Example<any, any> => ({
@@ -193,7 +193,7 @@ export const lines: {
       Stream.map((text, index) => ({ number: index + 1, text: text.trim() })),
       Stream.filter((line) => line.text !== "")
     )
-    : refuse("text", "a string or a Stream of strings", text)
+    : wrongType("text", "a string or a Stream of strings", text)
 
 /**
  * A line of JSON as a row.
@@ -255,9 +255,9 @@ export const onInputs =
     work(example.inputs, index)
 
 /** The schemas of some fields. */
-type Fields = { readonly [name: string]: Schema.Codec<any, any> }
+type SchemaFields = { readonly [name: string]: Schema.Codec<any, any> }
 
-const pick = (row: Record<string, unknown>, fields: Fields): Record<string, unknown> => {
+const pick = (row: Record<string, unknown>, fields: SchemaFields): Record<string, unknown> => {
   const picked: Record<string, unknown> = {}
   for (const name of Object.keys(fields)) if (Object.hasOwn(row, name)) picked[name] = row[name]
   return picked

@@ -5,14 +5,14 @@
  */
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import type { Drawn, End, Leave, Target } from "./flow/graph.ts"
+import type { End, GraphNode, Leave, Target } from "./flow/graph.ts"
 import * as Mermaid from "./flow/mermaid.ts"
 import {
   type Any,
-  drawn,
   type Error,
   type Exit,
   fromRun,
+  graphOf,
   type Input,
   isNode,
   type Node,
@@ -21,11 +21,11 @@ import {
   runAt,
   type Services
 } from "./flow/node.ts"
-import * as Place from "./flow/path.ts"
+import * as Path from "./flow/path.ts"
 import { route, type StepLimit, walk } from "./flow/walk.ts"
-import type { Aside, Checked, Edges, Joined, Leaving, LineExit, Linked, Nodes, Shared } from "./flow/wiring.ts"
-import { knownKeys, positiveInteger, refuse } from "./primitives/check.ts"
-import { all } from "./run/several.ts"
+import type { Aside, Checked, Edges, Joined, Leaving, LineExit, Linked, Nodes, SharedInput } from "./flow/wiring.ts"
+import { all } from "./Parallel.ts"
+import { knownKeys, outOfRange, positiveInteger, wrongType } from "./primitives/check.ts"
 
 /** @since 0.1.0 */
 export type { End, Leave } from "./flow/graph.ts"
@@ -72,7 +72,7 @@ export const exit = <const A extends string>(action: A): Leave<A> => Object.free
  *
  * **Details**
  *
- * Shape: `on` says for each node and each of its actions where it leads: to a node, by its name in `nodes`, out of the
+ * Graph: `on` says for each node and each of its actions where it leads: to a node, by its name in `nodes`, out of the
  * flow (`Flow.end`), or out of it by another action (`Flow.exit`). The flow takes what its `start` takes, and is left by
  * the actions that lead out of it. Loops are allowed. Nodes run one after another; the event loop has its turn at least
  * every 8 ms of steps that do not wait.
@@ -134,13 +134,13 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
   checkNodes(nodes)
   const names = Object.keys(nodes)
   const known = names.map((name) => `"${name}"`).join(", ")
-  if (!Object.hasOwn(nodes, start)) refuse("start", `one of ${known}`, start)
+  if (!Object.hasOwn(nodes, start)) outOfRange("start", `one of ${known}`, start)
   knownKeys("on", on, names)
   for (const name of names) {
-    if (!Object.hasOwn(on, name)) refuse(`on.${name}`, "given", undefined)
+    if (!Object.hasOwn(on, name)) wrongType(`on.${name}`, "given", undefined)
     for (const [action, target] of Object.entries(on[name]!)) {
       const leads = typeof target === "string" ? Object.hasOwn(nodes, target) : isOutward(target)
-      if (!leads) refuse(`on.${name}.${action}`, `one of ${known}, Flow.end or Flow.exit(action)`, target)
+      if (!leads) outOfRange(`on.${name}.${action}`, `one of ${known}, Flow.end or Flow.exit(action)`, target)
     }
   }
   return fromWiring(name, nodes, { start, on }, {
@@ -154,7 +154,7 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
  *
  * **Details**
  *
- * Shape: it takes what the first takes, and is left as the last is left. Any other action than `"default"` of a node
+ * Graph: it takes what the first takes, and is left as the last is left. Any other action than `"default"` of a node
  * before the last leaves the line at once, by that action. Errors: those of the nodes.
  *
  * **Example** (A line)
@@ -195,7 +195,7 @@ export const chain = <const Ns extends readonly [Any, ...Array<Any>]>(
  *
  * **Details**
  *
- * Shape: it is left by `"default"` with a record of their values, by their names, when all have been left by
+ * Graph: it is left by `"default"` with a record of their values, by their names, when all have been left by
  * `"default"`. Any other action leaves at once, by that action, and interrupts the rest. Errors: the first of a node, which
  * interrupts the rest and waits for their finalizers.
  *
@@ -217,7 +217,7 @@ export const chain = <const Ns extends readonly [Any, ...Array<Any>]>(
  * @since 0.1.0
  */
 export const fanOut = <const Ns extends Nodes>(name: string, nodes: Ns): Node<
-  Shared<Ns>,
+  SharedInput<Ns>,
   Out<"default", Joined<Ns>> | Aside<Ns[keyof Ns]>,
   Error<Ns[keyof Ns]>,
   Services<Ns[keyof Ns]>
@@ -225,16 +225,16 @@ export const fanOut = <const Ns extends Nodes>(name: string, nodes: Ns): Node<
   checkNodes(nodes)
   const onward = (left: Out<string, unknown>) =>
     left.action === "default" ? Effect.succeed(left.value) : Effect.fail(new LeftAside(left))
-  const run = (input: unknown, place: Place.Place): Effect.Effect<any, any, any> => {
+  const run = (input: unknown, path: Path.Path): Effect.Effect<any, any, any> => {
     const branches = Object.entries(nodes).map(([name, node]) =>
-      [name, Effect.flatMap(branch(node, input, Place.inside(place, name)), onward)] as const
+      [name, Effect.flatMap(branch(node, input, Path.inside(path, name)), onward)] as const
     )
     return all(Object.fromEntries(branches), { concurrency: "unbounded", name }).pipe(
       Effect.map((joined) => out("default", joined)),
       Effect.catchIf((error) => error instanceof LeftAside, ({ left }) => Effect.succeed(left))
     )
   }
-  return fromRun(name, { run, shape: { _tag: "FanOut", nodes: drawnAll(nodes) } }) as any
+  return fromRun(name, { run, graph: { _tag: "FanOut", nodes: graphsOf(nodes) } }) as any
 }
 
 /**
@@ -242,7 +242,7 @@ export const fanOut = <const Ns extends Nodes>(name: string, nodes: Ns): Node<
  *
  * **Details**
  *
- * Shape: it is left as the winner was left. Errors: when none succeeds, the failures of all in one cause. It waits for the
+ * Graph: it is left as the winner was left. Errors: when none succeeds, the failures of all in one cause. It waits for the
  * finalizers of those that lost. For a race over items, see `collect: "race"` of a batch node.
  *
  * **Example** (The faster of two)
@@ -265,11 +265,11 @@ export const fanOut = <const Ns extends Nodes>(name: string, nodes: Ns): Node<
 export const race = <const Ns extends Nodes>(
   name: string,
   nodes: Ns
-): Node<Shared<Ns>, Exit<Ns[keyof Ns]>, Error<Ns[keyof Ns]>, Services<Ns[keyof Ns]>> => {
+): Node<SharedInput<Ns>, Exit<Ns[keyof Ns]>, Error<Ns[keyof Ns]>, Services<Ns[keyof Ns]>> => {
   checkNodes(nodes)
-  const run = (input: unknown, place: Place.Place): Effect.Effect<any, any, any> =>
-    Effect.raceAll(Object.entries(nodes).map(([name, node]) => branch(node, input, Place.inside(place, name))))
-  return fromRun(name, { run, shape: { _tag: "Race", nodes: drawnAll(nodes) } })
+  const run = (input: unknown, path: Path.Path): Effect.Effect<any, any, any> =>
+    Effect.raceAll(Object.entries(nodes).map(([name, node]) => branch(node, input, Path.inside(path, name))))
+  return fromRun(name, { run, graph: { _tag: "Race", nodes: graphsOf(nodes) } })
 }
 
 /**
@@ -305,7 +305,7 @@ export const run: {
 } = dual(
   2,
   <I, X extends Out<string, unknown>, E, R>(self: Node<I, X, E, R>, input: I): Effect.Effect<X, E, R> =>
-    Effect.flatMap(Place.root(self.name), (place) => branch(self, input, place))
+    Effect.flatMap(Path.root(self.name), (path) => branch(self, input, path))
 )
 
 /**
@@ -313,7 +313,7 @@ export const run: {
  *
  * **Details**
  *
- * Shape: the text of a `flowchart TD`, the same for the same flow. A nested flow is a box with its nodes inside; edges
+ * Graph: the text of a `flowchart TD`, the same for the same flow. A nested flow is a box with its nodes inside; edges
  * that enter or leave it begin and end at the box. Edges are labelled with their actions, ways out with the action by
  * which the flow is left. The ways out of a `Flow.chain` are not drawn: only its type knows them.
  *
@@ -337,11 +337,11 @@ export const run: {
  * @category converting
  * @since 0.1.0
  */
-export const toMermaid = (self: Any): string => Mermaid.draw(drawn(self))
+export const toMermaid = (self: Any): string => Mermaid.draw(graphOf(self))
 
 const checkNodes = (nodes: Readonly<Record<string, unknown>>): void => {
-  if (Object.keys(nodes).length === 0) refuse("nodes", "at least one node", nodes)
-  for (const [name, node] of Object.entries(nodes)) if (!isNode(node)) refuse(`nodes.${name}`, "a node", node)
+  if (Object.keys(nodes).length === 0) outOfRange("nodes", "at least one node", nodes)
+  for (const [name, node] of Object.entries(nodes)) if (!isNode(node)) wrongType(`nodes.${name}`, "a node", node)
 }
 
 const isOutward = (target: unknown): boolean =>
@@ -361,23 +361,23 @@ const fromWiring = (
 ): Node<any, any, any, any> => {
   const way = route(nodes, wiring, options)
   return fromRun(name, {
-    run: (input: unknown, place) => walk(way, input, place),
-    shape: { _tag: "Flow", ...wiring, nodes: drawnAll(nodes) }
+    run: (input: unknown, path) => walk(way, input, path),
+    graph: { _tag: "Flow", ...wiring, nodes: graphsOf(nodes) }
   })
 }
 
-const drawnAll = (nodes: Nodes): Readonly<Record<string, Drawn>> =>
-  Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, drawn(node)]))
+const graphsOf = (nodes: Nodes): Readonly<Record<string, GraphNode>> =>
+  Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, graphOf(node)]))
 
-/** Runs a node at its place; its failures say where they came from. */
+/** Runs a node at its path; its failures say where they came from. */
 const branch = <I, X extends Out<string, unknown>, E, R>(
   node: Node<I, X, E, R>,
   input: I,
-  place: Place.Place
+  path: Path.Path
 ): Effect.Effect<X, E, R> =>
   Effect.catchCause(
-    Effect.suspend(() => runAt(node, input, place)),
-    (cause) => Effect.failCause(Place.locate(cause, place, 1))
+    Effect.suspend(() => runAt(node, input, path)),
+    (cause) => Effect.failCause(Path.locate(cause, path, 1))
   )
 
 /** How a branch of a fan-out was left that does not lead to the join. */

@@ -11,7 +11,14 @@ import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import { hasProperty } from "effect/Predicate"
-import { knownKeys, nonEmptyString, positiveDuration, positiveInteger, refuse } from "./primitives/check.ts"
+import {
+  knownKeys,
+  nonEmptyString,
+  outOfRange,
+  positiveDuration,
+  positiveInteger,
+  wrongType
+} from "./primitives/check.ts"
 import { Permits } from "./primitives/permits.ts"
 
 const TypeId = "~effect-parallel/Limit"
@@ -86,7 +93,7 @@ export const isLimit = (u: unknown): u is Limit => hasProperty(u, TypeId)
 export const make = (options: { readonly name: string; readonly around: Limit["around"] }): Limit => {
   knownKeys("Limit.make options", options, ["name", "around"])
   const { around, name } = options
-  if (typeof around !== "function") refuse("around", "a function", around)
+  if (typeof around !== "function") wrongType("around", "a function", around)
   return { [TypeId]: TypeId, name: nonEmptyString("name", name), rank: nextRank(), around }
 }
 
@@ -172,7 +179,7 @@ export const rate = (options: {
   knownKeys("Limit.rate options", options, ["limit", "window", "key"])
   const limit = positiveInteger("limit", options.limit)
   const window = positiveDuration("window", options.window)
-  if (!Duration.isFinite(window)) refuse("window", "a finite duration", options.window)
+  if (!Duration.isFinite(window)) outOfRange("window", "a finite duration", options.window)
   const key = options.key === undefined ? undefined : nonEmptyString("key", options.key)
   const own = Effect.runSync(Effect.provide(RateLimiter.make, RateLimiter.layerStoreMemory))
   const limiter = key === undefined
@@ -247,8 +254,8 @@ export const adaptive = (options: {
   knownKeys("Limit.adaptive options", options, ["max", "min", "overload", "name"])
   const max = positiveInteger("max", options.max)
   const min = options.min === undefined ? 1 : positiveInteger("min", options.min)
-  if (min > max) refuse("min", `at most \`max\` (${max})`, min)
-  if (typeof options.overload !== "function") refuse("overload", "a function", options.overload)
+  if (min > max) outOfRange("min", `at most \`max\` (${max})`, min)
+  if (typeof options.overload !== "function") wrongType("overload", "a function", options.overload)
   const name = nonEmptyString("name", options.name ?? `adaptive(${min} to ${max})`)
   return new AdaptiveImpl(max, min, options.overload, name)
 }
@@ -335,7 +342,7 @@ const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 const waitOf = (verdict: Duration.Input): number => {
   const wait = Option.filter(Duration.fromInput(verdict), Duration.isFinite)
   if (Option.isNone(wait) || Number.isNaN(verdict)) {
-    return refuse("overload(error)", "a boolean or a finite duration", verdict)
+    return wrongType("overload(error)", "a boolean or a finite duration", verdict)
   }
   return Math.max(0, Duration.toMillis(wait.value))
 }

@@ -7,13 +7,16 @@ import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import * as Trial from "./flow/exec.ts"
-import { fromRun, isOut, type Node, type Out, out } from "./flow/node.ts"
-import * as Place from "./flow/path.ts"
+import * as Exec from "./flow/exec.ts"
+import { fromRun, isOut, type Node, type Out, out, type Posted } from "./flow/node.ts"
+import * as Path from "./flow/path.ts"
 import type { Absent, ErrorOf, Late, NoPromise, Of, ServicesOf, Without } from "./flow/types.ts"
-import { knownKeys, refuse } from "./primitives/check.ts"
+import { knownKeys, optionalFunction, wrongType } from "./primitives/check.ts"
 import { flatMapValue, toEffect } from "./primitives/effects.ts"
-import type * as Plan from "./run/plan.ts"
+import type * as Types from "./run/types.ts"
+
+/** @since 0.1.0 */
+export type { Location } from "./flow/path.ts"
 
 /** @since 0.1.0 */
 export {
@@ -29,31 +32,20 @@ export {
   type Services
 } from "./flow/node.ts"
 
-/**
- * Where a failure came from: `path` names the nodes from the outermost flow down (`approval/perFile[2]/load`), `node` the
- * last of them, `index` the item of the nearest batch (from 0), `attempt` which attempt it was (from 1).
- *
- * @category models
- * @since 0.1.0
- */
-export type Location = Place.Located
-
-type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, any, any>
-
 /** What `exec` is given. */
-type Prepared<I, P> = Without<P, I, Of<P>>
+type ExecInput<I, P> = Without<P, I, Of<P>>
 
 /** The exits among what `exec` and `fallback` give back. */
-type Left<T> = T extends Out<string, any> ? T : never
+type OutsIn<T> = T extends Out<string, any> ? T : never
 
 /** The results among them. */
-type Result<T> = T extends Out<string, any> ? never : T
+type ResultsIn<T> = T extends Out<string, any> ? never : T
 
 /** By which a node without `post` is left. */
-type Default<T> = Left<T> | ([Result<T>] extends [never] ? never : Out<"default", Result<T>>)
+type Default<T> = OutsIn<T> | ([ResultsIn<T>] extends [never] ? never : Out<"default", ResultsIn<T>>)
 
 /** How the attempts at `exec` can fail in the end. */
-type Failing<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
+type ExecError<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
 
 /**
  * Makes a node of three steps, each of them an effect or a plain value, and each optional: `prep` makes the input ready,
@@ -61,7 +53,7 @@ type Failing<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
  *
  * **Details**
  *
- * Shape: `exec` is given what `prep` gave, or the input; `post` is given the input, what `prep` gave and the result of
+ * Graph: `exec` is given what `prep` gave, or the input; `post` is given the input, what `prep` gave and the result of
  * `exec`, and leaves by `Node.out(action, value)`. Without `post` the node leaves by `"default"` with the result. An
  * `Out` that `exec` or `fallback` gives back is the exit already: `post` is not asked. `exec` may be a `Task`, and then
  * runs on the provided backend.
@@ -110,50 +102,56 @@ export const make: <
   name: string,
   options: NoPromise<"prep", P> & NoPromise<"exec", X> & {
     readonly prep?: (input: I) => P
-    readonly exec?: (prepared: Prepared<I, P>) => X
-    readonly post?: (input: I, prepared: Prepared<I, P>, result: Without<X, Prepared<I, P>, Result<Of<X> | Of<F>>>) => O
+    readonly exec?: (prepared: ExecInput<I, P>) => X
+    readonly post?: (
+      input: I,
+      prepared: ExecInput<I, P>,
+      result: Without<X, ExecInput<I, P>, ResultsIn<Of<X> | Of<F>>>
+    ) => O
     /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
-    readonly retry?: Plan.RetryOption<ErrorOf<X> | Late<T>> | undefined
+    readonly retry?: Types.RetryOption<ErrorOf<X> | Late<T>> | undefined
     /** How long an attempt may take. */
     readonly timeout?: T | undefined
     /** What each attempt passes before it starts. */
-    readonly limit?: Plan.Options["limit"]
+    readonly limit?: Types.Options["limit"]
     /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
-    readonly fallback?: (prepared: Prepared<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F
+    readonly fallback?: (prepared: ExecInput<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F
   }
 ) => Node<
   I,
-  Without<O, Without<X, never, Default<Of<X> | Of<F>>>, Left<Of<O> | Of<X> | Of<F>>>,
-  ErrorOf<P> | Failing<X, F, T> | ErrorOf<O>,
+  Without<O, Without<X, never, Default<Of<X> | Of<F>>>, OutsIn<Of<O> | Of<X> | Of<F>>>,
+  ErrorOf<P> | ExecError<X, F, T> | ErrorOf<O>,
   ServicesOf<P> | ServicesOf<X> | ServicesOf<F> | ServicesOf<O>
-> = (name: string, options: Steps): any => {
+> = (name: string, options: NodeSteps): any => {
   knownKeys("node options", options, ["prep", "exec", "post", "retry", "timeout", "limit", "fallback"])
-  const { exec, fallback, post, prep, ...trials } = options
+  const { exec, fallback, post, prep, ...attempts } = options
   for (const [step, given] of Object.entries({ prep, exec, post, fallback })) {
-    if (given !== undefined && typeof given !== "function") refuse(step, "a function", given)
+    optionalFunction(step, given)
   }
   if (exec === undefined) {
-    if (post === undefined) refuse("exec", "given, or `post`", exec)
-    const extra = Object.entries({ fallback, ...trials }).find(([, given]) => given !== undefined)
-    if (extra !== undefined) refuse(extra[0], "left out where there is no `exec`", extra[1])
+    if (post === undefined) wrongType("exec", "given, or `post`", exec)
+    const extra = Object.entries({ fallback, ...attempts }).find(([, given]) => given !== undefined)
+    if (extra !== undefined) wrongType(extra[0], "left out where there is no `exec`", extra[1])
   }
-  const execute = exec === undefined ? (prepared: unknown) => prepared : Trial.make({ exec, fallback, options: trials })
+  const execute = exec === undefined
+    ? (prepared: unknown) => prepared
+    : Exec.make({ exec, fallback, options: attempts })
   const leave = (input: unknown, prepared: unknown, result: unknown) =>
     isOut(result) && exec !== undefined
       ? Effect.succeed(result)
       : post === undefined
       ? Effect.succeed(out("default", result))
       : toEffect(post(input, prepared, result))
-  const run = (input: unknown, place: Place.Place) =>
+  const run = (input: unknown, path: Path.Path) =>
     flatMapValue(
       prep === undefined ? input : prep(input),
-      (prepared) => flatMapValue(execute(prepared, place), (result) => leave(input, prepared, result))
+      (prepared) => flatMapValue(execute(prepared, path), (result) => leave(input, prepared, result))
     )
-  return fromRun(name, { run, shape: { _tag: "Node" } })
+  return fromRun(name, { run, graph: { _tag: "Node" } })
 }
 
 /** The options before their types are known. */
-interface Steps extends Pick<Plan.Options<any>, "retry" | "timeout" | "limit"> {
+interface NodeSteps extends Pick<Types.Options<any>, "retry" | "timeout" | "limit"> {
   readonly prep?: ((input: any) => unknown) | undefined
   readonly exec?: ((prepared: any) => unknown) | undefined
   readonly post?: ((input: any, prepared: any, result: any) => unknown) | undefined
@@ -188,4 +186,4 @@ interface Steps extends Pick<Plan.Options<any>, "retry" | "timeout" | "limit"> {
  * @category converting
  * @since 0.1.0
  */
-export const location = (cause: Cause.Cause<unknown>): Option.Option<Location> => Place.locationOf(cause)
+export const location = (cause: Cause.Cause<unknown>): Option.Option<Path.Location> => Path.locationOf(cause)

@@ -187,7 +187,7 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
 }
 
 /** What the constructors are given; an input without a start began with the run. */
-type Fields<O extends Settled<unknown>> =
+type GivenFields<O extends Settled<unknown>> =
   & Omit<O, typeof TypeId | "_tag" | "startedAt" | "history">
   & Partial<Pick<O, "startedAt" | "history">>
 
@@ -197,7 +197,7 @@ type Fields<O extends Settled<unknown>> =
  * @category constructors
  * @since 0.1.0
  */
-export const success = <I, A>(fields: Fields<Success<I, A>>): Success<I, A> =>
+export const success = <I, A>(fields: GivenFields<Success<I, A>>): Success<I, A> =>
   new Classes.Success(factsOf(fields), fields.value)
 
 /**
@@ -206,7 +206,7 @@ export const success = <I, A>(fields: Fields<Success<I, A>>): Success<I, A> =>
  * @category constructors
  * @since 0.1.0
  */
-export const failure = <I, E>(fields: Fields<Failure<I, E>>): Failure<I, E> =>
+export const failure = <I, E>(fields: GivenFields<Failure<I, E>>): Failure<I, E> =>
   new Classes.Failure(factsOf(fields), fields.cause)
 
 /**
@@ -286,7 +286,7 @@ export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>): Failure<I,
  */
 export const once: ReadonlyArray<Attempt> = []
 
-const factsOf = <I>(fields: Fields<Settled<I>>): Facts<I> => ({
+const factsOf = <I>(fields: GivenFields<Settled<I>>): Facts<I> => ({
   index: fields.index,
   input: fields.input,
   attempts: fields.attempts,

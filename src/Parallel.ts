@@ -8,21 +8,31 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
+import { dual, identity } from "effect/Function"
 import type * as Stream from "effect/Stream"
-import * as Outcome from "./Outcome.ts"
-import { refuse } from "./primitives/check.ts"
+import type * as Outcome from "./Outcome.ts"
+import { outOfRange, wrongType } from "./primitives/check.ts"
 import type * as Report from "./Report.ts"
 import * as Collect from "./run/collect.ts"
-import * as Outlet from "./run/outcomes/streamSink.ts"
 import * as Plan from "./run/plan.ts"
-import type { AnyWork, Budget, Budgeted, Failing, Second, Timed, Timeout } from "./run/types.ts"
+import * as RunStream from "./run/stream.ts"
+import type * as Types from "./run/types.ts"
+import type {
+  AnyEffect,
+  AnyWork,
+  Budget,
+  Budgeted,
+  EffectErrors,
+  EffectServices,
+  EffectValue,
+  Second,
+  Timed,
+  Timeout,
+  WorkErrors
+} from "./run/types.ts"
 
 /** @since 0.1.0 */
-export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./run/plan.ts"
-
-/** @since 0.1.0 */
-export { all, pair, pairs } from "./run/several.ts"
+export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./run/types.ts"
 
 /** @since 0.1.0 */
 export type { Budgeted, Timed } from "./run/types.ts"
@@ -34,7 +44,7 @@ export type { Budgeted, Timed } from "./run/types.ts"
  * @since 0.1.0
  */
 export interface StreamOptions<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget>
-  extends Plan.Options<E, T, M>
+  extends Types.Options<E, T, M>
 {
   /** Whether outcomes are handed on in input order (the default) or each as soon as it is there. */
   readonly order?: "input" | "completion" | undefined
@@ -77,21 +87,21 @@ const isDataFirst = (args: IArguments): boolean => typeof args[0] !== "function"
  */
 export const forEach: {
   <I, A, E, R, T extends Timeout = never>(
-    work: Plan.Work<I, A, E, R>,
-    options?: Plan.Options<NoInfer<E>, T>
+    work: Types.Work<I, A, E, R>,
+    options?: Types.Options<NoInfer<E>, T>
   ): <EI = never, RI = never>(
-    inputs: Plan.Inputs<I, EI, RI>
+    inputs: Types.Inputs<I, EI, RI>
   ) => Effect.Effect<Array<A>, Timed<T, E> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never>(
-    inputs: Plan.Inputs<I, EI, RI>,
-    work: Plan.Work<I, A, E, R>,
-    options?: Plan.Options<NoInfer<E>, T>
+    inputs: Types.Inputs<I, EI, RI>,
+    work: Types.Work<I, A, E, R>,
+    options?: Types.Options<NoInfer<E>, T>
   ): Effect.Effect<Array<A>, Timed<T, E> | NoInfer<EI>, R | NoInfer<RI>>
-  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Plan.Options<Failing<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
-  inputs: Plan.Inputs<I, EI, RI>,
-  work: Plan.Work<I, A, E, R>,
-  options?: Plan.Options<E>
+  inputs: Types.Inputs<I, EI, RI>,
+  work: Types.Work<I, A, E, R>,
+  options?: Types.Options<E>
 ): Effect.Effect<Array<A>, E | EI, R | RI> => Collect.values(Plan.make(inputs, work, options)))
 
 /**
@@ -127,32 +137,29 @@ export const forEach: {
  */
 export const validate: {
   <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
-    work: Plan.Work<I, A, E, R>,
-    options?: Plan.Options<NoInfer<E>, T, M>
-  ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<
+    work: Types.Work<I, A, E, R>,
+    options?: Types.Options<NoInfer<E>, T, M>
+  ): <EI = never, RI = never>(inputs: Types.Inputs<I, EI, RI>) => Effect.Effect<
     Array<A>,
     Outcome.FailedExamples<I, A, Timed<T, E>> | Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
     R | NoInfer<RI>
   >
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
-    inputs: Plan.Inputs<I, EI, RI>,
-    work: Plan.Work<I, A, E, R>,
-    options?: Plan.Options<NoInfer<E>, T, M>
+    inputs: Types.Inputs<I, EI, RI>,
+    work: Types.Work<I, A, E, R>,
+    options?: Types.Options<NoInfer<E>, T, M>
   ): Effect.Effect<
     Array<A>,
     Outcome.FailedExamples<I, A, Timed<T, E>> | Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
     R | NoInfer<RI>
   >
-  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Plan.Options<Failing<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
-  inputs: Plan.Inputs<I, EI, RI>,
-  work: Plan.Work<I, A, E, R>,
-  options?: Plan.Options<E>
+  inputs: Types.Inputs<I, EI, RI>,
+  work: Types.Work<I, A, E, R>,
+  options?: Types.Options<E>
 ): Effect.Effect<Array<A>, Outcome.FailedExamples<I, A, E> | Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
-  Effect.flatMap(Collect.report(Plan.make(inputs, work, options)), (report) =>
-    Collect.isNonEmpty(report.failures)
-      ? Effect.fail(new Outcome.FailedExamples({ failures: report.failures, report }))
-      : Effect.succeed([...report.values])))
+  Effect.flatMap(Collect.report(Plan.make(inputs, work, options)), Collect.validated))
 
 /**
  * Runs work over every input, and gives values and failures apart.
@@ -186,27 +193,27 @@ export const validate: {
  */
 export const partition: {
   <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
-    work: Plan.Work<I, A, E, R>,
-    options?: Plan.Options<NoInfer<E>, T, M>
-  ): <EI = never, RI = never>(inputs: Plan.Inputs<I, EI, RI>) => Effect.Effect<
+    work: Types.Work<I, A, E, R>,
+    options?: Types.Options<NoInfer<E>, T, M>
+  ): <EI = never, RI = never>(inputs: Types.Inputs<I, EI, RI>) => Effect.Effect<
     [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<T, E>>>],
     Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
     R | NoInfer<RI>
   >
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
-    inputs: Plan.Inputs<I, EI, RI>,
-    work: Plan.Work<I, A, E, R>,
-    options?: Plan.Options<NoInfer<E>, T, M>
+    inputs: Types.Inputs<I, EI, RI>,
+    work: Types.Work<I, A, E, R>,
+    options?: Types.Options<NoInfer<E>, T, M>
   ): Effect.Effect<
     [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<T, E>>>],
     Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
     R | NoInfer<RI>
   >
-  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Plan.Options<Failing<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
-  inputs: Plan.Inputs<I, EI, RI>,
-  work: Plan.Work<I, A, E, R>,
-  options?: Plan.Options<E>
+  inputs: Types.Inputs<I, EI, RI>,
+  work: Types.Work<I, A, E, R>,
+  options?: Types.Options<E>
 ): Effect.Effect<
   [values: Array<A>, failures: Array<Outcome.Failure<I, E>>],
   Outcome.TooManyErrors<I, A, E> | EI,
@@ -242,21 +249,21 @@ export const partition: {
  */
 export const run: {
   <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
-    work: Plan.Work<I, A, E, R>,
-    options?: Plan.Options<NoInfer<E>, T, M>
+    work: Types.Work<I, A, E, R>,
+    options?: Types.Options<NoInfer<E>, T, M>
   ): <EI = never, RI = never>(
-    inputs: Plan.Inputs<I, EI, RI>
+    inputs: Types.Inputs<I, EI, RI>
   ) => Effect.Effect<Report.Report<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
-    inputs: Plan.Inputs<I, EI, RI>,
-    work: Plan.Work<I, A, E, R>,
-    options?: Plan.Options<NoInfer<E>, T, M>
+    inputs: Types.Inputs<I, EI, RI>,
+    work: Types.Work<I, A, E, R>,
+    options?: Types.Options<NoInfer<E>, T, M>
   ): Effect.Effect<Report.Report<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
-  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Plan.Options<Failing<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
-  inputs: Plan.Inputs<I, EI, RI>,
-  work: Plan.Work<I, A, E, R>,
-  options?: Plan.Options<E>
+  inputs: Types.Inputs<I, EI, RI>,
+  work: Types.Work<I, A, E, R>,
+  options?: Types.Options<E>
 ): Effect.Effect<Report.Report<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Collect.report(Plan.make(inputs, work, options)))
 
@@ -293,25 +300,130 @@ export const run: {
  */
 export const stream: {
   <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
-    work: Plan.Work<I, A, E, R>,
+    work: Types.Work<I, A, E, R>,
     options?: StreamOptions<NoInfer<E>, T, M>
   ): <EI = never, RI = never>(
-    inputs: Plan.Inputs<I, EI, RI>
+    inputs: Types.Inputs<I, EI, RI>
   ) => Stream.Stream<Outcome.Outcome<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
-    inputs: Plan.Inputs<I, EI, RI>,
-    work: Plan.Work<I, A, E, R>,
+    inputs: Types.Inputs<I, EI, RI>,
+    work: Types.Work<I, A, E, R>,
     options?: StreamOptions<NoInfer<E>, T, M>
   ): Stream.Stream<Outcome.Outcome<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
-  <F extends Plan.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, StreamOptions<Failing<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, StreamOptions<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
-  inputs: Plan.Inputs<I, EI, RI>,
-  work: Plan.Work<I, A, E, R>,
+  inputs: Types.Inputs<I, EI, RI>,
+  work: Types.Work<I, A, E, R>,
   { order = "input", ...options }: StreamOptions<E> = {}
 ): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> => {
-  if (order !== "input" && order !== "completion") refuse("order", `"input" or "completion"`, order)
-  return Outlet.stream(Plan.make(inputs, work, options), order)
+  if (order !== "input" && order !== "completion") outOfRange("order", `"input" or "completion"`, order)
+  return RunStream.stream(Plan.make(inputs, work, options), order)
 })
+
+/**
+ * Runs a tuple, an array or a record of effects with the options of this library, and keeps its shape.
+ *
+ * **Details**
+ *
+ * Shape: that of the effects, with their values. Errors: the first failure interrupts the rest, as in `forEach`.
+ * Source: `Effect.all`.
+ *
+ * **Example** (A record)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const program = Parallel.all({ name: Effect.succeed("Ada"), born: Effect.succeed(1815) }, { concurrency: 2 })
+ *
+ * console.log(await Effect.runPromise(program)) // => { name: "Ada", born: 1815 }
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const all = <
+  const Effects extends ReadonlyArray<AnyEffect> | Readonly<Record<string, AnyEffect>>,
+  T extends Timeout = never
+>(effects: Effects, options?: Types.Options<EffectErrors<Effects[keyof Effects]>, T>): Effect.Effect<
+  { -readonly [K in keyof Effects]: EffectValue<Effects[K]> },
+  Timed<T, EffectErrors<Effects[keyof Effects]>>,
+  EffectServices<Effects[keyof Effects]>
+> => {
+  if (!isShape(effects)) wrongType("effects", "an array or a record of effects", effects)
+  const keys = Object.keys(effects)
+  const list: ReadonlyArray<AnyEffect> = Array.isArray(effects) ? effects : Object.values(effects)
+  const values = Collect.values(Plan.make(list, identity<AnyEffect>, options))
+  return (Array.isArray(effects)
+    ? values
+    : Effect.map(values, (values) => Object.fromEntries(keys.map((key, i) => [key, values[i]])))) as any
+}
+
+/**
+ * Runs pairs of a work and its input, each work different if need be, and gathers their values.
+ *
+ * **When to use**
+ *
+ * Use for a few inputs that need different works; a pair may hold a whole nested run. Where failures are to be kept, give
+ * the pairs to `run`, `partition`, `validate` or `stream` with `Parallel.pair` as the work.
+ *
+ * **Details**
+ *
+ * Shape: one value for each pair, in order, each of its own type. Errors: the first failure interrupts the rest, as in
+ * `forEach`. Source: the `exec_pairs` of `dspy.Parallel`.
+ *
+ * **Example** (Two works, one of them a run)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const square = (n: number) => Effect.succeed(n * n)
+ * const shout = (text: string) => Effect.succeed(text.toUpperCase())
+ * const squares = (ns: ReadonlyArray<number>) => Parallel.forEach(ns, square)
+ *
+ * console.log(await Effect.runPromise(Parallel.pairs([[squares, [1, 2]], [shout, "hey"]]))) // => [[1, 4], "HEY"]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const pairs = <
+  const Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>,
+  T extends Timeout = never
+>(pairs: Pairs & Fitting<Pairs>, options?: Types.Options<EffectErrors<ReturnType<Pairs[number][0]>>, T>): Effect.Effect<
+  { -readonly [K in keyof Pairs]: EffectValue<ReturnType<Pairs[K][0]>> },
+  Timed<T, EffectErrors<ReturnType<Pairs[number][0]>>>,
+  EffectServices<ReturnType<Pairs[number][0]>>
+> => {
+  if (!Array.isArray(pairs)) wrongType("pairs", "an array of pairs", pairs)
+  return Collect.values(Plan.make(pairs as Pairs, pair, options)) as any
+}
+
+/**
+ * The work of a pair on its input: what `pairs` does with each, for the other ways to run them.
+ *
+ * **Example** (Pairs that may fail)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+ * const double = (n: number) => Effect.succeed(n * 2)
+ *
+ * const program = Parallel.partition([[half, 4], [half, 5], [double, 5]] as const, Parallel.pair)
+ *
+ * console.log((await Effect.runPromise(program))[0]) // => [2, 10]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const pair = <I, A, E, R>(
+  [work, input]: readonly [work: Types.Work<I, A, E, R>, input: I],
+  index: number
+): Effect.Effect<A, E, R> => work(input, index)
 
 /**
  * Sets options for all runs inside an effect, where they do not say otherwise.
@@ -337,10 +449,19 @@ export const stream: {
  * @since 0.1.0
  */
 export const withDefaults: {
-  (options: Plan.DefaultOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, options: Plan.DefaultOptions): Effect.Effect<A, E, R>
+  (options: Types.DefaultOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, options: Types.DefaultOptions): Effect.Effect<A, E, R>
 } = dual(
   2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, options: Plan.DefaultOptions): Effect.Effect<A, E, R> =>
+  <A, E, R>(self: Effect.Effect<A, E, R>, options: Types.DefaultOptions): Effect.Effect<A, E, R> =>
     Effect.updateService(self, Plan.Defaults, Plan.defaults(options))
 )
+
+/** Whether something is an array, or an object that is read by its keys. */
+const isShape = (u: unknown): boolean =>
+  Array.isArray(u) || (typeof u === "object" && u !== null && !(Symbol.iterator in u))
+
+/** Pairs whose inputs are what their works take. */
+type Fitting<Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>> = {
+  readonly [K in keyof Pairs]: readonly [work: Pairs[K][0], input: Parameters<Pairs[K][0]>[0]]
+}

@@ -7,18 +7,22 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Board from "./observability/board.ts"
 import * as Contract from "./observability/contract.ts"
 import * as Log from "./observability/log.ts"
 import * as Terminal from "./observability/terminal.ts"
 
 /** @since 0.1.0 */
-export { type Counts, make, none, Progress, type Run, type Snapshot } from "./observability/contract.ts"
+export { make } from "./observability/board.ts"
+
+/** @since 0.1.0 */
+export { type Counts, none, Progress, type Run, type Snapshot } from "./observability/contract.ts"
 
 /** @since 0.1.0 */
 export { toText } from "./observability/line.ts"
 
 /** @since 0.1.0 */
-export type { Options as LogOptions } from "./observability/log.ts"
+export type { LogOptions } from "./observability/log.ts"
 
 /**
  * Shows progress on stderr: lines that are rewritten where stderr is a terminal, and log lines elsewhere.
@@ -63,7 +67,7 @@ export const layer: Layer.Layer<never> = Layer.effect(
  * @category layers
  * @since 0.1.0
  */
-export const layerLog = (options?: Log.Options): Layer.Layer<never> =>
+export const layerLog = (options?: Log.LogOptions): Layer.Layer<never> =>
   Layer.effect(Contract.Progress, Log.make(options))
 
 /**
@@ -94,7 +98,7 @@ export const layerLog = (options?: Log.Options): Layer.Layer<never> =>
  */
 export const layerCallback = (
   show: (snapshots: ReadonlyArray<Contract.Snapshot>) => Effect.Effect<void>
-): Layer.Layer<never> => Layer.effect(Contract.Progress, Contract.make(show))
+): Layer.Layer<never> => Layer.effect(Contract.Progress, Board.make(show))
 
 /**
  * Keeps progress in a reference, whose `SubscriptionRef.changes` is the stream of it.

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Outcome from "./Outcome.ts"
 import { shorten, shortenMessage } from "./primitives/shorten.ts"
@@ -13,18 +12,16 @@ import * as Page from "./report/page.ts"
 import * as ReportTrace from "./report/trace.ts"
 
 /** @since 0.1.0 */
+export type { Report } from "./Outcome.ts"
+
+/** @since 0.1.0 */
+export { make } from "./report/report.ts"
+
+/** @since 0.1.0 */
 export { Json, type Options } from "./report/json.ts"
 
 /** @since 0.1.0 */
 export type { Trace, TraceEvent } from "./report/trace.ts"
-
-/**
- * Every outcome of a run, in input order.
- *
- * @category models
- * @since 0.1.0
- */
-export type Report<I, A, E = never> = Outcome.Report<I, A, E>
 
 /**
  * A run in numbers: `total` inputs were settled, `retried` of them took more than one attempt, `recalled` of them none,
@@ -43,25 +40,12 @@ export interface Tally {
 }
 
 /**
- * Makes a report of outcomes that are in input order.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const make = <I, A, E>(options: {
-  readonly name: string
-  readonly outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>
-  readonly startedAt?: DateTime.Utc | undefined
-  readonly elapsed: Duration.Duration
-}): Report<I, A, E> => new ReportImpl(options.name, options.outcomes, options.startedAt, options.elapsed)
-
-/**
  * Counts the outcomes of a report.
  *
  * @category converting
  * @since 0.1.0
  */
-export const tally = (self: Report<unknown, unknown, unknown>): Tally => {
+export const tally = (self: Outcome.Report<unknown, unknown, unknown>): Tally => {
   let attempts = 0
   let retried = 0
   let recalled = 0
@@ -100,7 +84,7 @@ export const tally = (self: Report<unknown, unknown, unknown>): Tally => {
  * @since 0.1.0
  */
 export const toText = (
-  self: Report<unknown, unknown, unknown>,
+  self: Outcome.Report<unknown, unknown, unknown>,
   options?: { readonly causes?: boolean | undefined; readonly failures?: number | undefined }
 ): string => {
   const shown = self.failures.slice(0, options?.failures ?? 20)
@@ -144,7 +128,7 @@ export const toText = (
  * @since 0.1.0
  */
 export const toJson = <I>(
-  self: Report<I, unknown, unknown>,
+  self: Outcome.Report<I, unknown, unknown>,
   options?: ReportJson.Options<I>
 ): ReportJson.Json => ReportJson.make(self, tally(self), options)
 
@@ -161,7 +145,7 @@ export const toJson = <I>(
  * @since 0.1.0
  */
 export const toTrace = <I>(
-  self: Report<I, unknown, unknown>,
+  self: Outcome.Report<I, unknown, unknown>,
   options?: ReportJson.Options<I>
 ): ReportTrace.Trace => ReportTrace.make(toJson(self, { ...options, causes: 0 }))
 
@@ -189,49 +173,10 @@ export const toTrace = <I>(
  * @category converting
  * @since 0.1.0
  */
-export const toHtml = <I>(self: Report<I, unknown, unknown>, options?: ReportJson.Options<I>): string =>
+export const toHtml = <I>(self: Outcome.Report<I, unknown, unknown>, options?: ReportJson.Options<I>): string =>
   Page.make(toJson(self, options))
 
-class ReportImpl<I, A, E> implements Report<I, A, E> {
-  readonly name: string
-  readonly outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>
-  readonly startedAt: DateTime.Utc | undefined
-  readonly elapsed: Duration.Duration
-  private sides: { readonly values: Array<A>; readonly failures: Array<Outcome.Failure<I, E>> } | undefined
-
-  constructor(
-    name: string,
-    outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>,
-    startedAt: DateTime.Utc | undefined,
-    elapsed: Duration.Duration
-  ) {
-    this.name = name
-    this.outcomes = outcomes
-    this.startedAt = startedAt
-    this.elapsed = elapsed
-  }
-
-  get values(): ReadonlyArray<A> {
-    return this.split().values
-  }
-
-  get failures(): ReadonlyArray<Outcome.Failure<I, E>> {
-    return this.split().failures
-  }
-
-  private split() {
-    if (this.sides !== undefined) return this.sides
-    const values: Array<A> = []
-    const failures: Array<Outcome.Failure<I, E>> = []
-    for (const outcome of this.outcomes) {
-      if (Outcome.isSuccess(outcome)) values.push(outcome.value)
-      else failures.push(outcome)
-    }
-    return this.sides = { values, failures }
-  }
-}
-
-const summary = (self: Report<unknown, unknown, unknown>): string => {
+const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
   const { failed, recalled, retried, succeeded, total } = tally(self)
   const parts = [`${succeeded} of ${total} succeeded`]
   if (failed > 0) parts.push(`${failed} failed`)

@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Backend from "./Backend.ts"
-import { knownKeys, nonEmptyString, refuse } from "./primitives/check.ts"
+import { knownKeys, nonEmptyString, wrongType } from "./primitives/check.ts"
 
 const TypeId = "~effect-parallel/Task"
 
@@ -26,7 +27,11 @@ const TypeId = "~effect-parallel/Task"
  */
 export interface Task<in I, out A, out E = never> extends Backend.Job<I, A, E> {
   (payload: I): Effect.Effect<A, E | Backend.BackendError>
-  readonly [TypeId]: typeof TypeId
+  /** How a run reaches the backend that is provided; a run itself knows no backend. */
+  readonly [TypeId]: {
+    readonly backend: Context.Reference<Backend.Backend>
+    readonly attempt: typeof Backend.attempt
+  }
   readonly name: string
 }
 
@@ -113,15 +118,12 @@ export const make: {
   nonEmptyString("name", name)
   knownKeys("task options", options, ["module", "payload", "success", "error", "run", "layer"])
   const { error, layer, module, payload, run, success } = options
-  if (typeof module !== "string" || !URL.canParse(module)) refuse("module", "a URL (`import.meta.url`)", module)
-  if (typeof run !== "function") refuse("run", "a function", run)
+  if (typeof module !== "string" || !URL.canParse(module)) wrongType("module", "a URL (`import.meta.url`)", module)
+  if (typeof run !== "function") wrongType("run", "a function", run)
   const task = (payload: I) => Backend.call(task as unknown as Task<I, A, E>, payload)
   Object.defineProperty(task, "name", { value: name })
-  return Object.assign(task, { [TypeId]: TypeId, module, payload, success, error, run, layer }) as unknown as Task<
-    I,
-    A,
-    E
-  >
+  const runner = { backend: Backend.Backend, attempt: Backend.attempt }
+  return Object.assign(task, { [TypeId]: runner, module, payload, success, error, run, layer }) as any
 }
 
 /**

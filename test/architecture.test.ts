@@ -1,137 +1,248 @@
 import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
 import { globSync, readFileSync } from "node:fs"
 import { dirname, posix, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const src = fileURLToPath(new URL("../src", import.meta.url))
-
-/** The house, from the ground up. A file imports only files on floors below its own. */
-const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["primitives/clock"],
-  [
-    "primitives/shorten",
-    "primitives/linkedQueue",
-    "primitives/eventLoop",
-    "primitives/timers",
-    "task/layers",
-    "primitives/fiberGroup"
-  ],
-  ["observability/contract", "observability/spans", "primitives/effects", "flow/types", "flow/graph"],
-  [
-    "observability/line",
-    "observability/metrics",
-    "primitives/check",
-    "primitives/permits",
-    "task/deadline",
-    "task/errors",
-    "flow/path",
-    "flow/mermaid"
-  ],
-  ["task/codec", "flow/node"],
-  ["run/retry", "run/inputs/source", "Outcome", "Backend", "Limit"],
-  ["observability/log", "observability/terminal"],
-  ["Progress"],
-  ["run/inputs/item", "run/types", "flow/walk", "flow/wiring", "Task", "report/json"],
-  ["report/trace", "report/page"],
-  ["Report"],
-  ["run/outcomes/sink", "run/inputs/queue", "run/plan"],
-  ["run/lanes/lane", "run/lanes/batchSizer", "flow/exec", "Example"],
-  ["run/lanes/batchLane", "Node"],
-  ["worker/wire/messages", "worker/wire/positions", "worker/wire/framing", "worker/near/cores"],
-  ["worker/wire/thrown", "worker/far/link", "worker/near/sharedMemory"],
-  ["worker/near/platform"],
-  ["worker/far/boot", "worker/near/stderrTail", "worker/wire/causes"],
-  ["worker/far/runner", "worker/near/request"],
-  ["worker/near/supervisor"],
-  ["worker/near/pool"],
-  ["worker/near/layer"],
-  ["backend/Threads", "backend/Processes", "worker/far/thread", "worker/far/process"],
-  ["run/outcomes/observer"],
-  ["run/engine"],
-  ["run/collect"],
-  ["run/outcomes/streamSink", "run/several"],
-  ["Parallel", "Flow", "flow/items"],
-  ["flow/batch"],
-  ["BatchNode", "BatchFlow"],
-  ["testing/TestBackend", "testing/tasks"],
-  ["testing/suite"],
-  ["index", "testing/index"]
-]
-
-/** What a room may know of others, where its floor says too little. */
-const only: Readonly<Record<string, ReadonlyArray<string>>> = {
-  // values move from running to telling: a report reads outcomes and nothing else
-  Report: ["Outcome", "primitives/shorten", "report/json", "report/trace", "report/page"],
-  // a contract without implementations: the engine knows this of progress and nothing else
-  "observability/contract": [],
-  // a backend knows nothing of the engine
-  Backend: ["primitives/effects", "task/deadline", "task/errors", "task/codec", "task/layers", "primitives/shorten"]
+/** A folder of `src`, or a public module. */
+interface Room {
+  /** The rooms that it may import, which all stand above it. */
+  readonly imports: ReadonlyArray<string>
+  /** The rooms of which it may import types alone. */
+  readonly types?: ReadonlyArray<string>
+  /** Whether it may import Node.js. */
+  readonly node?: true
 }
 
+/** The house, from the ground up; the same table stands in docs/design.md. */
+const rooms: Readonly<Record<string, Room>> = {
+  "primitives": { imports: [] },
+  "task": { imports: ["primitives"] },
+  "Outcome": { imports: ["primitives"] },
+  "Limit": { imports: ["primitives"] },
+  "observability": { imports: ["primitives"] },
+  "report": { imports: ["primitives", "Outcome"] },
+  "Backend": { imports: ["primitives", "task"] },
+  "Task": { imports: ["primitives", "Backend"] },
+  "Report": { imports: ["primitives", "Outcome", "report"] },
+  "Progress": { imports: ["observability"] },
+  "run/inputs": { imports: ["primitives"], types: ["Outcome"] },
+  "run/outcomes": { imports: ["primitives", "Outcome", "observability", "report"], types: ["run/inputs"] },
+  "run/lanes": { imports: ["primitives", "observability", "run/inputs"], types: ["Limit", "Backend", "run/outcomes"] },
+  "run": {
+    imports: ["primitives", "task", "Outcome", "report", "run/inputs", "run/outcomes", "run/lanes"],
+    types: ["Limit", "Backend", "Task"]
+  },
+  "flow": {
+    imports: ["primitives", "task", "Outcome", "report", "Task", "run/outcomes", "run/lanes", "run"],
+    types: ["Report"]
+  },
+  "worker/wire": { imports: ["primitives", "task"], node: true },
+  "worker/near": { imports: ["primitives", "task", "Backend", "run", "worker/wire"], node: true },
+  "worker/far": {
+    imports: ["primitives", "task", "Backend", "run/inputs", "run/lanes", "run", "worker/wire"],
+    types: ["run/outcomes"],
+    node: true
+  },
+  "Parallel": { imports: ["primitives", "run"], types: ["Outcome", "Report"] },
+  "Example": { imports: ["primitives"], types: ["run"] },
+  "Node": { imports: ["primitives", "flow"], types: ["run"] },
+  "BatchNode": { imports: ["primitives", "flow"] },
+  "Flow": { imports: ["primitives", "flow", "Parallel"] },
+  "BatchFlow": { imports: ["primitives", "flow"] },
+  "backend": { imports: ["worker/wire", "worker/near"], node: true },
+  "testing": { imports: ["Outcome", "Limit", "Backend", "Task", "Parallel"], node: true }
+}
+
+const names = Object.keys(rooms)
+const root = fileURLToPath(new URL("..", import.meta.url))
+const src = `${root}/src`
 const files = globSync("**/*.ts", { cwd: src }).map((file) => file.split(sep).join("/").replace(/\.ts$/, "")).toSorted()
+const textOf = (file: string): string => readFileSync(`${src}/${file}.ts`, "utf8")
 
-const codeOf = (file: string): string => readFileSync(`${src}/${file}.ts`, "utf8").replace(/^ *\/?\*.*$/gm, "")
+/** A file without its comments. */
+const codeOf = (file: string): string => textOf(file).replace(/\/\*[^]*?\*\//g, "").replace(/^ *\/\/.*$/gm, "")
 
-const importsOf = (file: string): ReadonlyArray<string> =>
-  [...codeOf(file).matchAll(/(?:from|import) "(\.[^"]+)\.ts"/g)]
-    .map(([, path]) => posix.normalize(posix.join(dirname(file), path!)))
+const linesOf = (file: string): number => codeOf(file).split("\n").filter((line) => line.trim() !== "").length
 
-const externalsOf = (file: string): ReadonlyArray<string> =>
-  [...codeOf(file).matchAll(/(?:from|import) "([^."][^"]*)"/g)].map(([, path]) => path!)
+const roomOf = (file: string): string => file.includes("/") ? dirname(file) : file
 
-const floorOf = (file: string): number => floors.findIndex((floor) => floor.includes(file))
+interface Import {
+  readonly path: string
+  readonly typesAlone: boolean
+  /** Whether it is loaded later. */
+  readonly lazy: boolean
+}
 
-describe("the architecture", () => {
-  it("has a place for every file, and no place for a file that is gone", () => {
-    assert.deepStrictEqual(files, floors.flat().toSorted())
+const importsOf = (file: string): ReadonlyArray<Import> =>
+  [...codeOf(file).matchAll(/^(?:import|export)( type)?(?: ([^"';]*?) from)? "([^"]+)"|\bimport\("([^"]+)"\)/gm)]
+    .map(([, type, clause = "", path, lazy]) => ({
+      path: path ?? lazy!,
+      typesAlone: type !== undefined || /^\{(\s*type [^,]+,?)+\s*\}$/.test(clause),
+      lazy: lazy !== undefined
+    }))
+
+const innerOf = (file: string): ReadonlyArray<Import> =>
+  importsOf(file)
+    .filter(({ path }) => path.startsWith("."))
+    .map((each) => ({ ...each, path: posix.normalize(posix.join(dirname(file), each.path)).replace(/\.ts$/, "") }))
+
+const outerOf = (file: string): ReadonlyArray<string> =>
+  importsOf(file).map(({ path }) => path).filter((path) => !path.startsWith("."))
+
+/** The files that are loaded with a file. */
+const loadedWith = (file: string, seen = new Set<string>()): Set<string> => {
+  if (seen.has(file)) return seen
+  seen.add(file)
+  for (const { lazy, path, typesAlone } of innerOf(file)) if (!typesAlone && !lazy) loadedWith(path, seen)
+  return seen
+}
+
+describe("the rooms", () => {
+  it("have every file, and each has one", () => {
+    const rooms = new Set(files.filter((file) => file !== "index").map(roomOf))
+
+    assert.deepStrictEqual([...rooms].toSorted(), names.toSorted())
   })
 
-  it("lets a file import only what lies below it", () => {
+  it("stand above those that import them, so that no two import each other", () => {
+    const up = names.flatMap((name, floor) =>
+      [...rooms[name]!.imports, ...rooms[name]!.types ?? []]
+        .filter((imported) => !names.slice(0, floor).includes(imported))
+        .map((imported) => `${name} imports ${imported}`)
+    )
+
+    assert.deepStrictEqual(up, [])
+  })
+
+  it("import what the table says, and no more", () => {
+    const found = new Map<string, Map<string, boolean>>(names.map((name) => [name, new Map()]))
+    for (const file of files.filter((file) => file !== "index")) {
+      const room = found.get(roomOf(file))!
+      for (const { path, typesAlone } of innerOf(file)) {
+        const imported = roomOf(path)
+        if (imported !== roomOf(file)) room.set(imported, typesAlone && (room.get(imported) ?? true))
+      }
+    }
+    const table = Object.fromEntries([...found].map(([name, imported]) => {
+      const of = (alone: boolean) =>
+        [...imported].filter(([, types]) => types === alone).map(([name]) => name).toSorted()
+      return [name, { imports: of(false), types: of(true) }]
+    }))
+    const wanted = Object.fromEntries(names.map((name) => {
+      const { imports, types = [] } = rooms[name]!
+      return [name, { imports: imports.toSorted(), types: types.toSorted() }]
+    }))
+
+    assert.deepStrictEqual(table, wanted)
+  })
+
+  it("import Effect by sub-path, and Node.js only where the table says so", () => {
     const broken = files.flatMap((file) =>
-      importsOf(file)
-        .filter((imported) => floorOf(imported) >= floorOf(file))
-        .map((imported) => `${file} imports ${imported}`)
-    )
-
-    assert.deepStrictEqual(broken, [])
-  })
-
-  it("keeps rooms to what they may know", () => {
-    const broken = Object.entries(only).flatMap(([file, allowed]) =>
-      importsOf(file).filter((imported) => !allowed.includes(imported)).map((imported) => `${file} imports ${imported}`)
-    )
-
-    assert.deepStrictEqual(broken, [])
-  })
-
-  it("imports Effect by sub-path, and nothing of Node.js in portable rooms", () => {
-    const portable = files.filter((file) => !/^(testing|backend|worker)\//.test(file))
-    const broken = portable.flatMap((file) =>
-      externalsOf(file).filter((path) => !path.startsWith("effect/") && path !== "#viewer").map((path) =>
-        `${file} imports ${path}`
-      )
-    )
-
-    assert.deepStrictEqual(broken, [])
-  })
-
-  it("keeps workers' rooms out of portable ones, and the engine out of backends", () => {
-    const broken = files.flatMap((file) =>
-      importsOf(file)
-        .filter((imported) =>
-          /^(backend|worker)\//.test(file)
-            ? imported === "run/engine"
-            : /^(backend|worker)\//.test(imported)
+      outerOf(file)
+        .filter((path) =>
+          path.startsWith("node:")
+            ? rooms[roomOf(file)]?.node !== true
+            : !(path.startsWith("effect/") || path === "#viewer" ||
+              (path === "@effect/vitest" && file === "testing/suite"))
         )
-        .map((imported) => `${file} imports ${imported}`)
+        .map((path) => `${file} imports ${path}`)
     )
 
     assert.deepStrictEqual(broken, [])
   })
 
-  it("has no file of more than 400 lines", () => {
-    const long = files.filter((file) => readFileSync(`${src}/${file}.ts`, "utf8").split("\n").length > 401)
+  it("are small: none holds more than a fifth of the code, no file more than 320 lines of it", () => {
+    const all = files.reduce((sum, file) => sum + linesOf(file), 0)
+    const folders = Map.groupBy(files, (file) => file.includes("/") ? dirname(file) : "src/*.ts")
+    const large = [...folders]
+      .map(([folder, files]) => ({ folder, share: files.reduce((sum, file) => sum + linesOf(file), 0) / all }))
+      .filter(({ share }) => share > 0.2)
+    const long = files.filter((file) => linesOf(file) > 320)
 
-    assert.deepStrictEqual(long, [])
+    assert.deepStrictEqual([large, long], [[], []])
+  })
+
+  it("are those of docs/design.md", () => {
+    const cells = (row: string) => row.split("|").slice(1, -1).map((cell) => cell.trim())
+    const list = (cell: string, pattern: RegExp) => [...cell.matchAll(pattern)].map(([, name]) => name!).toSorted()
+    const table = readFileSync(`${root}/docs/design.md`, "utf8")
+      .split("\n")
+      .filter((line) => /^\| `[\w/]+` \|/.test(line))
+      .map(cells)
+      .map(([name, , imports]) => ({
+        name: name!.replaceAll("`", ""),
+        imports: list(imports!, /`([\w/]+)`(?! \(types\))/g),
+        types: list(imports!, /`([\w/]+)` \(types\)/g)
+      }))
+    const wanted = names.map((name) => ({
+      name,
+      imports: rooms[name]!.imports.toSorted(),
+      types: (rooms[name]!.types ?? []).toSorted()
+    }))
+
+    assert.deepStrictEqual(table, wanted)
   })
 })
+
+describe("the names", () => {
+  it("of modules in `src` are those of the index, each with a sub-path", () => {
+    const modules = files.filter((file) => !file.includes("/") && file !== "index")
+    const { exports } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { exports: object }
+    const index = [...codeOf("index").matchAll(/export \* as (\w+) from "\.\/(\w+)\.ts"/g)]
+
+    assert.deepStrictEqual(index.map(([, name]) => name), modules)
+    assert.deepStrictEqual(index.map(([, , file]) => file), modules)
+    assert.deepStrictEqual(
+      Object.keys(exports).filter((path) => /^\.\/[A-Z]\w*$/.test(path)),
+      modules.map((name) => `./${name}`)
+    )
+    assert.deepStrictEqual(files.filter((file) => innerOf(file).some(({ path }) => path === "index")), [])
+  })
+
+  it("of types mean one thing in the whole tree, but for `Options`, which is read after its module", () => {
+    const places = new Map<string, Array<string>>()
+    for (const file of files) {
+      for (const [, name] of codeOf(file).matchAll(/^(?:export )?(?:abstract )?(?:interface|type|class) (\w+)/gm)) {
+        places.set(name!, [...places.get(name!) ?? [], file])
+      }
+    }
+    const twice = [...places].filter(([name, files]) => files.length > 1 && name !== "Options")
+    const isPublic = (file: string) => /(^|\/)[A-Z]\w*$/.test(file)
+    const handedOn = files.filter(isPublic).flatMap((file) =>
+      [...codeOf(file).matchAll(/^export (?:type )?\{[^}]*\bOptions\b[^}]*\} from "(\.[^"]+)\.ts"/gm)]
+        .map(([, path]) => posix.normalize(posix.join(dirname(file), path!)))
+    )
+    const options = places.get("Options")!.filter((file) => !isPublic(file) && !handedOn.includes(file))
+
+    assert.deepStrictEqual(twice, [])
+    assert.deepStrictEqual(options, [])
+  })
+})
+
+describe("what is loaded", () => {
+  it("by a worker before its first task is nothing of Effect", () => {
+    const loaded = ["thread", "process", "boot"].flatMap((name) => [...loadedWith(`worker/far/${name}`)])
+    const effect = loaded.filter((file) => outerOf(file).some((path) => path.startsWith("effect")))
+
+    assert.include(loaded, "primitives/shorten")
+    assert.deepStrictEqual(effect, [])
+  })
+
+  it("with Parallel is no Schema and no RateLimiter", () => {
+    const script = `
+      import { registerHooks } from "node:module"
+      const loaded = []
+      registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context) } })
+      await import("effect-parallel/Parallel")
+      console.log(JSON.stringify(loaded))
+    `
+    const args = ["--conditions=@effect-parallel/source", "--input-type=module", "--eval", script]
+    const { stderr, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" })
+    assert.strictEqual(stderr, "")
+    const loaded = JSON.parse(stdout) as ReadonlyArray<string>
+
+    assert.isTrue(loaded.some((url) => url.endsWith("/src/run/engine.ts")))
+    assert.deepStrictEqual(loaded.filter((url) => /\/(Schema\w*|RateLimiter)\.\w+$/.test(url)), [])
+  })
+}, 60_000)

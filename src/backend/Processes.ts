@@ -12,11 +12,12 @@ import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { serialize } from "node:v8"
-import * as Kept from "../worker/near/layer.ts"
-import type { Kind } from "../worker/near/platform.ts"
-import { Tail } from "../worker/near/stderrTail.ts"
-import { Notes, resultsPipe, Unframer } from "../worker/wire/framing.ts"
+import * as Workers from "../worker/near/layer.ts"
+import type { Platform } from "../worker/near/platform.ts"
+import { StderrTail } from "../worker/near/stderrTail.ts"
+import { resultsPipe, Unframer } from "../worker/wire/framing.ts"
 import { type FromFar, NotStarted, type ToFar } from "../worker/wire/messages.ts"
+import { FilePositions } from "../worker/wire/positions.ts"
 
 /**
  * How worker processes are kept.
@@ -24,7 +25,7 @@ import { type FromFar, NotStarted, type ToFar } from "../worker/wire/messages.ts
  * @category models
  * @since 0.1.0
  */
-export interface Options extends Kept.Options {}
+export interface Options extends Workers.WorkerOptions {}
 
 /**
  * Runs the tasks inside on worker processes: for work that must not share a heap with the program, such as native addons
@@ -39,20 +40,20 @@ export interface Options extends Kept.Options {}
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<never> => {
-  Kept.check(options, [])
-  return Kept.layer(options, kind(options), undefined)
+  Workers.check(options, [])
+  return Workers.layer(options, kind(options), undefined)
 }
 
-const kind = (options: Options): Kind => ({
+const kind = (options: Options): Platform => ({
   name: "processes",
   clone: serialize,
-  spawn: (_, onMessage, onDeath) => {
+  spawn: (_, onMessage, onExit) => {
     const file = nameless()
-    const notes = new Notes(file)
+    const positions = new FilePositions(file)
     const child = start(options, file)
     const [stdout, stderr] = [child.stdout!, child.stderr!]
     const results = child.stdio[resultsPipe] as Readable
-    const tail = new Tail(stderr)
+    const tail = new StderrTail(stderr)
     stdout.on("data", (chunk: Buffer) => process.stdout.write(chunk))
     stderr.on("data", (chunk: Buffer) => process.stderr.write(chunk))
     const unframer = new Unframer((message) => onMessage(message as FromFar))
@@ -63,7 +64,7 @@ const kind = (options: Options): Kind => ({
       if (gone) return
       gone = true
       clearTimeout(waiting)
-      onDeath({
+      onExit({
         exitCode: exitCode ?? undefined,
         signal: signal ?? undefined,
         stderr: [tail.lines, broken].filter((text) => text !== "").join("\n")
@@ -92,8 +93,8 @@ const kind = (options: Options): Kind => ({
       post: (message: ToFar) => {
         if (child.connected) child.send(message, () => {})
       },
-      mark: (slot) => notes.read(slot),
-      clear: (slot) => notes.write(slot, NotStarted, 0),
+      position: (slot) => positions.read(slot),
+      clear: (slot) => positions.write(slot, NotStarted, 0),
       cut: undefined,
       kill: () => void child.kill("SIGKILL"),
       hold: (busy) => {
@@ -112,8 +113,8 @@ const afterwards = 500
 /** Starts a process that has this file open; closes it where that cannot be. */
 const start = ({ env, execArgv }: Options, file: number): ChildProcess => {
   try {
-    const args = Kept.execArgv(execArgv)
-    const child = fork(fileURLToPath(Kept.entry("process")), [], {
+    const args = Workers.execArgv(execArgv)
+    const child = fork(fileURLToPath(Workers.entry("process")), [], {
       serialization: "advanced",
       stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", file],
       ...(env !== undefined && { env: { ...process.env, ...env } }),

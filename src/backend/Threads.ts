@@ -5,11 +5,11 @@
  */
 import type * as Layer from "effect/Layer"
 import { type ResourceLimits, Worker } from "node:worker_threads"
-import * as Kept from "../worker/near/layer.ts"
-import { type Kind, slots } from "../worker/near/platform.ts"
-import { Tail } from "../worker/near/stderrTail.ts"
+import * as Workers from "../worker/near/layer.ts"
+import { type Platform, slots } from "../worker/near/platform.ts"
+import { StderrTail } from "../worker/near/stderrTail.ts"
 import type { FromFar } from "../worker/wire/messages.ts"
-import { Marks } from "../worker/wire/positions.ts"
+import { SharedPositions } from "../worker/wire/positions.ts"
 
 /**
  * How worker threads are kept.
@@ -23,7 +23,7 @@ import { Marks } from "../worker/wire/positions.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options extends Kept.Options {
+export interface Options extends Workers.WorkerOptions {
   readonly resourceLimits?: ResourceLimits | undefined
   readonly maxBytes?: number | undefined
 }
@@ -49,25 +49,25 @@ export interface Options extends Kept.Options {
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<never> => {
-  Kept.check(options, ["resourceLimits", "maxBytes"])
-  return Kept.layer(options, kind(options), Kept.bytes(options.maxBytes))
+  Workers.check(options, ["resourceLimits", "maxBytes"])
+  return Workers.layer(options, kind(options), Workers.bytes(options.maxBytes))
 }
 
-const kind = ({ env, execArgv, resourceLimits }: Options): Kind => ({
+const kind = ({ env, execArgv, resourceLimits }: Options): Platform => ({
   name: "threads",
   clone: structuredClone,
-  spawn: (number, onMessage, onDeath) => {
-    const memory = Marks.memory(slots)
-    const marks = new Marks(memory)
-    const args = Kept.execArgv(execArgv)
-    const worker = new Worker(Kept.entry("thread"), {
+  spawn: (number, onMessage, onExit) => {
+    const memory = SharedPositions.memory(slots)
+    const positions = new SharedPositions(memory)
+    const args = Workers.execArgv(execArgv)
+    const worker = new Worker(Workers.entry("thread"), {
       name: `effect-parallel ${number}`,
-      workerData: { marks: memory },
+      workerData: { positions: memory },
       ...(env !== undefined && { env: { ...process.env, ...env } as NodeJS.Dict<string> }),
       ...(args !== undefined && { execArgv: [...args] }),
       ...(resourceLimits !== undefined && { resourceLimits })
     })
-    const tail = new Tail(worker.stderr)
+    const tail = new StderrTail(worker.stderr)
     let broken = ""
     worker.on("message", (message: FromFar) => onMessage(message))
     worker.on("error", (error: Error) => {
@@ -78,13 +78,13 @@ const kind = ({ env, execArgv, resourceLimits }: Options): Kind => ({
       void worker.terminate()
     })
     worker.on("exit", (exitCode) => {
-      onDeath({ exitCode, signal: undefined, stderr: [tail.lines, broken].filter((text) => text !== "").join("\n") })
+      onExit({ exitCode, signal: undefined, stderr: [tail.lines, broken].filter((text) => text !== "").join("\n") })
     })
     return {
       post: (message, transfer) => worker.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),
-      mark: (slot) => marks.read(slot),
-      clear: (slot) => marks.clear(slot),
-      cut: (slot) => marks.cut(slot),
+      position: (slot) => positions.read(slot),
+      clear: (slot) => positions.clear(slot),
+      cut: (slot) => positions.cut(slot),
       kill: () => void worker.terminate(),
       hold: (busy) => busy ? worker.ref() : worker.unref()
     }

@@ -4,17 +4,17 @@
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
 import type * as Stream from "effect/Stream"
 import type * as Outcome from "../Outcome.ts"
-import { knownKeys, refuse } from "../primitives/check.ts"
+import { knownKeys, optionalFunction, outOfRange, wrongType } from "../primitives/check.ts"
 import { flatMapValue, toEffect } from "../primitives/effects.ts"
 import type * as Report from "../Report.ts"
 import * as Plan from "../run/plan.ts"
-import type { Shape } from "./graph.ts"
-import * as Batch from "./items.ts"
+import type * as Types from "../run/types.ts"
+import type { Graph } from "./graph.ts"
+import * as Items from "./items.ts"
 import { fromRun, type Node, type Out, out } from "./node.ts"
-import type * as Place from "./path.ts"
+import type * as Path from "./path.ts"
 import type { ErrorOf, Late, Of, Without } from "./types.ts"
 
 /**
@@ -24,7 +24,7 @@ import type { ErrorOf, Late, Of, Without } from "./types.ts"
  * @category models
  * @since 0.1.0
  */
-export type Collect = Batch.Mode
+export type Collect = Items.Mode
 
 /**
  * What `post` gets under the mode `C`, of items `I` with values `A` and errors `E`.
@@ -54,7 +54,7 @@ export type Failures<C extends Collect, I, A, E, M> =
  * @category type-level
  * @since 0.1.0
  */
-export type Item<T> = T extends Stream.Stream<infer I, any, any> ? I
+export type ItemOf<T> = T extends Stream.Stream<infer I, any, any> ? I
   : T extends Iterable<infer I> ? I
   : T extends AsyncIterable<infer I> ? I
   : never
@@ -64,9 +64,7 @@ export type InputError<T> = T extends Stream.Stream<any, infer E, any> ? E : nev
 export type InputServices<T> = T extends Stream.Stream<any, any, infer R> ? R : never
 
 /** Inputs, or an effect that gives them. */
-export type Prepared = Plan.Inputs<any, any, any> | Effect.Effect<Plan.Inputs<any, any, any>, any, any>
-
-export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, any, any>
+export type PreparedInputs = Types.Inputs<any, any, any> | Effect.Effect<Types.Inputs<any, any, any>, any, any>
 
 /**
  * How the items are run; as in `Parallel`, where each option is explained.
@@ -75,14 +73,14 @@ export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, 
  * @since 0.1.0
  */
 export interface Options<I, A, E, F, C extends Collect, T, M, W>
-  extends Pick<Plan.Options<any>, "limit" | "stragglers" | "preDispatch" | "batchSize">
+  extends Pick<Types.Options<any>, "limit" | "stragglers" | "preDispatch" | "batchSize">
 {
   /** How many items are in flight; 1 runs one after another. It has to be said. */
   readonly concurrency: number | "unbounded"
   /** What `post` gets; default `"forEach"`. */
   readonly collect?: C | undefined
   /** When a failed attempt at an item is followed by another: each item has its own count. */
-  readonly retry?: Plan.RetryOption<E | Late<T>> | undefined
+  readonly retry?: Types.RetryOption<E | Late<T>> | undefined
   /** How long an attempt at an item may take. */
   readonly timeout?: T | undefined
   /** Stops the batch when so many items have failed. */
@@ -90,23 +88,27 @@ export interface Options<I, A, E, F, C extends Collect, T, M, W>
   /** Takes the place of an item's failure when no attempt is left: for errors, timeouts and defects. */
   readonly fallback?: (item: I, cause: Cause.Cause<E | Late<T>>) => F
   /** Is shown each outcome as it comes; the next waits until it is done. */
-  readonly watch?: ((outcome: Outcome.Outcome<I, A, Settled<E, F, T>>) => W) | undefined
+  readonly watch?: ((outcome: Outcome.Outcome<I, A, SettledError<E, F, T>>) => W) | undefined
 }
 
 /** The error with which an item fails in the end. */
-export type Settled<E, F, T> = [F] extends [never] ? E | Late<T> : ErrorOf<F>
+export type SettledError<E, F, T> = [F] extends [never] ? E | Late<T> : ErrorOf<F>
 
 /** How a batch is left by what its `post` gives, or with its results where there is none. */
-export type Left<O, V> = Without<O, [V] extends [never] ? never : Out<"default", V>, Extract<Of<O>, Out<string, any>>>
+export type BatchExit<O, V> = Without<
+  O,
+  [V] extends [never] ? never : Out<"default", V>,
+  Extract<Of<O>, Out<string, any>>
+>
 
 /** The input of a batch: of its `prep`, or the items themselves. */
-export type Input<I, P, J> = Without<P, Plan.Inputs<J>, I>
+export type BatchInput<I, P, J> = Without<P, Types.Inputs<J>, I>
 
 /** An item that `exec` is given: of what `prep` gives, or of the input. */
-export type Each<P, J> = Without<P, J, Item<Of<P>>>
+export type Each<P, J> = Without<P, J, ItemOf<Of<P>>>
 
 /** A batch before its types are known. */
-export interface Steps
+export interface BatchSteps
   extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown>
 {
   readonly prep?: (input: any) => unknown
@@ -116,25 +118,25 @@ export interface Steps
 /** Makes the node of a batch, whatever its items are run by. */
 export const fromSteps = (
   name: string,
-  { collect = "forEach", fallback, post, prep, watch, ...options }: Steps,
-  shape: Shape,
-  workAt: Batch.WorkAt
+  { collect = "forEach", fallback, post, prep, watch, ...options }: BatchSteps,
+  graph: Graph,
+  workAt: Items.WorkAt
 ): Node<any, Out<string, any>, any, any> => {
   for (const [step, given] of Object.entries({ prep, post, fallback, watch })) {
-    if (given !== undefined && typeof given !== "function") refuse(step, "a function", given)
+    optionalFunction(step, given)
   }
-  if (!modes.includes(collect)) refuse("collect", modes.map((mode) => `"${mode}"`).join(", "), collect)
-  if (options.concurrency === undefined) refuse("concurrency", `a positive integer or "unbounded"`, undefined)
+  if (!modes.includes(collect)) outOfRange("collect", modes.map((mode) => `"${mode}"`).join(", "), collect)
+  if (options.concurrency === undefined) wrongType("concurrency", `a positive integer or "unbounded"`, undefined)
   knownKeys("batch options", options, known)
-  const batch: Batch.Batch = { collect, workAt, fallback, watch, options: { ...options, name } as Plan.Options<any> }
-  Plan.make([], identity<any>, batch.options)
-  const run = (input: unknown, place: Place.Place) =>
+  const checked = Plan.checkOptions({ ...options, name } as Types.Options<any>)
+  const batch: Items.ItemBatch = { collect, workAt, fallback, watch, options: checked }
+  const run = (input: unknown, path: Path.Path) =>
     flatMapValue(prep === undefined ? input : prep(input), (items) =>
       flatMapValue(
-        Batch.run(batch, items, place),
+        Items.run(batch, items, path),
         (results) => post === undefined ? toEffect(out("default", results)) : toEffect(post(input, results))
       ))
-  return fromRun(name, { run, shape })
+  return fromRun(name, { run, graph })
 }
 
 const modes: ReadonlyArray<Collect> = ["forEach", "validate", "partition", "run", "race"]

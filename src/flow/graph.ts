@@ -27,30 +27,30 @@ export interface Leave<out A extends string> {
 export type Target = string | End | Leave<string>
 
 /** A node as it is drawn. */
-export interface Drawn {
+export interface GraphNode {
   readonly name: string
-  readonly shape: Shape
+  readonly graph: Graph
 }
 
 /** How nodes and edges are wired. */
-export interface Wired {
+export interface Wiring {
   readonly _tag: "Flow"
   readonly start: string
-  readonly nodes: Readonly<Record<string, Drawn>>
+  readonly nodes: Readonly<Record<string, GraphNode>>
   readonly on: Readonly<Record<string, Readonly<Record<string, Target>>>>
 }
 
 /** Nodes that run at once on the same input. */
-export interface Together {
+export interface Branches {
   readonly _tag: "FanOut" | "Race"
-  readonly nodes: Readonly<Record<string, Drawn>>
+  readonly nodes: Readonly<Record<string, GraphNode>>
 }
 
 /** A flow that runs once for each item. */
-interface Each {
+interface ForEachItem {
   readonly _tag: "BatchFlow"
-  readonly flow: Drawn
+  readonly flow: GraphNode
 }
 
 /** What a node is made of. */
-export type Shape = { readonly _tag: "Node" | "BatchNode" } | Wired | Together | Each
+export type Graph = { readonly _tag: "Node" | "BatchNode" } | Wiring | Branches | ForEachItem

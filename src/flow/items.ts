@@ -1,7 +1,6 @@
 /**
  * The items of a batch node: run by the engine, and gathered as `post` wants them.
  */
-import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -11,74 +10,78 @@ import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import * as Outcome from "../Outcome.ts"
 import { toEffect } from "../primitives/effects.ts"
-import * as Report from "../Report.ts"
+import type * as Report from "../Report.ts"
+import * as RunReport from "../report/report.ts"
 import * as Collect from "../run/collect.ts"
-import * as Outlet from "../run/outcomes/streamSink.ts"
+import type { Recover } from "../run/lanes/afterFailure.ts"
+import { tooManyErrors } from "../run/outcomes/settle.ts"
 import * as Plan from "../run/plan.ts"
+import * as RunStream from "../run/stream.ts"
+import type * as Types from "../run/types.ts"
+import type { AnyEffect } from "../run/types.ts"
 import * as Task from "../Task.ts"
-import * as Place from "./path.ts"
+import * as Path from "./path.ts"
 
-type Any = Effect.Effect<any, any, any>
 type AnyPlan = Plan.Plan<any, any, any, any, any, any>
 type AnyOutcome = Outcome.Outcome<any, any, any>
 
-/** What becomes of the outcomes. */
+/** What `post` gets: the modes of `collect`. */
 export type Mode = "forEach" | "validate" | "partition" | "run" | "race"
 
-export type WorkAt = (place: Place.Place) => Plan.Work<any, any, any, any>
+/** Makes the work of the node at a path. */
+export type WorkAt = (path: Path.Path) => Types.Work<any, any, any, any>
 
-/** What is done with each item, and how. */
-export interface Batch {
-  /** The work of a node at this place: a task, or a function that gives an effect or a value. */
+/** What is done with each item, under which options. */
+export interface ItemBatch {
+  /** The work of a node at this path: a task, or a function that gives an effect or a value. */
   readonly workAt: WorkAt
   readonly fallback: ((item: any, cause: Cause.Cause<any>) => unknown) | undefined
   readonly watch: ((outcome: any) => unknown) | undefined
   readonly collect: Mode
-  readonly options: Plan.Options<any>
+  readonly options: Plan.CheckedOptions
 }
 
-/** Runs the items at the place of their node, to what the batch collects. */
-export const run = (batch: Batch, inputs: Plan.Inputs<any, any, any>, place: Place.Place): Any => {
-  const items = place.traced ? new Items(place) : undefined
-  const steps = { plain: true, recover: recover(batch, place, items) }
-  const plan = Plan.make(inputs, workOf(batch, place, items), batch.options, steps)
+/** Runs the items at the path of their node, to what the batch collects. */
+export const run = (batch: ItemBatch, inputs: Types.Inputs<any, any, any>, path: Path.Path): AnyEffect => {
+  const spans = path.traced ? new ItemSpans(path) : undefined
+  const node = { plain: true, recover: recover(batch, path, spans) }
+  const plan = Plan.ofNode(inputs, workOf(batch, path, spans), batch.options, node)
   const ran = gather(batch, plan)
-  return items === undefined ? ran : Effect.onExit(ran, (exit) => items.end(exit))
+  return spans === undefined ? ran : Effect.onExit(ran, (exit) => spans.end(exit))
 }
 
-/** The work, in spans where they are wanted; a task goes to its backend as it is. */
-const workOf = ({ workAt }: Batch, place: Place.Place, items: Items | undefined): Plan.Work<any, any, any, any> => {
-  const work = workAt(place)
-  return items === undefined || Task.isTask(work)
+/** Puts spans around the work where they are wanted; a task goes to its backend unchanged. */
+const workOf = (
+  { workAt }: ItemBatch,
+  path: Path.Path,
+  spans: ItemSpans | undefined
+): Types.Work<any, any, any, any> => {
+  const work = workAt(path)
+  return spans === undefined || Task.isTask(work)
     ? work
-    : (input, index) => items.attempt(index, () => toEffect(work(input, index)))
+    : (input, index) => spans.attempt(index, () => toEffect(work(input, index)))
 }
 
-/** Says where a failure came from, and lets the fallback take its place. */
+/** Recovers an item, and ends its span. */
 const recover = (
-  { fallback }: Batch,
-  place: Place.Place,
-  items: Items | undefined
-): Plan.Recover<any, any, any, any> =>
-({ attempts, index, input }, cause) => {
-  const located = Place.locate(cause, Place.item(place, index), attempts)
-  const settled: Any = fallback === undefined
-    ? Effect.failCause(located)
-    : Effect.catchCause(
-      Effect.suspend(() => toEffect(fallback(input, located))),
-      (cause) => Effect.failCause(Place.locate(cause, Place.item(place, index), attempts))
-    )
-  return items === undefined ? settled : Effect.onExit(settled, (exit) => items.settle(index, exit))
+  { fallback }: ItemBatch,
+  path: Path.Path,
+  spans: ItemSpans | undefined
+): Recover<any, any, any, any> => {
+  const recovered = Path.recoverAt((index) => Path.item(path, index), fallback)
+  return spans === undefined
+    ? recovered
+    : (failed, cause) => Effect.onExit(recovered(failed, cause), (exit) => spans.settle(failed.index, exit))
 }
 
-const gather = ({ collect, watch }: Batch, plan: AnyPlan): Any => {
+const gather = ({ collect, watch }: ItemBatch, plan: AnyPlan): AnyEffect => {
   if (collect === "race") return race(plan, watch)
   if (watch !== undefined) return watched(collect, plan, watch)
   switch (collect) {
     case "forEach":
       return Collect.values(plan)
     case "validate":
-      return Effect.flatMap(Collect.report(plan), valid)
+      return Effect.flatMap(Collect.report(plan), Collect.validated)
     case "partition":
       return Collect.sides(plan)
     case "run":
@@ -86,35 +89,29 @@ const gather = ({ collect, watch }: Batch, plan: AnyPlan): Any => {
   }
 }
 
-/** The values of a report, if none is missing. */
-const valid = (report: Report.Report<any, any, any>) =>
-  Collect.isNonEmpty(report.failures)
-    ? Effect.fail(new Outcome.FailedExamples({ failures: report.failures, report }))
-    : Effect.succeed(report.values)
-
 /** The first value; all failures when there is none. */
-const race = (plan: AnyPlan, watch: Batch["watch"]): Any =>
+const race = (plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect =>
   Effect.flatMap(
     completions(plan, watch, Outcome.isSuccess),
     ({ last, report }) =>
       last !== undefined && Outcome.isSuccess(last)
         ? Effect.succeed(last.value)
-        : Collect.isNonEmpty(report.failures)
-        ? Effect.fail(new Outcome.FailedExamples({ failures: report.failures, report }))
+        : report.failures.length > 0
+        ? Collect.validated(report)
         : Effect.die(new Error("a race over no items has no winner"))
   )
 
 /** The same as without `watch`, over outcomes that are shown as they come. */
-const watched = (collect: Exclude<Mode, "race">, plan: AnyPlan, watch: Batch["watch"]): Any => {
+const watched = (collect: Exclude<Mode, "race">, plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect => {
   const all = completions(plan, watch, collect === "forEach" ? Outcome.isFailure : () => false)
-  return Effect.flatMap(all, ({ last, report }): Any => {
+  return Effect.flatMap(all, ({ last, report }): AnyEffect => {
     switch (collect) {
       case "forEach":
         return last !== undefined && Outcome.isFailure(last)
           ? Effect.failCause(last.cause)
           : Effect.succeed(report.values)
       case "validate":
-        return valid(report)
+        return Collect.validated(report)
       case "partition":
         return Effect.succeed([report.values, report.failures])
       case "run":
@@ -132,14 +129,14 @@ interface Completed {
 /** Runs a plan until the outcome that ends it, showing each as it comes. */
 const completions = (
   plan: AnyPlan,
-  watch: Batch["watch"],
+  watch: ItemBatch["watch"],
   ends: (outcome: AnyOutcome) => boolean
 ): Effect.Effect<Completed, any, any> =>
   Effect.flatMap(Clock.monotonicTimeNanos, (startedAt) => {
     const outcomes: Array<AnyOutcome> = []
     const reported = Effect.map(Clock.monotonicTimeNanos, (now) =>
-      Report.make({
-        name: plan.options.name ?? "parallel",
+      RunReport.make({
+        name: plan.options.name!,
         outcomes: outcomes.toSorted((a, b) => a.index - b.index),
         elapsed: Duration.nanos(now - startedAt)
       }))
@@ -147,13 +144,13 @@ const completions = (
       outcomes.push(outcome)
       return watch === undefined ? Effect.void : toEffect(watch(outcome))
     }
-    return Outlet.stream(plan, "completion").pipe(
+    return RunStream.stream(plan, "completion").pipe(
       Stream.tap(show),
       Stream.takeUntil(ends),
       Stream.runDrain,
       Effect.catchIf(
         isTooMany,
-        ({ limit }) => Effect.flatMap(reported, (report) => Effect.fail(tooMany(limit, report)))
+        ({ limit }) => Effect.flatMap(reported, (report) => Effect.fail(tooManyErrors(report, limit)))
       ),
       Effect.flatMap(() => reported),
       Effect.map((report) => ({ last: outcomes.at(-1), report }))
@@ -163,28 +160,20 @@ const completions = (
 const isTooMany = (error: unknown): error is Outcome.TooManyErrors<any, any, any> =>
   error instanceof Outcome.TooManyErrors
 
-/** The stream keeps no values; here they are all at hand. */
-const tooMany = (limit: number, report: Report.Report<any, any, any>) =>
-  new Outcome.TooManyErrors({
-    failures: report.failures as NonEmptyReadonlyArray<Outcome.Failure<any, any>>,
-    limit,
-    report
-  })
-
 /** The spans of the items of a batch, one for each, with those of their attempts inside. */
-class Items {
-  private readonly place: Place.Place
+class ItemSpans {
+  private readonly path: Path.Path
   private readonly open = new Map<number, { readonly span: Tracer.Span; attempts: number }>()
 
-  constructor(place: Place.Place) {
-    this.place = place
+  constructor(path: Path.Path) {
+    this.path = path
   }
 
   /** Runs an attempt at an item in a span of its own. */
-  attempt(index: number, attempt: () => Any): Any {
+  attempt(index: number, attempt: () => AnyEffect): AnyEffect {
     return Effect.flatMap(this.begin(index), ({ attempts, span }) =>
       Effect.tap(
-        Place.spanned("attempt", { parent: span, attributes: { attempt: attempts } }, attempt),
+        Path.spanned("attempt", { parent: span, attributes: { attempt: attempts } }, attempt),
         () => this.settle(index, Exit.void)
       ))
   }
@@ -209,7 +198,7 @@ class Items {
         known.span.event("retry", now, { attempt: ++known.attempts })
         return Effect.succeed(known)
       }
-      const attributes = { "flow.path": Place.pathOf(Place.item(this.place, index)), index }
+      const attributes = { "flow.path": Path.pathOf(Path.item(this.path, index)), index }
       return Effect.map(Effect.makeSpan("item", { attributes }), (span) => {
         const item = { span, attempts: 1 }
         this.open.set(index, item)

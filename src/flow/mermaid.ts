@@ -1,13 +1,13 @@
 /**
  * Flows as text for Mermaid.
  */
-import type { Drawn, Shape, Target, Together, Wired } from "./graph.ts"
+import type { Branches, Graph, GraphNode, Target, Wiring } from "./graph.ts"
 
 /** Draws a node as a flowchart, one line for each node, box and edge. */
-export const draw = (node: Drawn): string => {
+export const draw = (node: GraphNode): string => {
   const chart = new Chart()
-  if (node.shape._tag === "Flow") chart.inside(node.shape)
-  else chart.node(node.name, node.shape)
+  if (node.graph._tag === "Flow") chart.inside(node.graph)
+  else chart.node(node.name, node.graph)
   return chart.text
 }
 
@@ -22,9 +22,9 @@ class Chart {
   }
 
   /** Draws a node under the name that its flow has for it, and gives its id. */
-  node(name: string, shape: Shape): string {
+  node(name: string, graph: Graph): string {
     const id = this.id()
-    switch (shape._tag) {
+    switch (graph._tag) {
       case "Node":
         this.line(`${id}[${quoted(name)}]`)
         break
@@ -32,24 +32,24 @@ class Chart {
         this.line(`${id}[[${quoted(name)}]]`)
         break
       case "Flow":
-        this.box(id, name, () => this.inside(shape))
+        this.box(id, name, () => this.inside(graph))
         break
       case "FanOut":
       case "Race":
-        this.box(id, name, () => this.together(shape))
+        this.box(id, name, () => this.together(graph))
         break
       case "BatchFlow":
-        this.box(id, `${name}: for each`, () => this.node(shape.flow.name, shape.flow.shape))
+        this.box(id, `${name}: for each`, () => this.node(graph.flow.name, graph.flow.graph))
         break
     }
     return id
   }
 
   /** The nodes and edges of a flow, and a mark for each action by which it is left. */
-  inside({ nodes, on, start }: Wired): void {
+  inside({ nodes, on, start }: Wiring): void {
     const ids = new Map<string, string>()
     const names = Object.keys(nodes).toSorted((a, b) => Number(b === start) - Number(a === start))
-    for (const name of names) ids.set(name, this.node(name, nodes[name]!.shape))
+    for (const name of names) ids.set(name, this.node(name, nodes[name]!.graph))
     const exits = new Map<string, string>()
     for (const name of names) {
       for (const [action, target] of Object.entries(on[name]!)) {
@@ -60,12 +60,12 @@ class Chart {
   }
 
   /** Branches between their start and their join. */
-  private together({ _tag, nodes }: Together): void {
+  private together({ _tag, nodes }: Branches): void {
     const [from, to] = [this.id(), this.id()]
     this.line(`${from}@{ shape: fork }`)
     this.line(_tag === "Race" ? `${to}((${quoted("first")}))` : `${to}@{ shape: join }`)
-    for (const [name, { shape }] of Object.entries(nodes)) {
-      const id = this.node(name, shape)
+    for (const [name, { graph }] of Object.entries(nodes)) {
+      const id = this.node(name, graph)
       this.line(`${from} --> ${id}`)
       this.line(`${id} --> ${to}`)
     }

@@ -1,11 +1,11 @@
 /**
- * What all nodes are, and how they run at their place in a flow.
+ * What all nodes are, and how they run at their path in a flow.
  */
 import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
-import { refuse } from "../primitives/check.ts"
-import type { Drawn, Shape } from "./graph.ts"
-import * as Place from "./path.ts"
+import { nonEmptyString } from "../primitives/check.ts"
+import type { Graph, GraphNode } from "./graph.ts"
+import * as Path from "./path.ts"
 
 const TypeId = "~effect-parallel/Node"
 const OutTypeId = "~effect-parallel/Node/Out"
@@ -38,10 +38,13 @@ export interface Node<in I, out X extends Out<string, unknown>, out E = never, o
   readonly name: string
 }
 
+/** What a `post` gives: an exit, or an effect of one. */
+export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, any, any>
+
 /** What flows know of a node. */
 interface Inner<in I, out X, out E, out R> {
-  readonly run: (input: I, place: Place.Place) => Effect.Effect<X, E, R>
-  readonly shape: Shape
+  readonly run: (input: I, path: Path.Path) => Effect.Effect<X, E, R>
+  readonly graph: Graph
 }
 
 /**
@@ -144,26 +147,26 @@ export const fromRun = <I, X extends Out<string, unknown>, E, R>(
   name: string,
   inner: Inner<I, X, E, R>
 ): Node<I, X, E, R> => {
-  if (typeof name !== "string" || name === "") refuse("name", "a non-empty string", name)
+  nonEmptyString("name", name)
   return Object.freeze({ [TypeId]: Object.freeze(inner), name })
 }
 
 /** What can be drawn of a node. */
-export const drawn = ({ name, [TypeId]: { shape } }: Any): Drawn => ({ name, shape })
+export const graphOf = ({ name, [TypeId]: { graph } }: Any): GraphNode => ({ name, graph })
 
-/** Runs a node at its place, in a span of its own where somebody looks at spans. */
+/** Runs a node at its path, in a span of its own where somebody looks at spans. */
 export const runAt = <I, X extends Out<string, unknown>, E, R>(
   node: Node<I, X, E, R>,
   input: I,
-  place: Place.Place
+  path: Path.Path
 ): Effect.Effect<X, E, R> => {
   const { run } = node[TypeId]
-  if (!place.traced) return run(input, place)
-  const attributes = { "flow.path": Place.pathOf(place), "flow.node": node.name }
-  return Place.spanned(
-    place.index === undefined ? place.name : node.name,
+  if (!path.traced) return run(input, path)
+  const attributes = { "flow.path": Path.pathOf(path), "flow.node": node.name }
+  return Path.spanned(
+    path.index === undefined ? path.name : node.name,
     { attributes },
     (span) =>
-      Effect.tap(run(input, { ...place, span }), (out) => Effect.sync(() => span.attribute("flow.action", out.action)))
+      Effect.tap(run(input, { ...path, span }), (out) => Effect.sync(() => span.attribute("flow.action", out.action)))
   )
 }

@@ -1,5 +1,5 @@
 /**
- * Where in a flow something runs: what errors and spans say of it.
+ * Paths: where in a flow something runs, as errors and spans name it.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -7,10 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
+import { toEffect } from "../primitives/effects.ts"
 
-/** A node on its way through a run. Places form a list, from the node up to the outermost flow. */
-export interface Place {
-  readonly parent: Place | undefined
+/** A node at its place in a run: a list, from the node up to the outermost flow. */
+export interface Path {
+  readonly parent: Path | undefined
   readonly name: string
   /** Which item of the batch that `name` stands for. */
   readonly index: number | undefined
@@ -20,19 +21,25 @@ export interface Place {
   readonly span: Tracer.Span | undefined
 }
 
-/** Where a failure came from. */
-export interface Located {
+/**
+ * Where a failure came from: `path` names the nodes from the outermost flow down (`approval/perFile[2]/load`), `node` the
+ * last of them, `index` the item of the nearest batch (from 0), `attempt` which attempt it was (from 1).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Location {
   readonly path: string
   readonly node: string
   readonly index: number | undefined
   readonly attempt: number
 }
 
-/** The annotation of a cause that says where it came from. */
-class Location extends Context.Service<Location, Located>()("effect-parallel/Node/Location") {}
+/** Annotation of a cause with its origin. */
+class LocationKey extends Context.Service<LocationKey, Location>()("effect-parallel/Node/Location") {}
 
-/** The place of the outermost node. Spans are made when a tracer was provided: Effect's own shows them to nobody. */
-export const root = (name: string): Effect.Effect<Place> =>
+/** Path of the outermost node. Spans are made when a tracer was provided: Effect's own shows them to nobody. */
+export const root = (name: string): Effect.Effect<Path> =>
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.succeed({
       parent: undefined,
@@ -44,8 +51,8 @@ export const root = (name: string): Effect.Effect<Place> =>
     })
   )
 
-/** The place of a node inside another. */
-export const inside = (parent: Place, name: string): Place => ({
+/** Path of a node inside another. */
+export const inside = (parent: Path, name: string): Path => ({
   parent,
   name,
   index: undefined,
@@ -53,37 +60,58 @@ export const inside = (parent: Place, name: string): Place => ({
   span: undefined
 })
 
-/** The place of an item of a batch. */
-export const item = (place: Place, index: number): Place => ({ ...place, index })
+/** Path of an item of a batch. */
+export const item = (at: Path, index: number): Path => ({ ...at, index })
 
 /** The names from the outermost flow down, as in `approval/perFile[2]/load`. */
-export const pathOf = ({ index, name, parent }: Place): string => {
+export const pathOf = ({ index, name, parent }: Path): string => {
   const own = index === undefined ? name : `${name}[${index}]`
   return parent === undefined ? own : `${pathOf(parent)}/${own}`
 }
 
-/** Says in every failure of a cause where it came from, unless it is known already. Interruptions stay as they are. */
-export const locate = <E>(cause: Cause.Cause<E>, place: Place, attempt: number): Cause.Cause<E> => {
-  const isNew = (reason: Cause.Reason<E>) => reason._tag !== "Interrupt" && !reason.annotations.has(Location.key)
+/** Annotates every failure of a cause with its origin, unless it has one. Interruptions are unchanged. */
+export const locate = <E>(cause: Cause.Cause<E>, at: Path, attempt: number): Cause.Cause<E> => {
+  const isNew = (reason: Cause.Reason<E>) => reason._tag !== "Interrupt" && !reason.annotations.has(LocationKey.key)
   if (!cause.reasons.some(isNew)) return cause
-  const path = pathOf(place)
-  const location = { path, node: place.name, index: indexOf(place), attempt }
+  const path = pathOf(at)
+  const location = { path, node: at.name, index: indexOf(at), attempt }
   const frame = { name: attempt === 1 ? path : `${path} (attempt ${attempt})`, stack: () => undefined }
   return Cause.fromReasons(cause.reasons.map((reason) => {
     if (!isNew(reason)) return reason
     const parent = Context.getOrUndefined(Cause.reasonAnnotations(reason), Cause.StackTrace)
-    const annotations = Context.make(Location, location).pipe(Context.add(Cause.StackTrace, { ...frame, parent }))
+    const annotations = Context.make(LocationKey, location).pipe(Context.add(Cause.StackTrace, { ...frame, parent }))
     return reason.annotate(annotations, { overwrite: true })
   }))
 }
 
-/** Where the first located failure of a cause came from. */
-export const locationOf = (cause: Cause.Cause<unknown>): Option.Option<Located> => {
+/** Reads the origin of the first failure of a cause that has one. */
+export const locationOf = (cause: Cause.Cause<unknown>): Option.Option<Location> => {
   for (const reason of cause.reasons) {
-    const found = Context.getOption(Cause.reasonAnnotations(reason), Location)
+    const found = Context.getOption(Cause.reasonAnnotations(reason), LocationKey)
     if (Option.isSome(found)) return found
   }
   return Option.none()
+}
+
+/**
+ * Recovers at a path: annotates the failure with its origin, then lets the fallback replace it. A failure of the fallback
+ * comes from the same place.
+ */
+export const recoverAt = <I>(
+  at: (index: number) => Path,
+  fallback: ((input: I, cause: Cause.Cause<any>) => unknown) | undefined
+) =>
+(
+  { attempts, index, input }: { readonly index: number; readonly input: I; readonly attempts: number },
+  cause: Cause.Cause<any>
+): Effect.Effect<any, any, any> => {
+  const located = locate(cause, at(index), attempts)
+  return fallback === undefined
+    ? Effect.failCause(located)
+    : Effect.catchCause(
+      Effect.suspend(() => toEffect(fallback(input, located))),
+      (cause) => Effect.failCause(locate(cause, at(index), attempts))
+    )
 }
 
 /** Runs an effect in a span that its own spans belong to. */
@@ -99,5 +127,5 @@ export const spanned = <A, E, R>(
   )
 
 /** The item of the nearest batch around. */
-const indexOf = ({ index, parent }: Place): number | undefined =>
+const indexOf = ({ index, parent }: Path): number | undefined =>
   index !== undefined || parent === undefined ? index : indexOf(parent)

@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { shorten } from "../primitives/shorten.ts"
-import type { Target, Wired } from "./graph.ts"
+import type { Target, Wiring } from "./graph.ts"
 import { type Any, isOut, type Out, out, runAt } from "./node.ts"
-import * as Place from "./path.ts"
+import * as Path from "./path.ts"
 
 /**
  * A flow took as many steps as it may, and was not left.
@@ -48,7 +48,7 @@ interface Stop {
 /** Makes a route of nodes and edges. */
 export const route = (
   nodes: Readonly<Record<string, Any>>,
-  { on, start }: Pick<Wired, "on" | "start">,
+  { on, start }: Pick<Wiring, "on" | "start">,
   options: Pick<Route, "maxSteps" | "open">
 ): Route => ({
   ...options,
@@ -60,12 +60,12 @@ export const route = (
 export const walk = (
   route: Route,
   input: unknown,
-  place: Place.Place
+  path: Path.Path
 ): Effect.Effect<Out<string, unknown>, any, any> =>
   Effect.withFiber((fiber) => {
-    const walk = new Walk(route, input, place, turnBudgetOf(fiber))
+    const walk = new Walk(route, input, path, turnBudgetOf(fiber))
     return Effect.matchCauseEffect(Effect.whileLoop(walk), {
-      onFailure: (cause) => Effect.failCause(Place.locate(cause, walk.place, 1)),
+      onFailure: (cause) => Effect.failCause(Path.locate(cause, walk.path, 1)),
       onSuccess: () => Effect.succeed(walk.left!)
     })
   })
@@ -76,10 +76,10 @@ const remembered = 8
 /** What changes on the way. It is itself the options of its `whileLoop`. */
 class Walk {
   /** Where the walk is now. */
-  place: Place.Place
+  path: Path.Path
   left: Out<string, unknown> | undefined
   private readonly route: Route
-  private readonly root: Place.Place
+  private readonly root: Path.Path
   private readonly turnBudget: TurnBudget
   private readonly last: Array<string> = []
   private stop!: Stop
@@ -87,10 +87,10 @@ class Walk {
   private next: string
   private steps = 0
 
-  constructor(route: Route, input: unknown, place: Place.Place, turnBudget: TurnBudget) {
+  constructor(route: Route, input: unknown, path: Path.Path, turnBudget: TurnBudget) {
     this.route = route
-    this.root = place
-    this.place = place
+    this.root = path
+    this.path = path
     this.turnBudget = turnBudget
     this.value = input
     this.next = route.start
@@ -103,16 +103,16 @@ class Walk {
   body(): Effect.Effect<Out<string, unknown>, any, any> {
     const { maxSteps, stops } = this.route
     if (this.steps === maxSteps) {
-      return Effect.fail(new StepLimit({ path: Place.pathOf(this.root), limit: maxSteps, last: this.last }))
+      return Effect.fail(new StepLimit({ path: Path.pathOf(this.root), limit: maxSteps, last: this.last }))
     }
     if (++this.steps > maxSteps - remembered) this.last.push(this.next)
     this.stop = stops.get(this.next)!
-    this.place = Place.inside(this.root, this.next)
+    this.path = Path.inside(this.root, this.next)
     return this.turnBudget.tick() ? Effect.flatMap(this.turnBudget.next, () => this.enter()) : this.enter()
   }
 
   step(left: Out<string, unknown>): void {
-    const { name } = this.place
+    const { name } = this.path
     if (!isOut(left)) throw new TypeError(`expected \`${name}\` to be left by a \`Node.out\`, got ${shorten(left)}`)
     const target = this.stop.on.get(left.action)
     if (typeof target === "string") {
@@ -126,6 +126,6 @@ class Walk {
   }
 
   private enter(): Effect.Effect<Out<string, unknown>, any, any> {
-    return runAt(this.stop.node, this.value, this.place)
+    return runAt(this.stop.node, this.value, this.path)
   }
 }

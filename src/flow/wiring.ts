@@ -53,12 +53,12 @@ export type Leaving<Ns extends Nodes, W> = {
 
 /** Nodes in a line, each beside the one before it, which it has to follow. */
 export type Linked<Ns extends ReadonlyArray<Any>> = {
-  readonly [K in keyof Ns]: K extends keyof Shifted<Ns> ? Link<Shifted<Ns>[K], Ns[K]> : Ns[K]
+  readonly [K in keyof Ns]: K extends keyof Shifted<Ns> ? LinkCheck<Shifted<Ns>[K], Ns[K]> : Ns[K]
 }
 
 type Shifted<Ns extends ReadonlyArray<Any>> = readonly [undefined, ...Ns]
 
-type Link<Before, N> = Before extends Any
+type LinkCheck<Before, N> = Before extends Any
   ? [ActionOf<Before> & "default"] extends [never] ?
     `'default' never leads to this node: the one before is not left by it`
   : [Carried<Before, "default">] extends [Input<N>] ? N
@@ -74,7 +74,7 @@ export type LineExit<Ns extends ReadonlyArray<Any>> = Ns extends readonly [infer
 export type Aside<N> = Exclude<Exit<N>, { readonly action: "default" }>
 
 /** What all nodes take. */
-export type Shared<Ns extends Nodes> = {
+export type SharedInput<Ns extends Nodes> = {
   [N in keyof Ns]: (input: Input<Ns[N]>) => void
 }[keyof Ns] extends (input: infer I) => void ? I : never
 

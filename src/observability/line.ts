@@ -36,7 +36,7 @@ export interface Style {
 }
 
 /** A part of a line, and how much it matters: the least is left out first where there is no room. */
-interface Part {
+interface LinePart {
   readonly text: string
   readonly code: number
   readonly weight: number
@@ -62,10 +62,10 @@ export const bar = (snapshot: Snapshot, { colour, columns }: Style): string => {
   return texts.join("  ")
 }
 
-const partsOf = (snapshot: Snapshot): ReadonlyArray<Part> => {
+const partsOf = (snapshot: Snapshot): ReadonlyArray<LinePart> => {
   const { elapsed, failed, left, rate, recalled, retried, running, state, waiting } = snapshot
   const under = state === "running"
-  const parts: ReadonlyArray<Part | false> = [
+  const parts: ReadonlyArray<LinePart | false> = [
     { text: progress(snapshot), code: plain, weight: 8 },
     failed > 0 && { text: `${count(failed)} failed`, code: red, weight: 7 },
     state === "interrupted" && { text: "interrupted", code: yellow, weight: 7 },
@@ -82,10 +82,10 @@ const partsOf = (snapshot: Snapshot): ReadonlyArray<Part> => {
   return parts.filter((part) => part !== false)
 }
 
-const width = (parts: ReadonlyArray<Part>): number =>
+const width = (parts: ReadonlyArray<LinePart>): number =>
   parts.reduce((sum, { text }) => sum + displayWidth(text), 2 * (parts.length - 1))
 
-const lightest = (parts: ReadonlyArray<Part>): number =>
+const lightest = (parts: ReadonlyArray<LinePart>): number =>
   parts.reduce((least, { weight }, i) => weight < parts[least]!.weight ? i : least, 0)
 
 const drawn = (

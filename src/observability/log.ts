@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import { positiveDuration } from "../primitives/check.ts"
-import { make as makeProgress, type Progress, type Snapshot } from "./contract.ts"
+import { make as makeProgress } from "./board.ts"
+import type { Progress, Snapshot } from "./contract.ts"
 import { toText } from "./line.ts"
 
 /**
@@ -20,7 +21,7 @@ import { toText } from "./line.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options {
+export interface LogOptions {
   readonly after?: Duration.Input | undefined
 }
 
@@ -35,7 +36,7 @@ const longest = 1_800_000
  * one of an hour twenty-one.
  */
 export const make = (
-  options: Options = {},
+  options: LogOptions = {},
   around: (log: Effect.Effect<void>) => Effect.Effect<void> = identity
 ): Effect.Effect<Progress, never, Scope.Scope> => {
   const after = Duration.toMillis(positiveDuration("after", options.after ?? "1 second"))

@@ -6,7 +6,8 @@
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { make as makeProgress, type Progress, type Snapshot } from "./contract.ts"
+import { make as makeProgress } from "./board.ts"
+import type { Progress, Snapshot } from "./contract.ts"
 import { bar } from "./line.ts"
 
 /**
@@ -28,18 +29,18 @@ export interface Screen {
 /** Draws all runs that are under way; a run that is not inside another leaves its last line when it ends. */
 export const make = (screen: Screen): Effect.Effect<Progress, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const board = new Board(screen)
+    const lines = new LiveLines(screen)
     const open = Effect.acquireRelease(
-      Effect.sync(() => screen.around((write, endsLine) => board.giveWay(write, endsLine))),
+      Effect.sync(() => screen.around((write, endsLine) => lines.giveWay(write, endsLine))),
       (close) => Effect.sync(close)
     )
     return Effect.andThen(
-      Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => board.draw([]))), open),
-      makeProgress((snapshots) => Effect.sync(() => board.draw(snapshots)))
+      Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => lines.draw([]))), open),
+      makeProgress((snapshots) => Effect.sync(() => lines.draw(snapshots)))
     )
   })
 
-class Board {
+class LiveLines {
   private readonly screen: Screen
   private readonly seen = new Set<number>()
   private lines: ReadonlyArray<string> = []

@@ -1,49 +1,73 @@
 /**
- * Checks of options: a bad one is a defect that names the option, what was expected and what came.
+ * Checks of options. A bad option is a defect that names the option, what was expected and what came: a `TypeError` where
+ * the type is wrong, a `RangeError` where only the value is.
  */
 import * as Duration from "effect/Duration"
 import { shorten } from "./shorten.ts"
 
-/** The defect of a bad option. */
-export const refuse = (name: string, expected: string, got: unknown): never => {
-  throw new RangeError(`expected \`${name}\` to be ${expected}, got ${shorten(got)}`)
+const message = (name: string, expected: string, got: unknown): string =>
+  `expected \`${name}\` to be ${expected}, got ${shorten(got)}`
+
+/** Throws the defect of an option of the wrong type. */
+export const wrongType = (name: string, expected: string, got: unknown): never => {
+  throw new TypeError(message(name, expected, got))
 }
 
-/** A string that says something. */
+/** Throws the defect of an option of the right type whose value is not allowed. */
+export const outOfRange = (name: string, expected: string, got: unknown): never => {
+  throw new RangeError(message(name, expected, got))
+}
+
+/** Checks for a string with at least one character. */
 export const nonEmptyString = (name: string, value: unknown): string =>
-  typeof value === "string" && value !== "" ? value : refuse(name, "a non-empty string", value)
-
-/** A positive integer. */
-export const positiveInteger = (name: string, value: unknown): number =>
-  isPositiveInteger(value) ? value : refuse(name, "a positive integer", value)
-
-/** A positive integer, or `Infinity` spelled as the given word. */
-export const positiveIntegerOr = (name: string, value: unknown, word: string): number =>
-  value === word
-    ? Infinity
-    : isPositiveInteger(value)
+  typeof value === "string" && value !== ""
     ? value
-    : refuse(name, `a positive integer or "${word}"`, value)
+    : refuse(typeof value === "string", name, "a non-empty string", value)
 
-/** A duration that is more than nothing, finite or not. */
+/** Checks for a number of some range. */
+export const numberWhere = (
+  name: string,
+  value: unknown,
+  expected: string,
+  allowed: (value: number) => boolean
+): number =>
+  typeof value === "number" && allowed(value) ? value : refuse(typeof value === "number", name, expected, value)
+
+/** Checks for a positive integer. */
+export const positiveInteger = (name: string, value: unknown): number =>
+  numberWhere(name, value, "a positive integer", isPositiveInteger)
+
+/** Checks for a positive integer, or a word that stands for `Infinity`. */
+export const positiveIntegerOr = (name: string, value: unknown, word: string): number =>
+  value === word ? Infinity : numberWhere(name, value, `a positive integer or "${word}"`, isPositiveInteger)
+
+/** Checks for a function, where one is given. */
+export const optionalFunction = (name: string, value: unknown): void => {
+  if (value !== undefined && typeof value !== "function") wrongType(name, "a function", value)
+}
+
+/** Checks for a duration above zero, finite or not. */
 export const positiveDuration = (name: string, value: unknown): Duration.Duration => {
   const expected = "a positive duration"
-  if (value === undefined || value === null) return refuse(name, expected, value)
+  if (value === undefined || value === null) return wrongType(name, expected, value)
   let duration: Duration.Duration
   try {
     duration = Duration.fromInputUnsafe(value)
   } catch {
-    return refuse(name, expected, value)
+    return refuse(typeof value === "string" || typeof value === "number", name, expected, value)
   }
-  return Duration.isGreaterThan(duration, Duration.zero) ? duration : refuse(name, expected, value)
+  return Duration.isGreaterThan(duration, Duration.zero) ? duration : outOfRange(name, expected, value)
 }
 
-/** An object whose keys all stand in `known`. */
+/** Checks for an object that has no keys but the known ones. */
 export const knownKeys = (name: string, value: unknown, known: ReadonlyArray<string>): void => {
-  if (typeof value !== "object" || value === null) return refuse(name, "an object", value)
+  if (typeof value !== "object" || value === null) return wrongType(name, "an object", value)
   for (const key of Object.keys(value)) {
-    if (!known.includes(key)) refuse(name, `made of ${known.map((k) => `\`${k}\``).join(", ")}`, `\`${key}\``)
+    if (!known.includes(key)) wrongType(name, `made of ${known.map((k) => `\`${k}\``).join(", ")}`, `\`${key}\``)
   }
 }
 
-const isPositiveInteger = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
+const refuse = (isRightType: boolean, name: string, expected: string, got: unknown): never =>
+  isRightType ? outOfRange(name, expected, got) : wrongType(name, expected, got)
+
+const isPositiveInteger = (value: number): boolean => Number.isSafeInteger(value) && value > 0

@@ -1,5 +1,5 @@
 /**
- * How options change the types of a run.
+ * The types of a run: its inputs, work and options, and how options change what it can fail with.
  *
  * A run infers the types of the two options that matter, `timeout` as `T` and `maxErrors` as `M`. They are `never` or
  * `undefined` where the option is surely absent; in options of several shapes they gather from each.
@@ -8,7 +8,94 @@ import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type * as Limit from "../Limit.ts"
 import type * as Outcome from "../Outcome.ts"
+import type * as Retry from "./lanes/retry.ts"
+
+/** @since 0.1.0 */
+export type { Inputs } from "./inputs/source.ts"
+
+/**
+ * What is done with one input: a function that gives an effect, or a task.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Work<in I, out A, out E, out R> = (input: I, index: number) => Effect.Effect<A, E, R>
+
+/**
+ * When a failed attempt is followed by another: a schedule, or how many times, on which schedule and for which errors.
+ *
+ * **Details**
+ *
+ * Units: `times` is an integer of at least 0, and counts what follows the first attempt. What is left out does not limit;
+ * without a schedule the next attempt follows at once. `E` is the error of the work, and `TimeoutError` with a timeout:
+ * `schedule` and `while` have to take all of it. Errors: none; a `while` that dies is a defect beside the failure.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RetryOption<E> = Retry.Retry<E>
+
+/**
+ * How a run goes about its inputs. All of it is optional.
+ *
+ * **Details**
+ *
+ * - `concurrency`: how many works are in flight; a positive integer or `"unbounded"`. Default 8 for functions, the
+ *   backend's workers for tasks.
+ * - `timeout`: how long an attempt may take, from its start; a positive duration. Adds `Cause.TimeoutError`. An attempt
+ *   that ends in the same turn of the event loop has ended in time.
+ * - `retry`: a `Schedule`, or `{ times, schedule, while }`. Each input has its own; only typed errors are retried, not
+ *   defects. An input that waits for its retry holds no slot.
+ * - `maxErrors`: the run stops when so many inputs have failed for good; a positive integer or `Infinity`. Adds
+ *   `TooManyErrors`, except to `forEach`, `all` and `pairs`, which stop at the first failure anyway.
+ * - `stragglers`: `{ after, limit }`. When no input waits, at most `limit` (3) are unfinished and one of them has run for
+ *   `after`, a second copy of it starts in a free slot, once for each input; the first to end wins and the other is
+ *   interrupted. For idempotent work.
+ * - `limit`: one or several `Limit`s that each attempt passes before it starts.
+ * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time they
+ *   take and aims at 25 ms a message. It has no meaning on fibers; with `limit`, `stragglers` or `spans` it is 1.
+ * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`.
+ *   Default twice the concurrency, times a fixed `batchSize`. Automatic batches have no such bound unless one is given: what
+ *   is ahead is then a batch for each lane, and of asynchronous inputs as many as are already done with.
+ * - `spans`: whether each attempt has a span of its own, named after the run, with index, attempt, worker and outcome; or
+ *   the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
+ * - `name`: how spans, metrics, progress and reports call the run. Default the task's name, or `"parallel"`.
+ *
+ * Types: `retry` is asked about `E`, the error of the work; `T` and `M` are the types of `timeout` and `maxErrors`, by
+ * which a run knows what they add. Errors: an option out of its range, or one that does not exist, is a defect, thrown
+ * where the effect is built: nothing has started by then.
+ *
+ * **Gotchas**
+ *
+ * `Options` alone are options that fit any work. A function that hands its own `Options<E>` on to a run has every error
+ * that they may add; to be as exact as the run it takes `T extends Duration.Input = never` and `M extends number = never`,
+ * and `Options<E, T, M>`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget> {
+  readonly concurrency?: number | "unbounded" | undefined
+  readonly timeout?: T | undefined
+  readonly retry?: RetryOption<Timed<T, E>> | undefined
+  readonly maxErrors?: M | undefined
+  readonly stragglers?: { readonly after: Duration.Input; readonly limit?: number | undefined } | undefined
+  readonly limit?: Limit.Limit | ReadonlyArray<Limit.Limit> | undefined
+  readonly batchSize?: number | "auto" | undefined
+  readonly preDispatch?: number | "all" | undefined
+  readonly spans?: boolean | number | undefined
+  readonly name?: string | undefined
+}
+
+/**
+ * Options that a program can set for all runs inside: those that change no type.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DefaultOptions = Omit<Options, "timeout" | "maxErrors" | "name">
 
 /** What the options can hold. */
 export type Timeout = Duration.Input | undefined
@@ -49,9 +136,9 @@ interface NoMatch {
   readonly [noMatch]: "no overload matches"
 }
 
-export type Failing<Work> = Work extends AnyWork ? Errors<ReturnType<Work>> : never
+export type WorkErrors<Work> = Work extends AnyWork ? EffectErrors<ReturnType<Work>> : never
 export type AnyEffect = Effect.Effect<any, any, any>
 export type AnyWork = (input: any, index: number) => AnyEffect
-export type Value<T> = T extends Effect.Effect<infer A, any, any> ? A : never
-export type Errors<T> = T extends Effect.Effect<any, infer E, any> ? E : never
-export type Services<T> = T extends Effect.Effect<any, any, infer R> ? R : never
+export type EffectValue<T> = T extends Effect.Effect<infer A, any, any> ? A : never
+export type EffectErrors<T> = T extends Effect.Effect<any, infer E, any> ? E : never
+export type EffectServices<T> = T extends Effect.Effect<any, any, infer R> ? R : never

@@ -3,7 +3,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { inChildFiber, isReady } from "../primitives/effects.ts"
 import type { Timers } from "../primitives/timers.ts"
@@ -32,7 +32,16 @@ export const withDeadline = <A, E, R>(
   )
 }
 
-/** What an attempt that is late fails with, wherever it runs. */
+/** The same for one effect that has no timers to share; without a timeout the effect is unchanged. */
+export const withTimeout = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  timeout: Duration.Duration | undefined
+): Effect.Effect<A, E | Cause.TimeoutError, R> =>
+  timeout === undefined
+    ? effect
+    : Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => Effect.fail(timeoutError(timeout)) })
+
+/** Makes the error of an attempt that is late, wherever it runs. */
 export const timeoutError = (timeout: Duration.Duration): Cause.TimeoutError => {
   const error = new Cause.TimeoutError(`the attempt took longer than ${Duration.format(timeout)}`)
   deadlines.add(error)

@@ -1,56 +1,70 @@
 /**
- * One input on its way through a run, and what is known of it so far.
+ * One input on its way through a run.
+ *
+ * Who writes what, and when it holds:
+ *
+ * | field | written by | holds |
+ * | --- | --- | --- |
+ * | `index`, `input` | the queue that gives the item out | always |
+ * | `attempts` | the attempt that begins; a batch counts when it is sent, and takes back what was not started | always |
+ * | `startedAt`, `endedAt`, `unstarted` | the lane's clock, or the batch that was told | in runs that report times |
+ * | `worker` | the attempt that decides the exit | once there is an exit |
+ * | `round` | `InputQueue.ended` alone | where items come back (retries, stragglers) |
+ * | `decide` | `retrying`, at the first failure | in runs with retries |
+ * | `race` | `Stragglers` alone | in runs with stragglers |
+ * | `history` | `record` alone | where there is more than one attempt and somebody reports it |
+ *
+ * An item belongs to one lane at a time, or to the queue. Two lanes have the same item only while two copies race; then
+ * `round` decides: the first to end raises it, and an attempt that finds another round than its own has lost.
  */
-import type * as Fiber from "effect/Fiber"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Outcome from "../../Outcome.ts"
-import type { Timer } from "../../primitives/timers.ts"
-import type { Decide } from "../retry.ts"
+import type { Race } from "./stragglers.ts"
 
-/** A lane, and when the attempt in it began, in nanoseconds of the monotonic clock. */
-export interface Place {
+/** Gives the delay before the next attempt after an error; none where there is no next. It has a state for each input. */
+export type Decide = (error: unknown) => Effect.Effect<Duration.Duration | undefined>
+
+/** Where and when an attempt began; `beganAt` is in nanoseconds of the monotonic clock. */
+export interface AttemptStart {
   readonly worker: number
   readonly beganAt: number
 }
 
+/** An attempt that is under way, as its lane keeps it. */
+export interface AttemptContext extends AttemptStart {
+  /** Later than the lane's own start where limits held it back. */
+  beganAt: number
+  /** Round of the item when the lane took it. */
+  readonly round: number
+  /** Whether the run was stopped before the attempt began. */
+  withdrawn: boolean
+}
+
 /** An attempt that has ended; times are nanoseconds of the monotonic clock. */
-export interface Try extends Place {
+export interface AttemptRecord extends AttemptStart {
   readonly endedAt: number
   readonly end: Outcome.Attempt["end"]
   readonly message: string | undefined
 }
 
-export class Entry<out I> {
+export class Item<out I> {
   declare index: number
   declare input: I
   /** Starts so far, copies included. */
   declare attempts: number
-  /**
-   * When the first attempt started and the last ended, in nanoseconds of the monotonic clock; equal where they took no
-   * time.
-   */
+  /** Start of the first attempt and end of the last, in nanoseconds of the monotonic clock; equal if they took no time. */
   declare startedAt: number
   declare endedAt: number
   /** Whether the start of the first attempt is still to be noted. */
-  declare fresh: boolean
-  /** Whether the run was stopped before the attempt began. */
-  declare withdrawn: boolean
-  /** The lane that ran the attempt which settled the input. */
+  declare unstarted: boolean
+  /** Number of the lane or worker whose attempt decided the exit. */
   declare worker: number
-  /** Decides whether a failure is followed by another attempt; made when the input first fails. */
-  declare decide: Decide | undefined
-  /** Counts the attempts that ended and were heeded. One that began in an earlier round has lost to another. */
+  /** Number of attempts that have ended as the first of their round. */
   declare round: number
-  /** The attempts of this round that are under way, where they may race. */
-  declare racers: Array<Fiber.Fiber<unknown, unknown>> | undefined
-  /** The lanes that are at them. */
-  declare places: Array<Place> | undefined
-  /** The attempts that have ended, where there is more than one and somebody is told. */
-  declare tries: Array<Try> | undefined
-  /** When the attempt of this round began, on the timers's clock. */
-  declare beganAt: number
-  /** When a copy will start, and whether one has. */
-  declare copyAt: Timer | undefined
-  declare copied: boolean
+  declare decide: Decide | undefined
+  declare race: Race | undefined
+  declare history: Array<AttemptRecord> | undefined
 
   constructor(index: number, input: I, worker: number) {
     this.index = index
@@ -58,23 +72,18 @@ export class Entry<out I> {
     this.attempts = 0
     this.startedAt = 0
     this.endedAt = 0
-    this.fresh = true
-    this.withdrawn = false
+    this.unstarted = true
     this.worker = worker
-    this.decide = undefined
     this.round = 0
-    this.racers = undefined
-    this.places = undefined
-    this.tries = undefined
-    this.beganAt = 0
-    this.copyAt = undefined
-    this.copied = false
+    this.decide = undefined
+    this.race = undefined
+    this.history = undefined
   }
 
-  /** An attempt at this input has ended just now. */
-  record({ beganAt, worker }: Place, end: Try["end"], message: string | undefined): void {
+  /** Adds an attempt that has ended at `endedAt` to the history. */
+  record({ beganAt, worker }: AttemptStart, end: AttemptRecord["end"], message: string | undefined): void {
     const { endedAt } = this
-    this.tries ??= []
-    this.tries.push({ beganAt: Math.min(beganAt, endedAt), endedAt, worker, end, message })
+    this.history ??= []
+    this.history.push({ beganAt: Math.min(beganAt, endedAt), endedAt, worker, end, message })
   }
 }

@@ -1,14 +1,32 @@
 /**
- * Which input a lane takes next: one that failed and is due again, a new one, or a straggler that gets a copy.
+ * The queue of inputs: which one a lane takes next. That is one that failed and is due again, a new one, or a straggler
+ * to copy, in this order.
+ *
+ * An input is in one of these states:
+ *
+ * | state | kept in | leads to |
+ * | --- | --- | --- |
+ * | not taken | the source, pulled ahead as far as the window allows | in flight, by `next` or `takeSlice` |
+ * | in flight | counted in `inFlight`; the item is with its lane | done by `settled`; dropped by `dropped`; waiting by `delay`; due by `requeue` |
+ * | waiting | counted in `parked`; a timer has the item | due, when its delay has passed |
+ * | due | counted in `parked`; the item is in `retryQueue` | in flight, by `next` |
+ * | done | counted in `done` | |
+ *
+ * The run is over when the source is `exhausted` and nothing is in flight or parked; it is `stopped` when somebody ends it
+ * early, and lanes find nothing from then on. `inFlight` is kept only where inputs may come back (`tracked`), since lanes
+ * need it to know whether to wait; `onlyNew` says that a lane has nothing to consider but the next new input, which is so
+ * nearly always, and is recomputed by `review` wherever one of its parts changes.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import { Burst, type TurnBudget } from "../../primitives/eventLoop.ts"
+import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
-import { Entry, type Place } from "./item.ts"
+import { type AttemptContext, Item } from "./item.ts"
 import * as Source from "./source.ts"
+import { Stragglers } from "./stragglers.ts"
+import { Waiters } from "./waiters.ts"
 
 /** What a lane found. */
 export type Found = typeof Taken | typeof Waiting | typeof Done
@@ -16,92 +34,129 @@ export const Taken = 0
 export const Waiting = 1
 export const Done = 2
 
-/** What the supply needs to know of the run. */
-export interface Options {
+/** What a lane takes items from, on either side. */
+export interface ItemSource<I> {
+  /** Whether items come back to the lanes, so that each needs an object of its own. */
+  readonly revisits: boolean
+  /** Whether nothing that takes time comes between an input that is settled and the next, where there is one. */
+  readonly backToBack: boolean
+  /** Whether the run has been told to end early. */
+  readonly stopped: boolean
+  /** The item of the last `next` that took one, where items come back. */
+  readonly item: Item<I>
+  /** Takes an input: into `own` where items do not come back, else into `item`. */
+  next(own: Item<I> | undefined): Found
+}
+
+/** What the lanes of a run say to it, beside taking items; a lane in a worker has nobody to say it to. */
+export interface LaneHost<I> {
+  join(): void
+  leave(wake: (() => void) | undefined): void
+  wait(wake: () => void): void
+  began(item: Item<I>, attempt: AttemptContext): void
+  ended(item: Item<I>, attempt?: AttemptContext): void
+  delay(item: Item<I>, delay: Duration.Duration): void
+  settled(): void
+  dropped(): void
+  stop(): void
+}
+
+/** What the queue needs to know of its run. */
+export interface QueueOptions {
   readonly window: number
+  /** How large the window may become; it grows as inputs are done with. */
+  readonly widest: number
   readonly retries: boolean
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
   /** Whether lanes take many inputs at once, and give some back. */
   readonly batches: boolean
-  /** How large the window may become; it grows as inputs are done with. */
-  readonly widest: number
-  /** Whether somebody else says when an input is done with; otherwise that is when it is settled. */
+  /** Whether the sink says when an input is done with; otherwise that is when it is settled. */
   readonly retiredElsewhere: boolean
+  /** Whether attempts are reported. */
+  readonly detailed: boolean
   /** Called when the run is to end early. */
   readonly stopped: () => void
-  /** Whether attempts are told of. */
-  readonly detailed: boolean
 }
 
-export class Supply<I, E, R> {
-  /** What the last successful `take` took. */
-  entry!: Entry<I>
+export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
+  item!: Item<I>
   /** Why the inputs failed, if they did. */
   failure: Cause.Cause<E> | undefined
-  /** Whether the run has been told to end early. */
   stopped = false
-  /** Whether inputs come back to the lanes, so that each needs an entry of its own. */
-  readonly recurs: boolean
-  /** Whether inputs may come back, if only as they were. */
-  private readonly counts: boolean
+  readonly revisits: boolean
+  readonly backToBack: boolean
+  readonly stragglers: Stragglers<I> | undefined
   /** Brings inputs that have to be waited for; runs beside the lanes. */
   readonly feed: Effect.Effect<void, E, R> | undefined
-  /** Whether nothing that takes time comes between an input that is settled and the next, where there is one. */
-  readonly immediate: boolean
   /** Closes the inputs. */
   readonly close: Effect.Effect<void>
+  /** Number of inputs taken so far, and of those that have their outcome. */
+  count = 0
+  done = 0
 
-  private readonly options: Options
-  /** Whether a settled input makes room in the window; lanes that pull one input each for themselves need none. */
-  private readonly retires: boolean
+  private readonly options: QueueOptions
   private readonly timers: Timers
-  private readonly turnBudget: TurnBudget
   private readonly window: Source.Window
   private readonly source: Source.Source<I, E, R>
-  /** What wakes the lanes that wait. */
-  private readonly idle: Array<() => void> = []
-  private lanes = 0
-  private rousing = false
-  private readonly burst = new Burst()
-  private readonly handful: number
-  private readonly again = new LinkedQueue<Entry<I>>()
-  private readonly copies = new Set<Entry<I>>()
-  private readonly racing = new Set<Entry<I>>()
-  /** Where inputs come back: how many the lanes are at, and how many wait to be tried again. */
+  private readonly waiters: Waiters
+  private readonly retryQueue = new LinkedQueue<Item<I>>()
+  /** Whether inputs may come back, if only unstarted. */
+  private readonly tracked: boolean
+  /** Whether a settled input makes room in the window; lanes that pull one input each for themselves need none. */
+  private readonly retires: boolean
   private inFlight = 0
   private parked = 0
-  /** Inputs taken so far. */
-  count = 0
-  /** How many have their outcome. */
-  done = 0
   private exhausted = false
-  /** Whether a lane has nothing to consider but the next new input: most of the time. */
-  private ordinary = true
+  private onlyNew = true
 
-  constructor(inputs: Source.Inputs<I, E, R>, options: Options, timers: Timers, turnBudget: TurnBudget) {
+  constructor(inputs: Source.Inputs<I, E, R>, options: QueueOptions, timers: Timers, turnBudget: TurnBudget) {
     this.options = options
     this.timers = timers
-    this.turnBudget = turnBudget
-    this.recurs = options.retries || options.stragglers !== undefined
-    this.counts = this.recurs || options.batches
+    this.revisits = options.retries || options.stragglers !== undefined
+    this.tracked = this.revisits || options.batches
     this.window = new Source.Window(options.window)
-    this.handful = Math.max(1, Math.min(16, Math.floor(options.window / 3)))
-    this.source = Source.open(inputs, this.window, () => this.rouse())
+    this.waiters = new Waiters(turnBudget, options.window, () => this.available)
+    this.source = Source.open(inputs, this.window, () => this.notify())
+    this.stragglers = options.stragglers && new Stragglers(options.stragglers, options.detailed, timers, this)
     this.close = this.source.close
     this.feed = this.source.feed
-    this.immediate = this.source.immediate && (this.feed === undefined || options.retiredElsewhere)
-    this.retires = !options.retiredElsewhere && (this.recurs || this.feed !== undefined)
+    this.backToBack = this.source.immediate && (this.feed === undefined || options.retiredElsewhere)
+    this.retires = !options.retiredElsewhere && (this.revisits || this.feed !== undefined)
     if (!this.retires && !options.retiredElsewhere) this.window.size = Infinity
   }
 
   /** Whether a lane that starts now would find nothing, ever. */
   get finished(): boolean {
-    return this.stopped || (this.exhausted && !this.counts)
+    return this.stopped || (this.exhausted && !this.tracked)
   }
 
-  /** Takes an input: into `own` where entries are used again, else into `entry`. */
-  take(own: Entry<I> | undefined): Found {
-    return this.ordinary ? this.takeNew(own) : this.takeElse(own)
+  /** Number of inputs there are, once that is known. */
+  get total(): number | undefined {
+    return this.exhausted ? this.count : undefined
+  }
+
+  /** Number of inputs that wait to be tried again, or for another worker. */
+  get waiting(): number {
+    return this.parked
+  }
+
+  /** Number of inputs that lanes are at, one each at most. */
+  get running(): number {
+    return Math.min(this.waiters.lanes, this.tracked ? this.inFlight : this.count - this.done)
+  }
+
+  /** Number of inputs that were taken and have no outcome. */
+  get unfinished(): number {
+    return this.inFlight + this.parked
+  }
+
+  /** Whether no new input waits to be taken. */
+  get drained(): boolean {
+    return this.exhausted || (!this.window.open && this.source.available === 0)
+  }
+
+  next(own: Item<I> | undefined): Found {
+    return this.onlyNew ? this.takeNew(own) : this.takeAny(own)
   }
 
   /**
@@ -109,98 +164,80 @@ export class Supply<I, E, R> {
    * be taken by itself.
    */
   takeSlice(most: number): Array<I> {
-    if (!this.ordinary || this.recurs || this.source.slice === undefined) return []
+    if (!this.onlyNew || this.revisits || this.source.slice === undefined) return []
     const inputs = this.source.slice(most)
     this.count += inputs.length
     this.inFlight += inputs.length
     return inputs
   }
 
-  /** A lane has begun to come for inputs. */
+  /** Notes that a lane has begun to come for inputs. */
   join(): void {
-    this.lanes++
+    this.waiters.lanes++
   }
 
-  /** A lane comes no more; it may have been waiting, to be woken by this. */
+  /** Notes that a lane comes no more; if it was waiting, to be woken by `wake`, it waits no longer. */
   leave(wake: (() => void) | undefined): void {
-    this.lanes--
-    const place = wake === undefined ? -1 : this.idle.indexOf(wake)
-    if (place >= 0) this.idle.splice(place, 1)
+    this.waiters.lanes--
+    if (wake !== undefined) this.waiters.remove(wake)
   }
 
-  /** A lane that has just found `Waiting` waits: it is woken when there may be something to take. */
-  enlist(wake: () => void): void {
-    this.idle.push(wake)
+  /** Has a lane that has just found `Waiting` woken when there may be something to take. */
+  wait(wake: () => void): void {
+    this.waiters.add(wake)
   }
 
-  /** An attempt at an input has begun. */
-  began(entry: Entry<I>, place: Place): void {
-    if (this.options.stragglers === undefined) return
-    entry.places ??= []
-    entry.places.push(place)
-    entry.beganAt = this.timers.now()
-    this.racing.add(entry)
-    this.watch()
+  /** Wakes lanes: there is something to take. */
+  readonly notify = (): void => this.waiters.notify()
+
+  /** Notes that an attempt at an item has begun. */
+  began(item: Item<I>, attempt: AttemptContext): void {
+    this.stragglers?.began(item, attempt)
   }
 
-  /** An attempt has ended: it was the first of its round, and those that race with it have lost. */
-  ended(entry: Entry<I>, place?: Place): void {
-    entry.round++
-    if (this.options.stragglers === undefined) return
-    if (this.options.detailed) {
-      for (const other of entry.places ?? []) if (other !== place) entry.record(other, "Interrupted", undefined)
-    }
-    entry.places = undefined
-    this.racing.delete(entry)
-    this.copies.delete(entry)
-    if (entry.copyAt !== undefined) this.timers.cancel(entry.copyAt)
-    entry.copyAt = undefined
-    const { racers } = entry
-    entry.racers = undefined
-    racers?.forEach((racer) => racer.interruptUnsafe())
+  /** Ends the round of an item: this attempt was the first to end, and those that race with it have lost. */
+  ended(item: Item<I>, attempt?: AttemptContext): void {
+    item.round++
+    this.stragglers?.ended(item, attempt)
   }
 
-  /** An input has its outcome. */
+  /** Notes that an input has its outcome. */
   settled(): void {
     this.done++
     if (this.retires) this.retire(1)
-    if (!this.counts) return
+    if (!this.tracked) return
     this.inFlight--
-    if (this.over) this.wake(Infinity)
-    else this.watch()
+    if (this.over) this.waiters.wake(Infinity)
+    else this.stragglers?.watch()
   }
 
-  /** An input is out of hand without an outcome. */
+  /** Notes that a lane has put an input down without an outcome. */
   dropped(): void {
     this.done--
     this.settled()
   }
 
-  /** An input is to be tried again when `delay` has passed. */
-  park(entry: Entry<I>, delay: Duration.Duration): void {
-    this.inFlight--
-    this.parked++
-    this.review()
+  /** Keeps an item until `delay` has passed; then it is due again. */
+  delay(item: Item<I>, delay: Duration.Duration): void {
+    this.park()
     if (Duration.isZero(delay)) {
-      this.again.push(entry)
+      this.retryQueue.push(item)
       return
     }
     this.timers.after(delay, () => {
-      this.again.push(entry)
-      this.rouse()
+      this.retryQueue.push(item)
+      this.notify()
     })
   }
 
-  /** An input was not started after all, and is there for any lane. */
-  giveBack(entry: Entry<I>): void {
-    this.inFlight--
-    this.parked++
-    this.again.push(entry)
-    this.review()
-    this.rouse()
+  /** Takes back an item that was not started after all; any lane may take it. */
+  requeue(item: Item<I>): void {
+    this.retryQueue.push(item)
+    this.park()
+    this.notify()
   }
 
-  /** So many inputs are done with, and as many more may be pulled. */
+  /** Makes room in the window: so many inputs are done with, and as many more may be pulled. */
   retire(count: number): void {
     const closed = !this.window.open
     this.window.retired += count
@@ -208,56 +245,52 @@ export class Supply<I, E, R> {
       this.window.size = Math.min(this.options.widest, this.options.window + this.window.retired)
     }
     this.source.resume()
-    if (closed) this.rouse()
+    if (closed) this.notify()
   }
 
-  /** Lanes that come for more find nothing. */
+  /** Ends the run early: lanes that come for more find nothing. */
   stop(): void {
     if (this.stopped) return
     this.stopped = true
     this.review()
     this.source.stop()
-    this.wake(Infinity)
+    this.waiters.wake(Infinity)
     this.options.stopped()
   }
 
-  /** The inputs have failed, and so has the run. */
+  /** Ends the run, since its inputs have failed. */
   fail(cause: Cause.Cause<E>): void {
     if (this.stopped) return
     this.failure = cause
     this.stop()
   }
 
-  /** How many inputs there are, once that is known. */
-  get total(): number | undefined {
-    return this.exhausted ? this.count : undefined
-  }
-
-  /** How many inputs wait to be tried again, or for another worker. */
-  get waiting(): number {
-    return this.parked
-  }
-
-  /** How many inputs lanes are at, one each at most. */
-  get running(): number {
-    return Math.min(this.lanes, this.counts ? this.inFlight : this.count - this.done)
-  }
-
-  private review(): void {
-    this.ordinary = !this.stopped && !this.exhausted && this.parked === 0
+  /** Number of inputs there are to take. */
+  private get available(): number {
+    return this.retryQueue.size + (this.stragglers?.available ?? 0) + this.source.available
   }
 
   private get over(): boolean {
     return this.exhausted && this.parked === 0 && this.inFlight === 0
   }
 
-  private takeNew(own: Entry<I> | undefined): Found {
+  private park(): void {
+    this.inFlight--
+    this.parked++
+    this.review()
+  }
+
+  private review(): void {
+    this.onlyNew = !this.stopped && !this.exhausted && this.parked === 0
+  }
+
+  private takeNew(own: Item<I> | undefined): Found {
     const poll = this.source.poll()
     if (poll !== Source.Ready) return this.takeNone(poll, own)
     const index = this.count++
-    if (this.counts) this.inFlight++
+    if (this.tracked) this.inFlight++
     if (own === undefined) {
-      this.entry = new Entry(index, this.source.value, -1)
+      this.item = new Item(index, this.source.value, -1)
     } else {
       own.index = index
       own.input = this.source.value
@@ -266,33 +299,32 @@ export class Supply<I, E, R> {
     return Taken
   }
 
-  private takeNone(poll: Source.Poll, own: Entry<I> | undefined): Found {
-    if (poll === Source.Pending) return this.copies.size > 0 && this.few ? this.takeCopy() : Waiting
+  private takeNone(poll: Source.Poll, own: Item<I> | undefined): Found {
+    if (poll === Source.Pending) return this.stragglers?.isNear === true ? this.takeCopy() ?? Waiting : Waiting
     if (poll === Source.Ended) this.exhausted = true
     else this.fail(Cause.die(this.source.defect))
     this.review()
-    this.watch()
-    return this.takeElse(own)
+    this.stragglers?.watch()
+    return this.takeAny(own)
   }
 
   /** Takes when there is more to consider than the next new input. */
-  private takeElse(own: Entry<I> | undefined): Found {
+  private takeAny(own: Item<I> | undefined): Found {
     if (this.stopped) return Done
-    if (this.again.size > 0) return this.takeAgain(own)
+    if (this.retryQueue.size > 0) return this.takeDue(own)
     if (!this.exhausted) return this.takeNew(own)
-    if (this.copies.size > 0) return this.takeCopy()
-    if (!this.over) return Waiting
-    this.wake(Infinity)
+    if (!this.over) return this.takeCopy() ?? Waiting
+    this.waiters.wake(Infinity)
     return Done
   }
 
-  private takeAgain(own: Entry<I> | undefined): Found {
-    const entry = this.again.shift()!
+  private takeDue(own: Item<I> | undefined): Found {
+    const item = this.retryQueue.shift()!
     if (own === undefined) {
-      this.entry = entry
+      this.item = item
     } else {
-      own.index = entry.index
-      own.input = entry.input
+      own.index = item.index
+      own.input = item.input
     }
     this.parked--
     this.inFlight++
@@ -300,85 +332,10 @@ export class Supply<I, E, R> {
     return Taken
   }
 
-  private takeCopy(): Found {
-    const [entry] = this.copies
-    this.copies.delete(entry!)
-    entry!.copied = true
-    this.entry = entry!
+  private takeCopy(): Found | undefined {
+    const item = this.stragglers?.take()
+    if (item === undefined) return undefined
+    this.item = item
     return Taken
   }
-
-  /** Whether no input waits and at most `limit` are unfinished: when those that are slow may be copied. */
-  private get few(): boolean {
-    const { stragglers } = this.options
-    if (stragglers === undefined || this.inFlight + this.parked > stragglers.limit) return false
-    return this.exhausted || (!this.window.open && this.source.available === 0)
-  }
-
-  /**
-   * When few inputs are left, each that has run for long enough is put up to be copied. Where it is the window that lets
-   * no more in, because the consumer of a stream waits for the slow one or is slow itself, more may come later.
-   */
-  private watch(): void {
-    const { stragglers } = this.options
-    if (stragglers === undefined || !this.few) return
-    if (this.copies.size > 0) this.rouse()
-    for (const entry of this.racing) {
-      if (entry.copied || entry.copyAt !== undefined || this.copies.has(entry)) continue
-      entry.copyAt = this.timers.at(entry.beganAt + Duration.toMillis(stragglers.after), () => {
-        entry.copyAt = undefined
-        if (!this.few) return
-        this.copies.add(entry)
-        this.rouse()
-      })
-    }
-  }
-
-  /**
-   * Tells the lanes that there is something to take. One lane is woken at once, after a pause or when there is a handful,
-   * and the others when the event loop turns, if by then there is still something: lanes that are woken one for each
-   * input, to find nothing after it, would cost more than quick works do.
-   */
-  private rouse(): void {
-    if (this.idle.length === 0) return
-    const asleep = this.idle.length === this.lanes
-    if (this.rousing) {
-      if (asleep && this.available >= this.handful) this.wake(1)
-      return
-    }
-    this.rousing = true
-    this.turnBudget.afterTurn(() => {
-      this.rousing = false
-      this.wake(Math.max(1, this.available))
-    })
-    if (asleep && this.burst.begins()) this.wake(1)
-  }
-
-  /** How much there is to take. */
-  private get available(): number {
-    return this.again.size + this.copies.size + this.source.available
-  }
-
-  private wake(count: number): void {
-    if (count === 1 || this.idle.length === 1) this.idle.pop()?.()
-    else for (const wake of this.idle.splice(-count).toReversed()) wake()
-  }
 }
-
-/** Where a lane gets its inputs: what it needs of a supply. */
-export type Inlet<I> = Pick<
-  Supply<I, unknown, unknown>,
-  | "recurs"
-  | "immediate"
-  | "stopped"
-  | "entry"
-  | "join"
-  | "leave"
-  | "take"
-  | "enlist"
-  | "settled"
-  | "dropped"
-  | "ended"
-  | "park"
-  | "stop"
->

@@ -7,10 +7,24 @@ import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import { refuse } from "../../primitives/check.ts"
+import { wrongType } from "../../primitives/check.ts"
 import { shorten } from "../../primitives/shorten.ts"
 
-/** Anything inputs can come from, but no effect; a stream's own error and services join the run's. */
+/**
+ * Anything inputs can come from: an array, set, map or generator, an async iterable, a `Stream`.
+ *
+ * **Details**
+ *
+ * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`; where tasks go
+ * in batches, so many batches are in flight. A `Stream` is pulled a chunk at a time, and only when there is room for
+ * one more: its last chunk may go beyond. An iterator that is not used up is closed. A string is its characters, as for
+ * any `for` loop. Errors: an iterator that throws is a defect of the run, a stream that fails is its error, and its
+ * services join the run's. Effects, options and results are refused, though they can be iterated: run an effect of
+ * inputs first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Inputs<I, E = never, R = never> =
   | (Iterable<I> & { readonly [Effect.TypeId]?: never })
   | AsyncIterable<I>
@@ -75,10 +89,10 @@ export const sizeOf = (inputs: Inputs<unknown, unknown, unknown>): number | unde
  */
 export const check = (inputs: unknown): void => {
   const kinds = "an iterable, an async iterable or a Stream"
-  if (Effect.isEffect(inputs)) refuse("inputs", `${kinds}, not an Effect of them`, inputs)
-  if (Option.isOption(inputs)) refuse("inputs", `${kinds}, not an Option of them`, inputs)
-  if (Result.isResult(inputs)) refuse("inputs", `${kinds}, not a Result of them`, inputs)
-  if (!(Stream.isStream(inputs) || isAsyncIterable(inputs) || isIterable(inputs))) refuse("inputs", kinds, inputs)
+  if (Effect.isEffect(inputs)) wrongType("inputs", `${kinds}, not an Effect of them`, inputs)
+  if (Option.isOption(inputs)) wrongType("inputs", `${kinds}, not an Option of them`, inputs)
+  if (Result.isResult(inputs)) wrongType("inputs", `${kinds}, not a Result of them`, inputs)
+  if (!(Stream.isStream(inputs) || isAsyncIterable(inputs) || isIterable(inputs))) wrongType("inputs", kinds, inputs)
 }
 
 /** Opens inputs; `arrived` is called when a lane that found nothing should look again. */

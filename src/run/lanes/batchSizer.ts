@@ -21,7 +21,7 @@ const growth = 8
 /** The most inputs that go together; telling what became of more would keep the event loop waiting. */
 const most = 16_384
 
-export class Sizer {
+export class BatchSizer {
   private size = 1
   /** How many inputs take as long as the least batch. */
   private few = 1

@@ -1,10 +1,30 @@
 /**
- * A lane: one fiber that takes an input, runs an attempt, tells what became of it, and takes the next.
+ * A lane: one fiber that takes an item, runs an attempt at it, passes the exit on, and takes the next.
+ *
+ * | state | the lane has | leads to |
+ * | --- | --- | --- |
+ * | `Idle` | no item | `Loaded`, by `take`; the end of the loop, when `found` is `Done` |
+ * | `Loaded` | an item whose attempt has not begun | `Running`, by `start`; `Idle`, by `drop`, if the run was stopped |
+ * | `Running` | an item and its attempt, which runs in this fiber or has just ended | `Idle`, by `claimExit`, with any exit; `ValuePending`, by `step`, if the attempt left fibers behind |
+ * | `ValuePending` | a value in `pendingValue`, and fibers to be interrupted first | `Idle`, by `finish` |
+ * | `Deciding` | a cause in `failing`, and the effect that decides what follows it | `Idle`, by `fail` or `conclude` |
+ *
+ * | field | written by | holds |
+ * | --- | --- | --- |
+ * | `state` | the methods above | always |
+ * | `item`, `round` | `take` | in `Loaded` and `Running`; the last item's in `ValuePending` and `Deciding` |
+ * | `found` | `take` | in `Idle`: why there is no item |
+ * | `pendingValue` / `failing` | `step` / `fail` | in `ValuePending` / `Deciding` |
+ * | `beganAt`, `withdrawn` | the clock and the attempt | from `start` on |
+ * | `children` | `run`, when the fiber starts; the runtime adds to it | always |
+ * | `wake` | `awaitInput` | while the fiber waits for inputs, and after |
  *
  * The loop is the hot path of the library. It costs one `whileLoop` step for each input, no fiber and no wrapper: an
- * attempt that succeeds hands its value to `step`, an attempt that is ready is settled without leaving `body`, and only
- * a failure leaves the loop, to be settled outside and followed by a new one. A lane is itself the options of its
+ * attempt that succeeds hands its value to `step`, one that is ready is settled without leaving `body`, and only a failure
+ * leaves the loop, to be settled outside (`leave`) and followed by a new one. The lane is itself the options of its
  * `whileLoop`, so that opening many lanes makes few closures.
+ *
+ * Only the lane's own fiber writes its state, but for `lost` and `keep`, which are called when that fiber has ended.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -15,380 +35,359 @@ import { isReady } from "../../primitives/effects.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { childrenOf, noFibers } from "../../primitives/fiberGroup.ts"
 import { shortenMessage } from "../../primitives/shorten.ts"
-import { Entry, type Place } from "../inputs/item.ts"
-import * as Supply from "../inputs/queue.ts"
-import type { Sink, Watch } from "../outcomes/sink.ts"
+import { type AttemptContext, Item } from "../inputs/item.ts"
+import * as InputQueue from "../inputs/queue.ts"
+import type { ItemObserver, Sink } from "../outcomes/sink.ts"
+import type { AfterFailure } from "./afterFailure.ts"
+import { LaneClock } from "./laneClock.ts"
 
-/** No time: a clock that should say so is read once more. */
-const Unread = -1
+const Idle = 0
+const Loaded = 1
+const Running = 2
+const ValuePending = 3
+const Deciding = 4
+type State = typeof Idle | typeof Loaded | typeof Running | typeof ValuePending | typeof Deciding
 
-/** Others have to have their turn first: what a lane may find beside what the supply says. */
+/** Others have to have their turn first: what a lane may find beside what its inputs say. */
 export const Yielding = -1
 
-/** What a lane does that has found nothing: it comes back when there may be something, or it is done. */
-export const later = (
-  found: Supply.Found | typeof Yielding,
-  lane: { readonly wait: Effect.Effect<void>; readonly ready: () => Effect.Effect<boolean> },
+/** Waits for an item after a lane has found none; false if there will be none. */
+export const retryTake = (
+  found: InputQueue.Found | typeof Yielding,
+  lane: { awaitInput(): Effect.Effect<void>; readonly ready: () => Effect.Effect<boolean> },
   turnBudget: TurnBudget
 ): Effect.Effect<boolean> => {
   switch (found) {
     case Yielding:
       return Effect.flatMap(turnBudget.next, lane.ready)
-    case Supply.Waiting:
-      return Effect.flatMap(lane.wait, lane.ready)
+    case InputQueue.Waiting:
+      return Effect.flatMap(lane.awaitInput(), lane.ready)
     default:
       return Effect.succeed(false)
   }
 }
 
-/** What `Effect.whileLoop` is given. */
+/** The options of `Effect.whileLoop`. */
 interface Loop<A, E, R> {
   while(): boolean
   body(): Effect.Effect<A, E, R>
   step(value: A): void
 }
 
-/** What the lanes of a run have in common. */
-export interface Options<I, A, E, R> {
-  readonly supply: Supply.Inlet<I>
+/** What the lanes of a run, or of a batch in a worker, have in common. */
+export interface LaneOptions<I, A, E, R> {
+  readonly source: InputQueue.ItemSource<I>
+  /** The run that waits for inputs, tries again and counts; none in a worker, which is told all of that by the program. */
+  readonly host?: InputQueue.LaneHost<I>
   readonly sink: Sink<I, A, E>
   readonly turnBudget: TurnBudget
   /** Reads the monotonic clock, in nanoseconds. */
   readonly time: () => number
-  readonly watch?: Watch
-  /** An attempt at an input in the hand of a lane. */
-  readonly attempt: (entry: Entry<I>, hand: Hand) => Effect.Effect<A, E, R>
-  /** How long to wait before the next attempt, or the exit of the input; none where a failure is the input's exit. */
-  readonly afterFailure:
-    | ((entry: Entry<I>, cause: Cause.Cause<E>) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>)
-    | undefined
+  readonly observer?: ItemObserver
+  /** Makes an attempt at an item. */
+  readonly attempt: (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
+  readonly afterFailure: AfterFailure<I, A, E, R> | undefined
 }
 
-/** What an attempt may know of the lane that makes it, and tell it: that it began later than it was made. */
-export interface Hand extends Place {
-  beganAt: number
-  /** The round of the input when the lane took it. */
-  readonly round: number
-}
-
-export class Lane<I, A, E, R> implements Loop<A | void, E, R>, Hand {
+export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   readonly worker: number
-  private readonly options: Options<I, A, E, R>
-  private readonly attempt: Options<I, A, E, R>["attempt"]
-  private readonly supply: Supply.Inlet<I>
-  private readonly turnBudget: TurnBudget
-  private readonly sink: Sink<I, A, E>
-  private readonly watch: Watch | undefined
-  /** Whether there is more to tell of a success than that there is one. */
-  private readonly telling: boolean
-  private readonly detailed: boolean
-  private readonly recurs: boolean
-  /** Whether one attempt begins when the last has ended: nothing that takes time comes between. */
-  private readonly seamless: boolean
-  /** Where inputs do not come back, one entry serves for all. */
-  private readonly own: Entry<I> | undefined
-  private entry: Entry<I>
   round = 0
   beganAt = 0
-  private holding = false
-  private found: Supply.Found | typeof Yielding = Supply.Waiting
-  /** The time, where it was looked at just now; else `Unread`. */
-  private now = Unread
-  /** Whether the attempt before was ready. Then the next may be too, and the clock is not looked at before it. */
-  private quick = false
+  withdrawn = false
+  private readonly source: InputQueue.ItemSource<I>
+  private readonly host: InputQueue.LaneHost<I> | undefined
+  private readonly sink: Sink<I, A, E>
+  private readonly turnBudget: TurnBudget
+  private readonly observer: ItemObserver | undefined
+  private readonly attempt: LaneOptions<I, A, E, R>["attempt"]
+  private readonly afterFailure: AfterFailure<I, A, E, R> | undefined
+  /** Clocks attempts, where the sink reports times. */
+  private readonly clock: LaneClock | undefined
+  /** Whether more than the value of a success is told. */
+  private readonly observed: boolean
+  private readonly revisits: boolean
+  /** The one item that is used for every input, where items do not come back. */
+  private readonly own: Item<I> | undefined
+  private state: State = Idle
+  private item: Item<I>
+  private found: InputQueue.Found | typeof Yielding = InputQueue.Waiting
+  private pendingValue: A | undefined = undefined
+  private failing: Cause.Cause<E> | undefined = undefined
   /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
   private children: ReadonlySet<Fiber.Fiber<unknown, unknown>> = noFibers
-  /** A value whose attempt has left children behind. */
-  private held: { readonly value: A } | undefined = undefined
-  /** A failure of which it is being decided what follows. */
-  private failing: Cause.Cause<E> | undefined = undefined
-  /** How this lane waits for inputs, whether its loop does so now, and what wakes it, since it last did. */
+  private wake: (() => void) | undefined = undefined
   private waiting: Effect.Effect<void> | undefined = undefined
-  private pausing = false
-  private waker: (() => void) | undefined = undefined
 
-  constructor(options: Options<I, A, E, R>, worker: number) {
-    this.options = options
-    this.attempt = options.attempt
-    this.supply = options.supply
-    this.turnBudget = options.turnBudget
+  constructor(options: LaneOptions<I, A, E, R>, worker: number) {
+    const { source } = options
+    this.source = source
+    this.host = options.host
     this.sink = options.sink
-    this.watch = options.watch
-    this.detailed = options.sink.detailed
-    this.recurs = options.supply.recurs
-    this.telling = this.detailed || this.recurs
-    this.seamless = options.supply.immediate && !this.recurs
+    this.turnBudget = options.turnBudget
+    this.observer = options.observer
+    this.attempt = options.attempt
+    this.afterFailure = options.afterFailure
+    this.revisits = source.revisits
+    this.clock = options.sink.detailed ? new LaneClock(options.time, source) : undefined
+    this.observed = options.sink.detailed || source.revisits
     this.worker = worker
-    this.own = this.recurs ? undefined : new Entry<I>(-1, undefined as I, worker)
-    this.entry = this.own!
-    this.supply.join()
+    this.own = source.revisits ? undefined : new Item<I>(-1, undefined as I, worker)
+    this.item = this.own!
+    this.host?.join()
   }
 
   /** Runs until nothing is left to take. */
   get run(): Effect.Effect<void, never, R> {
     return Effect.withFiber((fiber) => {
       this.children = childrenOf(fiber)
-      return this.go()
+      return this.loop()
     })
   }
 
-  /** Waits for an input to have in hand; `false` when there will be none. */
+  /** Waits for an item; false if there will be none. */
   readonly ready = (): Effect.Effect<boolean> =>
-    this.holding || this.take() ? Effect.succeed(true) : later(this.found, this, this.turnBudget)
+    this.state === Loaded || this.take() ? Effect.succeed(true) : retryTake(this.found, this, this.turnBudget)
 
   while(): boolean {
-    return this.held === undefined && (this.holding || this.take() || this.found !== Supply.Done)
+    return this.state !== ValuePending && (this.state === Loaded || this.found !== InputQueue.Done)
   }
 
   body(): Effect.Effect<A | void, E, R> {
-    if (!this.holding) return this.pause
-    if (this.supply.stopped) return this.drop()
-    let effect = this.telling ? this.start() : this.skim()
-    if (!this.holding) return Effect.void
-    while (isReady(effect)) {
-      if (effect._tag === "Failure" && this.options.afterFailure !== undefined) return effect
-      this.settleReady(effect)
+    if (this.state !== Loaded && !this.take()) return this.pause()
+    if (this.source.stopped) return this.drop()
+    let attempt = this.observed ? this.start() : this.drainReady()
+    if (this.state === Idle) return Effect.void
+    while (isReady(attempt)) {
+      if (attempt._tag === "Failure" && this.afterFailure !== undefined) return attempt
+      this.settleReady(attempt)
       if (!this.take()) return Effect.void
-      this.quick = true
-      effect = this.start()
+      this.clock?.wasReady()
+      attempt = this.start()
     }
-    if (this.quick) this.startLate()
-    return effect
-  }
-
-  /**
-   * Settles values that are ready as long as they come, and gives the first attempt that is something else, unless nothing
-   * was left to take. It is the loop of `body` for inputs of which there is nothing to tell, as tight as can be.
-   */
-  private skim(): Effect.Effect<A, E, R> {
-    const { sink, supply, turnBudget } = this
-    const own = this.own!
-    let effect = this.start()
-    while (isReady(effect) && effect._tag === "Success") {
-      sink.onSuccess(own, effect.value)
-      supply.settled()
-      if (turnBudget.tick() || supply.take(own) !== Supply.Taken) {
-        this.holding = false
-        break
-      }
-      effect = this.start()
-    }
-    return effect
+    this.clock?.beginAfterReady(this.item)
+    return attempt
   }
 
   step(value: A | void): void {
-    if (this.pausing) {
-      this.pausing = false
-      return
-    }
-    if (!this.holding) return
+    if (this.state !== Running) return
     if (this.children.size > 0) {
-      this.held = { value: value as A }
+      this.state = ValuePending
+      this.pendingValue = value as A
       return
     }
-    if (this.detailed) {
-      this.entry.endedAt = this.time()
-      if (this.seamless) this.now = this.entry.endedAt
-    }
+    this.clock?.endInLoop(this.item)
     this.succeed(value as A)
   }
 
   /**
-   * The lane's fiber has ended with a failure, though nobody has stopped it: its work interrupted the fiber it ran in, or
-   * gave the runtime something that is no effect. That is how its input has failed; `false` when it had none, and it was
-   * no interruption either.
+   * Settles the item of a lane whose fiber has ended with a failure, though nobody has stopped it: its work interrupted the
+   * fiber it ran in, or gave the runtime something that is no effect. That is how the item has failed. False if there was
+   * none and it was no interruption either: the failure is nobody's input's.
    */
   lost(cause: Cause.Cause<never>): boolean {
-    this.supply.leave(this.waker)
-    const { failing } = this
-    if (this.keep()) return true
-    if (failing !== undefined) {
-      this.conclude(Cause.combine(failing, cause))
-      return true
+    this.host?.leave(this.wake)
+    switch (this.state) {
+      case ValuePending:
+        this.finish(this.pendingValue as A)
+        return true
+      case Deciding:
+        this.conclude(Cause.combine(this.failing!, cause))
+        return true
+      case Idle:
+        return Cause.hasInterruptsOnly(cause)
+      default:
+        this.clock?.end(this.item)
+        if (this.claimExit()) this.conclude(cause)
+        return true
     }
-    if (!this.holding) return Cause.hasInterruptsOnly(cause)
-    if (this.detailed) this.entry.endedAt = this.time()
-    if (this.counts()) this.conclude(cause)
-    return true
   }
 
-  /** Settles the input whose value was there when the lane's fiber ended, if there is one. */
+  /** Settles the item whose value was there when the lane's fiber was stopped, if there is one. */
   keep(): boolean {
-    const { held } = this
-    if (held === undefined) return false
-    this.finish(held.value)
+    if (this.state !== ValuePending) return false
+    this.finish(this.pendingValue as A)
     return true
   }
 
-  private go(): Effect.Effect<void, never, R> {
-    return Effect.matchCauseEffect(Effect.whileLoop(this), {
-      onFailure: (cause) => this.leave(Exit.failCause(cause)),
-      onSuccess: () => this.held === undefined ? Effect.void : this.leave(Exit.succeed(this.held.value))
+  /** Waits until there may be an item. Looks once more in the step that begins the wait: nothing can come between. */
+  awaitInput(): Effect.Effect<void> {
+    return this.waiting ??= Effect.callback((resume) => {
+      if (this.take() || this.found !== InputQueue.Waiting) return resume(Effect.void)
+      this.wake = () => resume(Effect.void)
+      this.host?.wait(this.wake)
     })
   }
 
-  /** Settles outside the loop, and goes on. Fibers that the attempt has left behind end first. */
+  private loop(): Effect.Effect<void, never, R> {
+    return Effect.matchCauseEffect(Effect.whileLoop(this), {
+      onFailure: (cause) => this.leave(Exit.failCause(cause)),
+      onSuccess: () => this.state === ValuePending ? this.leave(Exit.succeed(this.pendingValue as A)) : Effect.void
+    })
+  }
+
+  /** Settles an exit outside the loop, and continues. Fibers that the attempt has left behind end first. */
   private leave(exit: Exit.Exit<A, E>): Effect.Effect<void, never, R> {
     if (this.children.size > 0) return Effect.flatMap(Fiber.interruptAll(this.children), () => this.leave(exit))
     if (Exit.isSuccess(exit)) {
       this.finish(exit.value)
-      return this.go()
+      return this.loop()
     }
-    if (!this.holding) return Effect.failCause(exit.cause as Cause.Cause<never>)
-    if (this.detailed) this.entry.endedAt = this.time()
-    return Effect.flatMap(this.fail(exit.cause), () => this.go())
+    if (this.state !== Running) return Effect.failCause(exit.cause as Cause.Cause<never>)
+    this.clock?.end(this.item)
+    return Effect.flatMap(this.fail(exit.cause), () => this.loop())
   }
 
-  /** What the loop does that has found nothing. */
-  private get pause(): Effect.Effect<void> {
-    this.pausing = true
-    return this.found === Yielding ? this.turnBudget.next : this.wait
+  /**
+   * Settles values that are ready as long as they come, and gives the first attempt that is something else; `Idle` means
+   * that nothing was left to take. This is the loop of `body` for inputs of which only the value is told. It is written a
+   * second time because the general loop makes a ready input 12 % dearer (`bench/forEach.ts`).
+   */
+  private drainReady(): Effect.Effect<A, E, R> {
+    const { host, sink, source, turnBudget } = this
+    const own = this.own!
+    let attempt = this.start()
+    while (isReady(attempt) && attempt._tag === "Success") {
+      sink.onSuccess(own, attempt.value)
+      host?.settled()
+      if (turnBudget.tick() || source.next(own) !== InputQueue.Taken) {
+        this.state = Idle
+        break
+      }
+      attempt = this.start()
+    }
+    return attempt
   }
 
-  /** Waits until there may be something to take. Looks once more where nothing can come between that and the wait. */
-  get wait(): Effect.Effect<void> {
-    return this.waiting ??= Effect.callback((resume) => {
-      if (this.take() || this.found !== Supply.Waiting) return resume(Effect.void)
-      this.waker = () => resume(Effect.void)
-      this.supply.enlist(this.waker)
-    })
+  /** Waits for what the lane has not found. */
+  private pause(): Effect.Effect<void> {
+    switch (this.found) {
+      case Yielding:
+        return this.turnBudget.next
+      case InputQueue.Waiting:
+        return this.awaitInput()
+      default:
+        return Effect.void
+    }
   }
 
-  /** Does not begin with what is in hand. */
   private drop(): Effect.Effect<void> {
-    this.holding = false
+    this.state = Idle
     return Effect.void
   }
 
   private take(): boolean {
-    this.found = this.turnBudget.tick() ? Yielding : this.supply.take(this.own)
-    if (this.found !== Supply.Taken) {
-      this.now = Unread
+    this.found = this.turnBudget.tick() ? Yielding : this.source.next(this.own)
+    if (this.found !== InputQueue.Taken) {
+      this.clock?.forget()
       return false
     }
-    if (this.recurs) {
-      this.entry = this.supply.entry
-      this.round = this.entry.round
+    if (this.revisits) {
+      this.item = this.source.item
+      this.round = this.item.round
     }
-    return this.holding = true
+    this.state = Loaded
+    return true
   }
 
   /** Starts an attempt. A work that throws is one that is ready. */
   private start(): Effect.Effect<A, E, R> {
-    if (this.detailed) this.clockStart()
+    this.state = Running
+    this.clock?.begin(this.item, this)
     try {
-      return this.attempt(this.entry, this)
+      return this.attempt(this.item, this)
     } catch (defect) {
       return Exit.die(defect)
     }
   }
 
-  private clockStart(): void {
-    const { entry } = this
-    if (entry.fresh && (!this.quick || this.recurs)) {
-      entry.startedAt = entry.endedAt = this.now === Unread ? this.time() : this.now
-      this.now = Unread
-      if (this.recurs) {
-        this.beganAt = entry.startedAt
-        entry.fresh = false
-      }
-    } else if (this.recurs) {
-      this.beganAt = this.time()
-    } else {
-      entry.startedAt = entry.endedAt
-    }
-  }
-
-  /** The attempt before this one was ready, and this one is not. */
-  private startLate(): void {
-    this.quick = false
-    if (this.detailed && !this.recurs) this.entry.startedAt = this.time()
-  }
-
   private settleReady(exit: Exit.Exit<A, E>): void {
-    if (this.detailed && this.entry.attempts > 1) this.entry.endedAt = this.time()
+    if (this.clock !== undefined && this.item.attempts > 1) this.clock.end(this.item)
     if (exit._tag === "Success") this.succeed(exit.value)
-    else if (this.counts()) this.conclude(exit.cause)
+    else if (this.claimExit()) this.conclude(exit.cause)
   }
 
   private succeed(value: A): void {
-    this.holding = false
-    if (this.telling && !this.tellSuccess()) return
-    if (this.sink.onSuccess(this.entry, value) === true) this.now = Unread
-    this.supply.settled()
+    if (this.observed && !this.claimSuccess()) return
+    this.state = Idle
+    if (this.sink.onSuccess(this.item, value) === true) this.clock?.forget()
+    this.host?.settled()
   }
 
-  /** Tells what there is to tell beside the value; `false` where another attempt was first. */
-  private tellSuccess(): boolean {
-    if (!this.counts()) return false
-    if (this.detailed && this.entry.attempts > 1) this.entry.record(this, "Succeeded", undefined)
-    this.watch?.settled(this.entry, false)
+  /** Claims the exit of a success, and tells what there is to tell beside its value; false if another attempt was first. */
+  private claimSuccess(): boolean {
+    if (!this.claimExit()) return false
+    if (this.clock !== undefined && this.item.attempts > 1) this.item.record(this, "Succeeded", undefined)
+    this.observer?.settled(this.item, false)
     return true
   }
 
   private finish(value: A): void {
-    this.held = undefined
-    if (this.detailed) this.entry.endedAt = this.time()
+    this.pendingValue = undefined
+    this.clock?.end(this.item)
     this.succeed(value)
   }
 
   private fail(cause: Cause.Cause<E>): Effect.Effect<void, never, R> {
-    const { afterFailure } = this.options
-    if (!this.counts()) return Effect.void
+    const { afterFailure } = this
+    if (!this.claimExit()) return Effect.void
     if (afterFailure === undefined) return Effect.sync(() => this.conclude(cause))
+    this.state = Deciding
     this.failing = cause
-    return Effect.map(afterFailure(this.entry, cause), (next) => {
-      if (!Duration.isDuration(next)) {
-        return Exit.isSuccess(next)
-          ? this.replace(cause, next.value)
-          : this.conclude(next.cause)
-      }
-      this.failing = undefined
-      this.recordFailure(cause)
-      this.supply.park(this.entry, next)
+    return Effect.map(afterFailure(this.item, cause), (next) => {
+      if (Duration.isDuration(next)) this.tryAgain(cause, next)
+      else if (Exit.isSuccess(next)) this.replace(cause, next.value)
+      else this.conclude(next.cause)
     })
   }
 
-  /** A value has taken the place of the failure. */
-  private replace(cause: Cause.Cause<E>, value: A): void {
-    this.failing = undefined
-    if (this.recurs && this.entry.attempts > 1) this.recordFailure(cause)
-    if (this.telling) this.watch?.settled(this.entry, false)
-    this.sink.onSuccess(this.entry, value)
-    this.supply.settled()
+  private tryAgain(cause: Cause.Cause<E>, delay: Duration.Duration): void {
+    this.decided()
+    this.recordFailure(cause)
+    this.host!.delay(this.item, delay)
   }
 
-  /** The input has failed for good. After the end of the run no failure counts: most are what the end has interrupted. */
+  /** Settles an item whose failure a value has replaced. */
+  private replace(cause: Cause.Cause<E>, value: A): void {
+    this.decided()
+    if (this.revisits && this.item.attempts > 1) this.recordFailure(cause)
+    if (this.observed) this.observer?.settled(this.item, false)
+    this.sink.onSuccess(this.item, value)
+    this.host?.settled()
+  }
+
+  /** Settles an item that has failed for good. After the end of the run no failure counts: most are its interruptions. */
   private conclude(cause: Cause.Cause<E>): void {
+    this.decided()
+    if (this.source.stopped) return this.host?.dropped()
+    // the end comes first: what is settled makes room, and wakes lanes that would go on
+    if (this.tell(cause)) this.host?.stop()
+    this.host?.settled()
+  }
+
+  private decided(): void {
+    this.state = Idle
     this.failing = undefined
-    if (this.supply.stopped) return this.supply.dropped()
-    // first of all the end, since what is settled makes room, and wakes lanes that would go on
-    if (this.tell(cause)) this.supply.stop()
-    this.supply.settled()
   }
 
   private tell(cause: Cause.Cause<E>): boolean {
-    if (this.recurs && this.entry.attempts > 1) this.recordFailure(cause)
-    this.watch?.settled(this.entry, true)
-    return this.sink.onFailure(this.entry, cause)
+    if (this.revisits && this.item.attempts > 1) this.recordFailure(cause)
+    this.observer?.settled(this.item, true)
+    return this.sink.onFailure(this.item, cause)
   }
 
   private recordFailure(cause: Cause.Cause<E>): void {
-    if (this.detailed) this.entry.record(this, "Failed", shortenMessage(Cause.squash(cause)))
+    if (this.clock !== undefined) this.item.record(this, "Failed", shortenMessage(Cause.squash(cause)))
   }
 
-  /** Puts the input out of hand. Its attempt counts, unless another has ended before it or it never began. */
-  private counts(): boolean {
-    this.holding = false
-    if (this.entry.withdrawn) return false
-    if (!this.recurs) return true
-    if (this.round !== this.entry.round) return false
-    this.entry.worker = this.worker
-    this.supply.ended(this.entry, this)
+  /** Claims the item's exit for this attempt; false if another attempt was first, or this one never began. */
+  private claimExit(): boolean {
+    const { item } = this
+    this.state = Idle
+    if (this.withdrawn) return false
+    if (!this.revisits) return true
+    if (this.round !== item.round) return false
+    item.worker = this.worker
+    this.host?.ended(item, this)
     return true
-  }
-
-  private time(): number {
-    return this.options.time()
   }
 }

@@ -1,25 +1,24 @@
 /**
- * All that tells of a run while it goes on: its span, its progress, its metrics.
- *
- * They share the counts that are kept here, so that an input costs the same whether somebody watches or not.
+ * The observer of a run: the counts that its span, its progress and its metrics read while it goes on. They read and are not
+ * told, so an input costs the same whether somebody watches or not.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 import * as Progress from "../../observability/contract.ts"
 import * as Metrics from "../../observability/metrics.ts"
-import type { Entry } from "../inputs/item.ts"
-import type { Supply } from "../inputs/queue.ts"
-import type { Watch } from "./sink.ts"
+import type { Item } from "../inputs/item.ts"
+import type { InputQueue } from "../inputs/queue.ts"
+import type { ItemObserver } from "./sink.ts"
 
-export class Watching implements Progress.Run, Watch {
+export class RunObserver implements Progress.Run, ItemObserver {
   readonly name: string
   readonly parent: Progress.Run | undefined
-  /** How many inputs there are, where they say so themselves. */
+  /** Number of inputs, where they say so themselves. */
   readonly size: number | undefined
   private readonly progress: Progress.Progress
   private readonly series: Metrics.Series
-  private supply: Supply<any, any, any> | undefined
+  private queue: InputQueue<any, any, any> | undefined
   private detailed = false
   private failed = 0
   private retried = 0
@@ -34,34 +33,34 @@ export class Watching implements Progress.Run, Watch {
     this.series = Metrics.seriesOf(context, name)
   }
 
-  /** The run takes its inputs from `supply`; attempts and times are known where it is detailed. */
-  attach(supply: Supply<any, any, any>, detailed: boolean): void {
-    this.supply = supply
+  /** Reads the counts of this queue from now on; attempts and times are known where the run is detailed. */
+  attach(queue: InputQueue<any, any, any>, detailed: boolean): void {
+    this.queue = queue
     this.detailed = detailed
   }
 
-  settled(entry: Entry<unknown>, failed: boolean): void {
+  settled(item: Item<unknown>, failed: boolean): void {
     if (failed) this.failed++
-    if (entry.attempts > 1) this.retried++
+    if (item.attempts > 1) this.retried++
     if (!this.detailed) return
-    if (entry.attempts === 0) this.recalled++
-    this.series.took(entry.endedAt - entry.startedAt)
+    if (item.attempts === 0) this.recalled++
+    this.series.took(item.endedAt - item.startedAt)
   }
 
   readonly counts = (): Progress.Counts => {
-    const { failed, over, recalled, retried, size, supply } = this
+    const { failed, over, recalled, retried, size, queue } = this
     return {
-      total: supply?.total ?? size,
-      done: supply?.done ?? 0,
+      total: queue?.total ?? size,
+      done: queue?.done ?? 0,
       failed,
       retried,
       recalled,
-      running: over ? 0 : supply?.running ?? 0,
-      waiting: over ? 0 : supply?.waiting ?? 0
+      running: over ? 0 : queue?.running ?? 0,
+      waiting: over ? 0 : queue?.waiting ?? 0
     }
   }
 
-  /** A run with all that tells of it. */
+  /** Runs an effect in the run's span, watched by progress and metrics. */
   around<A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.useSpan(this.name, (span) => {
       this.series.open(this.counts)
@@ -78,7 +77,7 @@ export class Watching implements Progress.Run, Watch {
   private end(span: Tracer.Span): void {
     this.over = true
     this.series.close(this.counts)
-    span.attribute("inputs", this.supply?.done ?? 0)
+    span.attribute("inputs", this.queue?.done ?? 0)
     span.attribute("failed", this.failed)
     span.attribute("retried", this.retried)
   }

@@ -6,49 +6,32 @@
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import type * as Scheduler from "effect/Scheduler"
-import * as Stream from "effect/Stream"
 import type * as Outcome from "../../Outcome.ts"
 import { Burst } from "../../primitives/eventLoop.ts"
-import * as Report from "../../Report.ts"
-import { failureOf, isNonEmpty, successOf, tooManyErrors } from "../collect.ts"
-import * as Dispatcher from "../engine.ts"
-import type { Entry } from "../inputs/item.ts"
-import type * as Plan from "../plan.ts"
-import type { Control, Sink } from "./sink.ts"
+import * as Report from "../../report/report.ts"
+import type { Item } from "../inputs/item.ts"
+import { failureOf, isNonEmpty, successOf, tooManyErrors } from "./settle.ts"
+import type { Control, RunSummary, Sink } from "./sink.ts"
+
+/** What of a run's settings shapes its stream. */
+interface StreamSettings {
+  readonly concurrency: number
+  readonly window: number
+  readonly maxErrors: number
+}
 
 export type Order = "input" | "completion"
 
 /** How many outcomes make a chunk where nothing else says so. */
 const largestChunk = 256
 
-/** The outcomes of a plan as a stream. The run lives in the scope of the stream. */
-export const stream = <I, A, E, R, EI, RI>(
-  plan: Plan.Plan<I, A, E, R, EI, RI>,
-  order: Order
-): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
-  Stream.fromChannel(Channel.fromTransform((_, scope) =>
-    Effect.withFiber((fiber) => {
-      const outlet = new Outlet<I, A, E>(order, fiber.currentDispatcher)
-      const run = Dispatcher.run(plan, (control, settings) => outlet.attach(control, settings)).pipe(
-        Effect.flatMap((ran) => outlet.verdict(ran)),
-        Effect.exit,
-        Effect.map((exit) => outlet.close(exit))
-      )
-      return Effect.as(
-        Effect.forkIn(run, scope, { startImmediately: true }),
-        outlet.pull as Pull.Pull<Chunk<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI>
-      )
-    })
-  ))
+export type Chunk<I, A, E> = NonEmptyReadonlyArray<Outcome.Outcome<I, A, E>>
 
-type Chunk<I, A, E> = NonEmptyReadonlyArray<Outcome.Outcome<I, A, E>>
-
-class Outlet<I, A, E> implements Sink<I, A, E> {
+export class StreamSink<I, A, E> implements Sink<I, A, E> {
   readonly detailed = true
   readonly retires = true
   private failed = 0
@@ -75,7 +58,7 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   }
 
   /** Joins the run whose outcomes these are. */
-  attach(control: Control, settings: Plan.Settings): this {
+  attach(control: Control, settings: StreamSettings): this {
     const ahead = settings.window - settings.concurrency
     this.control = control
     this.maxErrors = settings.maxErrors
@@ -88,18 +71,18 @@ class Outlet<I, A, E> implements Sink<I, A, E> {
   }
 
   /** What the end of the run is to the consumer, who has the values already. */
-  verdict(ran: Dispatcher.Ran): Effect.Effect<void, Outcome.TooManyErrors<I, A, E>> {
+  verdict(ran: RunSummary): Effect.Effect<void, Outcome.TooManyErrors<I, A, E>> {
     if (!this.tripped) return Effect.void
     const outcomes = this.failures.toSorted((a, b) => a.index - b.index)
     return Effect.fail(tooManyErrors(Report.make<I, A, E>({ ...ran, outcomes }), this.maxErrors))
   }
 
-  onSuccess(entry: Entry<I>, value: A): true | void {
-    return this.push(successOf(entry, value, this.control.beganAt))
+  onSuccess(item: Item<I>, value: A): true | void {
+    return this.push(successOf(item, value, this.control.beganAt))
   }
 
-  onFailure(entry: Entry<I>, cause: Cause.Cause<E>): boolean {
-    const failure = failureOf(entry, cause, this.control.beganAt)
+  onFailure(item: Item<I>, cause: Cause.Cause<E>): boolean {
+    const failure = failureOf(item, cause, this.control.beganAt)
     this.failed++
     if (this.maxErrors < Infinity) this.failures.push(failure)
     this.push(failure)

@@ -4,9 +4,10 @@
  * Nothing here imports Effect, so that a worker is up before that is loaded: the runner comes with the first task.
  */
 import { enableCompileCache } from "node:module"
-import type { Address, Refusal, Run } from "../wire/messages.ts"
+import { type Inside, insideKey } from "../wire/inside.ts"
+import type { Address, BatchMessage, Refusal } from "../wire/messages.ts"
 import { toWire } from "../wire/thrown.ts"
-import { type Far, farKey, type Link, type Runner } from "./link.ts"
+import type { Link, Runner } from "./link.ts"
 
 const TaskTypeId = "~effect-parallel/Task"
 
@@ -17,17 +18,17 @@ export const boot = (link: Link): void => {
   enableCompileCache()
   const modules = new Map<string, Promise<Module>>()
   /** Batches that wait for their task; one that is no longer wanted leaves. */
-  const waiting = new Map<number, Run>()
+  const waiting = new Map<number, BatchMessage>()
   let loading: Promise<Runner> | undefined
   let runner: Runner | undefined
   /** Modules that opened workers while they were imported. */
   const programs = new Set<string>()
 
-  const refuse = (run: Run, refusal: Refusal) => {
+  const refuse = (run: BatchMessage, refusal: Refusal) => {
     if (waiting.delete(run.id)) link.post({ _tag: "Refused", id: run.id, refusal })
   }
 
-  const start = async (run: Run): Promise<void> => {
+  const start = async (run: BatchMessage): Promise<void> => {
     waiting.set(run.id, run)
     if (programs.has(run.module)) return refuse(run, { _tag: "ProgramStarted" })
     try {
@@ -51,7 +52,7 @@ export const boot = (link: Link): void => {
     else runner?.cancel(id)
   }
 
-  Object.defineProperty(globalThis, farKey, {
+  Object.defineProperty(globalThis, insideKey, {
     value: {
       programStarted: () => {
         for (const run of waiting.values().toArray()) {
@@ -59,7 +60,7 @@ export const boot = (link: Link): void => {
           refuse(run, { _tag: "ProgramStarted" })
         }
       }
-    } satisfies Far
+    } satisfies Inside
   })
   process.on("uncaughtException", (error) => {
     runner?.flush()

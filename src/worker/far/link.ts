@@ -1,7 +1,7 @@
 /**
- * What the parts of a worker know of each other, and how code finds out that it runs in one.
+ * Parts of a worker as they know each other: its link to the near side, and what runs the batches.
  */
-import type { FromFar, Run, ToFar } from "../wire/messages.ts"
+import type { BatchMessage, FromFar, ToFar } from "../wire/messages.ts"
 
 /** How a worker of some kind reaches its near side. */
 export interface Link {
@@ -16,20 +16,9 @@ export interface Link {
   readonly close: () => void
 }
 
-/** What a module of this library finds in a worker, and nowhere else. */
-export interface Far {
-  /** Says that somebody opens workers here: the module that was imported has started its program again. */
-  readonly programStarted: () => void
-}
-
-export const farKey = Symbol.for("effect-parallel/internal/Far")
-
-/** The worker this runs in, if it runs in one. */
-export const far = (): Far | undefined => (globalThis as { readonly [farKey]?: Far })[farKey]
-
 /** What boots a worker asks of what runs in it. */
 export interface Runner {
-  readonly run: (run: Run, task: unknown) => void
+  readonly run: (run: BatchMessage, task: unknown) => void
   readonly recall: (id: number) => void
   readonly cancel: (id: number) => void
   /** Tells at once what has not been told: the worker is about to end. */

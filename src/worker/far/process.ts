@@ -6,8 +6,9 @@
  */
 import { serialize } from "node:v8"
 import { SHARE_ENV, Worker } from "node:worker_threads"
-import { frame, Notes, notesFile, resultsPipe, writeWhole } from "../wire/framing.ts"
+import { frame, resultsPipe, writeWhole } from "../wire/framing.ts"
 import type { ToFar } from "../wire/messages.ts"
+import { FilePositions, positionsFile } from "../wire/positions.ts"
 import { sendBy } from "../wire/thrown.ts"
 import { boot } from "./boot.ts"
 
@@ -15,7 +16,7 @@ interface Printer {
   readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void }
 }
 
-const notes = new Notes(notesFile)
+const positions = new FilePositions(positionsFile)
 
 // the signals of a terminal go to the whole group: it is for the program to decide, and to tell
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
@@ -38,7 +39,7 @@ boot({
   },
   listen: (receive) => process.on("message", (message: ToFar) => receive(message)),
   claim: (slot, position, since) => {
-    notes.write(slot, position, since)
+    positions.write(slot, position, since)
     return true
   },
   close: () => process.exit()

@@ -19,21 +19,19 @@ import { checkedEffect } from "../../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../../primitives/eventLoop.ts"
 import { shorten } from "../../primitives/shorten.ts"
 import { Timers } from "../../primitives/timers.ts"
-import type { Entry } from "../../run/inputs/item.ts"
-import * as Supply from "../../run/inputs/queue.ts"
-import { Lane, type Options as LaneOptions } from "../../run/lanes/lane.ts"
+import type { Item } from "../../run/inputs/item.ts"
+import * as InputQueue from "../../run/inputs/queue.ts"
+import { Lane, type LaneOptions } from "../../run/lanes/lane.ts"
 import type { Sink } from "../../run/outcomes/sink.ts"
 import * as Plan from "../../run/plan.ts"
 import * as Codec from "../../task/codec.ts"
 import { withDeadline } from "../../task/deadline.ts"
 import * as Layers from "../../task/layers.ts"
-import { ballast } from "../near/sharedMemory.ts"
-import * as Failures from "../wire/causes.ts"
-import type { Blame, Exits, Run, WireFailure } from "../wire/messages.ts"
+import { ballast } from "../wire/ballast.ts"
+import * as Causes from "../wire/causes.ts"
+import type { BatchMessage, Exits, Fault, WireFailure } from "../wire/messages.ts"
 import { cloneError, isCloneable, toWire } from "../wire/thrown.ts"
 import type { Link, Runner } from "./link.ts"
-
-type Job = Backend.Job<unknown, unknown, unknown>
 
 /** How long exits gather before they are told, in milliseconds: a message costs about a hundredth of it. */
 const gather = 2
@@ -43,41 +41,43 @@ const epoch = Number(process.hrtime.bigint()) / 1e6 - timer.now()
 
 export const make = (link: Link): Runner => {
   const scope = Scope.makeUnsafe()
-  const loads = new Map<number, Load>()
+  const batches = new Map<number, WorkerBatch>()
   return {
-    run: (run, task) => {
-      const load = new Load(run, task as Job, link)
-      loads.set(run.id, load)
-      load.done = load.work(scope).finally(() => loads.delete(run.id))
+    run: (message, task) => {
+      const batch = new WorkerBatch(message, task as Backend.Job<unknown, unknown, unknown>, link)
+      batches.set(message.id, batch)
+      batch.done = batch.work(scope).finally(() => batches.delete(message.id))
     },
-    recall: (id) => loads.get(id)?.recall(),
-    cancel: (id) => loads.get(id)?.cancel(),
-    flush: () => loads.forEach((load) => load.tell()),
-    busy: () => loads.size > 0,
+    recall: (id) => batches.get(id)?.recall(),
+    cancel: (id) => batches.get(id)?.cancel(),
+    flush: () => batches.forEach((batch) => batch.tell()),
+    busy: () => batches.size > 0,
     end: async () => {
-      loads.forEach((load) => load.cancel())
-      await Promise.all(loads.values().map((load) => load.done))
+      batches.forEach((batch) => batch.cancel())
+      await Promise.all(batches.values().map((batch) => batch.done))
       await Effect.runPromise(Effect.ignore(Scope.close(scope, Exit.void)))
     }
   }
 }
 
 /** A batch: it supplies a lane with its payloads, and tells the near side what became of each. */
-class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
+class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unknown, unknown> {
   readonly detailed = false
   readonly retires = false
-  readonly recurs = false
-  readonly immediate = true
+  readonly revisits = false
+  readonly backToBack = true
   readonly stopped = false
-  readonly entry!: Entry<unknown>
+  readonly item!: Item<unknown>
   /** Resolves when the batch is over. */
   done = Promise.resolve()
-  private readonly run: Run
-  private readonly job: Job
+  private readonly message: BatchMessage
+  private readonly job: Backend.Job<unknown, unknown, unknown>
   private readonly link: Link
   private timers!: Timers
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private cancelled = false
+  /** Why the attempt at hand could not begin. */
+  private fault: Fault | undefined = undefined
   private recalled = false
   /** How many payloads have been started; when the batch began, and the last payload; when exits were last told. */
   private started = 0
@@ -94,12 +94,12 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
   private moved: Array<unknown> = []
   private telling = false
 
-  constructor(run: Run, job: Job, link: Link) {
-    this.run = run
+  constructor(message: BatchMessage, job: Backend.Job<unknown, unknown, unknown>, link: Link) {
+    this.message = message
     this.job = job
     this.link = link
-    this.millis = new Float64Array(run.payloads.length)
-    this.ballast = run.shared > 0 ? ballast(run.shared) : undefined
+    this.millis = new Float64Array(message.payloads.length)
+    this.ballast = message.shared > 0 ? ballast(message.shared) : undefined
   }
 
   /** Works the batch off; a lane that a task takes down with it is followed by another. */
@@ -124,52 +124,49 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
     this.fiber?.interruptUnsafe()
   }
 
-  join() {}
-  leave() {}
-  enlist() {}
-  stop() {}
-  settled() {}
-  dropped() {}
-  ended() {}
-  park() {}
-
-  take(own: Entry<unknown> | undefined): Supply.Found {
-    const { budget, payloads, slot } = this.run
+  next(own: Item<unknown> | undefined): InputQueue.Found {
+    const { budget, payloads, slot } = this.message
     const position = this.started
     const now = this.since
-    if (position === payloads.length || this.recalled) return Supply.Done
-    if (budget !== undefined && position > 0 && now - this.beganAt > budget) return Supply.Done
-    if (!this.link.claim(slot, position, now + epoch)) return Supply.Done
+    if (position === payloads.length || this.recalled) return InputQueue.Done
+    if (budget !== undefined && position > 0 && now - this.beganAt > budget) return InputQueue.Done
+    if (!this.link.claim(slot, position, now + epoch)) return InputQueue.Done
     this.started++
     own!.index = position
     own!.input = payloads[position]
-    return Supply.Taken
+    return InputQueue.Taken
   }
 
-  attempt(entry: Entry<unknown>): Effect.Effect<unknown, unknown> {
+  attempt(item: Item<unknown>): Effect.Effect<unknown, unknown> {
     const { payload: schema, run } = this.job
-    const { timeout } = this.run
-    let payload = entry.input
+    const { timeout } = this.message
+    let payload = item.input
     if (schema !== undefined) {
       const decoded = Codec.decode(schema, payload)
-      if (Exit.isFailure(decoded)) return Effect.die(Failures.refusedBy("payload", payload, decoded.cause))
+      if (Exit.isFailure(decoded)) {
+        this.fault = Causes.refused("payload", payload, decoded.cause)
+        return notBegun
+      }
       payload = decoded.value
     }
     const effect = checkedEffect(run(payload) as Effect.Effect<unknown, unknown>)
     return timeout === undefined ? effect : withDeadline(effect, Duration.millis(timeout), this.timers)
   }
 
-  onSuccess(_: Entry<unknown>, value: unknown): void {
+  onSuccess(_: Item<unknown>, value: unknown): void {
     const { success } = this.job
     if (success === undefined) return this.record(value)
     const encoded = Codec.encode(success, value)
     this.moved.push(...Codec.takeTransfers())
     if (Exit.isSuccess(encoded)) this.record(encoded.value)
-    else this.fail({ _tag: "Blame", blame: Failures.refusedBy("success", value, encoded.cause).blame })
+    else this.failBy(Causes.refused("success", value, encoded.cause))
   }
 
-  onFailure(_: Entry<unknown>, cause: Cause.Cause<unknown>): boolean {
-    this.fail(Failures.encode(cause, this.job.error))
+  onFailure(_: Item<unknown>, cause: Cause.Cause<unknown>): boolean {
+    const { fault } = this
+    this.fault = undefined
+    if (fault === undefined) this.fail(Causes.encode(cause, this.job.error))
+    else this.failBy(fault)
     return false
   }
 
@@ -177,7 +174,7 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
   tell(over = false): void {
     this.toldAt = timer.now()
     if (this.values.length === 0) {
-      if (over) this.link.post({ _tag: "Done", id: this.run.id })
+      if (over) this.link.post({ _tag: "Done", id: this.message.id })
       return
     }
     const { failures, from, moved, values } = this
@@ -186,7 +183,7 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
     this.values = []
     this.failures = []
     this.moved = []
-    const exits = { _tag: "Exits", id: this.run.id, from, values, failures, millis, over } as const
+    const exits = { _tag: "Exits", id: this.message.id, from, values, failures, millis, over } as const
     try {
       this.link.post(exits, moved)
     } catch {
@@ -200,9 +197,9 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
     try {
       this.link.post({ ...exits, ...onlyCloneable(exits) })
     } catch (error) {
-      const blame = (value: unknown) =>
-        ({ _tag: "Blame", blame: Failures.notCloneable("success", value, error) }) as const
-      const failures = values.map((value, offset) => [from + offset, blame(value)] as const)
+      const failures = values.map((value, offset) =>
+        [from + offset, failureBy(Causes.notCloneable("success", value, error))] as const
+      )
       this.link.post({ ...exits, values: values.map(() => undefined), failures })
     }
   }
@@ -227,11 +224,11 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
 
   private laneOptions(turnBudget: TurnBudget, clock: Clock.Clock): LaneOptions<unknown, unknown, unknown, never> {
     return {
-      supply: this,
+      source: this,
       sink: this,
       turnBudget,
       time: nanoClock(clock),
-      attempt: (entry) => this.attempt(entry),
+      attempt: (item) => this.attempt(item),
       afterFailure: undefined
     }
   }
@@ -242,8 +239,12 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
     return await Effect.runPromise(Fiber.await(fiber))
   }
 
-  private failAll(blame: Blame): void {
-    for (const _ of this.run.payloads) this.fail({ _tag: "Blame", blame })
+  private failAll(fault: Fault): void {
+    for (const _ of this.message.payloads) this.failBy(fault)
+  }
+
+  private failBy(fault: Fault): void {
+    this.fail(failureBy(fault))
   }
 
   private fail(failure: WireFailure): void {
@@ -269,7 +270,7 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
 
   /** What a task sees: its layer's services, no backend but the async one, and what it can of its caller's context. */
   private ambient(services: Context.Context<never>): Context.Context<never> {
-    const { annotations, defaults, logLevel, span } = this.run.ambient
+    const { annotations, defaults, logLevel, span } = this.message.ambient
     const context = services.pipe(
       Context.add(Backend.Backend, Backend.async),
       Context.add(Plan.Defaults, Plan.defaults(defaults)({})),
@@ -288,23 +289,28 @@ class Load implements Supply.Inlet<unknown>, Sink<unknown, unknown, unknown> {
     }
     this.link.post({
       _tag: "Log",
-      id: this.run.id,
+      id: this.message.id,
       position: this.started - 1,
       level: logLevel,
       message: (Array.isArray(message) ? message : [message]).map((part) => toWire(part)),
       annotations,
-      cause: Failures.reasons(cause)
+      cause: Causes.reasons(cause)
     })
   })
 }
 
-/** The same exits without the values that cannot be sent: each of these is a failure. */
+const failureBy = (fault: Fault): WireFailure => ({ _tag: "Fault", fault })
+
+/** Exit of an attempt whose payload was refused; the fault says why. */
+const notBegun = Exit.interrupt()
+
+/** Takes out the values that cannot be sent: each of these is a failure. */
 const onlyCloneable = ({ failures, from, values }: Exits) => {
   const refused: Array<readonly [number, WireFailure]> = []
   const sent = values.map((value, offset) => {
     const error = cloneError(value)
     if (error === undefined) return value
-    refused.push([from + offset, { _tag: "Blame", blame: Failures.notCloneable("success", value, error) }])
+    refused.push([from + offset, failureBy(Causes.notCloneable("success", value, error))])
     return undefined
   })
   return { values: sent, failures: [...failures, ...refused] }

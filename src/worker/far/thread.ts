@@ -3,15 +3,15 @@
  */
 import { parentPort, workerData } from "node:worker_threads"
 import type { ToFar } from "../wire/messages.ts"
-import { Marks } from "../wire/positions.ts"
+import { SharedPositions } from "../wire/positions.ts"
 import { boot } from "./boot.ts"
 
 const port = parentPort!
-const marks = new Marks((workerData as { readonly marks: SharedArrayBuffer }).marks)
+const positions = new SharedPositions((workerData as { readonly positions: SharedArrayBuffer }).positions)
 
 boot({
   post: (message, transfer = []) => port.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),
   listen: (receive) => port.on("message", (message: ToFar) => receive(message)),
-  claim: (slot, position, since) => marks.claim(slot, position, since),
+  claim: (slot, position, since) => positions.claim(slot, position, since),
   close: () => process.exit()
 })

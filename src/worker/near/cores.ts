@@ -3,7 +3,7 @@
  */
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import { refuse } from "../../primitives/check.ts"
+import { numberWhere } from "../../primitives/check.ts"
 
 /** Where Linux says how much of the processors a container may use: cgroup version 2, then 1. */
 const quotaFile = "/sys/fs/cgroup/cpu.max"
@@ -34,6 +34,6 @@ export const cores = (available = availableParallelism(), readFile = read): numb
 /** The `workers` option as a number: -1 is all cores, -2 all but one, as joblib counts; all without. */
 export const workers = (option: number | undefined): number => {
   if (option === undefined) return cores()
-  if (!Number.isSafeInteger(option) || option === 0) refuse("workers", "an integer other than 0", option)
-  return option > 0 ? option : Math.max(1, cores() + 1 + option)
+  const count = numberWhere("workers", option, "an integer other than 0", (n) => Number.isSafeInteger(n) && n !== 0)
+  return count > 0 ? count : Math.max(1, cores() + 1 + count)
 }

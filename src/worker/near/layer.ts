@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Backend from "../../Backend.ts"
 import { knownKeys, positiveDuration, positiveInteger } from "../../primitives/check.ts"
-import { far } from "../far/link.ts"
-import { workers } from "./cores.ts"
-import type { Kind } from "./platform.ts"
+import { inside } from "../wire/inside.ts"
+import { workers as countOf } from "./cores.ts"
+import type { Platform, PoolOptions } from "./platform.ts"
 import { Pool } from "./pool.ts"
 
 /** How workers are kept. */
-export interface Options {
+export interface WorkerOptions {
   /** How many; -1 is one for each core, -2 one less, as joblib counts. Default: one for each core. */
   readonly workers?: number | undefined
   /** How long a worker with nothing to do is kept. Default: as long as the layer. */
@@ -23,25 +23,29 @@ export interface Options {
   readonly grace?: Duration.Input | undefined
   /** Environment variables of the workers, beside those of this process. */
   readonly env?: Readonly<Record<string, string>> | undefined
-  /** Options of Node.js for the workers. Default: those of this process. */
+  /** WorkerOptions of Node.js for the workers. Default: those of this process. */
   readonly execArgv?: ReadonlyArray<string> | undefined
 }
 
 const keys = ["workers", "idleTimeout", "maxTasksPerWorker", "grace", "env", "execArgv"]
 
 /** Refuses options that do not exist or are out of their range. */
-export const check = (options: Options, others: ReadonlyArray<string>): void => {
+export const check = (options: WorkerOptions, others: ReadonlyArray<string>): void => {
   knownKeys("backend options", options, [...keys, ...others])
-  workers(options.workers)
-  keepingOf(options)
+  poolOptions(options, undefined)
 }
 
-const keepingOf = ({ grace, idleTimeout, maxTasksPerWorker }: Options) => ({
+const poolOptions = (
+  { grace, idleTimeout, maxTasksPerWorker, workers }: WorkerOptions,
+  maxBytes: number | undefined
+): PoolOptions => ({
+  workers: countOf(workers),
   grace: grace === undefined ? 1000 : Duration.toMillis(positiveDuration("grace", grace)),
   idleTimeout: idleTimeout === undefined ? Infinity : Duration.toMillis(positiveDuration("idleTimeout", idleTimeout)),
   maxTasksPerWorker: maxTasksPerWorker === undefined
     ? Infinity
-    : positiveInteger("maxTasksPerWorker", maxTasksPerWorker)
+    : positiveInteger("maxTasksPerWorker", maxTasksPerWorker),
+  maxBytes
 })
 
 /** The `maxBytes` option: how large a typed array has to be to be shared. */
@@ -51,19 +55,19 @@ export const bytes = (maxBytes: number | undefined): number => {
   return positiveInteger("maxBytes", maxBytes)
 }
 
-/** A layer that keeps workers of a kind. */
-export const layer = (options: Options, kind: Kind, maxBytes: number | undefined): Layer.Layer<never> =>
+/** Builds the layer that keeps the workers of a platform. */
+export const layer = (options: WorkerOptions, platform: Platform, maxBytes: number | undefined): Layer.Layer<never> =>
   Layer.effect(
     Backend.Backend,
     Effect.acquireRelease(
       Effect.sync(() => {
-        refuseInWorker(kind.name)
-        return new Pool(kind, { workers: workers(options.workers), keeping: keepingOf(options), maxBytes })
+        refuseInWorker(platform.name)
+        return new Pool(platform, poolOptions(options, maxBytes))
       }),
       (pool) => pool.close
     ).pipe(
       Effect.map((pool): Backend.Backend => ({
-        name: kind.name,
+        name: platform.name,
         workers: pool.size,
         batches: true,
         execute: pool.execute
@@ -73,9 +77,9 @@ export const layer = (options: Options, kind: Kind, maxBytes: number | undefined
 
 /** A worker that opens workers has imported a module that starts its program: threads without end. */
 const refuseInWorker = (name: string): void => {
-  const inside = far()
-  if (inside === undefined) return
-  inside.programStarted()
+  const worker = inside()
+  if (worker === undefined) return
+  worker.programStarted()
   throw new Error(
     `a worker has started the program that opens ${name}: put the task into a module of its own, ` +
       "or start the program only `if (import.meta.main)`"

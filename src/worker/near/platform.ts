@@ -1,50 +1,54 @@
 /**
- * Kinds of workers: what the near side asks of a thread or a process.
+ * Platforms: what the near side asks of a worker thread or process.
  */
 import type { FromFar, ToFar } from "../wire/messages.ts"
+import type { Position } from "../wire/positions.ts"
 import type { Clone } from "../wire/thrown.ts"
 
-/** How a worker ended. */
-export interface Death {
+/** The end of a worker, as the operating system or Node.js told it. */
+export interface WorkerExit {
   readonly exitCode: number | undefined
   readonly signal: string | undefined
   /** The end of what it wrote there. */
   readonly stderr: string
 }
 
-/** A running worker, of whatever kind. */
-export interface Handle {
+/** A running worker. */
+export interface WorkerHandle {
   /** Throws when the message cannot be cloned. */
   readonly post: (message: ToFar, transfer: ReadonlyArray<unknown>) => void
-  /** Where the batch of a slot is, and since when on the system's monotonic clock, in milliseconds. */
-  readonly mark: (slot: number) => { readonly position: number; readonly since: number }
+  /** Reads where the batch of a slot is. */
+  readonly position: (slot: number) => Position
   /** Makes a slot ready for another batch. */
   readonly clear: (slot: number) => void
-  /** Keeps the worker from starting more of a batch, whatever it is at; tells how many it has started. */
+  /** Keeps the worker from starting more of a batch, whatever it is at; gives how many it has started. */
   readonly cut: ((slot: number) => number) | undefined
   readonly kill: () => void
-  /** Whether the worker keeps the program running. */
+  /** Lets the worker keep the program running, or not. */
   readonly hold: (busy: boolean) => void
 }
 
-/** A kind of worker. */
-export interface Kind {
+/** What differs between threads and processes. */
+export interface Platform {
   readonly name: string
   readonly clone: Clone
   /** Throws when no worker can be started. */
   readonly spawn: (
     number: number,
     onMessage: (message: FromFar) => void,
-    onDeath: (death: Death) => void
-  ) => Handle
+    onExit: (exit: WorkerExit) => void
+  ) => WorkerHandle
 }
 
-/** How workers are kept; times are in milliseconds. */
-export interface Keeping {
+/** How the workers of a pool are kept; times are in milliseconds. */
+export interface PoolOptions {
+  readonly workers: number
   readonly grace: number
   readonly idleTimeout: number
   readonly maxTasksPerWorker: number
+  /** From how many bytes on a typed array crosses as shared memory; none without. */
+  readonly maxBytes: number | undefined
 }
 
-/** How many batches a worker may have at once. */
+/** Number of batches that a worker may have at once. */
 export const slots = 64

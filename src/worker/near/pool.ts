@@ -10,130 +10,118 @@ import * as Tracer from "effect/Tracer"
 import type * as Backend from "../../Backend.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import * as Plan from "../../run/plan.ts"
-import * as Failures from "../wire/causes.ts"
+import * as Causes from "../wire/causes.ts"
 import type { Ambient, Log } from "../wire/messages.ts"
 import { type Clone, fromWire, isCloneable } from "../wire/thrown.ts"
-import type { Keeping, Kind } from "./platform.ts"
-import { type Caller, Errand } from "./request.ts"
-import { Packing } from "./sharedMemory.ts"
-import { Seat } from "./supervisor.ts"
-
-/** What a pool is made of. */
-export interface Options {
-  readonly workers: number
-  readonly keeping: Keeping
-  /** From how many bytes on a typed array crosses as shared memory; none without. */
-  readonly maxBytes: number | undefined
-}
+import type { Platform, PoolOptions } from "./platform.ts"
+import { BatchRequest, type RunState, type Sender } from "./request.ts"
+import { SharedMemory } from "./sharedMemory.ts"
+import { WorkerSupervisor } from "./supervisor.ts"
 
 export class Pool {
-  private readonly kind: Kind
-  private readonly seats: ReadonlyArray<Seat>
-  private readonly waiting = new LinkedQueue<Errand>()
+  private readonly platform: Platform
+  private readonly supervisors: ReadonlyArray<WorkerSupervisor>
+  private readonly queue = new LinkedQueue<BatchRequest>()
   private readonly maxBytes: number | undefined
-  /** What is kept for a run, whose scope this is. */
-  private readonly runs = new WeakMap<Scope.Scope, Kept>()
+  /** State of the runs that have sent batches, by their scope. */
+  private readonly runs = new WeakMap<Scope.Scope, RunState>()
   private serving = false
   private closed = false
 
-  constructor(kind: Kind, { keeping, maxBytes, workers }: Options) {
-    this.kind = kind
-    this.maxBytes = maxBytes
-    this.seats = Array.from({ length: workers }, (_, number) => new Seat(number, kind, keeping, () => this.serve()))
+  constructor(platform: Platform, options: PoolOptions) {
+    this.platform = platform
+    this.maxBytes = options.maxBytes
+    this.supervisors = Array.from(
+      { length: options.workers },
+      (_, number) => new WorkerSupervisor(number, platform, options, () => this.serve())
+    )
   }
 
-  /** How many workers there are at most. */
+  /** Number of workers, at most. */
   get size(): number {
-    return this.seats.length
+    return this.supervisors.length
   }
 
   readonly execute: Backend.Backend["execute"] = (job, batch, onExit) =>
     Effect.contextWith((context: Context.Context<Scope.Scope>) =>
       Effect.callback<void>((resume) => {
         if (this.closed) {
-          return resume(Effect.die(new Error(`the workers of ${this.kind.name} have ended with their layer`)))
+          return resume(Effect.die(new Error(`the workers of ${this.platform.name} have ended with their layer`)))
         }
-        const errand = new Errand(
+        const request = new BatchRequest(
           job as Backend.Job<any, unknown, unknown>,
           batch,
           onExit as Backend.OnExit<unknown, unknown>,
-          this.caller(context),
+          this.sender(context),
           () => resume(Effect.void)
         )
-        const signal = batch.recall?.signal
-        const recall = () => errand.recall?.()
-        signal?.addEventListener("abort", recall, { once: true })
-        const place = this.waiting.push(errand)
+        batch.recall?.signal.addEventListener("abort", () => request.recall(), { once: true })
+        const entry = this.queue.push(request)
+        request.state = { _tag: "Queued", leave: () => this.queue.remove(entry) }
         this.serve()
         return Effect.callback<void>((stopped) => {
-          if (this.waiting.remove(place)) return stopped(Effect.void)
-          errand.stopped = () => stopped(Effect.void)
-          errand.cancel?.()
+          if (request.state._tag === "Over") return stopped(Effect.void)
+          request.whenOver(() => stopped(Effect.void))
+          request.cancel()
         })
       })
     )
 
-  /** Ends every worker; returns when they are gone. Nothing starts after it: what waits is given back. */
+  /** Ends every worker; returns when they are gone. Nothing starts after it: what is queued is given back. */
   readonly close: Effect.Effect<void> = Effect.promise(() => {
     this.closed = true
-    for (let errand = this.waiting.shift(); errand !== undefined; errand = this.waiting.shift()) errand.end()
-    return Promise.all(this.seats.map((seat) => seat.end()))
+    for (let request = this.queue.shift(); request !== undefined; request = this.queue.shift()) request.end()
+    return Promise.all(this.supervisors.map((supervisor) => supervisor.end()))
   })
 
-  /** Gives batches that wait to workers that have room, first come, first served. */
+  /** Gives queued batches to workers that have room, first come, first served. */
   private serve(): void {
     if (this.serving) return
     this.serving = true
-    for (let errand = this.waiting.peek(); errand !== undefined && !this.closed; errand = this.waiting.peek()) {
-      const seat = this.seatFor(errand)
-      if (seat === undefined) break
-      this.waiting.shift()
-      seat.begin(errand)
+    for (let request = this.queue.peek(); request !== undefined && !this.closed; request = this.queue.peek()) {
+      const supervisor = this.supervisorFor(request)
+      if (supervisor === undefined) break
+      this.queue.shift()
+      supervisor.begin(request)
     }
     this.serving = false
   }
 
-  /** The worker with the least to do; of those with nothing to do one that is up. */
-  private seatFor({ alone, concurrency }: Errand): Seat | undefined {
-    const share = alone ? 1 : Math.ceil(concurrency / this.seats.length)
-    let best: Seat | undefined
-    for (const seat of this.seats) {
-      if (!seat.open || seat.load >= share) continue
-      if (best === undefined || seat.load < best.load || (seat.load === best.load && seat.warm && !best.warm)) {
-        best = seat
+  /** Finds the worker with the least to do; of those with nothing to do one that is there. */
+  private supervisorFor({ alone, concurrency }: BatchRequest): WorkerSupervisor | undefined {
+    const share = alone ? 1 : Math.ceil(concurrency / this.supervisors.length)
+    let best: WorkerSupervisor | undefined
+    for (const supervisor of this.supervisors) {
+      if (!supervisor.isOpen || supervisor.load >= share) continue
+      if (
+        best === undefined || supervisor.load < best.load ||
+        (supervisor.load === best.load && supervisor.isPresent && !best.isPresent)
+      ) {
+        best = supervisor
       }
     }
     return best
   }
 
-  private caller(context: Context.Context<Scope.Scope>): Caller {
+  private sender(context: Context.Context<Scope.Scope>): Sender {
     const run = Effect.runForkWith(context)
-    const { packing, suspects, unlucky } = this.kept(Context.get(context, Scope.Scope))
     return {
-      backend: this.kind.name,
-      ambient: ambientOf(context, this.kind.clone),
-      suspects,
-      unlucky,
-      clone: this.kind.clone,
-      packing,
+      ...this.stateOf(Context.get(context, Scope.Scope)),
+      backend: this.platform.name,
+      ambient: ambientOf(context, this.platform.clone),
+      clone: this.platform.clone,
       log: (log, annotations) => void run(logged(log, annotations))
     }
   }
 
-  private kept(scope: Scope.Scope): Kept {
-    let kept = this.runs.get(scope)
-    if (kept === undefined) {
-      kept = { packing: new Packing(this.maxBytes), suspects: new Set(), unlucky: new Set() }
-      this.runs.set(scope, kept)
+  private stateOf(scope: Scope.Scope): RunState {
+    let state = this.runs.get(scope)
+    if (state === undefined) {
+      state = { sharedMemory: new SharedMemory(this.maxBytes), suspects: new Set(), unlucky: new Set() }
+      this.runs.set(scope, state)
     }
-    return kept
+    return state
   }
-}
-
-interface Kept {
-  readonly packing: Packing
-  readonly suspects: Set<number | undefined>
-  readonly unlucky: Set<number | undefined>
 }
 
 const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {
@@ -150,10 +138,10 @@ const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {
   }
 }
 
-/** A message of a worker, through the loggers of who called it. */
+/** Logs a message of a worker through the loggers of the caller. */
 const logged = (log: Log, annotations: Readonly<Record<string, unknown>>): Effect.Effect<void> => {
   const message = log.message.map(fromWire)
-  const cause = Failures.decode(log.cause, undefined)
+  const cause = Causes.decode(log.cause, undefined)
   const parts = Cause.isCause(cause) && cause.reasons.length > 0 ? [...message, cause] : message
   return Effect.annotateLogs(Effect.logWithLevel(log.level as never)(...parts), annotations)
 }

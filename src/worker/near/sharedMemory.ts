@@ -3,30 +3,22 @@
  * buffer becomes small. (A structured clone of a view copies the whole buffer below it, for every payload.)
  */
 
+import { ballast } from "../wire/ballast.ts"
+
 type View = ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number }
 type ViewClass = new(buffer: ArrayBufferLike, offset: number, length: number) => View
 
 /** How deep into plain objects, arrays and maps data is looked for. */
 const depth = 4
 
-/**
- * Shared memory weighs nothing to the collector: it would leave the arrays of a hundred runs lying before it looked for
- * the first. Whoever holds some holds ballast, which counts, and for as long. Nobody touches it, so that most of it is
- * address space and not memory.
- */
-export const ballast = (bytes: number): ArrayBuffer => new ArrayBuffer(Math.min(bytes, heaviest))
-
-/** Enough for the collector to look. */
-const heaviest = 2 ** 27
-
-interface Shared {
+interface SharedCopy {
   readonly memory: SharedArrayBuffer
   readonly ballast: ArrayBuffer
 }
 
-export class Packing {
+export class SharedMemory {
   private readonly maxBytes: number | undefined
-  private readonly shared = new WeakMap<ArrayBufferLike, Shared>()
+  private readonly shared = new WeakMap<ArrayBufferLike, SharedCopy>()
   /** How many bytes of shared memory were made, and of how many each worker knows. */
   private bytes = 0
   private readonly known = new WeakMap<object, number>()
@@ -35,8 +27,8 @@ export class Packing {
     this.maxBytes = maxBytes
   }
 
-  /** How many bytes of shared memory a worker may get of which it does not know. */
-  newTo(worker: object): number {
+  /** Notes that a worker gets what was packed so far; gives how many bytes of it that worker sees for the first time. */
+  introduce(worker: object): number {
     const bytes = this.bytes - (this.known.get(worker) ?? 0)
     if (bytes > 0) this.known.set(worker, this.bytes)
     return bytes

@@ -7,7 +7,7 @@ import { StringDecoder } from "node:string_decoder"
 /** How much is kept, in characters. */
 const kept = 4000
 
-export class Tail {
+export class StderrTail {
   private text = ""
 
   constructor(stderr: Readable) {

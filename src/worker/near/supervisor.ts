@@ -1,100 +1,146 @@
 /**
- * The near side of one worker: it starts it when there is work, tells who is to blame when it ends, and starts another.
+ * The supervisor of one worker: it starts the worker when there is a batch for it, watches it, finds out at which input it
+ * ended when it ends, and starts another for the next batch.
+ *
+ * | state | the worker | leads to |
+ * | --- | --- | --- |
+ * | `Absent` | is not there | `Starting`, by `begin` |
+ * | `Starting` | was spawned, and has not said that it listens; batches are sent to it all the same | `Up`, by its `Ready` |
+ * | `Up` | listens | `Ending`, by `retire` |
+ * | `Ending` | was told to end, and is killed after its grace; nothing new is sent to it | `Absent`, by `exited` |
+ * | `Killed` | is being killed, for `culprit`: a batch that is late, or does not stop | `Absent`, by `exited` |
+ *
+ * From any state but `Absent` a worker may end by itself (`exited`), or be killed (`kill`).
+ *
+ * | field | written by | holds |
+ * | --- | --- | --- |
+ * | `state` | the methods above | always |
+ * | `active`, `free` | `begin`, `finish`, `exited` | the batches that are here, each in one slot; the other slots |
+ * | `exclusive` | `begin`, `rest`, `exited` | while the one batch that is here has the worker for itself |
+ * | `tasks` | `begin`, `finish`, `exited` | the payloads that this worker has had, against `maxTasksPerWorker` |
+ * | `lastError` | `receive`, `exited` | what the worker has thrown outside a task, until it ends |
+ * | `timer` | `rest`, `retire` | while it is idle (its `idleTimeout`), or ending (its grace) |
  */
 import { hasProperty } from "effect/Predicate"
-import { type FromFar, NotStarted, type Run, type WireValue } from "../wire/messages.ts"
-import { type Death, type Handle, type Keeping, type Kind, slots } from "./platform.ts"
-import type { Errand } from "./request.ts"
+import { type BatchMessage, type FromFar, NotStarted, type WireValue } from "../wire/messages.ts"
+import { type Platform, type PoolOptions, slots, type WorkerExit, type WorkerHandle } from "./platform.ts"
+import type { BatchRequest, Keeper, Placement, WorkerCrash } from "./request.ts"
 
-interface Active {
-  readonly errand: Errand
-  readonly slot: number
-  /** How many of its payloads were counted. */
-  readonly count: number
-  watchdog: NodeJS.Timeout | undefined
-  cancelled: boolean
+type WorkerState =
+  | { readonly _tag: "Absent" }
+  | { readonly _tag: "Starting" | "Up"; readonly handle: WorkerHandle }
+  | { readonly _tag: "Ending"; readonly handle: WorkerHandle; readonly wasUp: boolean }
+  | { readonly _tag: "Killed"; readonly handle: WorkerHandle; readonly culprit: BatchRequest }
+
+/** A batch at a worker, at the payload that it was at when the worker ended. */
+interface Started {
+  readonly request: BatchRequest
+  readonly payload: number
 }
 
-export class Seat {
+const Absent: WorkerState = { _tag: "Absent" }
+
+export class WorkerSupervisor implements Keeper {
   readonly number: number
-  /** Whether the batch that is here has it for itself. */
-  exclusive = false
-  private readonly kind: Kind
-  private readonly keeping: Keeping
+  private readonly platform: Platform
+  private readonly options: PoolOptions
   /** Called when there may be room again. */
   private readonly freed: () => void
-  private readonly active = new Map<number, Active>()
+  private state: WorkerState = Absent
+  private readonly active = new Map<number, BatchRequest>()
   private readonly free = Array.from({ length: slots }, (_, slot) => slots - 1 - slot)
-  private handle: Handle | undefined
-  /** Whether the worker has said that it is up. */
-  private up = false
+  private exclusive = false
   private ids = 0
   private tasks = 0
-  /** Whether the worker was told to end, or is being killed: nothing new is sent to it. */
-  private leaving = false
-  /** The batch for which the worker is killed: late, or deaf to its interruption. */
-  private culprit: Active | undefined
-  private last: WireValue | undefined
+  private lastError: WireValue | undefined
   private timer: NodeJS.Timeout | undefined
-  private readonly gone: Array<() => void> = []
+  private readonly whenGone: Array<() => void> = []
 
-  constructor(number: number, kind: Kind, keeping: Keeping, freed: () => void) {
+  constructor(number: number, platform: Platform, options: PoolOptions, freed: () => void) {
     this.number = number
-    this.kind = kind
-    this.keeping = keeping
+    this.platform = platform
+    this.options = options
     this.freed = freed
   }
 
-  /** How many batches are here. */
+  /** Number of batches that are here. */
   get load(): number {
     return this.active.size
   }
 
-  /** Whether a worker is up. */
-  get warm(): boolean {
-    return this.handle !== undefined
+  /** Whether a worker is there. */
+  get isPresent(): boolean {
+    return this.state._tag !== "Absent"
   }
 
-  get open(): boolean {
-    return !this.leaving && !this.exclusive && this.free.length > 0 && this.tasks < this.keeping.maxTasksPerWorker
+  /** Whether another batch may come here. */
+  get isOpen(): boolean {
+    const { _tag } = this.state
+    return _tag !== "Ending" && _tag !== "Killed" && !this.exclusive && this.free.length > 0 &&
+      this.tasks < this.options.maxTasksPerWorker
   }
 
   /** Sends a batch; one larger than the worker may still take is cut. */
-  begin(errand: Errand): void {
-    const count = errand.prepare(this.keeping.maxTasksPerWorker - this.tasks)
-    if (count === 0 || !this.staffed(errand)) return this.over(errand)
+  begin(request: BatchRequest): void {
+    const count = request.prepare(this.options.maxTasksPerWorker - this.tasks)
+    const wanted = count > 0 && request.state._tag === "Queued"
+    const handle = wanted ? this.spawned(request) : undefined
+    if (handle === undefined) return this.over(request)
     clearTimeout(this.timer)
     const id = ++this.ids
     const slot = this.free.pop()!
-    const active: Active = { errand, slot, count, watchdog: undefined, cancelled: false }
-    this.active.set(id, active)
+    request.state = { _tag: "Sent", keeper: this, id, slot, count }
+    this.active.set(id, request)
     this.tasks += count
-    this.handle!.clear(slot)
-    this.handle!.hold(true)
-    this.exclusive = errand.alone
-    errand.cancel = () => this.cancel(id, active)
-    errand.recall = () => this.recall(id, active)
-    if (!this.send(id, active)) return this.finish(id, active)
-    this.watch(id, active)
+    this.exclusive = request.alone
+    handle.clear(slot)
+    handle.hold(true)
+    if (!this.send(request, request.state, handle)) return this.finish(request)
+    this.watch(request, slot, handle)
+  }
+
+  /** Stops a batch that is here; its worker is killed if it does not in its grace. */
+  cancel(request: BatchRequest): void {
+    const { state } = request
+    if (state._tag !== "Sent" || this.state._tag === "Absent") return
+    request.state = { ...state, _tag: "Stopping" }
+    const { handle } = this.state
+    handle.cut?.(state.slot)
+    if (this.isReachable) handle.post({ _tag: "Cancel", id: state.id }, [])
+    this.lookAfter(request, this.options.grace, () => this.kill(request))
+  }
+
+  /** Asks for what of a batch has not started. */
+  recall(request: BatchRequest): void {
+    const { state } = request
+    if (state._tag !== "Sent" || this.state._tag === "Absent" || !this.isReachable) return
+    const { handle } = this.state
+    const started = handle.cut?.(state.slot)
+    if (started === undefined) handle.post({ _tag: "Recall", id: state.id }, [])
+    else request.giveBack(started)
   }
 
   /** Ends the worker: at once when it is idle, after its grace by force. */
   end(): Promise<void> {
     clearTimeout(this.timer)
-    if (this.handle === undefined) return Promise.resolve()
+    if (this.state._tag === "Absent") return Promise.resolve()
     return new Promise((resolve) => {
-      this.gone.push(resolve)
+      this.whenGone.push(resolve)
       this.retire()
     })
   }
 
+  private get isReachable(): boolean {
+    return this.state._tag === "Starting" || this.state._tag === "Up"
+  }
+
   /** Sends what of the batch can be cloned; what cannot has failed. */
-  private send(id: number, { errand, slot }: Active): boolean {
-    const shared = errand.shared(this.handle!)
+  private send(request: BatchRequest, { id, slot }: Placement, handle: WorkerHandle): boolean {
+    const shared = request.introduce(handle)
     for (;;) {
-      const { job, limits, ambient, payloads, transfer } = errand
+      const { ambient, job, limits, payloads, transfer } = request
       if (payloads.length === 0) return false
-      const run: Run = {
+      const message: BatchMessage = {
         _tag: "Run",
         id,
         slot,
@@ -107,187 +153,192 @@ export class Seat {
         ambient
       }
       try {
-        this.handle!.post(run, transfer)
+        handle.post(message, transfer)
         return true
       } catch (error) {
-        errand.sift(error)
+        request.dropUncloneable(error)
       }
     }
   }
 
-  /** Heeds a message of the worker; a task may send others, of its own. */
+  /** Takes a message of the worker; a task may send others, of its own. */
   private receive(message: FromFar): void {
     if (!hasProperty(message, "_tag")) return
     if (message._tag === "Ready") {
-      this.up = true
+      if (this.state._tag === "Starting") this.state = { ...this.state, _tag: "Up" }
+      else if (this.state._tag === "Ending") this.state = { ...this.state, wasUp: true }
       return
     }
     if (message._tag === "Dying") {
-      this.last = message.error
+      this.lastError = message.error
       return
     }
-    const active = this.active.get(message.id)
-    if (active === undefined) return
-    const { errand } = active
+    const request = this.active.get(message.id)
+    if (request === undefined) return
     switch (message._tag) {
       case "Exits":
-        errand.settle(message, this.number)
-        if (message.over) this.finish(message.id, active)
+        request.settle(message, this.number)
+        if (message.over) this.finish(request)
         return
       case "Log":
-        return errand.log(message, this.number)
+        return request.log(message, this.number)
       case "Refused":
-        errand.refuse(message.refusal)
-        return this.finish(message.id, active)
+        request.refuse(message.refusal)
+        return this.finish(request)
       case "Done":
-        return this.finish(message.id, active)
+        return this.finish(request)
     }
   }
 
-  private finish(id: number, active: Active): void {
-    clearTimeout(active.watchdog)
-    this.active.delete(id)
-    this.free.push(active.slot)
-    this.tasks -= active.count - active.errand.told
+  private finish(request: BatchRequest): void {
+    this.tasks -= this.release(request) - request.told
     if (this.active.size === 0) this.rest()
-    this.over(active.errand)
+    this.over(request)
   }
 
-  private over(errand: Errand): void {
-    errand.end()
+  /** Frees the slot of a batch; gives how many payloads were counted for it. */
+  private release(request: BatchRequest): number {
+    const { count, id, slot } = request.state as Placement
+    this.active.delete(id)
+    this.free.push(slot)
+    return count
+  }
+
+  private over(request: BatchRequest): void {
+    request.end()
     this.freed()
   }
 
-  /** Nothing to do: the worker no longer keeps the program running, and goes when it has served its time. */
+  /** Lets an idle worker no longer keep the program running, and ends it when it has had its tasks or its time. */
   private rest(): void {
     this.exclusive = false
-    if (this.leaving) return
-    this.handle?.hold(false)
-    if (this.tasks >= this.keeping.maxTasksPerWorker) return this.retire()
-    if (this.keeping.idleTimeout === Infinity) return
-    this.timer = setTimeout(() => this.retire(), this.keeping.idleTimeout).unref()
+    if (this.state._tag === "Absent" || !this.isReachable) return
+    this.state.handle.hold(false)
+    if (this.tasks >= this.options.maxTasksPerWorker) return this.retire()
+    if (this.options.idleTimeout === Infinity) return
+    this.timer = setTimeout(() => this.retire(), this.options.idleTimeout).unref()
   }
 
   private retire(): void {
-    if (this.handle === undefined || this.leaving) return
-    this.leaving = true
-    this.handle.hold(true)
-    this.handle.post({ _tag: "End" }, [])
-    this.timer = setTimeout(() => this.handle?.kill(), this.keeping.grace)
+    if (this.state._tag === "Absent" || !this.isReachable) return
+    const { handle } = this.state
+    this.state = { _tag: "Ending", handle, wasUp: this.state._tag === "Up" }
+    handle.hold(true)
+    handle.post({ _tag: "End" }, [])
+    this.timer = setTimeout(() => handle.kill(), this.options.grace)
   }
 
-  private kill(culprit: Active): void {
-    if (this.culprit !== undefined) return
-    this.culprit = culprit
-    this.leaving = true
-    this.handle?.kill()
-  }
-
-  private cancel(id: number, active: Active): void {
-    if (active.cancelled || !this.active.has(id)) return
-    active.cancelled = true
-    clearTimeout(active.watchdog)
-    this.handle?.cut?.(active.slot)
-    if (!this.leaving) this.handle?.post({ _tag: "Cancel", id }, [])
-    active.watchdog = setTimeout(() => this.afterMessages(id, active, () => this.kill(active)), this.keeping.grace)
-  }
-
-  private recall(id: number, active: Active): void {
-    if (active.cancelled || this.leaving || !this.active.has(id)) return
-    const started = this.handle?.cut?.(active.slot)
-    if (started === undefined) this.handle?.post({ _tag: "Recall", id }, [])
-    else active.errand.giveBack(started)
+  private kill(culprit: BatchRequest): void {
+    if (this.state._tag === "Absent" || this.state._tag === "Killed") return
+    const { handle } = this.state
+    this.state = { _tag: "Killed", handle, culprit }
+    handle.kill()
   }
 
   /** Kills a worker that is at one input for longer than its deadline and the grace for it. */
-  private watch(id: number, active: Active): void {
-    const { errand, slot } = active
-    const { timeout } = errand.limits
+  private watch(request: BatchRequest, slot: number, handle: WorkerHandle): void {
+    const { timeout } = request.limits
     if (timeout === undefined) return
-    const patience = timeout + this.keeping.grace
+    const patience = timeout + this.options.grace
     const look = () => {
-      const { position, since } = this.handle!.mark(slot)
-      const waited = position < 0 || errand.settled(position) ? 0 : Number(process.hrtime.bigint()) / 1e6 - since
-      if (waited >= patience) return this.kill(active)
-      active.watchdog = setTimeout(() => this.afterMessages(id, active, look), patience - waited + 1)
+      const { position, since } = handle.position(slot)
+      const waited = position < 0 || request.isSettled(position) ? 0 : Number(process.hrtime.bigint()) / 1e6 - since
+      if (waited >= patience) return this.kill(request)
+      this.lookAfter(request, patience - waited + 1, look)
     }
-    active.watchdog = setTimeout(() => this.afterMessages(id, active, look), patience)
+    this.lookAfter(request, patience, look)
   }
 
-  /** Does something unless the batch is over: a timer that is late comes before what the worker has said meanwhile. */
-  private afterMessages(id: number, active: Active, action: () => void): void {
-    setImmediate(() => {
-      if (this.active.get(id) === active) action()
-    })
+  /**
+   * Looks after a batch once `millis` have passed, unless it is over by then or has another timer. A timer that is late comes
+   * before what the worker has said meanwhile, so the look waits for these messages.
+   */
+  private lookAfter(request: BatchRequest, millis: number, look: () => void): void {
+    clearTimeout(request.watchdog)
+    const watchdog = setTimeout(() =>
+      setImmediate(() => {
+        if (request.watchdog === watchdog && request.state._tag !== "Over") look()
+      }), millis)
+    request.watchdog = watchdog
   }
 
-  /** Whether there is a worker, now or already. A batch for which none can be started has failed. */
-  private staffed(errand: Errand): boolean {
-    if (this.handle !== undefined) return true
+  /** Spawns a worker if there is none. A batch for which none can be had has failed. */
+  private spawned(request: BatchRequest): WorkerHandle | undefined {
+    if (this.state._tag !== "Absent") return this.state.handle
     try {
-      this.handle = this.kind.spawn(this.number, (message) => this.receive(message), (death) => this.died(death))
-      return true
+      const handle = this.platform.spawn(
+        this.number,
+        (message) => this.receive(message),
+        (exit) => this.exited(exit)
+      )
+      this.state = { _tag: "Starting", handle }
+      return handle
     } catch (error) {
-      const death = { exitCode: undefined, signal: undefined, stderr: String(error) }
-      errand.crashAll({ death, thrown: undefined }, this.number)
-      return false
+      const exit = { exitCode: undefined, signal: undefined, stderr: String(error) }
+      request.failAllCrashed({ exit, thrown: undefined }, this.number)
+      return undefined
     }
   }
 
-  /** Says who is to blame, and gives up what was here; the next batch starts another worker. */
-  private died(death: Death): void {
-    const { culprit, handle, up } = this
-    const left = [...this.active]
+  /** Finds out which inputs the end of the worker is to be told to, and gives up the batches that were here. */
+  private exited(exit: WorkerExit): void {
+    const { state } = this
+    if (state._tag === "Absent") return
+    const left = [...this.active.values()]
+    const started = startedOf(left, state.handle)
+    const crash = { exit, thrown: this.lastError }
     clearTimeout(this.timer)
-    this.handle = undefined
-    this.culprit = undefined
-    this.leaving = this.exclusive = this.up = false
+    this.state = Absent
+    this.exclusive = false
     this.tasks = 0
-    const batches = left.map(([, active]) => active)
-    if (culprit === undefined) this.blame(batches, handle!, death, up)
-    else if (!culprit.cancelled) this.convict(culprit, batches, handle!)
-    this.last = undefined
-    this.active.clear()
-    for (const [, active] of left) {
-      clearTimeout(active.watchdog)
-      this.free.push(active.slot)
-      active.errand.end()
+    this.lastError = undefined
+    if (state._tag !== "Killed") this.accuse(left, started, state, crash)
+    else if (state.culprit.state._tag !== "Stopping") this.convict(state.culprit, started, state.handle)
+    for (const request of left) {
+      this.release(request)
+      request.end()
     }
-    this.gone.splice(0).forEach((done) => done())
+    for (const done of this.whenGone.splice(0)) done()
     this.freed()
   }
 
   /**
-   * A worker ended that nobody has ended. The one input it was at is to blame. When several were under way, each is
-   * run again alone. When none was, the first of a batch is to blame if it meets that for the second time: what ended the
-   * worker may have been there before the batch. A worker that never was up will not be up for the others either.
+   * Fails the input at which a worker ended that nobody has ended. When several were under way, each is run again alone. When
+   * none was, the first of a batch fails if it meets that for the second time: what ended the worker may have been there
+   * before the batch. A worker that never was up will not be up for the others either, so all of them fail.
    */
-  private blame(left: ReadonlyArray<Active>, handle: Handle, death: Death, up: boolean): void {
-    const crash = { death, thrown: this.last }
-    const started = startedOf(left, handle)
-    if (!up) {
-      for (const { cancelled, errand } of left) if (!cancelled) errand.crashAll(crash, this.number)
-    } else if (left.every(({ slot }) => handle.mark(slot).position === NotStarted)) {
-      for (const { cancelled, errand } of left) {
-        if (!cancelled && errand.unlucky()) errand.crash(0, crash, this.number)
-      }
+  private accuse(
+    left: ReadonlyArray<BatchRequest>,
+    started: ReadonlyArray<Started>,
+    state: Exclude<WorkerState, { readonly _tag: "Absent" | "Killed" }>,
+    crash: WorkerCrash
+  ): void {
+    const wasUp = state._tag === "Up" || (state._tag === "Ending" && state.wasUp)
+    const wanted = left.filter((request) => request.state._tag !== "Stopping")
+    if (!wasUp) {
+      for (const request of wanted) request.failAllCrashed(crash, this.number)
+    } else if (left.every((request) => positionOf(request, state.handle) === NotStarted)) {
+      for (const request of wanted) if (request.noteUnlucky()) request.failCrashed(0, crash, this.number)
     } else if (started.length === 1) {
-      const { active, position } = started[0]!
-      if (!active.cancelled) active.errand.crash(position, crash, this.number)
+      const { payload, request } = started[0]!
+      if (request.state._tag !== "Stopping") request.failCrashed(payload, crash, this.number)
     } else {
-      for (const { active, position } of started) active.errand.suspect(position)
+      for (const { payload, request } of started) request.noteSuspect(payload)
     }
   }
 
-  /** A worker was ended since an input was late. Where others were under way, any of them may have kept it waiting. */
-  private convict({ errand, slot }: Active, left: ReadonlyArray<Active>, handle: Handle): void {
-    const started = startedOf(left, handle)
-    if (started.length < 2) return errand.late(handle.mark(slot).position, this.number)
-    for (const { active, position } of started) active.errand.suspect(position)
+  /** Fails the input for which a worker was killed. Where others were under way, any of them may have kept it waiting. */
+  private convict(culprit: BatchRequest, started: ReadonlyArray<Started>, handle: WorkerHandle): void {
+    if (started.length < 2) return culprit.failLate(positionOf(culprit, handle), this.number)
+    for (const { payload, request } of started) request.noteSuspect(payload)
   }
 }
 
+const positionOf = (request: BatchRequest, handle: WorkerHandle): number =>
+  handle.position((request.state as Placement).slot).position
+
 /** The batches that are at an input whose end is not known. */
-const startedOf = (left: ReadonlyArray<Active>, handle: Handle) =>
-  left.map((active) => ({ active, position: handle.mark(active.slot).position }))
-    .filter(({ active, position }) => position !== NotStarted && !active.errand.settled(position))
+const startedOf = (left: ReadonlyArray<BatchRequest>, handle: WorkerHandle): ReadonlyArray<Started> =>
+  left
+    .map((request) => ({ request, payload: positionOf(request, handle) }))
+    .filter(({ payload, request }) => payload !== NotStarted && !request.isSettled(payload))

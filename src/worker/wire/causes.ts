@@ -7,38 +7,26 @@ import type * as Schema from "effect/Schema"
 import { shorten } from "../../primitives/shorten.ts"
 import * as Codec from "../../task/codec.ts"
 import { isDeadline } from "../../task/deadline.ts"
-import type { Blame, Part, WireFailure, WireReason } from "./messages.ts"
+import type { Fault, ValueRole, WireFailure, WireReason } from "./messages.ts"
 import { type Clone, cloneError, fromWire, toWire, uncloneablePath } from "./thrown.ts"
 
-/** A failure of the far side that the task is not to blame for, on its way through the cause of an attempt. */
-export class Blamed {
-  readonly blame: Blame
-  constructor(blame: Blame) {
-    this.blame = blame
-  }
+/** Makes the fault of a value that its schema refuses. */
+export const refused = (value: ValueRole, input: unknown, cause: Cause.Cause<Schema.SchemaError>): Fault => {
+  const error = Cause.squash(cause)
+  return { _tag: "ValueRefused", value, shown: shorten(input), issue: messageOf(error) }
 }
 
-/** What a schema says of a value that it refuses. */
-const refused = (value: Part, input: unknown, error: unknown): Blame => ({
-  _tag: "ValueRefused",
-  value,
-  shown: shorten(input),
-  issue: error instanceof Error ? error.message : shorten(error)
-})
-
-/** What is said of a value that cannot be cloned. */
-export const notCloneable = (value: Part, input: unknown, error: unknown, clone?: Clone): Blame => ({
+/** Makes the fault of a value that cannot be cloned. */
+export const notCloneable = (value: ValueRole, input: unknown, error: unknown, clone?: Clone): Fault => ({
   _tag: "NotCloneable",
   value,
   path: uncloneablePath(input, clone),
-  issue: error instanceof Error ? error.message : shorten(error)
+  issue: messageOf(error)
 })
 
-/** The failure of an attempt whose value is refused. */
-export const refusedBy = (value: Part, input: unknown, cause: Cause.Cause<Schema.SchemaError>): Blamed =>
-  new Blamed(refused(value, input, Cause.squash(cause)))
+const messageOf = (error: unknown): string => error instanceof Error ? error.message : shorten(error)
 
-/** A reason as it is sent, its error as data. */
+/** Encodes a reason, its error as data. */
 const plain = (reason: Cause.Reason<unknown>): WireReason => {
   switch (reason._tag) {
     case "Interrupt":
@@ -50,10 +38,10 @@ const plain = (reason: Cause.Reason<unknown>): WireReason => {
   }
 }
 
-/** A cause that is not an attempt's, as it is sent. */
+/** Encodes the reasons of a cause that is not an attempt's. */
 export const reasons = (cause: Cause.Cause<unknown>): ReadonlyArray<WireReason> => cause.reasons.map(plain)
 
-/** A cause as it is sent. */
+/** Encodes the cause of an attempt. */
 export const encode = (
   cause: Cause.Cause<unknown>,
   schema: Schema.Codec<any, any> | undefined
@@ -61,16 +49,13 @@ export const encode = (
   let late = false
   const reasons: Array<WireReason> = []
   for (const reason of cause.reasons) {
-    if (reason._tag === "Die" && reason.defect instanceof Blamed) return { _tag: "Blame", blame: reason.defect.blame }
     if (reason._tag === "Fail" && isDeadline(reason.error)) {
       late = true
     } else if (reason._tag === "Fail" && schema !== undefined) {
       const encoded = Codec.encode(schema, reason.error)
-      if (Exit.isFailure(encoded)) {
-        return { _tag: "Blame", blame: refused("error", reason.error, Cause.squash(encoded.cause)) }
-      }
+      if (Exit.isFailure(encoded)) return { _tag: "Fault", fault: refused("error", reason.error, encoded.cause) }
       const unfit = cloneError(encoded.value)
-      if (unfit !== undefined) return { _tag: "Blame", blame: notCloneable("error", encoded.value, unfit) }
+      if (unfit !== undefined) return { _tag: "Fault", fault: notCloneable("error", encoded.value, unfit) }
       reasons.push({ _tag: "Encoded", error: encoded.value })
     } else {
       reasons.push(plain(reason))
@@ -79,11 +64,11 @@ export const encode = (
   return { _tag: late ? "Late" : "Cause", reasons }
 }
 
-/** The reasons that were sent, or what the schema says of an error that it refuses on arrival. */
+/** Decodes reasons; gives the fault of an error that the schema refuses on arrival. */
 export const decode = (
   reasons: ReadonlyArray<WireReason>,
   schema: Schema.Codec<any, any> | undefined
-): Cause.Cause<unknown> | Blame => {
+): Cause.Cause<unknown> | Fault => {
   const decoded: Array<Cause.Reason<unknown>> = []
   for (const reason of reasons) {
     switch (reason._tag) {
@@ -98,7 +83,7 @@ export const decode = (
         break
       case "Encoded": {
         const exit = Codec.decode(schema!, reason.error)
-        if (Exit.isFailure(exit)) return refused("error", reason.error, Cause.squash(exit.cause))
+        if (Exit.isFailure(exit)) return refused("error", reason.error, exit.cause)
         decoded.push(Cause.makeFailReason(exit.value))
       }
     }

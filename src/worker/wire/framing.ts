@@ -1,12 +1,11 @@
 /**
- * What a worker process and its near side see of each other beside the channel of `fork`.
+ * Messages of a worker process on a pipe of their own: each with its length before it.
  */
-import { readSync, writeSync } from "node:fs"
+import { writeSync } from "node:fs"
 import { deserialize, serialize } from "node:v8"
 
-/** The file descriptors of a worker process: the pipe of its messages, and the file where it notes what it is at. */
+/** File descriptor of that pipe in the worker process. */
 export const resultsPipe = 4
-export const notesFile = 5
 
 /** Bytes before a message: its length. */
 const head = 4
@@ -65,29 +64,5 @@ export class Unframer {
   private join(atLeast: number): Buffer {
     if (this.chunks[0]!.length < atLeast) this.chunks = [Buffer.concat(this.chunks)]
     return this.chunks[0]!
-  }
-}
-
-/** Bytes of a slot: the position and the time. */
-const stride = 16
-
-/** The position of each batch and since when it is there, in a file that both sides have open. */
-export class Notes {
-  private readonly file: number
-  private readonly bytes = Buffer.alloc(stride)
-
-  constructor(file: number) {
-    this.file = file
-  }
-
-  write(slot: number, position: number, since: number): void {
-    this.bytes.writeDoubleLE(position, 0)
-    this.bytes.writeDoubleLE(since, 8)
-    writeSync(this.file, this.bytes, 0, stride, slot * stride)
-  }
-
-  read(slot: number): { readonly position: number; readonly since: number } {
-    readSync(this.file, this.bytes, 0, stride, slot * stride)
-    return { position: this.bytes.readDoubleLE(0), since: this.bytes.readDoubleLE(8) }
   }
 }

@@ -18,7 +18,7 @@ export interface Address {
 }
 
 /** Work for the far side. A worker takes the payloads of a batch one after another; batches run beside each other. */
-export interface Run extends Address {
+export interface BatchMessage extends Address {
   readonly _tag: "Run"
   readonly id: number
   /** Where the far side notes how far this batch is. */
@@ -34,7 +34,7 @@ export interface Run extends Address {
 }
 
 export type ToFar =
-  | Run
+  | BatchMessage
   /** Gives back what of a batch has not started. */
   | { readonly _tag: "Recall"; readonly id: number }
   /** Interrupts a batch. */
@@ -50,19 +50,19 @@ export type Refusal =
   | { readonly _tag: "ProgramStarted" }
 
 /** Which of the values of a task is meant. */
-export type Part = "payload" | "success" | "error"
+export type ValueRole = "payload" | "success" | "error"
 
-/** Why one payload failed, where the task is not to blame. */
-export type Blame =
-  | { readonly _tag: "ValueRefused"; readonly value: Part; readonly shown: string; readonly issue: string }
-  | { readonly _tag: "NotCloneable"; readonly value: Part; readonly path: string; readonly issue: string }
+/** Why one payload failed, where it is not the task that failed. */
+export type Fault =
+  | { readonly _tag: "ValueRefused"; readonly value: ValueRole; readonly shown: string; readonly issue: string }
+  | { readonly _tag: "NotCloneable"; readonly value: ValueRole; readonly path: string; readonly issue: string }
   | { readonly _tag: "LayerFailed"; readonly error: WireValue }
 
-/** A failure on the wire: the reasons of its cause, a deadline, or who else is to blame. */
+/** A failure on the wire: the reasons of its cause, a deadline beside them, or a fault. */
 export type WireFailure =
   | { readonly _tag: "Cause"; readonly reasons: ReadonlyArray<WireReason> }
   | { readonly _tag: "Late"; readonly reasons: ReadonlyArray<WireReason> }
-  | { readonly _tag: "Blame"; readonly blame: Blame }
+  | { readonly _tag: "Fault"; readonly fault: Fault }
 
 export type WireReason =
   /** An error: through its schema when there is one, else as data. */

@@ -1,12 +1,13 @@
 /**
- * When a failed attempt is followed by another: the `retry` option as one decision for each failure of an input.
+ * The `retry` option as decisions: one for each failure of an input.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
-import { knownKeys, refuse } from "../primitives/check.ts"
+import { knownKeys, numberWhere, optionalFunction, wrongType } from "../../primitives/check.ts"
+import type { Decide } from "../inputs/item.ts"
 
 /** A schedule, or how often, when and for which errors. */
 export type Retry<E> = Schedule.Schedule<unknown, E> | RetryOptions<E>
@@ -16,9 +17,6 @@ interface RetryOptions<in E> {
   readonly schedule?: Schedule.Schedule<unknown, E> | undefined
   readonly while?: ((error: E) => boolean | Effect.Effect<boolean>) | undefined
 }
-
-/** How long to wait before the next attempt after this error; `undefined` when there is none. One for each input. */
-export type Decide = (error: unknown) => Effect.Effect<Duration.Duration | undefined>
 
 /** Checks the option, and gives what makes the decisions of one input. */
 export const make = (retry: Retry<any>): () => Decide => {
@@ -50,14 +48,12 @@ const check = (retry: RetryOptions<any>): RetryOptions<any> => {
   knownKeys("retry", retry, ["times", "schedule", "while"])
   const { schedule, times } = retry
   if (times === undefined && schedule === undefined && retry.while === undefined) {
-    refuse("retry", "a Schedule or to state `times`, `schedule` or `while`", retry)
+    wrongType("retry", "a Schedule or to state `times`, `schedule` or `while`", retry)
   }
-  if (times !== undefined && times !== Infinity && !(Number.isSafeInteger(times) && times >= 0)) {
-    refuse("retry.times", "an integer of at least 0", times)
+  if (times !== undefined && times !== Infinity) {
+    numberWhere("retry.times", times, "an integer of at least 0", (n) => Number.isSafeInteger(n) && n >= 0)
   }
-  if (schedule !== undefined && !Schedule.isSchedule(schedule)) refuse("retry.schedule", "a Schedule", schedule)
-  if (!["undefined", "function"].includes(typeof retry.while)) {
-    refuse("retry.while", "a function", retry.while)
-  }
+  if (schedule !== undefined && !Schedule.isSchedule(schedule)) wrongType("retry.schedule", "a Schedule", schedule)
+  optionalFunction("retry.while", retry.while)
   return retry
 }

@@ -1,0 +1,145 @@
+/**
+ * Stragglers: when few inputs are left, one that runs for long gets a second copy, and the first of the two to end wins.
+ *
+ * An item is `running` while an attempt at it is under way. When the run comes near its end, each running item that was not
+ * copied before gets a timer; when that fires, and the end is still near, the item becomes a candidate, and the next free
+ * lane takes it as a copy. The attempt that ends first decides; the others are interrupted.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
+import { inChildFiber } from "../../primitives/effects.ts"
+import type { Timer, Timers } from "../../primitives/timers.ts"
+import type { AttemptContext, Item } from "./item.ts"
+
+/** The attempts of one item that are under way, and its copy; written by `Stragglers` alone. */
+export interface Race {
+  attempts: Array<AttemptContext>
+  fibers: Array<Fiber.Fiber<unknown, unknown>>
+  /** When the last of them began, on the timers' clock in milliseconds. */
+  beganAt: number
+  /** Runs until the item may be copied. */
+  timer: Timer | undefined
+  copied: boolean
+}
+
+/** What stragglers need to know of the inputs of their run. */
+interface RemainingInputs {
+  /** Number of inputs that were taken and have no outcome. */
+  readonly unfinished: number
+  /** Whether no input waits to be taken: they have ended, or the look-ahead lets no more in. */
+  readonly drained: boolean
+  /** Wakes lanes: there is something to take. */
+  readonly notify: () => void
+}
+
+export class Stragglers<I> {
+  private readonly after: number
+  private readonly limit: number
+  /** Whether attempts are reported. */
+  private readonly reported: boolean
+  private readonly timers: Timers
+  private readonly inputs: RemainingInputs
+  private readonly running = new Set<Item<I>>()
+  private readonly candidates = new Set<Item<I>>()
+
+  constructor(
+    options: { readonly after: Duration.Duration; readonly limit: number },
+    reported: boolean,
+    timers: Timers,
+    inputs: RemainingInputs
+  ) {
+    this.after = Duration.toMillis(options.after)
+    this.limit = options.limit
+    this.reported = reported
+    this.timers = timers
+    this.inputs = inputs
+  }
+
+  /** Number of items that may be copied now. */
+  get available(): number {
+    return this.candidates.size
+  }
+
+  /** Whether a lane that finds no input may take a copy. */
+  get isNear(): boolean {
+    return this.inputs.unfinished <= this.limit && this.inputs.drained
+  }
+
+  /** Takes an item to be copied. */
+  take(): Item<I> | undefined {
+    const [item] = this.candidates
+    if (item === undefined) return undefined
+    this.candidates.delete(item)
+    item.race!.copied = true
+    return item
+  }
+
+  /** Notes that an attempt at an item has begun. */
+  began(item: Item<I>, attempt: AttemptContext): void {
+    const race = raceOf(item)
+    race.attempts.push(attempt)
+    race.beganAt = this.timers.now()
+    this.running.add(item)
+    this.watch()
+  }
+
+  /** Ends the round of an item: the attempt that was first has decided it, and those that race with it are stopped. */
+  ended(item: Item<I>, winner: AttemptContext | undefined): void {
+    const { race } = item
+    this.running.delete(item)
+    this.candidates.delete(item)
+    if (race === undefined) return
+    const { attempts, fibers, timer } = race
+    if (this.reported) {
+      for (const attempt of attempts) if (attempt !== winner) item.record(attempt, "Interrupted", undefined)
+    }
+    race.attempts = []
+    race.fibers = []
+    race.timer = undefined
+    if (timer !== undefined) this.timers.cancel(timer)
+    for (const fiber of fibers) fiber.interruptUnsafe()
+  }
+
+  /**
+   * Puts up running items to be copied once they have run for long enough, if the end is near. Where it is the look-ahead
+   * that lets no more in, since the consumer of a stream waits for the slow item or is slow itself, more may come later.
+   */
+  watch(): void {
+    if (!this.isNear) return
+    if (this.candidates.size > 0) this.inputs.notify()
+    for (const item of this.running) {
+      const race = item.race!
+      if (race.copied || race.timer !== undefined || this.candidates.has(item)) continue
+      race.timer = this.timers.at(race.beganAt + this.after, () => {
+        race.timer = undefined
+        if (!this.isNear) return
+        this.candidates.add(item)
+        this.inputs.notify()
+      })
+    }
+  }
+
+  /**
+   * Runs each attempt in a fiber of its own, which is interrupted when another has ended. One whose lane took the item in an
+   * earlier round has lost before it began.
+   */
+  readonly racing = <A, E, R>(
+    start: (item: Item<I>, attempt: AttemptContext) => Effect.Effect<A, E, R>
+  ): typeof start =>
+  (item, attempt) => {
+    const { round } = attempt
+    return inChildFiber(
+      Effect.suspend(() => item.round === round ? start(item, attempt) : Effect.interrupt),
+      (fiber) => {
+        if (item.round === round) raceOf(item).fibers.push(fiber)
+        else fiber.interruptUnsafe()
+      },
+      identity
+    )
+  }
+}
+
+const raceOf = (item: Item<unknown>): Race =>
+  item.race ??= { attempts: [], fibers: [], beganAt: 0, timer: undefined, copied: false }

@@ -1,0 +1,61 @@
+/**
+ * The lanes that wait for inputs, and when they are woken.
+ *
+ * One lane is woken at once, after a pause or when several inputs are there, and the others when the event loop has turned,
+ * if by then there is still something to take: to wake a lane for each input, only for it to find nothing behind that one,
+ * would cost more than quick works do.
+ */
+import { Burst, type TurnBudget } from "../../primitives/eventLoop.ts"
+
+export class Waiters {
+  private readonly turnBudget: TurnBudget
+  /** Number of inputs that are there to take. */
+  private readonly available: () => number
+  /** Number of inputs for which a first lane is woken before the event loop turns. */
+  private readonly wakeThreshold: number
+  private readonly burst = new Burst()
+  private readonly idle: Array<() => void> = []
+  /** Number of lanes that come for inputs, waiting or not. */
+  lanes = 0
+  /** Whether lanes will be woken when the event loop has turned. */
+  private waking = false
+
+  constructor(turnBudget: TurnBudget, window: number, available: () => number) {
+    this.turnBudget = turnBudget
+    this.available = available
+    this.wakeThreshold = Math.max(1, Math.min(16, Math.floor(window / 3)))
+  }
+
+  /** Adds a lane that has just found nothing; `wake` is called when there may be something to take. */
+  add(wake: () => void): void {
+    this.idle.push(wake)
+  }
+
+  /** Removes a lane that was waiting; nothing if it was not. */
+  remove(wake: () => void): void {
+    const index = this.idle.indexOf(wake)
+    if (index >= 0) this.idle.splice(index, 1)
+  }
+
+  /** Says that there is something to take. */
+  notify(): void {
+    if (this.idle.length === 0) return
+    const allAsleep = this.idle.length === this.lanes
+    if (this.waking) {
+      if (allAsleep && this.available() >= this.wakeThreshold) this.wake(1)
+      return
+    }
+    this.waking = true
+    this.turnBudget.afterTurn(() => {
+      this.waking = false
+      this.wake(Math.max(1, this.available()))
+    })
+    if (allAsleep && this.burst.begins()) this.wake(1)
+  }
+
+  /** Wakes so many lanes, those that came last first. */
+  wake(count: number): void {
+    if (count === 1 || this.idle.length === 1) this.idle.pop()?.()
+    else for (const wake of this.idle.splice(-count).toReversed()) wake()
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What follows a failed attempt, in a run and at a node's `exec` alike: another attempt, a value or failure that replaces
+ * it, or the failure itself.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Limit from "../../Limit.ts"
+import type { Decide } from "../inputs/item.ts"
+
+/**
+ * Replaces an input's failure when no attempt is left: by a value or another failure. It runs in the input's slot, after
+ * its limits, and is no attempt. `attempts` counts the starts so far.
+ */
+export type Recover<in I, out A, out E, out R> = (
+  failed: { readonly index: number; readonly input: I; readonly attempts: number },
+  cause: Cause.Cause<any>
+) => Effect.Effect<A, E, R>
+
+/** What was tried: an input with its attempts so far, and the retry policy's state for it. */
+export interface Tried<out I> {
+  readonly index: number
+  readonly input: I
+  readonly attempts: number
+  decide: Decide | undefined
+}
+
+/** Gives the delay before the next attempt, or the exit of the input. */
+export type AfterFailure<in I, A, E, out R> = (
+  tried: Tried<I>,
+  cause: Cause.Cause<E>
+) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>
+
+/** Puts retries and recovery together; undefined where a failure is simply the input's exit. */
+export const afterFailure = <I, A, E, R>(
+  retry: (() => Decide) | undefined,
+  recover: Recover<I, A, E, R> | undefined
+): AfterFailure<I, A, E, R> | undefined => {
+  if (retry === undefined && recover === undefined) return undefined
+  const settle = recover === undefined
+    ? (_: Tried<I>, cause: Cause.Cause<E>): Effect.Effect<Exit.Exit<A, E>, never, R> =>
+      Effect.succeed(Exit.failCause(cause))
+    : ({ attempts, index, input }: Tried<I>, cause: Cause.Cause<E>) =>
+      Effect.exit(Effect.suspend(() => recover({ index, input, attempts: Math.max(1, attempts) }, cause)))
+  if (retry === undefined) return settle
+  return (tried, cause) =>
+    Effect.flatMap(
+      delayOf(retry, tried, cause),
+      (next): Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R> =>
+        Duration.isDuration(next) ? Effect.succeed(next) : settle(tried, next)
+    )
+}
+
+/** Puts limits around an attempt, the first of them outermost. */
+export const throughLimits = <A, E, R>(
+  limits: ReadonlyArray<Limit.Limit>,
+  attempt: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => limits.reduceRight((inner, limit) => limit.around(inner), attempt)
+
+/**
+ * Asks the retry policy for the delay before the next attempt; gives the cause where there is none. Defects and
+ * interruptions are not tried again, and a policy that dies adds its defect.
+ */
+const delayOf = <E>(
+  retry: () => Decide,
+  tried: Tried<unknown>,
+  cause: Cause.Cause<E>
+): Effect.Effect<Duration.Duration | Cause.Cause<E>> => {
+  const error = Cause.hasDies(cause) ? Option.none() : Cause.findErrorOption(cause)
+  if (Option.isNone(error)) return Effect.succeed(cause)
+  tried.decide ??= retry()
+  return Effect.matchCause(tried.decide(error.value), {
+    onFailure: (defect): Duration.Duration | Cause.Cause<E> => Cause.combine(cause, defect),
+    onSuccess: (delay) => delay ?? cause
+  })
+}

@@ -1,0 +1,45 @@
+/**
+ * Outcomes made of items that are settled; their times are counted from the start of the run.
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Outcome from "../../Outcome.ts"
+import type { AttemptRecord, Item } from "../inputs/item.ts"
+
+/** Reads what an outcome says of an item. */
+const factsOf = <I>(item: Item<I>, runBeganAt: number): Outcome.Facts<I> => ({
+  index: item.index,
+  input: item.input,
+  attempts: item.attempts,
+  worker: item.worker,
+  history: item.history === undefined ? Outcome.once : item.history.map((each) => attemptOf(each, runBeganAt)),
+  started: Math.max(0, item.startedAt - runBeganAt),
+  took: Math.max(0, item.endedAt - item.startedAt)
+})
+
+const attemptOf = ({ beganAt, end, endedAt, message, worker }: AttemptRecord, runBeganAt: number): Outcome.Attempt => ({
+  startedAt: Duration.nanos(BigInt(Math.max(0, beganAt - runBeganAt))),
+  elapsed: Duration.nanos(BigInt(endedAt - beganAt)),
+  worker,
+  end,
+  message
+})
+
+export const successOf = <I, A>(item: Item<I>, value: A, runBeganAt: number): Outcome.Success<I, A> =>
+  Outcome.succeeded(factsOf(item, runBeganAt), value)
+
+export const failureOf = <I, E>(item: Item<I>, cause: Cause.Cause<E>, runBeganAt: number): Outcome.Failure<I, E> =>
+  Outcome.failed(factsOf(item, runBeganAt), cause)
+
+export const tooManyErrors = <I, A, E>(
+  report: Outcome.Report<I, A, E>,
+  limit: number
+): Outcome.TooManyErrors<I, A, E> =>
+  new Outcome.TooManyErrors({
+    failures: report.failures as NonEmptyReadonlyArray<Outcome.Failure<I, E>>,
+    limit,
+    report
+  })
+
+export const isNonEmpty = <A>(values: ReadonlyArray<A>): values is NonEmptyReadonlyArray<A> => values.length > 0

@@ -1,0 +1,109 @@
+/**
+ * Sinks that gather what a run ends with: values, values and failures, or every outcome.
+ */
+import type * as Cause from "effect/Cause"
+import type * as Outcome from "../../Outcome.ts"
+import type { Item } from "../inputs/item.ts"
+import { failureOf, successOf } from "./settle.ts"
+import type { Control, Sink } from "./sink.ts"
+
+/** The values alone; the first failure ends the run. */
+export class Values<I, A, E> implements Sink<I, A, E> {
+  readonly detailed = false
+  readonly retires = false
+  private readonly all: Array<A>
+  failure: Cause.Cause<E> | undefined
+
+  constructor({ size }: Control) {
+    this.all = slots(size)
+  }
+
+  onSuccess(item: Item<I>, value: A): void {
+    this.all[item.index] = value
+  }
+
+  onFailure(_: Item<I>, cause: Cause.Cause<E>): boolean {
+    this.failure ??= cause
+    return true
+  }
+
+  /** The values in input order, when all inputs have succeeded. */
+  values(inputs: number): Array<A> {
+    this.all.length = inputs
+    return this.all
+  }
+}
+
+/** The values, and the failures apart: for runs that go on whatever fails. */
+export class Sides<I, A, E> implements Sink<I, A, E> {
+  readonly detailed = true
+  readonly retires = false
+  private readonly all: Array<A>
+  private readonly failed: Array<Outcome.Failure<I, E>> = []
+  private readonly beganAt: number
+
+  constructor({ beganAt, size }: Control) {
+    this.beganAt = beganAt
+    this.all = slots(size)
+  }
+
+  onSuccess(item: Item<I>, value: A): void {
+    this.all[item.index] = value
+  }
+
+  onFailure(item: Item<I>, cause: Cause.Cause<E>): boolean {
+    this.failed.push(failureOf(item, cause, this.beganAt))
+    return false
+  }
+
+  /** Both sides in input order, when the run is over. */
+  sides(inputs: number): [Array<A>, Array<Outcome.Failure<I, E>>] {
+    const { all, failed } = this
+    all.length = inputs
+    if (failed.length === 0) return [all, failed]
+    failed.sort((a, b) => a.index - b.index)
+    const values: Array<A> = []
+    for (let index = 0, next = 0; index < all.length; index++) {
+      if (failed[next]?.index === index) next++
+      else values.push(all[index]!)
+    }
+    return [values, failed]
+  }
+}
+
+/** Every outcome; the run ends when the budget of failures is used up. */
+export class Outcomes<I, A, E> implements Sink<I, A, E> {
+  readonly detailed = true
+  readonly retires = false
+  readonly maxErrors: number
+  private readonly slots: Array<Outcome.Outcome<I, A, E> | undefined>
+  private readonly beganAt: number
+  private failures = 0
+
+  constructor({ beganAt, size }: Control, maxErrors: number) {
+    this.beganAt = beganAt
+    this.maxErrors = maxErrors
+    this.slots = slots(size)
+  }
+
+  onSuccess(item: Item<I>, value: A): void {
+    this.slots[item.index] = successOf(item, value, this.beganAt)
+  }
+
+  onFailure(item: Item<I>, cause: Cause.Cause<E>): boolean {
+    this.slots[item.index] = failureOf(item, cause, this.beganAt)
+    return ++this.failures >= this.maxErrors
+  }
+
+  get tripped(): boolean {
+    return this.failures >= this.maxErrors
+  }
+
+  /** What was settled, in input order; a run that ended early leaves gaps, which are closed here. */
+  get outcomes(): Array<Outcome.Outcome<I, A, E>> {
+    return this.slots.filter((outcome) => outcome !== undefined)
+  }
+}
+
+/** Room for as many as will come; growing to a million costs as much as the work. */
+const slots = <A>(size: number | undefined): Array<A> => size === undefined ? [] : new Array<A>(size)
