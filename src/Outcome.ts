@@ -11,60 +11,11 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
+import { type Attempt, type Facts, failed, once, type Settled, succeeded, TypeId } from "./outcome/settled.ts"
 import { shorten, shortenMessage } from "./primitives/shorten.ts"
 
-const TypeId = "~effect-parallel/Outcome"
-
-/**
- * What is known of an input whether it succeeded or failed.
- *
- * **Details**
- *
- * Units: `index` starts at 0 and is the input's place among the inputs. `attempts` counts starts: 1 when the first
- * attempt settled it, one more for each retry and each straggler's copy. `elapsed` runs from the start of the first
- * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
- * first attempt is not in it. `startedAt` is when the first attempt started, counted from the start of the run; an
- * input that was settled without running has the time of the one before. `worker` numbers, from 0, the lane that
- * settled the input: one of `concurrency`; for a task on threads or processes, the worker that ran it. `history` has
- * every attempt where there was more than one, in the order in which they ended, and is empty otherwise.
- *
- * **Gotchas**
- *
- * `startedAt` and `elapsed` are worked out when they are asked for: a copy by spread does not have them.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Settled<out I> {
-  readonly [TypeId]: typeof TypeId
-  readonly index: number
-  readonly input: I
-  readonly attempts: number
-  readonly startedAt: Duration.Duration
-  readonly elapsed: Duration.Duration
-  readonly worker: number
-  readonly history: ReadonlyArray<Attempt>
-}
-
-/**
- * One attempt of several at an input.
- *
- * **Details**
- *
- * Units: `startedAt` is counted from the start of the run. `end` is `"Interrupted"` for a straggler or its copy when the
- * other was first. `message` is what a failed attempt failed with, on one line and shortened: the cause itself is kept for
- * an input that failed in the end, and not for what was tried again.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Attempt {
-  readonly startedAt: Duration.Duration
-  readonly elapsed: Duration.Duration
-  readonly worker: number
-  readonly end: "Succeeded" | "Failed" | "Interrupted"
-  readonly message: string | undefined
-}
+/** @since 0.1.0 */
+export type { Attempt, Settled } from "./outcome/settled.ts"
 
 /**
  * An input whose work succeeded with `value`.
@@ -198,7 +149,7 @@ type GivenFields<O extends Settled<unknown>> =
  * @since 0.1.0
  */
 export const success = <I, A>(fields: GivenFields<Success<I, A>>): Success<I, A> =>
-  new Classes.Success(factsOf(fields), fields.value)
+  succeeded(factsOf(fields), fields.value)
 
 /**
  * The outcome of an input that failed.
@@ -207,7 +158,7 @@ export const success = <I, A>(fields: GivenFields<Success<I, A>>): Success<I, A>
  * @since 0.1.0
  */
 export const failure = <I, E>(fields: GivenFields<Failure<I, E>>): Failure<I, E> =>
-  new Classes.Failure(factsOf(fields), fields.cause)
+  failed(factsOf(fields), fields.cause)
 
 /**
  * The attempts at an input, in the order in which they ended: its history, or the one attempt that settled it; none
@@ -240,51 +191,8 @@ export const toExit = <I, A, E>(self: Outcome<I, A, E>): Exit.Exit<A, E> =>
  */
 export const error = <I, E>(self: Failure<I, E>): Option.Option<E> => Cause.findErrorOption(self.cause)
 
-/**
- * What an outcome is made of.
- *
- * @internal
- * @category internals
- * @since 0.1.0
- */
-export interface Facts<out I> {
-  readonly index: number
-  readonly input: I
-  readonly attempts: number
-  readonly worker: number
-  readonly history: ReadonlyArray<Attempt>
-  /** When the first attempt started, in nanoseconds since the start of the run. */
-  readonly started: number
-  /** The time, or as many nanoseconds. */
-  readonly took: Duration.Duration | number
-}
-
-/**
- * A success, of facts.
- *
- * @internal
- * @category internals
- * @since 0.1.0
- */
-export const succeeded = <I, A>(facts: Facts<I>, value: A): Success<I, A> => new Classes.Success(facts, value)
-
-/**
- * A failure, of facts.
- *
- * @internal
- * @category internals
- * @since 0.1.0
- */
-export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>): Failure<I, E> => new Classes.Failure(facts, cause)
-
-/**
- * The history of an input that was tried once.
- *
- * @internal
- * @category internals
- * @since 0.1.0
- */
-export const once: ReadonlyArray<Attempt> = []
+const describe = (failure: Failure<unknown, unknown>): string =>
+  `#${failure.index} (${shorten(failure.input)}): ${shortenMessage(Cause.squash(failure.cause))}`
 
 const factsOf = <I>(fields: GivenFields<Settled<I>>): Facts<I> => ({
   index: fields.index,
@@ -295,69 +203,3 @@ const factsOf = <I>(fields: GivenFields<Settled<I>>): Facts<I> => ({
   started: fields.startedAt === undefined ? 0 : Number(Duration.toNanosUnsafe(fields.startedAt)),
   took: fields.elapsed
 })
-
-/**
- * Times are numbers until they are asked for: durations would cost the outcome of a quick input as much as all the rest.
- * Fields are declared, not defined: they are written once, by the constructor.
- */
-class Base<I, Tag extends string> implements Settled<I> {
-  declare readonly [TypeId]: typeof TypeId
-  declare readonly _tag: Tag
-  declare readonly index: number
-  declare readonly input: I
-  declare readonly attempts: number
-  declare readonly worker: number
-  declare readonly history: ReadonlyArray<Attempt>
-  declare protected readonly started: number
-  declare protected readonly took: Duration.Duration | number
-  constructor(tag: Tag, facts: Facts<I>) {
-    this._tag = tag
-    this.index = facts.index
-    this.input = facts.input
-    this.attempts = facts.attempts
-    this.worker = facts.worker
-    this.history = facts.history
-    this.started = facts.started
-    this.took = facts.took
-  }
-  get startedAt(): Duration.Duration {
-    return Duration.nanos(BigInt(this.started))
-  }
-  get elapsed(): Duration.Duration {
-    const { took } = this
-    return typeof took !== "number" ? took : took === 0 ? Duration.zero : Duration.nanos(BigInt(took))
-  }
-  /** What is printed, by Node.js and as JSON, is what is public. */
-  toJSON(): object {
-    const { started: _, took: __, ...fields } = this
-    return { ...fields, startedAt: this.startedAt, elapsed: this.elapsed }
-  }
-  [Symbol.for("nodejs.util.inspect.custom")](): object {
-    return this.toJSON()
-  }
-}
-Object.assign(Base.prototype, { [TypeId]: TypeId })
-
-/**
- * Called after the keys at which they stand: a name that is defined afterwards makes V8 take ten times as long for each
- * instance.
- */
-const Classes = {
-  Success: class<I, A> extends Base<I, "Success"> {
-    declare readonly value: A
-    constructor(facts: Facts<I>, value: A) {
-      super("Success", facts)
-      this.value = value
-    }
-  },
-  Failure: class<I, E> extends Base<I, "Failure"> {
-    declare readonly cause: Cause.Cause<E>
-    constructor(facts: Facts<I>, cause: Cause.Cause<E>) {
-      super("Failure", facts)
-      this.cause = cause
-    }
-  }
-}
-
-const describe = (failure: Failure<unknown, unknown>): string =>
-  `#${failure.index} (${shorten(failure.input)}): ${shortenMessage(Cause.squash(failure.cause))}`

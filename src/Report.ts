@@ -5,7 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
-import * as Outcome from "./Outcome.ts"
+import type * as Outcome from "./Outcome.ts"
 import { shorten, shortenMessage } from "./primitives/shorten.ts"
 import * as ReportJson from "./report/json.ts"
 import * as Page from "./report/page.ts"

@@ -123,7 +123,7 @@ export const make: {
   const task = (payload: I) => Backend.call(task as unknown as Task<I, A, E>, payload)
   Object.defineProperty(task, "name", { value: name })
   const runner = { backend: Backend.Backend, attempt: Backend.attempt }
-  return Object.assign(task, { [TypeId]: runner, module, payload, success, error, run, layer }) as any
+  return Object.assign(task, { [TypeId]: runner, module, payload, success, error, run, layer })
 }
 
 /**

@@ -18,16 +18,17 @@ interface Room {
 const rooms: Readonly<Record<string, Room>> = {
   "primitives": { imports: [] },
   "task": { imports: ["primitives"] },
-  "Outcome": { imports: ["primitives"] },
+  "outcome": { imports: [] },
+  "Outcome": { imports: ["primitives", "outcome"] },
   "Limit": { imports: ["primitives"] },
   "observability": { imports: ["primitives"] },
   "report": { imports: ["primitives", "Outcome"] },
   "Backend": { imports: ["primitives", "task"] },
   "Task": { imports: ["primitives", "Backend"] },
-  "Report": { imports: ["primitives", "Outcome", "report"] },
+  "Report": { imports: ["primitives", "report"], types: ["Outcome"] },
   "Progress": { imports: ["observability"] },
   "run/inputs": { imports: ["primitives"], types: ["Outcome"] },
-  "run/outcomes": { imports: ["primitives", "Outcome", "observability", "report"], types: ["run/inputs"] },
+  "run/outcomes": { imports: ["primitives", "outcome", "Outcome", "observability", "report"], types: ["run/inputs"] },
   "run/lanes": { imports: ["primitives", "observability", "run/inputs"], types: ["Limit", "Backend", "run/outcomes"] },
   "run": {
     imports: ["primitives", "task", "Outcome", "report", "run/inputs", "run/outcomes", "run/lanes"],
@@ -82,10 +83,13 @@ const importsOf = (file: string): ReadonlyArray<Import> =>
       lazy: lazy !== undefined
     }))
 
+const resolved = (from: string, path: string): string =>
+  posix.normalize(posix.join(dirname(from), path)).replace(/\.ts$/, "")
+
 const innerOf = (file: string): ReadonlyArray<Import> =>
   importsOf(file)
     .filter(({ path }) => path.startsWith("."))
-    .map((each) => ({ ...each, path: posix.normalize(posix.join(dirname(file), each.path)).replace(/\.ts$/, "") }))
+    .map(({ lazy, path, typesAlone }) => ({ lazy, path: resolved(file, path), typesAlone }))
 
 const outerOf = (file: string): ReadonlyArray<string> =>
   importsOf(file).map(({ path }) => path).filter((path) => !path.startsWith("."))
@@ -209,11 +213,11 @@ describe("the names", () => {
     }
     const twice = [...places].filter(([name, files]) => files.length > 1 && name !== "Options")
     const isPublic = (file: string) => /(^|\/)[A-Z]\w*$/.test(file)
-    const handedOn = files.filter(isPublic).flatMap((file) =>
-      [...codeOf(file).matchAll(/^export (?:type )?\{[^}]*\bOptions\b[^}]*\} from "(\.[^"]+)\.ts"/gm)]
-        .map(([, path]) => posix.normalize(posix.join(dirname(file), path!)))
-    )
-    const options = places.get("Options")!.filter((file) => !isPublic(file) && !handedOn.includes(file))
+    const handedOn = new Set(files.filter(isPublic).flatMap((file) =>
+      [...codeOf(file).matchAll(/^export (?:type )?\{[^}]*\bOptions\b[^}]*\} from "([^"]+)"/gm)]
+        .map(([, path]) => resolved(file, path!))
+    ))
+    const options = places.get("Options")!.filter((file) => !isPublic(file) && !handedOn.has(file))
 
     assert.deepStrictEqual(twice, [])
     assert.deepStrictEqual(options, [])
@@ -222,10 +226,11 @@ describe("the names", () => {
 
 describe("what is loaded", () => {
   it("by a worker before its first task is nothing of Effect", () => {
-    const loaded = ["thread", "process", "boot"].flatMap((name) => [...loadedWith(`worker/far/${name}`)])
-    const effect = loaded.filter((file) => outerOf(file).some((path) => path.startsWith("effect")))
+    const loaded = new Set<string>()
+    for (const name of ["thread", "process", "boot"]) loadedWith(`worker/far/${name}`, loaded)
+    const effect = [...loaded].filter((file) => outerOf(file).some((path) => path.startsWith("effect")))
 
-    assert.include(loaded, "primitives/shorten")
+    assert.isTrue(loaded.has("primitives/shorten"))
     assert.deepStrictEqual(effect, [])
   })
 

@@ -5,7 +5,7 @@
  * to the sink and takes the next. A lane that finds nothing to take waits; when one has ended the run, the others are
  * interrupted and waited for. A lane that lost its fiber to its work is replaced.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"

@@ -5,15 +5,16 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Outcome from "../../Outcome.ts"
+import { type Facts, failed, once, succeeded } from "../../outcome/settled.ts"
 import type { AttemptRecord, Item } from "../inputs/item.ts"
 
 /** Reads what an outcome says of an item. */
-const factsOf = <I>(item: Item<I>, runBeganAt: number): Outcome.Facts<I> => ({
+const factsOf = <I>(item: Item<I>, runBeganAt: number): Facts<I> => ({
   index: item.index,
   input: item.input,
   attempts: item.attempts,
   worker: item.worker,
-  history: item.history === undefined ? Outcome.once : item.history.map((each) => attemptOf(each, runBeganAt)),
+  history: item.history === undefined ? once : item.history.map((each) => attemptOf(each, runBeganAt)),
   started: Math.max(0, item.startedAt - runBeganAt),
   took: Math.max(0, item.endedAt - item.startedAt)
 })
@@ -27,10 +28,10 @@ const attemptOf = ({ beganAt, end, endedAt, message, worker }: AttemptRecord, ru
 })
 
 export const successOf = <I, A>(item: Item<I>, value: A, runBeganAt: number): Outcome.Success<I, A> =>
-  Outcome.succeeded(factsOf(item, runBeganAt), value)
+  succeeded(factsOf(item, runBeganAt), value)
 
 export const failureOf = <I, E>(item: Item<I>, cause: Cause.Cause<E>, runBeganAt: number): Outcome.Failure<I, E> =>
-  Outcome.failed(factsOf(item, runBeganAt), cause)
+  failed(factsOf(item, runBeganAt), cause)
 
 export const tooManyErrors = <I, A, E>(
   report: Outcome.Report<I, A, E>,

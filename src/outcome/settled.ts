@@ -1,0 +1,143 @@
+/**
+ * Outcomes as they are made: their facts as numbers, and the classes that hold these.
+ */
+import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+
+export const TypeId = "~effect-parallel/Outcome"
+
+/**
+ * What is known of an input whether it succeeded or failed.
+ *
+ * **Details**
+ *
+ * Units: `index` starts at 0 and is the input's place among the inputs. `attempts` counts starts: 1 when the first
+ * attempt settled it, one more for each retry and each straggler's copy. `elapsed` runs from the start of the first
+ * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
+ * first attempt is not in it. `startedAt` is when the first attempt started, counted from the start of the run; an
+ * input that was settled without running has the time of the one before. `worker` numbers, from 0, the lane that
+ * settled the input: one of `concurrency`; for a task on threads or processes, the worker that ran it. `history` has
+ * every attempt where there was more than one, in the order in which they ended, and is empty otherwise.
+ *
+ * **Gotchas**
+ *
+ * `startedAt` and `elapsed` are worked out when they are asked for: a copy by spread does not have them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Settled<out I> {
+  readonly [TypeId]: typeof TypeId
+  readonly index: number
+  readonly input: I
+  readonly attempts: number
+  readonly startedAt: Duration.Duration
+  readonly elapsed: Duration.Duration
+  readonly worker: number
+  readonly history: ReadonlyArray<Attempt>
+}
+
+/**
+ * One attempt of several at an input.
+ *
+ * **Details**
+ *
+ * Units: `startedAt` is counted from the start of the run. `end` is `"Interrupted"` for a straggler or its copy when the
+ * other was first. `message` is what a failed attempt failed with, on one line and shortened: the cause itself is kept for
+ * an input that failed in the end, and not for what was tried again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Attempt {
+  readonly startedAt: Duration.Duration
+  readonly elapsed: Duration.Duration
+  readonly worker: number
+  readonly end: "Succeeded" | "Failed" | "Interrupted"
+  readonly message: string | undefined
+}
+
+/** The facts of an input that has its outcome. */
+export interface Facts<out I> {
+  readonly index: number
+  readonly input: I
+  readonly attempts: number
+  readonly worker: number
+  readonly history: ReadonlyArray<Attempt>
+  /** Start of the first attempt, in nanoseconds since the start of the run. */
+  readonly started: number
+  /** Time from there to the end of the last, as a duration or in nanoseconds. */
+  readonly took: Duration.Duration | number
+}
+
+/** History of an input that was tried once. */
+export const once: ReadonlyArray<Attempt> = []
+
+/** Makes a success. */
+export const succeeded = <I, A>(facts: Facts<I>, value: A) => new Success(facts, value)
+
+/** Makes a failure. */
+export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>) => new Failure(facts, cause)
+
+/**
+ * Times are numbers until they are asked for: durations would cost the outcome of a quick input as much as all the rest.
+ * Fields are declared, not defined: they are written once, by the constructor.
+ */
+class Base<I, Tag extends string> implements Settled<I> {
+  declare readonly [TypeId]: typeof TypeId
+  declare readonly _tag: Tag
+  declare readonly index: number
+  declare readonly input: I
+  declare readonly attempts: number
+  declare readonly worker: number
+  declare readonly history: ReadonlyArray<Attempt>
+  declare protected readonly started: number
+  declare protected readonly took: Duration.Duration | number
+  constructor(tag: Tag, facts: Facts<I>) {
+    this._tag = tag
+    this.index = facts.index
+    this.input = facts.input
+    this.attempts = facts.attempts
+    this.worker = facts.worker
+    this.history = facts.history
+    this.started = facts.started
+    this.took = facts.took
+  }
+  get startedAt(): Duration.Duration {
+    return Duration.nanos(BigInt(this.started))
+  }
+  get elapsed(): Duration.Duration {
+    const { took } = this
+    return typeof took !== "number" ? took : took === 0 ? Duration.zero : Duration.nanos(BigInt(took))
+  }
+  /** What is printed, by Node.js and as JSON, is what is public. */
+  toJSON(): object {
+    const { started: _, took: __, ...fields } = this
+    return { ...fields, startedAt: this.startedAt, elapsed: this.elapsed }
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): object {
+    return this.toJSON()
+  }
+}
+Object.assign(Base.prototype, { [TypeId]: TypeId })
+
+/**
+ * Called after the keys at which they stand: a name that is defined afterwards makes V8 take ten times as long for each
+ * instance.
+ */
+const { Failure, Success } = {
+  Success: class<I, A> extends Base<I, "Success"> {
+    declare readonly value: A
+    constructor(facts: Facts<I>, value: A) {
+      super("Success", facts)
+      this.value = value
+    }
+  },
+  Failure: class<I, E> extends Base<I, "Failure"> {
+    declare readonly cause: Cause.Cause<E>
+    constructor(facts: Facts<I>, cause: Cause.Cause<E>) {
+      super("Failure", facts)
+      this.cause = cause
+    }
+  }
+}
