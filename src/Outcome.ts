@@ -162,7 +162,7 @@ export const failure = <I, E>(fields: GivenFields<Failure<I, E>>): Failure<I, E>
 
 /**
  * The attempts at an input, in the order in which they ended: its history, or the one attempt that settled it; none
- * when it was recalled.
+ * where no attempt has started.
  *
  * @category converting
  * @since 0.1.0

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect } from "effect"
-import { Outcome, Parallel, Report } from "effect-parallel"
+import { Limit, Outcome, Parallel, Progress, Report } from "effect-parallel"
 
 const at = (index: number, attempts = 1) => ({
   index,
@@ -52,6 +52,19 @@ describe("Report", () => {
     assert.match(Report.toText(report, { failures: 1 }), /and 1 more$/)
     assert.match(Report.toText(report, { causes: true }), /TypeError: broken[^]*Report\.test\.ts/)
   })
+
+  it.effect("counts a failure that never started as failed, and not as recalled", () =>
+    Effect.gen(function*() {
+      const limit = Limit.make({ name: "broken", around: () => Effect.die("no permit") })
+      const run = { last: undefined as Progress.Snapshot | undefined }
+      const watch = Progress.layerCallback((snapshots) => Effect.sync(() => void (run.last = snapshots.at(-1))))
+      const report = yield* Effect.provide(Parallel.run([1, 2, 3], Effect.succeed, { limit, name: "none" }), watch)
+
+      assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [0, 0, 0])
+      assert.strictEqual(Report.tally(report).recalled, 0)
+      assert.match(Report.toText(report), /^none: 0 of 3 succeeded, 3 failed in /)
+      assert.deepStrictEqual([run.last?.failed, run.last?.recalled], [3, 0])
+    }))
 
   it.effect("toText of a run without failures is one line", () =>
     Effect.gen(function*() {

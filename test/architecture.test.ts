@@ -213,10 +213,12 @@ describe("the names", () => {
     }
     const twice = [...places].filter(([name, files]) => files.length > 1 && name !== "Options")
     const isPublic = (file: string) => /(^|\/)[A-Z]\w*$/.test(file)
-    const handedOn = new Set(files.filter(isPublic).flatMap((file) =>
-      [...codeOf(file).matchAll(/^export (?:type )?\{[^}]*\bOptions\b[^}]*\} from "([^"]+)"/gm)]
-        .map(([, path]) => resolved(file, path!))
-    ))
+    const handedOn = new Set(
+      files.filter(isPublic).flatMap((file) =>
+        [...codeOf(file).matchAll(/^export (?:type )?\{[^}]*\bOptions\b[^}]*\} from "([^"]+)"/gm)]
+          .map(([, path]) => resolved(file, path!))
+      )
+    )
     const options = places.get("Options")!.filter((file) => !isPublic(file) && !handedOn.has(file))
 
     assert.deepStrictEqual(twice, [])

@@ -76,7 +76,7 @@ export const make = (report: Json): Trace => {
   }
 }
 
-/** The attempts at an input: those that were written down, or the only one; none when it was recalled. */
+/** The attempts at an input: those that were written down, or the only one; none where none has started. */
 export const attemptsOf = (
   { _tag, attempts, elapsed, error, history, startedAt, worker }: Json["outcomes"][number]
 ): ReadonlyArray<NonNullable<Json["outcomes"][number]["history"]>[number]> => {

@@ -43,7 +43,7 @@ export class RunObserver implements Progress.Run, ItemObserver {
     if (failed) this.failed++
     if (item.attempts > 1) this.retried++
     if (!this.detailed) return
-    if (item.attempts === 0) this.recalled++
+    if (item.attempts === 0 && !failed) this.recalled++
     this.series.took(item.endedAt - item.startedAt)
   }
 
