@@ -6,7 +6,7 @@
 import { enableCompileCache } from "node:module"
 import { type Inside, insideKey } from "../wire/inside.ts"
 import type { Address, BatchMessage, Refusal } from "../wire/messages.ts"
-import { toWire } from "../wire/thrown.ts"
+import { type Clone, encodeThrown } from "../wire/thrown.ts"
 import type { Link, Runner } from "./link.ts"
 
 const TaskTypeId = "~effect-parallel/Task"
@@ -43,7 +43,7 @@ export const boot = (link: Link): void => {
       waiting.delete(run.id)
       begin(run, task)
     } catch (error) {
-      refuse(run, refusalOf(run, error))
+      refuse(run, refusalOf(run, error, link.clone))
     }
   }
 
@@ -64,14 +64,14 @@ export const boot = (link: Link): void => {
   })
   process.on("uncaughtException", (error) => {
     runner?.flush()
-    link.post({ _tag: "Dying", error: toWire(error) })
+    link.post({ _tag: "Dying", error: encodeThrown(error, link.clone) })
     process.exit(1)
   })
   process.on("exit", (code) => {
     runner?.flush()
     // nothing runs: what is being imported ends the worker
     if (runner?.busy() === true) return
-    const error = toWire(new Error(`it ended its worker with exit code ${code}`))
+    const error = encodeThrown(new Error(`it ended its worker with exit code ${code}`), link.clone)
     for (const run of waiting.values().toArray()) refuse(run, { _tag: "ModuleFailed", error })
   })
 
@@ -111,9 +111,9 @@ const tasksOf = (module: Module): ReadonlyArray<Named> =>
   )
 
 /** Why a module could not be had: it is not there, or it threw. */
-const refusalOf = ({ module }: Address, error: unknown): Refusal => {
+const refusalOf = ({ module }: Address, error: unknown, clone: Clone): Refusal => {
   const { code, url } = error as { readonly code?: unknown; readonly url?: unknown }
   return code === "ERR_MODULE_NOT_FOUND" && url === module
     ? { _tag: "ModuleMissing" }
-    : { _tag: "ModuleFailed", error: toWire(error) }
+    : { _tag: "ModuleFailed", error: encodeThrown(error, clone) }
 }

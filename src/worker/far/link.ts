@@ -2,9 +2,11 @@
  * Parts of a worker as they know each other: its link to the near side, and what runs the batches.
  */
 import type { BatchMessage, FromFar, ToFar } from "../wire/messages.ts"
+import type { Clone } from "../wire/thrown.ts"
 
 /** How a worker of some kind reaches its near side. */
 export interface Link {
+  readonly clone: Clone
   readonly post: (message: FromFar, transfer?: ReadonlyArray<unknown>) => void
   readonly listen: (receive: (message: ToFar) => void) => void
   /**

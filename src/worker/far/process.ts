@@ -9,7 +9,6 @@ import { SHARE_ENV, Worker } from "node:worker_threads"
 import { frame, resultsPipe, writeWhole } from "../wire/framing.ts"
 import type { ToFar } from "../wire/messages.ts"
 import { FilePositions, positionsFile } from "../wire/positions.ts"
-import { sendBy } from "../wire/thrown.ts"
 import { boot } from "./boot.ts"
 
 interface Printer {
@@ -30,9 +29,8 @@ const orphaned = `setInterval(() => process.ppid !== ${process.ppid} && process.
 new Worker(orphaned, { eval: true, env: SHARE_ENV, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } })
   .unref()
 
-sendBy(serialize)
-
 boot({
+  clone: serialize,
   post: (message) => {
     // nobody is there to tell
     if (!writeWhole(resultsPipe, frame(message))) process.exit()

@@ -30,7 +30,7 @@ import * as Layers from "../../task/layers.ts"
 import { ballast } from "../wire/ballast.ts"
 import * as Causes from "../wire/causes.ts"
 import type { BatchMessage, Exits, Fault, WireFailure } from "../wire/messages.ts"
-import { cloneError, isCloneable, toWire } from "../wire/thrown.ts"
+import { type Clone, cloneError, encodeThrown, isCloneable } from "../wire/thrown.ts"
 import type { Link, Runner } from "./link.ts"
 
 /** How long exits gather before they are told, in milliseconds: a message costs about a hundredth of it. */
@@ -110,7 +110,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       : await this.go<Context.Context<any>, unknown>(Layers.servicesOf(layer, scope), Context.empty())
     if (!this.cancelled) {
       if (Exit.isSuccess(built)) await this.lanes(this.ambient(built.value))
-      else this.failAll({ _tag: "LayerFailed", error: toWire(Cause.squash(built.cause)) })
+      else this.failAll({ _tag: "LayerFailed", error: encodeThrown(Cause.squash(built.cause), this.link.clone) })
     }
     this.tell(true)
   }
@@ -165,7 +165,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   onFailure(_: Item<unknown>, cause: Cause.Cause<unknown>): boolean {
     const { fault } = this
     this.fault = undefined
-    if (fault === undefined) this.fail(Causes.encode(cause, this.job.error))
+    if (fault === undefined) this.fail(Causes.encode(cause, this.job.error, this.link.clone))
     else this.failBy(fault)
     return false
   }
@@ -195,10 +195,10 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private sift(exits: Exits): void {
     const { from, values } = exits
     try {
-      this.link.post({ ...exits, ...onlyCloneable(exits) })
+      this.link.post({ ...exits, ...onlyCloneable(exits, this.link.clone) })
     } catch (error) {
       const failures = values.map((value, offset) =>
-        [from + offset, failureBy(Causes.notCloneable("success", value, error))] as const
+        [from + offset, failureBy(Causes.notCloneable("success", value, error, this.link.clone))] as const
       )
       this.link.post({ ...exits, values: values.map(() => undefined), failures })
     }
@@ -285,16 +285,16 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private readonly logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
     const annotations: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
-      annotations[key] = isCloneable(value) ? value : shorten(value)
+      annotations[key] = isCloneable(value, this.link.clone) ? value : shorten(value)
     }
     this.link.post({
       _tag: "Log",
       id: this.message.id,
       position: this.started - 1,
       level: logLevel,
-      message: (Array.isArray(message) ? message : [message]).map((part) => toWire(part)),
+      message: (Array.isArray(message) ? message : [message]).map((part) => encodeThrown(part, this.link.clone)),
       annotations,
-      cause: Causes.reasons(cause)
+      cause: Causes.reasons(cause, this.link.clone)
     })
   })
 }
@@ -305,12 +305,12 @@ const failureBy = (fault: Fault): WireFailure => ({ _tag: "Fault", fault })
 const notBegun = Exit.interrupt()
 
 /** Takes out the values that cannot be sent: each of these is a failure. */
-const onlyCloneable = ({ failures, from, values }: Exits) => {
+const onlyCloneable = ({ failures, from, values }: Exits, clone: Clone) => {
   const refused: Array<readonly [number, WireFailure]> = []
   const sent = values.map((value, offset) => {
-    const error = cloneError(value)
+    const error = cloneError(value, clone)
     if (error === undefined) return value
-    refused.push([from + offset, failureBy(Causes.notCloneable("success", value, error))])
+    refused.push([from + offset, failureBy(Causes.notCloneable("success", value, error, clone))])
     return undefined
   })
   return { values: sent, failures: [...failures, ...refused] }

@@ -10,6 +10,7 @@ const port = parentPort!
 const positions = new SharedPositions((workerData as { readonly positions: SharedArrayBuffer }).positions)
 
 boot({
+  clone: structuredClone,
   post: (message, transfer = []) => port.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),
   listen: (receive) => port.on("message", (message: ToFar) => receive(message)),
   claim: (slot, position, since) => positions.claim(slot, position, since),

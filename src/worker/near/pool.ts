@@ -12,7 +12,7 @@ import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import * as Plan from "../../run/plan.ts"
 import * as Causes from "../wire/causes.ts"
 import type { Ambient, Log } from "../wire/messages.ts"
-import { type Clone, fromWire, isCloneable } from "../wire/thrown.ts"
+import { type Clone, decodeThrown, isCloneable } from "../wire/thrown.ts"
 import type { Platform, PoolOptions } from "./platform.ts"
 import { BatchRequest, type RunState, type Sender } from "./request.ts"
 import { SharedMemory } from "./sharedMemory.ts"
@@ -140,7 +140,7 @@ const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {
 
 /** Logs a message of a worker through the loggers of the caller. */
 const logged = (log: Log, annotations: Readonly<Record<string, unknown>>): Effect.Effect<void> => {
-  const message = log.message.map(fromWire)
+  const message = log.message.map(decodeThrown)
   const cause = Causes.decode(log.cause, undefined)
   const parts = Cause.isCause(cause) && cause.reasons.length > 0 ? [...message, cause] : message
   return Effect.annotateLogs(Effect.logWithLevel(log.level as never)(...parts), annotations)

@@ -20,8 +20,8 @@ import * as Backend from "../../Backend.ts"
 import * as Codec from "../../task/codec.ts"
 import { timeoutError } from "../../task/deadline.ts"
 import * as Causes from "../wire/causes.ts"
-import type { Ambient, Exits, Fault, Log, Refusal, WireFailure, WireValue } from "../wire/messages.ts"
-import { type Clone, cloneError, fromWire } from "../wire/thrown.ts"
+import type { Ambient, Exits, Fault, Log, Refusal, Thrown, WireFailure } from "../wire/messages.ts"
+import { type Clone, cloneError, decodeThrown } from "../wire/thrown.ts"
 import type { WorkerExit } from "./platform.ts"
 import type { SharedMemory } from "./sharedMemory.ts"
 
@@ -29,7 +29,7 @@ import type { SharedMemory } from "./sharedMemory.ts"
 export interface WorkerCrash {
   readonly exit: WorkerExit
   /** What it threw, where it threw something outside the task. */
-  readonly thrown: WireValue | undefined
+  readonly thrown: Thrown | undefined
 }
 
 /** What the batches of one run share. */
@@ -208,7 +208,7 @@ export class BatchRequest {
 
   /** Fails a payload as the one at which its worker ended. */
   failCrashed(payload: number, { exit, thrown }: WorkerCrash, worker: number): void {
-    const error = thrown === undefined ? undefined : fromWire(thrown)
+    const error = thrown === undefined ? undefined : decodeThrown(thrown)
     const last = error instanceof Error ? error.stack ?? `${error.name}: ${error.message}` : ""
     const reason = new Backend.WorkerCrashed({
       ...(exit.exitCode !== undefined && { exitCode: exit.exitCode }),
@@ -348,7 +348,7 @@ const reasonOfFault = (fault: Fault): Reason => {
     case "NotCloneable":
       return new Backend.NotCloneable(fault)
     case "LayerFailed":
-      return new Backend.LayerFailed({ cause: fromWire(fault.error) })
+      return new Backend.LayerFailed({ cause: decodeThrown(fault.error) })
   }
 }
 
@@ -357,7 +357,7 @@ const reasonOfRefusal = (module: string, task: string, refusal: Refusal): Reason
     case "ModuleMissing":
       return new Backend.ModuleMissing({ module })
     case "ModuleFailed":
-      return new Backend.ModuleFailed({ module, cause: fromWire(refusal.error) })
+      return new Backend.ModuleFailed({ module, cause: decodeThrown(refusal.error) })
     case "TaskMissing":
       return new Backend.TaskMissing({ module, task, found: refusal.found })
     case "ProgramStarted":

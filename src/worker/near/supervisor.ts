@@ -22,7 +22,7 @@
  * | `timer` | `rest`, `retire` | while it is idle (its `idleTimeout`), or ending (its grace) |
  */
 import { hasProperty } from "effect/Predicate"
-import { type BatchMessage, type FromFar, NotStarted, type WireValue } from "../wire/messages.ts"
+import { type BatchMessage, type FromFar, NotStarted, type Thrown } from "../wire/messages.ts"
 import { type Platform, type PoolOptions, slots, type WorkerExit, type WorkerHandle } from "./platform.ts"
 import type { BatchRequest, Keeper, Placement, WorkerCrash } from "./request.ts"
 
@@ -52,7 +52,7 @@ export class WorkerSupervisor implements Keeper {
   private exclusive = false
   private ids = 0
   private tasks = 0
-  private lastError: WireValue | undefined
+  private lastError: Thrown | undefined
   private timer: NodeJS.Timeout | undefined
   private readonly whenGone: Array<() => void> = []
 

@@ -8,7 +8,7 @@ import { shorten } from "../../primitives/shorten.ts"
 import * as Codec from "../../task/codec.ts"
 import { isDeadline } from "../../task/deadline.ts"
 import type { Fault, ValueRole, WireFailure, WireReason } from "./messages.ts"
-import { type Clone, cloneError, fromWire, toWire, uncloneablePath } from "./thrown.ts"
+import { type Clone, cloneError, decodeThrown, encodeThrown, uncloneablePath } from "./thrown.ts"
 
 /** Makes the fault of a value that its schema refuses. */
 export const refused = (value: ValueRole, input: unknown, cause: Cause.Cause<Schema.SchemaError>): Fault => {
@@ -17,7 +17,7 @@ export const refused = (value: ValueRole, input: unknown, cause: Cause.Cause<Sch
 }
 
 /** Makes the fault of a value that cannot be cloned. */
-export const notCloneable = (value: ValueRole, input: unknown, error: unknown, clone?: Clone): Fault => ({
+export const notCloneable = (value: ValueRole, input: unknown, error: unknown, clone: Clone): Fault => ({
   _tag: "NotCloneable",
   value,
   path: uncloneablePath(input, clone),
@@ -27,24 +27,26 @@ export const notCloneable = (value: ValueRole, input: unknown, error: unknown, c
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : shorten(error)
 
 /** Encodes a reason, its error as data. */
-const plain = (reason: Cause.Reason<unknown>): WireReason => {
+const plain = (reason: Cause.Reason<unknown>, clone: Clone): WireReason => {
   switch (reason._tag) {
     case "Interrupt":
       return { _tag: "Interrupt" }
     case "Die":
-      return { _tag: "Die", defect: toWire(reason.defect) }
+      return { _tag: "Die", defect: encodeThrown(reason.defect, clone) }
     case "Fail":
-      return { _tag: "Fail", error: toWire(reason.error) }
+      return { _tag: "Fail", error: encodeThrown(reason.error, clone) }
   }
 }
 
 /** Encodes the reasons of a cause that is not an attempt's. */
-export const reasons = (cause: Cause.Cause<unknown>): ReadonlyArray<WireReason> => cause.reasons.map(plain)
+export const reasons = (cause: Cause.Cause<unknown>, clone: Clone): ReadonlyArray<WireReason> =>
+  cause.reasons.map((reason) => plain(reason, clone))
 
 /** Encodes the cause of an attempt. */
 export const encode = (
   cause: Cause.Cause<unknown>,
-  schema: Schema.Codec<any, any> | undefined
+  schema: Schema.Codec<any, any> | undefined,
+  clone: Clone
 ): WireFailure => {
   let late = false
   const reasons: Array<WireReason> = []
@@ -54,11 +56,11 @@ export const encode = (
     } else if (reason._tag === "Fail" && schema !== undefined) {
       const encoded = Codec.encode(schema, reason.error)
       if (Exit.isFailure(encoded)) return { _tag: "Fault", fault: refused("error", reason.error, encoded.cause) }
-      const unfit = cloneError(encoded.value)
-      if (unfit !== undefined) return { _tag: "Fault", fault: notCloneable("error", encoded.value, unfit) }
+      const unfit = cloneError(encoded.value, clone)
+      if (unfit !== undefined) return { _tag: "Fault", fault: notCloneable("error", encoded.value, unfit, clone) }
       reasons.push({ _tag: "Encoded", error: encoded.value })
     } else {
-      reasons.push(plain(reason))
+      reasons.push(plain(reason, clone))
     }
   }
   return { _tag: late ? "Late" : "Cause", reasons }
@@ -76,10 +78,10 @@ export const decode = (
         decoded.push(Cause.makeInterruptReason())
         break
       case "Die":
-        decoded.push(Cause.makeDieReason(fromWire(reason.defect)))
+        decoded.push(Cause.makeDieReason(decodeThrown(reason.defect)))
         break
       case "Fail":
-        decoded.push(Cause.makeFailReason(fromWire(reason.error)))
+        decoded.push(Cause.makeFailReason(decodeThrown(reason.error)))
         break
       case "Encoded": {
         const exit = Codec.decode(schema!, reason.error)

@@ -45,7 +45,7 @@ export type ToFar =
 /** Why a batch cannot run at all. */
 export type Refusal =
   | { readonly _tag: "ModuleMissing" }
-  | { readonly _tag: "ModuleFailed"; readonly error: WireValue }
+  | { readonly _tag: "ModuleFailed"; readonly error: Thrown }
   | { readonly _tag: "TaskMissing"; readonly found: ReadonlyArray<string> }
   | { readonly _tag: "ProgramStarted" }
 
@@ -56,7 +56,7 @@ export type ValueRole = "payload" | "success" | "error"
 export type Fault =
   | { readonly _tag: "ValueRefused"; readonly value: ValueRole; readonly shown: string; readonly issue: string }
   | { readonly _tag: "NotCloneable"; readonly value: ValueRole; readonly path: string; readonly issue: string }
-  | { readonly _tag: "LayerFailed"; readonly error: WireValue }
+  | { readonly _tag: "LayerFailed"; readonly error: Thrown }
 
 /** A failure on the wire: the reasons of its cause, a deadline beside them, or a fault. */
 export type WireFailure =
@@ -67,21 +67,21 @@ export type WireFailure =
 export type WireReason =
   /** An error: through its schema when there is one, else as data. */
   | { readonly _tag: "Encoded"; readonly error: unknown }
-  | { readonly _tag: "Fail"; readonly error: WireValue }
-  | { readonly _tag: "Die"; readonly defect: WireValue }
+  | { readonly _tag: "Fail"; readonly error: Thrown }
+  | { readonly _tag: "Die"; readonly defect: Thrown }
   | { readonly _tag: "Interrupt" }
 
 /** A thrown value: an error as data, anything else that can be cloned as it is, the rest as it is shown. */
-export type WireValue =
-  | { readonly _tag: "Error"; readonly error: WireError }
+export type Thrown =
+  | { readonly _tag: "Error"; readonly error: ThrownError }
   | { readonly _tag: "Value"; readonly value: unknown }
   | { readonly _tag: "Shown"; readonly text: string }
 
-export interface WireError {
+export interface ThrownError {
   readonly name: string
   readonly message: string
   readonly stack: string | undefined
-  readonly cause: WireValue | undefined
+  readonly cause: Thrown | undefined
   /** Its own other fields, as far as they can be cloned. */
   readonly fields: Readonly<Record<string, unknown>>
 }
@@ -105,7 +105,7 @@ export interface Log {
   readonly id: number
   readonly position: number
   readonly level: string
-  readonly message: ReadonlyArray<WireValue>
+  readonly message: ReadonlyArray<Thrown>
   readonly annotations: Readonly<Record<string, unknown>>
   readonly cause: ReadonlyArray<WireReason>
 }
@@ -119,7 +119,7 @@ export type FromFar =
   | { readonly _tag: "Refused"; readonly id: number; readonly refusal: Refusal }
   | Log
   /** Something outside the tasks threw, and the worker ends. */
-  | { readonly _tag: "Dying"; readonly error: WireValue }
+  | { readonly _tag: "Dying"; readonly error: Thrown }
 
 /** The position of a batch before its first payload. */
 export const NotStarted = -1

@@ -2,7 +2,7 @@
  * Thrown values on their way between workers. Knows nothing of Effect, so that a worker can boot with it.
  */
 import { shorten } from "../../primitives/shorten.ts"
-import type { WireError, WireValue } from "./messages.ts"
+import type { Thrown, ThrownError } from "./messages.ts"
 
 /** How deep a chain of causes is followed. */
 const depth = 10
@@ -10,15 +10,8 @@ const depth = 10
 /** Makes of a value what is sent of it; throws where that cannot be. */
 export type Clone = (value: unknown) => unknown
 
-let cloneHere: Clone = structuredClone
-
-/** Says how values are sent from here. */
-export const sendBy = (clone: Clone): void => {
-  cloneHere = clone
-}
-
 /** Why a value cannot be cloned, if it cannot. It costs a clone. */
-export const cloneError = (value: unknown, clone: Clone = cloneHere): unknown => {
+export const cloneError = (value: unknown, clone: Clone): unknown => {
   if (value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")) return
   try {
     clone(value)
@@ -29,29 +22,29 @@ export const cloneError = (value: unknown, clone: Clone = cloneHere): unknown =>
 }
 
 /** Whether a value can be cloned. It costs a clone. */
-export const isCloneable = (value: unknown, clone: Clone = cloneHere): boolean => cloneError(value, clone) === undefined
+export const isCloneable = (value: unknown, clone: Clone): boolean => cloneError(value, clone) === undefined
 
 /** A thrown value as what can be sent of it. */
-export const toWire = (value: unknown, levels = depth): WireValue => {
-  if (value instanceof Error) return { _tag: "Error", error: errorToWire(value, levels) }
-  return isCloneable(value) ? { _tag: "Value", value } : { _tag: "Shown", text: shorten(value, 400) }
+export const encodeThrown = (value: unknown, clone: Clone, levels = depth): Thrown => {
+  if (value instanceof Error) return { _tag: "Error", error: encodeError(value, clone, levels) }
+  return isCloneable(value, clone) ? { _tag: "Value", value } : { _tag: "Shown", text: shorten(value, 400) }
 }
 
-const errorToWire = (error: Error, levels: number): WireError => ({
+const encodeError = (error: Error, clone: Clone, levels: number): ThrownError => ({
   // whatever the types say, these may be anything
   // oxlint-disable-next-line typescript/no-unnecessary-type-conversion
   name: String(error.name),
   // oxlint-disable-next-line typescript/no-unnecessary-type-conversion
   message: String(error.message),
   stack: typeof error.stack === "string" ? error.stack : undefined,
-  cause: error.cause === undefined || levels === 0 ? undefined : toWire(error.cause, levels - 1),
-  fields: fieldsOf(error)
+  cause: error.cause === undefined || levels === 0 ? undefined : encodeThrown(error.cause, clone, levels - 1),
+  fields: fieldsOf(error, clone)
 })
 
-const fieldsOf = (error: Error): Record<string, unknown> => {
+const fieldsOf = (error: Error, clone: Clone): Record<string, unknown> => {
   const fields: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(error)) {
-    if (!own.has(key) && isCloneable(value)) fields[key] = value
+    if (!own.has(key) && isCloneable(value, clone)) fields[key] = value
   }
   return fields
 }
@@ -59,14 +52,14 @@ const fieldsOf = (error: Error): Record<string, unknown> => {
 const own = new Set(["name", "message", "stack", "cause"])
 
 /** The thrown value that was sent. An error has the class of its name where that is one of the language's own. */
-export const fromWire = (wire: WireValue): unknown => {
+export const decodeThrown = (wire: Thrown): unknown => {
   switch (wire._tag) {
     case "Value":
       return wire.value
     case "Shown":
       return wire.text
     case "Error":
-      return errorFromWire(wire.error)
+      return decodeError(wire.error)
   }
 }
 
@@ -79,8 +72,8 @@ const classes: Readonly<Record<string, ErrorConstructor>> = {
   URIError
 }
 
-const errorFromWire = ({ cause, fields, message, name, stack }: WireError): Error => {
-  const options = cause === undefined ? undefined : { cause: fromWire(cause) }
+const decodeError = ({ cause, fields, message, name, stack }: ThrownError): Error => {
+  const options = cause === undefined ? undefined : { cause: decodeThrown(cause) }
   const error = new (Object.hasOwn(classes, name) ? classes[name]! : Error)(message, options)
   Object.assign(error, fields)
   define(error, "name", name)
@@ -97,7 +90,7 @@ const define = (error: Error, key: string, value: unknown): void => {
  * Where in a value that which cannot be cloned is, as a path like `.jobs[3].callback`; the empty path is the value
  * itself. The search costs a clone at each step down.
  */
-export const uncloneablePath = (value: unknown, clone: Clone = cloneHere): string => {
+export const uncloneablePath = (value: unknown, clone: Clone): string => {
   const seen = new Set<unknown>()
   const search = (value: unknown): string | undefined => {
     if (isCloneable(value, clone) || seen.has(value)) return undefined
