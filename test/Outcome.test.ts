@@ -11,6 +11,21 @@ const shown = ({ elapsed, startedAt, ...attempt }: Outcome.Attempt) => ({
 })
 
 describe("Outcome", () => {
+  it("has no private constructors among its names", () => {
+    assert.deepStrictEqual(Object.keys(Outcome), [
+      "FailedExamples",
+      "TooManyErrors",
+      "error",
+      "failure",
+      "isFailure",
+      "isOutcome",
+      "isSuccess",
+      "success",
+      "toExit",
+      "tries"
+    ])
+  })
+
   it("tells successes from failures, and outcomes from anything else", () => {
     const success = Outcome.success({ ...at, value: 7 })
     const failure = Outcome.failure({ ...at, cause: Cause.fail("no") })

@@ -11,6 +11,7 @@ import { flatMapValue, toEffect } from "../primitives/effects.ts"
 import type * as Report from "../Report.ts"
 import * as Plan from "../run/plan.ts"
 import type * as Types from "../run/types.ts"
+import type { Budgeted } from "../run/types.ts"
 import type { Graph } from "./graph.ts"
 import * as Items from "./items.ts"
 import { fromRun, type Node, type Out, out } from "./node.ts"
@@ -46,7 +47,7 @@ export type Results<C extends Collect, I, A, E> = C extends "partition"
  */
 export type Failures<C extends Collect, I, A, E, M> =
   | (C extends "forEach" ? E : C extends "validate" | "race" ? Outcome.FailedExamples<I, A, E> : never)
-  | (C extends "forEach" ? never : [Exclude<M, undefined>] extends [never] ? never : Outcome.TooManyErrors<I, A, E>)
+  | (C extends "forEach" ? never : Budgeted<M, I, A, E>)
 
 /**
  * The items of inputs of any kind.

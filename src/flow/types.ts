@@ -4,8 +4,8 @@
  * A type that is given a step's result looks at it as a whole first (`[T] extends [infer U]`). Nothing is inferred through
  * such a type, so a step whose parameters are annotated cannot change what another step gives back.
  */
-import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
+import type { Timed } from "../run/types.ts"
 
 /** What a value or an effect comes to. */
 export type Of<T> = [T] extends [infer U] ? U extends Effect.Effect<infer A, any, any> ? A : U : never
@@ -17,7 +17,7 @@ export type ErrorOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, in
 export type ServicesOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, any, infer R> ? R : never : never
 
 /** The error that a timeout of type `T` adds: none, where `T` holds nothing but `undefined`. */
-export type Late<T> = [Exclude<T, undefined>] extends [never] ? never : Cause.TimeoutError
+export type Late<T> = Timed<T, never>
 
 /** The type of what a step gives back that was left out. */
 export interface Absent {
