@@ -12,7 +12,7 @@ const shown = ({ elapsed, startedAt, ...attempt }: Outcome.Attempt) => ({
 
 describe("Outcome", () => {
   it("has no private constructors among its names", () => {
-    assert.deepStrictEqual(Object.keys(Outcome), [
+    assert.deepStrictEqual(Object.keys(Outcome).toSorted(), [
       "FailedExamples",
       "TooManyErrors",
       "error",
