@@ -1,6 +1,6 @@
 /**
- * Checks of options. A bad option is a defect that names the option, what was expected and what came: a `TypeError` where
- * the type is wrong, a `RangeError` where only the value is.
+ * Checks of options. A bad option is a defect that names the option, what was expected and what was given: a
+ * `TypeError` for a value of the wrong type, a `RangeError` for a value of the right type that is out of range.
  */
 import * as Duration from "effect/Duration"
 import { shorten } from "./shorten.ts"
@@ -18,13 +18,13 @@ export const outOfRange = (name: string, expected: string, got: unknown): never 
   throw new RangeError(message(name, expected, got))
 }
 
-/** Checks for a string with at least one character. */
+/** Checks for a string of at least one character, and returns it. */
 export const nonEmptyString = (name: string, value: unknown): string =>
   typeof value === "string" && value !== ""
     ? value
     : refuse(typeof value === "string", name, "a non-empty string", value)
 
-/** Checks for a number of some range. */
+/** Checks for a number that `allowed` accepts, and returns it. */
 export const numberWhere = (
   name: string,
   value: unknown,
@@ -33,20 +33,20 @@ export const numberWhere = (
 ): number =>
   typeof value === "number" && allowed(value) ? value : refuse(typeof value === "number", name, expected, value)
 
-/** Checks for a positive integer. */
+/** Checks for a positive integer, and returns it. */
 export const positiveInteger = (name: string, value: unknown): number =>
   numberWhere(name, value, "a positive integer", isPositiveInteger)
 
-/** Checks for a positive integer, or a word that stands for `Infinity`. */
+/** Checks for a positive integer or `word`, and returns the number; `word` means `Infinity`. */
 export const positiveIntegerOr = (name: string, value: unknown, word: string): number =>
   value === word ? Infinity : numberWhere(name, value, `a positive integer or "${word}"`, isPositiveInteger)
 
-/** Checks for a function, where one is given. */
+/** Checks for a function or undefined. */
 export const optionalFunction = (name: string, value: unknown): void => {
   if (value !== undefined && typeof value !== "function") wrongType(name, "a function", value)
 }
 
-/** Checks for a duration above zero, finite or not. */
+/** Checks for a duration above zero, finite or infinite, and returns it. */
 export const positiveDuration = (name: string, value: unknown): Duration.Duration => {
   const expected = "a positive duration"
   if (value === undefined || value === null) return wrongType(name, expected, value)
@@ -59,7 +59,7 @@ export const positiveDuration = (name: string, value: unknown): Duration.Duratio
   return Duration.isGreaterThan(duration, Duration.zero) ? duration : outOfRange(name, expected, value)
 }
 
-/** Checks for an object that has no keys but the known ones. */
+/** Checks for an object that has no other keys than the known ones. */
 export const knownKeys = (name: string, value: unknown, known: ReadonlyArray<string>): void => {
   if (typeof value !== "object" || value === null) return wrongType(name, "an object", value)
   for (const key of Object.keys(value)) {

@@ -1,18 +1,21 @@
 /**
  * The monotonic clock as numbers.
  *
- * A reading of Effect's clock is a bigint, which costs as much again as the reading itself, and every input is clocked.
- * The runtime's own clock is therefore read as a number where nobody has put another in its place.
+ * A reading of Effect's clock is a bigint. The conversion costs as much as the reading itself, and the clock is read
+ * for every input. The runtime's own clock is therefore read as a number, unless another clock is provided.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 
-/** What the runtime's clock reads, in milliseconds. A global is looked up by a getter, which costs a fifth of a reading. */
+/** The runtime's clock in milliseconds. Kept here because the global is a getter, which costs a fifth of a reading. */
 export const timer = globalThis.performance
 
 const runtimeClock = Context.get(Context.empty(), Clock.Clock)
 
-/** Reads a clock: whole nanoseconds from a point that is the same for all who read it. */
+/**
+ * Makes a function that reads a clock: whole nanoseconds since an origin that is the same for all readers of that
+ * clock.
+ */
 export const nanoClock = (clock: Clock.Clock): () => number =>
   clock === runtimeClock
     ? () => Math.round(timer.now() * 1e6)

@@ -1,35 +1,42 @@
 /**
- * Effects where Effect's own functions cost too much or take only effects: checks without a call, values as effects, an
- * effect in a child fiber.
+ * Replacements for functions of Effect that cost too much on the hot path or accept only effects: type checks without a
+ * call, plain values as effects, an effect in a child fiber.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { shorten } from "./shorten.ts"
 
-/** Property that marks an `Exit`. If it ever changes, no effect looks ready and all are run by the runtime. */
+/**
+ * Property that marks an `Exit`. If Effect renames it, no effect looks ready and the runtime runs them all: slower, not
+ * wrong.
+ */
 const ExitTypeId = "~effect/Exit"
 
 /**
- * Checks whether an effect is an exit already, so that running it takes no time and no fiber. This is `Exit.isExit`, inline:
- * as a call it costs a third of an input that is ready.
+ * True if an effect is an exit already, so running it takes no time and no fiber. It is `Exit.isExit` inline: as a
+ * call, the check costs a third of the whole cost of a ready input.
  */
 export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Exit<A, E> & Effect.Effect<A, E, R> =>
   (effect as { readonly [ExitTypeId]?: unknown } | undefined)?.[ExitTypeId] !== undefined
 
-/** `Effect.isEffect`, inline for the same reason. */
+/** True if a value is an effect. It is `Effect.isEffect` inline, for the same reason. */
 const isEffect = (effect: unknown): boolean =>
   (effect as { readonly [Effect.TypeId]?: unknown } | undefined)?.[Effect.TypeId] !== undefined
 
-/** Passes on an effect; anything else becomes a defect, since the runtime would end the whole fiber over it. */
+/**
+ * Returns an effect unchanged and turns anything else into a defect. Without the check, the runtime would end the whole
+ * fiber over it.
+ */
 export const checkedEffect = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   isEffect(effect)
     ? effect
     : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
 
 /**
- * Runs an effect in a fiber of its own and passes that to `started`; interrupting either ends both. `ended` may replace the
- * exit.
+ * Runs an effect in a child fiber. Calls `started` with the fiber, unless the effect has ended by then, and passes the
+ * exit through `ended`, which may replace it. Interruption of the caller interrupts the child and waits until it has
+ * ended.
  */
 export const inChildFiber = <A, E, R, E2 = never>(
   effect: Effect.Effect<A, E, R>,
@@ -47,11 +54,14 @@ export const inChildFiber = <A, E, R, E2 = never>(
     })
   )
 
-/** Converts what a step gave back, an effect or a plain value, to an effect. A promise is refused as a defect. */
+/** Converts the result of a step, an effect or a plain value, to an effect. A promise becomes a defect. */
 export const toEffect = (value: unknown): Effect.Effect<any, any, any> =>
   isEffect(value) ? value as Effect.Effect<any, any, any> : isPromise(value) ? refusePromise : Effect.succeed(value)
 
-/** Continues with the value of an effect, or with a plain value; then no effect is made. */
+/**
+ * Calls `next` with the value of an effect, or directly with a plain value, without an effect around it. A promise
+ * becomes a defect.
+ */
 export const flatMapValue = (
   value: unknown,
   next: (value: any) => Effect.Effect<any, any, any>

@@ -1,34 +1,40 @@
 /**
- * Turns of the event loop, shared by every run on one scheduler, so that no number of runs and lanes keeps timers and
- * sockets waiting.
+ * Turns of the event loop, shared by every run on one scheduler, so that timers and sockets get their turn however many
+ * runs and lanes there are.
  *
  * Effect's own budget counts the operations of one fiber between two suspensions. A lane whose inputs are ready, or
  * whose promises are already resolved, never uses it up: it goes from microtask to microtask and the event loop never
- * turns. So lanes also watch the time. When a turn has lasted for its slice, every lane that comes to its next input
- * waits here, first come first served, until the event loop has gone round. Where everything is to happen at once, in
- * `Effect.runSync`, there are no turns, and nobody has to wait for one.
+ * turns. Lanes therefore also watch the time. When a turn has lasted for its slice, every lane that comes to its next
+ * input waits here, first come, first served, until the event loop has turned. `Effect.runSync` has no turns: there,
+ * nothing ever waits.
+ *
+ * Invariant: while `closed` is true, `left` is at most 0, so every `tick` reaches `checkClock` and returns true. Only
+ * `onTurn`, which runs in the next turn, opens the budget again.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { timer } from "./clock.ts"
 
-/** How long lanes may run before the event loop gets its turn. */
+/** Milliseconds that lanes may run before the event loop turns. */
 const sliceMillis = 8
 
-/** How many inputs may pass between two looks at the clock while they are fast. */
+/** Largest number of inputs that pass between two readings of the clock while inputs are fast. */
 const maxStride = 32
 
 export class TurnBudget {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly synchronous: boolean
   private readonly queue: Array<() => void> = []
-  /** Whether somebody has looked in this turn, and when that was first. */
-  private begun = false
+  /** True if the clock has been read in this turn; `startedAt` is the first reading. */
+  private started = false
+  /** Milliseconds of `timer`, as is `checkedAt`: the first and the last reading. */
   private startedAt = 0
   private checkedAt = -Infinity
+  /** Number of inputs until the next reading, and how many of them are left. */
   private stride = 1
   private left = 0
+  /** True once the turn has used up its slice. */
   private closed = false
 
   constructor(dispatcher: Scheduler.SchedulerDispatcher, synchronous: boolean) {
@@ -37,21 +43,21 @@ export class TurnBudget {
     if (synchronous) this.left = Infinity
   }
 
-  /** Whether whoever asks has to `pass` before it goes on. */
+  /** Counts one input; true if the caller has to wait for `next` before it continues. */
   tick(): boolean {
-    return --this.left < 0 && this.look()
+    return --this.left < 0 && this.checkClock()
   }
 
-  /** Looks at the clock; while the turn is over, everybody comes here. */
-  private look(): boolean {
+  /** Reads the clock and decides whether the turn is over; while it is, every call of `tick` gets here. */
+  private checkClock(): boolean {
     if (this.closed) return true
     const now = timer.now()
     this.stride = now - this.checkedAt < 1 ? Math.min(maxStride, this.stride * 2) : 1
     this.checkedAt = now
-    if (!this.begun) {
-      this.begun = true
+    if (!this.started) {
+      this.started = true
       this.startedAt = now
-      this.afterTurn(this.turned)
+      this.afterTurn(this.onTurn)
     }
     this.closed = now - this.startedAt >= sliceMillis
     this.left = this.closed ? 0 : this.stride
@@ -64,18 +70,22 @@ export class TurnBudget {
     this.queue.push(() => resume(Effect.void))
   })
 
-  /** Does something when the event loop has turned. */
+  /** Calls `task` when the event loop has turned. */
   afterTurn(task: () => void): void {
     this.dispatcher.scheduleTask(task, 0)
   }
 
-  /** Keeps fibers from yielding where nobody could resume them: `Effect.runSync` does so for its first fiber only. */
+  /**
+   * Keeps the fibers of an effect from yielding in `Effect.runSync`, where nothing could resume them. Effect itself
+   * does so for the first fiber only.
+   */
   withoutYields<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return this.synchronous ? Effect.provideService(effect, Scheduler.PreventSchedulerYield, true) : effect
   }
 
-  private readonly turned = (): void => {
-    this.begun = this.closed = false
+  /** Opens the budget in the new turn and resumes waiting lanes in order, until they have used up this turn too. */
+  private readonly onTurn = (): void => {
+    this.started = this.closed = false
     let next = 0
     while (!this.closed && next < this.queue.length) this.queue[next++]!()
     this.queue.splice(0, next)
@@ -83,13 +93,13 @@ export class TurnBudget {
 }
 
 /**
- * Tells the first event after a pause from those that follow at once: the first is heeded immediately, so that nothing
- * that is slow anyway gets slower, and the others together when the event loop turns.
+ * Tells the first event after a pause from those that follow within a millisecond. The caller handles the first
+ * immediately, so that slow work gets no slower, and the others together when the event loop turns.
  */
 export class Burst {
   private lastAt = -Infinity
 
-  /** Whether this is the first event for a millisecond. */
+  /** Notes an event; true if none came in the millisecond before it. */
   begins(): boolean {
     const now = timer.now()
     const first = now - this.lastAt >= 1
@@ -100,7 +110,7 @@ export class Burst {
 
 const turnBudgets = new WeakMap<Scheduler.Scheduler, TurnBudget>()
 
-/** The turnBudget of a fiber: one for all runs on its scheduler. */
+/** Returns the turn budget of a fiber's scheduler, which all runs on that scheduler share. */
 export const turnBudgetOf = (fiber: Fiber.Fiber<unknown, unknown>): TurnBudget => {
   const { scheduler } = fiber.cache
   let found = turnBudgets.get(scheduler)

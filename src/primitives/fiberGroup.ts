@@ -1,8 +1,8 @@
 /**
- * Fibers that work side by side, and end together.
+ * A group of fibers that ends when all of its fibers have ended.
  *
- * `Effect.forEach` ends with the first of its fibers that fails. A fiberGroup goes on without one that is lost, and whoever
- * looks after it may put another in its place.
+ * `Effect.forEach` ends with the first of its fibers that fails. A group continues without a fiber that is lost, and
+ * the owner may fork another one for it.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -11,19 +11,19 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 
 export class FiberGroup<R> {
-  /** Whether all have been told to stop; nobody joins any more. */
+  /** True once every fiber has been interrupted; nothing is forked after that. */
   stopping = false
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   private stoppedBy: number | undefined = undefined
   private forkFiber!: (effect: Effect.Effect<void, unknown, R>) => Fiber.Fiber<void, unknown>
   private finish: () => void = () => {}
-  /** Counts those who may still let others join. */
+  /** Number of callbacks that are running and may still fork. The group ends when this is 0 and no fiber is left. */
   private busy = 0
   private readonly defects: Array<Cause.Die> = []
 
   /**
-   * Runs until all have ended who joined, from `begin` on. Interruption stops them and waits until they have ended; what
-   * they died of then is part of its cause.
+   * Calls `begin`, which forks the first fibers, and waits until every fiber has ended. Interruption interrupts the
+   * fibers and waits until they have ended; their defects from then on become part of its cause.
    */
   run(begin: () => void): Effect.Effect<void, never, R> {
     return Effect.withFiber((parent) =>
@@ -33,14 +33,17 @@ export class FiberGroup<R> {
         this.forkFiber = (effect) => fork(restore(effect), { uninterruptible: true })
         return restore(Effect.callback<void>((resume) => {
           this.finish = () => resume(Effect.void)
-          this.holding(begin)
+          this.runBusy(begin)
           return Effect.andThen(this.interruption, Effect.suspend(() => this.lateDefects))
         }))
       })
     )
   }
 
-  /** Starts a fiber; `ended` is told how it ended, and may let others join. */
+  /**
+   * Forks a fiber. Calls `ended` with its exit, also while the group is stopping; the callback may fork others. Does
+   * nothing once the group is stopping.
+   */
   fork<E>(effect: Effect.Effect<void, E, R>, ended: (exit: Exit.Exit<void, E>) => unknown): void {
     if (this.stopping) return
     const fiber = this.forkFiber(effect) as Fiber.Fiber<void, E>
@@ -49,30 +52,32 @@ export class FiberGroup<R> {
     fiber.addObserver((exit) => {
       this.fibers.delete(fiber)
       if (this.stopping && Exit.isFailure(exit)) this.defects.push(...exit.cause.reasons.filter(Cause.isDieReason))
-      this.holding(() => ended(exit))
+      this.runBusy(() => ended(exit))
     })
   }
 
-  /** Interrupts all. */
+  /** Interrupts every fiber and refuses new ones. */
   stop(): void {
     if (this.stopping) return
     this.stopping = true
     for (const fiber of this.fibers) fiber.interruptUnsafe(this.stoppedBy)
   }
 
-  /** What they died of after they had been told to stop. */
+  /** Defects of fibers that died after the group was stopped, as an effect that fails with them. */
   get lateDefects(): Effect.Effect<void> {
     return this.defects.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons<never>(this.defects))
   }
 
+  /** Effect that stops the group and waits until every fiber has ended. */
   private get interruption(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       this.finish = () => resume(Effect.void)
-      this.holding(() => this.stop())
+      this.runBusy(() => this.stop())
     })
   }
 
-  private holding(task: () => unknown): void {
+  /** Runs a callback that may fork, and ends the group if no fiber is left afterward. */
+  private runBusy(task: () => unknown): void {
     this.busy++
     task()
     this.busy--
@@ -80,9 +85,9 @@ export class FiberGroup<R> {
   }
 }
 
-/** What a fiber has whose runtime does not keep them. */
+/** Children of a fiber whose runtime does not keep track of them. */
 export const noFibers: ReadonlySet<never> = new Set()
 
-/** The fibers that a fiber has forked as its children. The runtime keeps them to interrupt them when the fiber ends. */
+/** Returns the children of a fiber. The runtime keeps them to interrupt them when the fiber ends. */
 export const childrenOf = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlySet<Fiber.Fiber<unknown, unknown>> =>
   (fiber as { children?: () => Set<Fiber.Fiber<unknown, unknown>> }).children?.() ?? noFibers

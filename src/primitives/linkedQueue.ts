@@ -1,8 +1,8 @@
 /**
- * First-in, first-out queue whose entries can be removed from anywhere, each step in constant time.
+ * A first-in, first-out queue whose entries can be removed from any position, each operation in constant time.
  */
 
-/** One value in a queue; kept by whoever may remove it. */
+/** One value in a queue; a handle for `remove`. */
 export interface QueueEntry<A> {
   readonly value: A
   previous: QueueEntry<A> | undefined
@@ -15,19 +15,19 @@ export class LinkedQueue<A> {
   private last: QueueEntry<A> | undefined
   size = 0
 
-  /** Reads the first value and leaves it in the queue. */
+  /** Returns the first value and leaves it in the queue. */
   peek(): A | undefined {
     return this.first?.value
   }
 
-  /** Removes the first value. */
+  /** Removes and returns the first value. */
   shift(): A | undefined {
     const { first } = this
     if (first !== undefined) this.remove(first)
     return first?.value
   }
 
-  /** Appends a value. */
+  /** Appends a value and returns its entry. */
   push(value: A): QueueEntry<A> {
     this.size++
     const entry: QueueEntry<A> = { value, previous: this.last, next: undefined, removed: false }

@@ -1,15 +1,16 @@
 /**
- * Permits that are handed out first come, first served, and that their holders lend to what they start.
+ * Permits that are granted first come, first served, and that a holder lends to the work it starts.
  *
- * Effect's `Semaphore` knows no lending, and wakes by walking all who wait.
+ * Effect's `Semaphore` has no lending, and it wakes by walking over all waiters.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { LinkedQueue, type QueueEntry } from "./linkedQueue.ts"
 
 /**
- * What an attempt holds. One that came from a lender goes back to it; one that is lent out comes back first, unless its
- * holder ends before the borrower, who then takes its place. So a lender is never one that has ended.
+ * A permit as one attempt holds it. A permit with a lender returns to the lender when it ends. A permit that is lent
+ * out returns from the borrower first; if its holder ends before the borrower, the borrower takes over the lender above
+ * it. Invariant: the `lender` of a live permit is never `ended`.
  */
 interface Permit {
   lender: Permit | undefined
@@ -21,13 +22,13 @@ interface Permit {
 interface Waiter {
   lender: Permit | undefined
   permit: Permit | undefined
-  /** Tells the fiber that it has its permit, once it waits for that. */
+  /** Resumes the fiber, once it waits; undefined before that. */
   resume: (() => void) | undefined
   entry: QueueEntry<Waiter> | undefined
   entryAtLender: QueueEntry<Waiter> | undefined
 }
 
-/** The permits that the attempt around this fiber holds. */
+/** Permits that the attempt around this fiber holds, one for each limit. */
 const Held = Context.Reference<ReadonlyMap<Permits, Permit>>("effect-parallel/internal/Held", {
   defaultValue: () => new Map()
 })
@@ -41,7 +42,7 @@ export class Permits {
     this.size = size
   }
 
-  /** Runs an effect with one permit, and gives it back when the effect has ended. */
+  /** Runs an effect with one permit and releases it when the effect has ended. */
   hold<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.withFiber((fiber) => {
@@ -57,13 +58,16 @@ export class Permits {
     )
   }
 
-  /** Lets more, or fewer, hold a permit at once; who holds one keeps it. */
+  /** Changes how many permits there are. Permits that are held stay held, even above the new size. */
   resize(size: number): void {
     this.size = size
     this.serve()
   }
 
-  /** Gives the permit back when the effect has ended, or when its fiber has, over something that is no effect. */
+  /**
+   * Releases the permit when the effect has ended, or when its fiber has: a value that is not an effect ends the fiber
+   * without running `onExit`.
+   */
   private using<A, E, R>(
     permit: Permit,
     effect: (permit: Permit) => Effect.Effect<A, E, R>
@@ -78,7 +82,7 @@ export class Permits {
     })
   }
 
-  /** Takes the lender's permit, or a free one; none where one would have to wait. */
+  /** Takes the lender's permit, or a free one; undefined where the caller has to wait. */
   private take(lender: Permit | undefined): Permit | undefined {
     if (lender !== undefined && lender.borrower === undefined) return lend(lender)
     if (this.used >= this.size || this.waiters.size > 0) return undefined
@@ -86,7 +90,10 @@ export class Permits {
     return makePermit(undefined)
   }
 
-  /** Waits for a permit. Whoever is interrupted leaves the line, and gives back what it has been given by then. */
+  /**
+   * Waits for a permit. An interrupted waiter leaves the queue and releases a permit that it was granted in the
+   * meantime.
+   */
   private wait(lender: Permit | undefined, restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>) {
     const waiter: Waiter = { lender, permit: undefined, resume: undefined, entry: undefined, entryAtLender: undefined }
     waiter.entry = this.waiters.push(waiter)
@@ -95,13 +102,14 @@ export class Permits {
       if (waiter.permit !== undefined) return resume(Effect.void)
       waiter.resume = () => resume(Effect.void)
     })
-    const left = Effect.sync(() => {
+    const leave = Effect.sync(() => {
       this.remove(waiter)
       if (waiter.permit !== undefined) this.release(waiter.permit)
     })
-    return Effect.map(Effect.onInterrupt(restore(granted), () => left), () => waiter.permit!)
+    return Effect.map(Effect.onInterrupt(restore(granted), () => leave), () => waiter.permit!)
   }
 
+  /** Gives a permit to a waiter and resumes it. */
   private grant(waiter: Waiter, permit: Permit): void {
     this.remove(waiter)
     waiter.permit = permit
@@ -109,15 +117,18 @@ export class Permits {
   }
 
   /**
-   * Ends a permit. Whoever waits for it gets it a moment later: when many are interrupted at once, one after another,
-   * those that are next in line are gone by then, and do not start only to be interrupted.
+   * Releases a permit. If others wait for it, it ends a microtask later: when many fibers are interrupted one after
+   * another, the next waiters have left the queue by then, and none starts only to be interrupted.
    */
   private release(permit: Permit): void {
     if (this.waiters.size === 0 && permit.borrowers.size === 0) return this.end(permit)
     queueMicrotask(() => this.end(permit))
   }
 
-  /** A permit goes to its lender or back to all; one that is lent out goes to its borrower, to be given back by that. */
+  /**
+   * Ends a permit: it returns to its lender, or else to the free ones. A permit that is lent out passes to its
+   * borrower, which returns it later. Waiters for it wait for its lender from now on.
+   */
   private end(permit: Permit): void {
     const { borrower, borrowers, lender } = permit
     permit.ended = true
@@ -135,6 +146,7 @@ export class Permits {
     if (next !== undefined) this.grant(next, lend(lender))
   }
 
+  /** Grants free permits to the first waiters. */
   private serve(): void {
     for (let next = this.waiters.peek(); next !== undefined && this.used < this.size; next = this.waiters.peek()) {
       this.used++
@@ -142,6 +154,7 @@ export class Permits {
     }
   }
 
+  /** Removes a waiter from the queue and from its lender's. */
   private remove(waiter: Waiter): void {
     if (waiter.entry !== undefined) this.waiters.remove(waiter.entry)
     if (waiter.entryAtLender !== undefined) waiter.lender?.borrowers.remove(waiter.entryAtLender)
@@ -155,9 +168,12 @@ const makePermit = (lender: Permit | undefined): Permit => ({
   ended: false
 })
 
+/** Lends a permit that has no borrower. */
 const lend = (lender: Permit): Permit => lender.borrower = makePermit(lender)
 
-/** A permit, or the one it came from where it has ended: what its holder left behind still belongs there. */
+/**
+ * Returns the permit, or the nearest lender above it that has not ended: work that outlives its holder belongs there.
+ */
 const notEnded = (permit: Permit | undefined): Permit | undefined => {
   let found = permit
   while (found?.ended) found = found.lender

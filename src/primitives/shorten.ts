@@ -1,26 +1,32 @@
 /**
- * Values as one short line, for messages and logs that must never carry a whole input.
+ * Values as one short line, for messages and logs, which must never contain a whole input.
  */
 
-/** How many elements or keys of a value are shown, and how deep. */
+/** Number of elements or keys of a value that are shown, and how many levels deep. */
 const width = 6
 const depth = 3
 
-/** How much of a message is looked at, in characters: two paths, as long as systems allow them, and what is around. */
+/**
+ * Number of characters of a message that are considered: enough for two paths of the greatest length that systems
+ * allow, and the text around them.
+ */
 const reach = 10_000
 
 /**
- * A value as one line of at most `limit` characters; an error as its name and message. What will not be shown is not
- * visited, so a long text or array costs what a short one does. Two things cannot be had in part and cost what they are
- * long: the names of an object's keys (0.3 s for a million) and the digits of a bigint.
+ * Shows a value as one line of at most `limit` characters; an error as its name and message. Parts that will not be
+ * shown are not visited, so a long text or array costs as much as a short one. Two exceptions cost in proportion to
+ * their size: the names of the keys of an object (0.3 s for a million) and the digits of a bigint.
  */
 export const shorten = (value: unknown, limit = 80): string => cut(show(value, depth, limit), limit)
 
-/** What went wrong as one line: a text as it is, without quotes, and anything else as `shorten` shows it. */
+/** Shows a message as one line: a string without quotes, anything else as `shorten` does. */
 export const shortenMessage = (value: unknown, limit = 80): string =>
   typeof value === "string" ? cut(value.slice(0, reach), limit) : shorten(value, limit)
 
-/** Paths lose folders in their middle before the line loses its end: their ends say what is missing or broken. */
+/**
+ * Cuts a text to one line of at most `limit` characters. Paths lose folders from their middle before the line loses its
+ * end: the two ends of a path say what is missing or broken.
+ */
 const cut = (text: string, limit: number): string => {
   let line = text.replace(/\s+/g, " ").trim()
   if (line.length > limit) line = line.replace(folders, "$1…/")
@@ -28,8 +34,8 @@ const cut = (text: string, limit: number): string => {
 }
 
 /**
- * The folders of an absolute path or file URL, from the second to the last but one. A name may have spaces inside, and no
- * quotes.
+ * Matches the folders of an absolute path or file URL, from the second to the last but one. A name may contain spaces,
+ * but no quotes.
  */
 const folders =
   /((?<![^\s'"`(:])(?:file:\/\/)?\/[^\s/'"`]+(?: [^\s/'"`]+)*\/)(?:[^\s/'"`]+(?: [^\s/'"`]+)*\/)+(?=[^\s/'"`]+(?: [^\s/'"`]+)*\/)/g

@@ -1,9 +1,12 @@
 /**
- * Many points in time, one sleeper: what to do when, on Effect's clock.
+ * Timers of one run, on Effect's clock: a binary heap and one sleeping fiber.
  *
- * Deadlines, delayed retries and the age of stragglers are all "call this at that time, unless it was cancelled".
- * A sleeping fiber for each would cost more than the work it guards, so a run has one: it sleeps until the earliest
- * time, and most times are cancelled before they come.
+ * Deadlines, delayed retries and the age of stragglers are all "call this at that time, unless it was cancelled". A
+ * sleeping fiber for each would cost more than the work it guards. A run therefore has one sleeper, which sleeps until
+ * the earliest time; most timers are cancelled before they fire.
+ *
+ * Invariant: `wakesAt` is the time the sleeper sleeps until; `-Infinity` while `fire` runs or after `close`, so that
+ * `at` starts no sleeper; `Infinity` when there is none.
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -11,7 +14,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { nanoClock } from "./clock.ts"
 
-/** A point in time with what happens then; `index` is its position in the heap, -1 once it is out. */
+/**
+ * A time, in milliseconds of the monotonic clock, and what to call then. `index` is its position in the heap, -1 once
+ * it has fired or was cancelled.
+ */
 export interface Timer {
   readonly at: number
   readonly action: () => void
@@ -32,17 +38,17 @@ export class Timers {
     this.fork = fork
   }
 
-  /** The time, in milliseconds of the monotonic clock. */
+  /** Reads the clock: milliseconds of the monotonic clock. */
   now(): number {
     return this.time() / 1e6
   }
 
-  /** Calls `action` when `delay` has passed. */
+  /** Calls `action` after a delay. */
   after(delay: Duration.Duration, action: () => void): Timer {
     return this.at(this.now() + Duration.toMillis(delay), action)
   }
 
-  /** Calls `action` at a time of `now`, or soon where that is past. */
+  /** Calls `action` at a time of `now`; soon, and never before this returns, if that time has passed. */
   at(at: number, action: () => void): Timer {
     const timer = { at, action, index: this.heap.length }
     this.heap.push(timer)
@@ -51,7 +57,7 @@ export class Timers {
     return timer
   }
 
-  /** Forgets an timer; one that has passed is forgotten already. */
+  /** Removes a timer from the heap; nothing if it has fired or was cancelled. */
   cancel(timer: Timer): void {
     const { index } = timer
     if (index < 0) return
@@ -63,7 +69,7 @@ export class Timers {
     this.siftDown(last)
   }
 
-  /** Ends the sleeper. */
+  /** Cancels all timers and interrupts the sleeper. Nothing fires after that. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     for (const timer of this.heap) timer.index = -1
     this.heap.length = 0
@@ -72,8 +78,9 @@ export class Timers {
   })
 
   /**
-   * Sleeps until the first timer, in index of any later sleep. Nothing rings before this returns, nor before what
-   * else wakes in the same turn of the event loop: an attempt that ends just in time has ended.
+   * Sleeps until the first timer, instead of any later time. The sleeper yields once before it fires. So nothing fires
+   * before this returns, nor before other work that wakes in the same turn of the event loop: an attempt that ends just
+   * in time has ended.
    */
   private sleep(): void {
     this.sleeper?.interruptUnsafe()
@@ -84,7 +91,7 @@ export class Timers {
     this.sleeper = this.fork(delay > 0 ? Effect.flatMap(this.clock.sleep(Duration.millis(delay)), () => turn) : turn)
   }
 
-  /** Does all that is due, also what becomes due meanwhile. */
+  /** Calls every action that is due, including those that become due meanwhile, and sleeps again. */
   private fire(): void {
     this.sleeper = undefined
     this.wakesAt = -Infinity
