@@ -1,7 +1,7 @@
 /**
- * Values on their way through a task's schemas.
+ * Values that cross through a task's schemas.
  *
- * A schema crosses as its JSON codec, so that what cannot be cloned (an `Option`, a class) arrives as what it was.
+ * A schema crosses as its JSON codec, so a value that cannot be cloned (an `Option`, a class) arrives unchanged.
  * `Transferable` schemas name what is moved instead of copied.
  */
 import * as Context from "effect/Context"
@@ -22,30 +22,30 @@ interface JsonCodec {
 const transfers = Transferable.makeCollectorUnsafe()
 const run = Effect.runSyncExitWith(Context.make(Transferable.Collector, transfers))
 
-/** What a schema gives at once; one that has to wait cannot cross. */
-const now = (effect: Effect.Effect<unknown, Schema.SchemaError>): Exit.Exit<unknown, Schema.SchemaError> =>
+/** Runs an encoder or decoder to its exit. A schema that waits is a defect: it cannot cross. */
+const exitOf = (effect: Effect.Effect<unknown, Schema.SchemaError>): Exit.Exit<unknown, Schema.SchemaError> =>
   isReady(effect) ? effect : run(effect)
 
-const known = new WeakMap<AnyCodec, JsonCodec>()
+const codecs = new WeakMap<AnyCodec, JsonCodec>()
 
 const codecOf = (schema: AnyCodec): JsonCodec => {
-  let codec = known.get(schema)
+  let codec = codecs.get(schema)
   if (codec === undefined) {
     const json = Schema.toCodecJson(schema)
     const encode = Schema.encodeUnknownEffect(json)
     const decode = Schema.decodeUnknownEffect(json)
-    known.set(schema, codec = { encode: (value) => now(encode(value)), decode: (value) => now(decode(value)) })
+    codecs.set(schema, codec = { encode: (value) => exitOf(encode(value)), decode: (value) => exitOf(decode(value)) })
   }
   return codec
 }
 
-/** A value as it is sent. */
+/** Encodes a value for sending. */
 export const encode = (schema: AnyCodec, value: unknown): Exit.Exit<unknown, Schema.SchemaError> =>
   codecOf(schema).encode(value)
 
-/** A value as it arrives. */
+/** Decodes a value that has arrived. */
 export const decode = (schema: AnyCodec, value: unknown): Exit.Exit<unknown, Schema.SchemaError> =>
   codecOf(schema).decode(value)
 
-/** What was encoded since the last call and is to be moved. */
+/** Takes the objects that are to be moved of all values encoded since the last call. */
 export const takeTransfers = (): ReadonlyArray<unknown> => transfers.clearUnsafe()

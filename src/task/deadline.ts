@@ -1,5 +1,5 @@
 /**
- * Deadlines of attempts: an attempt that is late is interrupted and fails with `TimeoutError`.
+ * Deadlines of attempts: a late attempt is interrupted and fails with `TimeoutError`.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import { inChildFiber, isReady } from "../primitives/effects.ts"
 import type { Timers } from "../primitives/timers.ts"
 
-/** Fails an attempt with `TimeoutError` when it takes longer than `timeout`; it has stopped by then. */
+/** Interrupts an attempt that takes longer than `timeout`; when it has stopped, it fails with `TimeoutError`. */
 export const withDeadline = <A, E, R>(
   attempt: Effect.Effect<A, E, R>,
   timeout: Duration.Duration,
@@ -32,7 +32,7 @@ export const withDeadline = <A, E, R>(
   )
 }
 
-/** The same for one effect that has no timers to share; without a timeout the effect is unchanged. */
+/** Does the same for one effect that has no timers to share; without a timeout the effect is unchanged. */
 export const withTimeout = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   timeout: Duration.Duration | undefined
@@ -41,7 +41,7 @@ export const withTimeout = <A, E, R>(
     ? effect
     : Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => Effect.fail(timeoutError(timeout)) })
 
-/** Makes the error of an attempt that is late, wherever it runs. */
+/** Makes the error of a late attempt. */
 export const timeoutError = (timeout: Duration.Duration): Cause.TimeoutError => {
   const error = new Cause.TimeoutError(`the attempt took longer than ${Duration.format(timeout)}`)
   deadlines.add(error)
@@ -50,10 +50,10 @@ export const timeoutError = (timeout: Duration.Duration): Cause.TimeoutError => 
 
 const deadlines = new WeakSet<object>()
 
-/** Whether an error is the deadline of an attempt, and not a timeout that a task fails with itself. */
+/** True if an error is the deadline of an attempt in this process, not a `TimeoutError` of the task itself. */
 export const isDeadline = (error: unknown): boolean => Cause.isTimeoutError(error) && deadlines.has(error)
 
-/** The failure of an attempt that was late, with the defects that its finalizers ended in. */
+/** Makes the exit of a late attempt: `TimeoutError`, and the defects of its finalizers. */
 const timedOut = <A, E>(exit: Exit.Exit<A, E>, timeout: Duration.Duration): Exit.Exit<A, E | Cause.TimeoutError> => {
   const error = Cause.fail(timeoutError(timeout))
   const defects = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason) : []

@@ -1,5 +1,5 @@
 /**
- * What fails when a task is not to blame.
+ * Errors of the way to a task and back, apart from the errors of the task itself.
  */
 import * as Schema from "effect/Schema"
 import { shorten, shortenMessage } from "../primitives/shorten.ts"
