@@ -1,5 +1,6 @@
 /**
- * The runs that a progress watches, and their snapshots: taken when they are due, in one order, with rates and times left.
+ * The runs that a progress watches, and their snapshots: taken when they are due, in one order, with rates and
+ * remaining times.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -11,10 +12,10 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Progress, Run, Snapshot } from "./contract.ts"
 
-/** The time between two snapshots of a run, at least, in milliseconds. */
+/** Least time between two calls of `show`, in milliseconds. */
 const pause = 100
 
-/** Over how many milliseconds a rate is taken. */
+/** Length of the window over which a rate is taken, in milliseconds. */
 const span = 10_000
 
 /**
@@ -36,7 +37,7 @@ export const make = (
 ): Effect.Effect<Progress, never, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
     const board = new Board(show, context)
-    return Effect.as(Effect.addFinalizer(() => board.tell), { watch: (run, self) => board.watch(run, self) })
+    return Effect.as(Effect.addFinalizer(() => board.showNow), { watch: (run, self) => board.watch(run, self) })
   })
 
 class Board {
@@ -48,7 +49,10 @@ class Board {
   private ended: Array<Snapshot> = []
   private count = 0
   private ticker: Fiber.Fiber<void> | undefined
-  /** When it is time to show again; each time it moves on by a pause, so that what was early is made up for. */
+  /**
+   * Time of the next call of `show`, in milliseconds of the monotonic clock. It advances by a pause with each call, so
+   * a call that came early is made up for by a longer wait.
+   */
   private next = -Infinity
 
   constructor(
@@ -71,8 +75,11 @@ class Board {
     })
   }
 
-  /** Shows what there is to show. */
-  readonly tell: Effect.Effect<void> = Effect.suspend(() => {
+  /**
+   * Shows the runs that are under way and those that have ended since the last call; nothing if there are none. Never
+   * runs twice at a time.
+   */
+  readonly showNow: Effect.Effect<void> = Effect.suspend(() => {
     const now = this.now()
     const snapshots = [...this.live.values()].map((watched) => watched.snapshot(now, "running"))
     const all = [...snapshots, ...this.ended]
@@ -82,6 +89,7 @@ class Board {
     return Effect.provideContext(this.show(inOrder(all)), this.context)
   }).pipe(this.turn.withPermits(1))
 
+  /** Starts the ticker unless it is running. */
   private readonly start = Effect.suspend(() => {
     if (this.ticker !== undefined) return Effect.void
     return Effect.map(
@@ -90,6 +98,7 @@ class Board {
     )
   })
 
+  /** Effect that shows the runs periodically until none is left. */
   private get ticking(): Effect.Effect<void> {
     return Effect.whileLoop({
       while: () => {
@@ -97,11 +106,12 @@ class Board {
         this.ticker = undefined
         return false
       },
-      body: () => Effect.andThen(Effect.sleep(Math.max(pause, this.next - this.now())), this.tell),
+      body: () => Effect.andThen(Effect.sleep(Math.max(pause, this.next - this.now())), this.showNow),
       step: () => {}
     })
   }
 
+  /** Takes a run off the board and shows its end if that is due; otherwise the ticker does. */
   private end(run: Run, interrupted: boolean): Effect.Effect<void> {
     const now = this.now()
     const watched = this.live.get(run)!
@@ -109,30 +119,35 @@ class Board {
     this.ended.push(watched.snapshot(now, interrupted ? "interrupted" : "done"))
     const early = this.next - now
     const due = early <= 0 || (early <= pause && this.live.size === 0)
-    return Effect.andThen(due ? this.tell : Effect.void, Effect.sync(() => this.rest()))
+    return Effect.andThen(due ? this.showNow : Effect.void, Effect.sync(() => this.stopIfIdle()))
   }
 
-  /** Nobody is left to watch, and all has been told. */
-  private rest(): void {
+  /** Stops the ticker if no run is under way and the end of every run has been shown. */
+  private stopIfIdle(): void {
     if (this.live.size > 0 || this.ended.length > 0) return
     this.ticker?.interruptUnsafe()
     this.ticker = undefined
   }
 
+  /** Reads the clock: milliseconds of the monotonic clock. */
   private now(): number {
     return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 }
 
-/** A run on the board. */
+/** One run on the board. */
 class Watched {
   private readonly run: Run
   private readonly id: number
   private readonly parent: Watched | undefined
   private readonly depth: number
+  /** Milliseconds of the monotonic clock. */
   private readonly startedAt: number
-  /** How much was done when, the oldest first; as many as ten seconds have. */
-  private readonly marks: Array<{ readonly at: number; readonly done: number }>
+  /**
+   * Counts of finished inputs by time (milliseconds), the oldest first. Invariant: never empty, and only the first may
+   * be older than the window.
+   */
+  private readonly samples: Array<{ readonly at: number; readonly done: number }>
 
   constructor(run: Run, id: number, parent: Watched | undefined, now: number) {
     this.run = run
@@ -140,7 +155,7 @@ class Watched {
     this.parent = parent
     this.depth = parent === undefined ? 0 : parent.depth + 1
     this.startedAt = now
-    this.marks = [{ at: now, done: 0 }]
+    this.samples = [{ at: now, done: 0 }]
   }
 
   snapshot(now: number, state: "running" | "done" | "interrupted"): Snapshot {
@@ -162,17 +177,18 @@ class Watched {
     }
   }
 
+  /** Returns the inputs per second over the window, or over the whole run if none was finished in the window. */
   private rate(now: number, done: number): number {
-    const { marks, startedAt } = this
-    while (marks.length > 1 && marks[1]!.at <= now - span) marks.shift()
-    const { at, done: before } = marks[0]!
-    if (marks.at(-1)!.at < now) marks.push({ at: now, done })
+    const { samples, startedAt } = this
+    while (samples.length > 1 && samples[1]!.at <= now - span) samples.shift()
+    const { at, done: before } = samples[0]!
+    if (samples.at(-1)!.at < now) samples.push({ at: now, done })
     const [from, many] = done > before ? [at, done - before] : [startedAt, done]
     return now > from ? 1000 * many / (now - from) : 0
   }
 }
 
-/** Each run before those that it contains; otherwise in the order of their starts. */
+/** Orders snapshots: each run before the runs inside it, otherwise by start. */
 const inOrder = (snapshots: ReadonlyArray<Snapshot>): ReadonlyArray<Snapshot> => {
   const present = new Set(snapshots.map(({ id }) => id))
   const within = new Map<number | undefined, Array<Snapshot>>()

@@ -1,8 +1,8 @@
 /**
- * How runs are watched: what a run can be asked, what a progress is told of it, and how often.
+ * The contract of watching: what a run can be asked, what a progress is given, and how often.
  *
- * A run tells nothing by itself: it counts, and a progress reads the counts when it wants to know. So an input costs the
- * same whether somebody watches or not.
+ * A run reports nothing by itself: it counts, and a progress reads the counts when it wants to. An input therefore
+ * costs the same whether the run is watched or not.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -100,7 +100,7 @@ export const Progress: Context.Reference<Progress> = Context.Reference<Progress>
   defaultValue: () => none
 })
 
-/** The run that an attempt belongs to. */
+/** The run that the surrounding attempt belongs to. */
 export const Current: Context.Reference<Run | undefined> = Context.Reference<Run | undefined>(
   "effect-parallel/Progress/Current",
   { defaultValue: () => undefined }

@@ -1,5 +1,5 @@
 /**
- * A snapshot as one line: as a sentence for logs, or with a bar for terminals.
+ * Snapshots as single lines: a sentence for logs, or a bar for terminals.
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Duration from "effect/Duration"
@@ -28,14 +28,14 @@ export const toText = (snapshot: Snapshot): string => {
   return `${snapshot.name}${state === "running" || state === "done" ? "" : ` ${state}`}: ${parts.join(", ")}`
 }
 
-/** How a line is drawn. */
+/** Width and colour of a line. */
 export interface Style {
-  /** Cells in a line; the line stays below. */
+  /** Cells of the terminal; the line leaves the last one free. */
   readonly columns: number
   readonly colour: boolean
 }
 
-/** A part of a line, and how much it matters: the least is left out first where there is no room. */
+/** A part of a line, its ANSI colour, and its weight: where there is no room, the lightest part is left out first. */
 interface LinePart {
   readonly text: string
   readonly code: number
@@ -49,7 +49,7 @@ const cyan = 36
 const dim = 2
 const plain = 0
 
-/** A snapshot as a line that fits: name, bar, counts, rate, time left; runs inside another are indented. */
+/** Draws a snapshot as a line that fits: name, bar, counts, rate, time left. Runs inside another are indented. */
 export const bar = (snapshot: Snapshot, { colour, columns }: Style): string => {
   const room = Math.max(1, columns - 1)
   const name = `${"  ".repeat(snapshot.depth)}${cut(tidy(snapshot.name), 28)}`
@@ -106,13 +106,13 @@ const progress = ({ done, total }: Snapshot): string =>
 const formatted = new Intl.NumberFormat("en")
 const count = (n: number): string => formatted.format(n)
 
-/** Inputs a second, or a minute where they are slow. */
+/** Formats a rate per second, or per minute below one per second. */
 const speed = (rate: number): string => {
   if (rate >= 10 || rate === 0) return `${count(Math.round(rate))}/s`
   return rate >= 1 ? `${rate.toFixed(1)}/s` : `${(60 * rate).toFixed(1)}/min`
 }
 
-/** A duration as one would say it: 0.4s, 12s, 3m 05s, 2h 07m. */
+/** Formats a duration: 0.4s, 12s, 3m 05s, 2h 07m. */
 const clock = (duration: Duration.Duration): string => {
   const seconds = Duration.toSeconds(duration)
   if (seconds < 9.95) return `${seconds.toFixed(1)}s`
@@ -124,12 +124,12 @@ const clock = (duration: Duration.Duration): string => {
 
 const padded = (n: number): string => String(n).padStart(2, "0")
 
-/** Without what would move the cursor. */
+/** Replaces control characters, which could move the cursor, and runs of white space by one space. */
 const tidy = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
 
-/** A text of at most so many cells. */
+/** Cuts a text to at most so many cells. */
 const cut = (text: string, cells: number): string => {
   if (displayWidth(text) <= cells) return text
   let kept = ""

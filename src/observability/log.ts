@@ -25,15 +25,15 @@ export interface LogOptions {
   readonly after?: Duration.Input | undefined
 }
 
-/** How much longer a run has gone on at each further line. */
+/** Factor by which the elapsed time of a run grows from one line to the next. */
 const growth = 1.5
 
-/** The longest time without a line: half an hour. */
+/** Longest time between two lines, in milliseconds: half an hour. */
 const longest = 1_800_000
 
 /**
- * Each line comes when the run has gone on half as long again as at the line before, so a run of a minute has eleven, and
- * one of an hour twenty-one.
+ * Makes a progress that logs. Each line comes when the run has lasted half as long again as at the line before, so a
+ * run of one minute logs eleven lines and one of an hour twenty-one.
  */
 export const make = (
   options: LogOptions = {},

@@ -1,9 +1,9 @@
 /**
- * The numbers of all runs of a name, as Effect metrics that are read and not written.
+ * Metrics of all runs of one name, which Effect reads and nobody writes.
  *
- * A run keeps its counts anyway, so a series asks for them when somebody reads it: an input costs nothing for it, and a run
- * a few additions at its end. Only how long inputs took is gathered as they end, in a few buckets, by runs that clock
- * them anyway.
+ * A run keeps its counts anyway, so a series reads them when it is read itself: an input costs nothing for it, and a
+ * run a few additions at its end. Only the durations of inputs are recorded as they end, in a few buckets, by runs that
+ * measure them anyway.
  */
 import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
@@ -15,41 +15,44 @@ const boundaries: ReadonlyArray<number> = Array.from(
   (_, i) => Number(`${[1, 2, 5][i % 3]}e${Math.floor(i / 3) - 3}`)
 )
 
-/** Their upper ends in nanoseconds; above the last there is no end. */
+/** Upper ends of the buckets in nanoseconds; the last has none. */
 const ends = Float64Array.of(...boundaries.map((millis) => Math.round(millis * 1e6)), Infinity)
 
-/** The power of two that a number of nanoseconds is not below. */
+/** Returns the exponent of the greatest power of two that is not above a number of nanoseconds. */
 const octaveOf = (nanos: number): number => nanos < 2 ** 31 ? 31 - Math.clz32(nanos) : 62 - Math.clz32(nanos / 2 ** 31)
 
-/** For each power of two the first bucket whose end is not below it. */
+/** First bucket for each power of two: the one whose end is not below it. */
 const first = Uint8Array.from({ length: 64 }, (_, octave) => ends.findIndex((end) => end >= 2 ** octave))
 
-/** The first bucket whose end is not below. No power of two has more than one end between it and the next. */
+/**
+ * Finds the first bucket whose end is not below a time. One comparison is enough: between a power of two and the next
+ * there is at most one end.
+ */
 const bucketOf = (nanos: number): number => {
   const bucket = first[octaveOf(nanos)]!
   return nanos > ends[bucket]! ? bucket + 1 : bucket
 }
 
-/** The numbers of all runs of a name. */
+/** Counts and durations of all runs of one name. */
 export class Series {
-  /** The runs that go on, and the sums of those that have ended. */
+  /** Counts of the runs under way, and sums over those that have ended. */
   private readonly live = new Set<() => Counts>()
   private readonly ended = { done: 0, failed: 0, retried: 0 }
   private readonly buckets = new Float64Array(ends.length)
-  /** How many inputs took no time at all, and how many took some. */
+  /** Number of inputs that took no time at all, and of those that took some. */
   private instant = 0
   private count = 0
-  /** In nanoseconds. */
+  /** Nanoseconds, as are `min` and `max`. */
   private sum = 0
   private min = Infinity
   private max = -Infinity
 
-  /** A run begins. */
+  /** Adds a run that begins. */
   open(counts: () => Counts): void {
     this.live.add(counts)
   }
 
-  /** A run has ended. */
+  /** Moves the counts of a run that has ended to the sums; nothing the second time. */
   close(counts: () => Counts): void {
     if (!this.live.delete(counts)) return
     const { done, failed, retried } = counts()
@@ -58,7 +61,7 @@ export class Series {
     this.ended.retried += retried
   }
 
-  /** An input took so many whole nanoseconds. */
+  /** Records the duration of an input, in whole nanoseconds. */
   took(nanos: number): void {
     if (nanos <= 0) {
       this.instant++
@@ -71,18 +74,19 @@ export class Series {
     if (nanos > this.max) this.max = nanos
   }
 
-  /** What runs have counted so far. */
+  /** Returns a count over all runs. */
   total(key: "done" | "failed" | "retried"): number {
     return this.ended[key] + this.now(key)
   }
 
-  /** What the runs that go on count now. */
+  /** Returns a count over the runs under way. */
   now(key: Exclude<keyof Counts, "total">): number {
     let sum = 0
     for (const counts of this.live) sum += counts()[key]
     return sum
   }
 
+  /** Histogram of the durations, in milliseconds. */
   get durations(): Metric.HistogramState {
     let below = this.instant
     const buckets = boundaries.map((boundary, i): [number, number] => [boundary, below += this.buckets[i]!])
@@ -94,7 +98,7 @@ export class Series {
 
 const registries = new WeakMap<Metric.MetricRegistry, Map<string, Series>>()
 
-/** The series of a name, registered when they are first asked for. */
+/** Returns the series of a name; registers its metrics at the first call. */
 export const seriesOf = (context: Context.Context<never>, name: string): Series => {
   const registry = Context.get(context, Metric.MetricRegistry)
   const attributes = Context.get(context, Metric.CurrentMetricAttributes)

@@ -7,31 +7,32 @@ import * as Exit from "effect/Exit"
 import * as Tracer from "effect/Tracer"
 
 /**
- * Whether the input at an index is one of the share that has spans: every third for a share of a third, always the same.
+ * True if the input at an index has spans. The choice is even and deterministic: every third input for a share of a
+ * third.
  */
 export const isSampled = (index: number, share: number): boolean =>
   Math.floor((index + 1) * share) > Math.floor(index * share)
 
 /**
- * Puts a span around the attempts at a share of the inputs. It is the parent of what the attempt does; index, attempt and
- * worker are its attributes, and in the end the outcome.
+ * Puts a span around the attempts at a share of the inputs. It is the parent of the spans inside the attempt. Its
+ * attributes are index, attempt and worker, and the outcome when it ends.
  */
 export const sampled = <
-  Entry extends { readonly index: number; readonly attempts: number },
-  Hand extends { readonly worker: number },
+  Item extends { readonly index: number; readonly attempts: number },
+  AttemptContext extends { readonly worker: number },
   A,
   E,
   R
->(start: (entry: Entry, hand: Hand) => Effect.Effect<A, E, R>, run: string, share: number): typeof start =>
-(entry, hand) => {
-  const { attempts: attempt, index } = entry
-  if (!isSampled(index, share)) return start(entry, hand)
+>(start: (item: Item, context: AttemptContext) => Effect.Effect<A, E, R>, run: string, share: number): typeof start =>
+(item, context) => {
+  const { attempts: attempt, index } = item
+  if (!isSampled(index, share)) return start(item, context)
   return Effect.useSpan(
     `${run}.attempt`,
-    { attributes: { index, attempt, worker: hand.worker } },
+    { attributes: { index, attempt, worker: context.worker } },
     (span) =>
       Effect.onExit(
-        Effect.provideService(Effect.suspend(() => start(entry, hand)), Tracer.ParentSpan, span),
+        Effect.provideService(Effect.suspend(() => start(item, context)), Tracer.ParentSpan, span),
         (exit) => Effect.sync(() => span.attribute("outcome", outcomeOf(exit)))
       )
   )

@@ -1,7 +1,8 @@
 /**
- * Progress as lines at the bottom of a terminal, each rewritten in its place.
+ * Progress as lines at the bottom of a terminal, each redrawn in its row.
  *
- * The cursor stays visible, below the last line: however the program ends, the shell goes on in a line of its own.
+ * The cursor stays visible, below the last line: however the program ends, the prompt of the shell comes on a line of
+ * its own.
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Effect from "effect/Effect"
@@ -15,8 +16,8 @@ import { bar } from "./line.ts"
  *
  * **Details**
  *
- * `write` writes at once. `columns` and `rows` are the size it has now. `around` hands over what anybody else writes on the
- * same screen, from then on until the function that it gives back is called.
+ * `write` writes synchronously. `columns` and `rows` return the current size. `around` passes to its argument
+ * everything else that is written on the same screen, until the function that it returns is called.
  */
 export interface Screen {
   readonly write: (text: string) => void
@@ -26,7 +27,9 @@ export interface Screen {
   readonly around: (other: (write: () => void, endsLine: boolean) => void) => () => void
 }
 
-/** Draws all runs that are under way; a run that is not inside another leaves its last line when it ends. */
+/**
+ * Makes a progress that draws all runs under way. A run that is not inside another leaves its last line when it ends.
+ */
 export const make = (screen: Screen): Effect.Effect<Progress, never, Scope.Scope> =>
   Effect.suspend(() => {
     const lines = new LiveLines(screen)
@@ -42,10 +45,12 @@ export const make = (screen: Screen): Effect.Effect<Progress, never, Scope.Scope
 
 class LiveLines {
   private readonly screen: Screen
+  /** Identifiers of runs that have been drawn: only these leave a last line. */
   private readonly seen = new Set<number>()
   private lines: ReadonlyArray<string> = []
-  /** Whether somebody else has left the cursor in the middle of a line. */
-  private broken = false
+  /** True if other output has left the cursor in the middle of a line. */
+  private cursorMidLine = false
+  /** True while these lines are written, so that `giveWay` does not handle its own output. */
   private drawing = false
 
   constructor(screen: Screen) {
@@ -66,30 +71,36 @@ class LiveLines {
     )
   }
 
-  /** Takes the lines away while somebody else writes. */
+  /**
+   * Runs a write of other code: erases the lines before it and draws them again after it, or at the next drawing where
+   * the output does not end its line.
+   */
   giveWay(write: () => void, endsLine: boolean): void {
     if (this.drawing || this.lines.length === 0) {
-      if (!this.drawing) this.broken = !endsLine
+      if (!this.drawing) this.cursorMidLine = !endsLine
       return write()
     }
     const { lines } = this
     this.write(this.erasing)
     this.lines = []
     write()
-    this.broken = !endsLine
+    this.cursorMidLine = !endsLine
     if (endsLine) this.put([], lines)
   }
 
-  /** Puts `left` where it stays, and `lines` below it. */
+  /** Replaces the lines: writes `left`, which stay, and `lines` below them. */
   private put(left: ReadonlyArray<string>, lines: ReadonlyArray<string>): void {
     if (left.length + lines.length + this.lines.length === 0) return
-    const start = this.broken ? "\n" : ""
-    this.broken = false
+    const start = this.cursorMidLine ? "\n" : ""
+    this.cursorMidLine = false
     this.write(`${this.erasing}${start}${[...left, ...lines].map((line) => `${line}\n`).join("")}`)
     this.lines = lines
   }
 
-  /** Goes up to the first line and clears what is below; lines that were wrapped when the terminal got narrower count. */
+  /**
+   * Escape sequence that goes up to the first line and clears everything below. Counts the rows of lines that were
+   * wrapped when the terminal became narrower.
+   */
   private get erasing(): string {
     if (this.lines.length === 0) return ""
     const columns = Math.max(1, this.screen.columns())
@@ -97,7 +108,7 @@ class LiveLines {
     return `\r\u001B[${rows}A\u001B[J`
   }
 
-  /** As many lines as the terminal has, less the one of the cursor. */
+  /** Keeps as many lines as the terminal has rows, less the row of the cursor, and counts those it leaves out. */
   private fitting(lines: ReadonlyArray<string>): ReadonlyArray<string> {
     const room = Math.max(1, this.screen.rows() - 1)
     if (lines.length <= room) return lines
@@ -114,7 +125,7 @@ class LiveLines {
   }
 }
 
-/** What this module needs of Node.js's `process`; other platforms have none, or one that is alike. */
+/** The part of the `process` of Node.js that this module uses; other platforms have none, or a similar one. */
 interface Process {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdout?: Output
@@ -128,7 +139,7 @@ interface Output {
   write: (chunk: string | Uint8Array, ...rest: ReadonlyArray<unknown>) => boolean
 }
 
-/** The terminal that stderr is, where it is one that can move its cursor. */
+/** Returns the terminal behind stderr; undefined if stderr is none or cannot move its cursor. */
 export const stderr = (): Screen | undefined => {
   const { process } = globalThis as { readonly process?: Process }
   const output = process?.stderr
@@ -147,7 +158,10 @@ export const stderr = (): Screen | undefined => {
   }
 }
 
-/** Has what is written to an output go through `other`: loggers, the console and everything else end there. */
+/**
+ * Passes everything that is written to an output through `other`: the output of loggers, the console and all other code
+ * arrives there. Returns a function that undoes this.
+ */
 const guard = (output: Output, other: Parameters<Screen["around"]>[0]): () => void => {
   const { write } = output
   const guarded: Output["write"] = (chunk, ...rest) => {
