@@ -1,5 +1,5 @@
 /**
- * A report as data that outlives the program: plain JSON of a stated format and version.
+ * Reports as data that outlives the program: plain JSON of a fixed format and version.
  */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Outcome from "../Outcome.ts"
 import { shortenMessage } from "../primitives/shorten.ts"
 
-/** What an attempt came to. Times are milliseconds; `startedAt` is counted from the start of the run. */
+/** One attempt. Times are milliseconds; `startedAt` is counted from the start of the run. */
 const Attempt = Schema.Struct({
   startedAt: Schema.Finite,
   elapsed: Schema.Finite,
@@ -17,7 +17,7 @@ const Attempt = Schema.Struct({
   message: Schema.optionalKey(Schema.String)
 })
 
-/** What became of one input. `error` is there when it failed, `history` when it took more than one attempt. */
+/** The outcome of one input. `error` is there if it failed, `history` if it took more than one attempt. */
 const Settled = Schema.Struct({
   index: Schema.Int,
   _tag: Schema.Literals(["Success", "Failure"]),
@@ -87,7 +87,7 @@ export interface Options<in I> {
   readonly causes?: number | undefined
 }
 
-/** How long a shown input may be, and the text of a cause. */
+/** Greatest number of characters of a shown input, and of the text of a cause. */
 const inputLength = 120
 const causeLength = 4000
 
@@ -135,5 +135,5 @@ const attemptOf = (
   ...(message !== undefined && { message })
 })
 
-/** To the microsecond: what is behind it says nothing, and takes room. */
+/** Converts to milliseconds, rounded to the microsecond: further digits say nothing and take space. */
 const millis = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 1000) / 1000

@@ -1,12 +1,12 @@
 /**
- * A report as one HTML file that needs nothing else: data, viewer and styles are inside.
+ * Reports as one self-contained HTML file: data, viewer and styles are inside.
  */
 import { hash, script } from "#viewer"
 import type { Json } from "./json.ts"
 
 /**
- * Nothing of what inputs and errors say can become markup or code: the data is JSON without a `<`, the viewer writes
- * texts as texts, and the policy lets no other script run and nothing be fetched.
+ * Makes the page. No text of an input or error can become markup or code: the data is JSON without a `<`, the viewer
+ * writes texts as text nodes, and the policy allows no other script and no request.
  */
 export const make = (report: Json): string =>
   `<!doctype html>
@@ -26,5 +26,5 @@ export const make = (report: Json): string =>
 
 const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
-/** JSON in which no tag and no comment can begin. */
+/** Escapes `<` in JSON, so that no tag and no comment can begin there. */
 const inert = (json: string): string => json.replaceAll("<", "\\u003c")

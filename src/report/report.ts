@@ -1,5 +1,5 @@
 /**
- * A report: every outcome of a run, split into values and failures when these are asked for.
+ * Reports: every outcome of a run, split into values and failures at the first access.
  */
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"

@@ -1,5 +1,5 @@
 /**
- * A report as a trace: the Trace Event Format, which Perfetto and chrome://tracing open.
+ * Reports in the Trace Event Format, which Perfetto and chrome://tracing open.
  */
 import type { Json } from "./json.ts"
 
@@ -76,7 +76,10 @@ export const make = (report: Json): Trace => {
   }
 }
 
-/** The attempts at an input: those that were written down, or the only one; none where none has started. */
+/**
+ * Returns the attempts at an input: its history, or the only attempt; none if the input was settled before an attempt
+ * started.
+ */
 export const attemptsOf = (
   { _tag, attempts, elapsed, error, history, startedAt, worker }: Json["outcomes"][number]
 ): ReadonlyArray<NonNullable<Json["outcomes"][number]["history"]>[number]> => {
