@@ -137,7 +137,7 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
   }
 }
 
-/** What the constructors are given; an input without a start began with the run. */
+/** Fields that the constructors take; an input without `startedAt` started with the run. */
 type GivenFields<O extends Settled<unknown>> =
   & Omit<O, typeof TypeId | "_tag" | "startedAt" | "history">
   & Partial<Pick<O, "startedAt" | "history">>

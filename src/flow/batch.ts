@@ -1,5 +1,5 @@
 /**
- * What batch nodes and batch flows have in common.
+ * The common part of batch nodes and batch flows.
  */
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
@@ -60,11 +60,11 @@ export type ItemOf<T> = T extends Stream.Stream<infer I, any, any> ? I
   : T extends AsyncIterable<infer I> ? I
   : never
 
-/** How a stream of items fails, and what it needs. */
+/** Error of the inputs, and services that they need: those of a stream, or none. */
 export type InputError<T> = T extends Stream.Stream<any, infer E, any> ? E : never
 export type InputServices<T> = T extends Stream.Stream<any, any, infer R> ? R : never
 
-/** Inputs, or an effect that gives them. */
+/** Result of a `prep`: inputs, or an effect that succeeds with them. */
 export type PreparedInputs = Types.Inputs<any, any, any> | Effect.Effect<Types.Inputs<any, any, any>, any, any>
 
 /**
@@ -92,23 +92,23 @@ export interface Options<I, A, E, F, C extends Collect, T, M, W>
   readonly watch?: ((outcome: Outcome.Outcome<I, A, SettledError<E, F, T>>) => W) | undefined
 }
 
-/** The error with which an item fails in the end. */
+/** Error of an item that has failed after its last attempt. */
 export type SettledError<E, F, T> = [F] extends [never] ? E | Late<T> : ErrorOf<F>
 
-/** How a batch is left by what its `post` gives, or with its results where there is none. */
+/** Exits of a batch: those that its `post` returns, or `"default"` with the results where there is none. */
 export type BatchExit<O, V> = Without<
   O,
   [V] extends [never] ? never : Out<"default", V>,
   Extract<Of<O>, Out<string, any>>
 >
 
-/** The input of a batch: of its `prep`, or the items themselves. */
+/** Input of a batch: that of its `prep`, or the items themselves. */
 export type BatchInput<I, P, J> = Without<P, Types.Inputs<J>, I>
 
-/** An item that `exec` is given: of what `prep` gives, or of the input. */
+/** Item that `exec` is given: from the result of `prep`, or from the input. */
 export type Each<P, J> = Without<P, J, ItemOf<Of<P>>>
 
-/** A batch before its types are known. */
+/** Options of a batch before its types are known. */
 export interface BatchSteps
   extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown>
 {
@@ -116,7 +116,7 @@ export interface BatchSteps
   readonly post?: (input: any, results: any) => unknown
 }
 
-/** Makes the node of a batch, whatever its items are run by. */
+/** Makes the node of a batch. `workAt` says what runs its items. */
 export const fromSteps = (
   name: string,
   { collect = "forEach", fallback, post, prep, watch, ...options }: BatchSteps,
@@ -128,7 +128,7 @@ export const fromSteps = (
   }
   if (!modes.includes(collect)) outOfRange("collect", modes.map((mode) => `"${mode}"`).join(", "), collect)
   if (options.concurrency === undefined) wrongType("concurrency", `a positive integer or "unbounded"`, undefined)
-  knownKeys("batch options", options, known)
+  knownKeys("batch options", options, optionKeys)
   const checked = Plan.checkOptions({ ...options, name } as Types.Options<any>)
   const batch: Items.ItemBatch = { collect, workAt, fallback, watch, options: checked }
   const run = (input: unknown, path: Path.Path) =>
@@ -142,4 +142,4 @@ export const fromSteps = (
 
 const modes: ReadonlyArray<Collect> = ["forEach", "validate", "partition", "run", "race"]
 
-const known = ["concurrency", "retry", "timeout", "limit", "maxErrors", "stragglers", "preDispatch", "batchSize"]
+const optionKeys = ["concurrency", "retry", "timeout", "limit", "maxErrors", "stragglers", "preDispatch", "batchSize"]

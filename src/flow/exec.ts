@@ -1,5 +1,5 @@
 /**
- * The `exec` of one node: its attempts, each limited and timed, tried again as the options say, and replaced at last.
+ * The `exec` of one node: attempts with limits and a timeout, retries, and the fallback.
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -13,14 +13,17 @@ import type { AnyEffect } from "../run/types.ts"
 import { withTimeout } from "../task/deadline.ts"
 import * as Path from "./path.ts"
 
-/** The function, what replaces its failure, and the options of its attempts. */
+/** The function, its fallback, and the options of its attempts. */
 export interface ExecOptions {
   readonly exec: (prepared: any) => unknown
   readonly fallback: ((prepared: any, cause: Cause.Cause<any>) => unknown) | undefined
   readonly options: Pick<Types.Options<any>, "retry" | "timeout" | "limit">
 }
 
-/** Checks the options; gives what runs `exec` at a path, to its value or an effect. */
+/**
+ * Checks the options and makes a function that runs `exec` at a path. It returns a plain value or an effect; with no
+ * options and no tracing, whatever `exec` returns.
+ */
 export const make = ({ exec, fallback, options }: ExecOptions): (prepared: any, path: Path.Path) => unknown => {
   const { limits = [], retry, timeout } = Plan.checkOptions(options)
   if (fallback === undefined && retry === undefined && timeout === undefined && limits.length === 0) {
@@ -36,8 +39,8 @@ export const make = ({ exec, fallback, options }: ExecOptions): (prepared: any, 
         (cause) =>
           Effect.flatMap(decide(tried, cause), (next): AnyEffect => {
             if (!Duration.isDuration(next)) return next
-            const again = { ...tried, attempts: tried.attempts + 1 }
-            return Effect.flatMap(wait(path, next, again.attempts), () => attempt(again))
+            const following = { ...tried, attempts: tried.attempts + 1 }
+            return Effect.flatMap(wait(path, next, following.attempts), () => attempt(following))
           })
       )
     }

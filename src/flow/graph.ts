@@ -1,5 +1,5 @@
 /**
- * What can be seen of a node from outside: enough to draw it.
+ * The structure of nodes as seen from outside: enough to draw them.
  */
 
 /**
@@ -23,16 +23,16 @@ export interface Leave<out A extends string> {
   readonly action: A
 }
 
-/** Where an edge leads: to a node, or out of the flow. */
+/** Target of an edge: a node, or an exit of the flow. */
 export type Target = string | End | Leave<string>
 
-/** A node as it is drawn. */
+/** A node for drawing. */
 export interface GraphNode {
   readonly name: string
   readonly graph: Graph
 }
 
-/** How nodes and edges are wired. */
+/** Nodes and edges of a flow. */
 export interface Wiring {
   readonly _tag: "Flow"
   readonly start: string
@@ -40,7 +40,7 @@ export interface Wiring {
   readonly on: Readonly<Record<string, Readonly<Record<string, Target>>>>
 }
 
-/** Nodes that run at once on the same input. */
+/** Nodes that run concurrently on the same input. */
 export interface Branches {
   readonly _tag: "FanOut" | "Race"
   readonly nodes: Readonly<Record<string, GraphNode>>
@@ -52,5 +52,5 @@ interface ForEachItem {
   readonly flow: GraphNode
 }
 
-/** What a node is made of. */
+/** Structure of a node. */
 export type Graph = { readonly _tag: "Node" | "BatchNode" } | Wiring | Branches | ForEachItem

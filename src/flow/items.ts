@@ -1,5 +1,5 @@
 /**
- * The items of a batch node: run by the engine, and gathered as `post` wants them.
+ * Items of a batch node: run by the engine, and collected the way `post` wants them.
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -25,15 +25,15 @@ import * as Path from "./path.ts"
 type AnyPlan = Plan.Plan<any, any, any, any, any, any>
 type AnyOutcome = Outcome.Outcome<any, any, any>
 
-/** What `post` gets: the modes of `collect`. */
+/** Modes of `collect`: the form in which `post` gets the results. */
 export type Mode = "forEach" | "validate" | "partition" | "run" | "race"
 
-/** Makes the work of the node at a path. */
+/** Function that makes the work of the node at a path. */
 export type WorkAt = (path: Path.Path) => Types.Work<any, any, any, any>
 
-/** What is done with each item, under which options. */
+/** Work for each item, and its options. */
 export interface ItemBatch {
-  /** The work of a node at this path: a task, or a function that gives an effect or a value. */
+  /** Makes the work of a node at a path: a task, or a function that returns an effect or a value. */
   readonly workAt: WorkAt
   readonly fallback: ((item: any, cause: Cause.Cause<any>) => unknown) | undefined
   readonly watch: ((outcome: any) => unknown) | undefined
@@ -41,16 +41,16 @@ export interface ItemBatch {
   readonly options: Plan.CheckedOptions
 }
 
-/** Runs the items at the path of their node, to what the batch collects. */
+/** Runs the items at the path of their node and collects the results. */
 export const run = (batch: ItemBatch, inputs: Types.Inputs<any, any, any>, path: Path.Path): AnyEffect => {
   const spans = path.traced ? new ItemSpans(path) : undefined
   const node = { plain: true, recover: recover(batch, path, spans) }
   const plan = Plan.ofNode(inputs, workOf(batch, path, spans), batch.options, node)
-  const ran = gather(batch, plan)
+  const ran = resultsOf(batch, plan)
   return spans === undefined ? ran : Effect.onExit(ran, (exit) => spans.end(exit))
 }
 
-/** Puts spans around the work where they are wanted; a task goes to its backend unchanged. */
+/** Makes the work, with spans around the attempts if the run is traced. A task goes to its backend unchanged. */
 const workOf = (
   { workAt }: ItemBatch,
   path: Path.Path,
@@ -62,7 +62,7 @@ const workOf = (
     : (input, index) => spans.attempt(index, () => toEffect(work(input, index)))
 }
 
-/** Recovers an item, and ends its span. */
+/** Makes the recovery of failed items, which also ends the span of the item. */
 const recover = (
   { fallback }: ItemBatch,
   path: Path.Path,
@@ -74,9 +74,10 @@ const recover = (
     : (failed, cause) => Effect.onExit(recovered(failed, cause), (exit) => spans.settle(failed.index, exit))
 }
 
-const gather = ({ collect, watch }: ItemBatch, plan: AnyPlan): AnyEffect => {
+/** Runs the plan and collects its results as the mode says. */
+const resultsOf = ({ collect, watch }: ItemBatch, plan: AnyPlan): AnyEffect => {
   if (collect === "race") return race(plan, watch)
-  if (watch !== undefined) return watched(collect, plan, watch)
+  if (watch !== undefined) return collectWatched(collect, plan, watch)
   switch (collect) {
     case "forEach":
       return Collect.values(plan)
@@ -89,7 +90,7 @@ const gather = ({ collect, watch }: ItemBatch, plan: AnyPlan): AnyEffect => {
   }
 }
 
-/** The first value; all failures when there is none. */
+/** Runs the plan to the first value; fails with all failures if there is none. */
 const race = (plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect =>
   Effect.flatMap(
     completions(plan, watch, Outcome.isSuccess),
@@ -101,8 +102,8 @@ const race = (plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect =>
         : Effect.die(new Error("a race over no items has no winner"))
   )
 
-/** The same as without `watch`, over outcomes that are shown as they come. */
-const watched = (collect: Exclude<Mode, "race">, plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect => {
+/** Does the same with `watch`: collects outcomes that are shown one by one. */
+const collectWatched = (collect: Exclude<Mode, "race">, plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect => {
   const all = completions(plan, watch, collect === "forEach" ? Outcome.isFailure : () => false)
   return Effect.flatMap(all, ({ last, report }): AnyEffect => {
     switch (collect) {
@@ -120,13 +121,14 @@ const watched = (collect: Exclude<Mode, "race">, plan: AnyPlan, watch: ItemBatch
   })
 }
 
+/** Result of a run whose outcomes were shown. */
 interface Completed {
-  /** The outcome that ended the run, or the last to come. */
+  /** Outcome that ended the run, or the last one to arrive. */
   readonly last: AnyOutcome | undefined
   readonly report: Report.Report<any, any, any>
 }
 
-/** Runs a plan until the outcome that ends it, showing each as it comes. */
+/** Runs a plan until an outcome that `ends` it, and shows each outcome as it arrives. */
 const completions = (
   plan: AnyPlan,
   watch: ItemBatch["watch"],
@@ -160,16 +162,20 @@ const completions = (
 const isTooMany = (error: unknown): error is Outcome.TooManyErrors<any, any, any> =>
   error instanceof Outcome.TooManyErrors
 
-/** The spans of the items of a batch, one for each, with those of their attempts inside. */
+/** Spans of the items of a batch, one for each, with the spans of their attempts inside. */
 class ItemSpans {
   private readonly path: Path.Path
+  /** Spans that have not ended, by the index of their item, with the attempts so far. */
   private readonly open = new Map<number, { readonly span: Tracer.Span; attempts: number }>()
 
   constructor(path: Path.Path) {
     this.path = path
   }
 
-  /** Runs an attempt at an item in a span of its own. */
+  /**
+   * Runs an attempt at an item in a span of its own. Success ends the span of the item; a failure is ended by the
+   * recovery.
+   */
   attempt(index: number, attempt: () => AnyEffect): AnyEffect {
     return Effect.flatMap(this.begin(index), ({ attempts, span }) =>
       Effect.tap(
@@ -178,7 +184,7 @@ class ItemSpans {
       ))
   }
 
-  /** The item has its exit. */
+  /** Ends the span of an item with its exit; nothing if it has ended. */
   settle(index: number, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeNanos, (now) => {
       this.open.get(index)?.span.end(now, exit)
@@ -186,11 +192,12 @@ class ItemSpans {
     })
   }
 
-  /** The run is over: what is still open was interrupted. */
+  /** Ends the spans that are still open, when the run is over: their items were interrupted. */
   end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.forEach([...this.open.keys()], (index) => this.settle(index, exit), { discard: true })
   }
 
+  /** Opens the span of an item at its first attempt; adds an event to it at each further one. */
   private begin(index: number) {
     return Effect.flatMap(Clock.currentTimeNanos, (now) => {
       const known = this.open.get(index)

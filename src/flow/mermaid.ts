@@ -1,17 +1,20 @@
 /**
- * Flows as text for Mermaid.
+ * Flows as Mermaid flowcharts.
  */
 import type { Branches, Graph, GraphNode, Target, Wiring } from "./graph.ts"
 
 /** Draws a node as a flowchart, one line for each node, box and edge. */
 export const draw = (node: GraphNode): string => {
   const chart = new Chart()
-  if (node.graph._tag === "Flow") chart.inside(node.graph)
+  if (node.graph._tag === "Flow") chart.flow(node.graph)
   else chart.node(node.name, node.graph)
   return chart.text
 }
 
-/** Nodes are numbered in the order in which they are drawn; a nested flow is a box around its own. */
+/**
+ * A chart under construction. Nodes are numbered in the order in which they are drawn; a nested flow is a box around
+ * its nodes.
+ */
 class Chart {
   private readonly lines: Array<string> = ["flowchart TD"]
   private depth = 1
@@ -21,7 +24,7 @@ class Chart {
     return this.lines.join("\n")
   }
 
-  /** Draws a node under the name that its flow has for it, and gives its id. */
+  /** Draws a node under its name in the flow; returns its identifier. */
   node(name: string, graph: Graph): string {
     const id = this.id()
     switch (graph._tag) {
@@ -32,11 +35,11 @@ class Chart {
         this.line(`${id}[[${quoted(name)}]]`)
         break
       case "Flow":
-        this.box(id, name, () => this.inside(graph))
+        this.box(id, name, () => this.flow(graph))
         break
       case "FanOut":
       case "Race":
-        this.box(id, name, () => this.together(graph))
+        this.box(id, name, () => this.branches(graph))
         break
       case "BatchFlow":
         this.box(id, `${name}: for each`, () => this.node(graph.flow.name, graph.flow.graph))
@@ -45,8 +48,8 @@ class Chart {
     return id
   }
 
-  /** The nodes and edges of a flow, and a mark for each action by which it is left. */
-  inside({ nodes, on, start }: Wiring): void {
+  /** Draws the nodes and edges of a flow, and one terminal node for each action that leaves it. */
+  flow({ nodes, on, start }: Wiring): void {
     const ids = new Map<string, string>()
     const names = Object.keys(nodes).toSorted((a, b) => Number(b === start) - Number(a === start))
     for (const name of names) ids.set(name, this.node(name, nodes[name]!.graph))
@@ -59,8 +62,8 @@ class Chart {
     }
   }
 
-  /** Branches between their start and their join. */
-  private together({ _tag, nodes }: Branches): void {
+  /** Draws branches between their start and their join. */
+  private branches({ _tag, nodes }: Branches): void {
     const [from, to] = [this.id(), this.id()]
     this.line(`${from}@{ shape: fork }`)
     this.line(_tag === "Race" ? `${to}((${quoted("first")}))` : `${to}@{ shape: join }`)
@@ -71,6 +74,7 @@ class Chart {
     }
   }
 
+  /** Returns the identifier of the terminal node of an action; draws it the first time. */
   private exit(exits: Map<string, string>, action: string): string {
     let id = exits.get(action)
     if (id === undefined) {
@@ -80,6 +84,7 @@ class Chart {
     return id
   }
 
+  /** Draws a box around content. */
   private box(id: string, name: string, content: () => void): void {
     this.line(`subgraph ${id}[${quoted(name)}]`)
     this.depth++
@@ -100,6 +105,6 @@ class Chart {
 const leavesBy = (action: string, target: Exclude<Target, string>): string =>
   target._tag === "Leave" ? target.action : action
 
-/** A label. What Mermaid reads as more than a letter is written as an entity of its own kind (`#59;`). */
+/** Quotes a label. Characters that Mermaid may interpret are written as its numeric entities (`#59;`). */
 const quoted = (text: string): string =>
   `"${text.replace(/[^\p{L}\p{N} _.,:-]/gu, (character) => `#${character.codePointAt(0)!};`)}"`

@@ -1,5 +1,5 @@
 /**
- * What all nodes are, and how they run at their path in a flow.
+ * The common form of all nodes, and how they run at their path in a flow.
  */
 import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
@@ -38,10 +38,10 @@ export interface Node<in I, out X extends Out<string, unknown>, out E = never, o
   readonly name: string
 }
 
-/** What a `post` gives: an exit, or an effect of one. */
+/** Result of a `post`: an exit, or an effect of one. */
 export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, any, any>
 
-/** What flows know of a node. */
+/** The part of a node that only flows read: its behavior and its structure. */
 interface Inner<in I, out X, out E, out R> {
   readonly run: (input: I, path: Path.Path) => Effect.Effect<X, E, R>
   readonly graph: Graph
@@ -126,8 +126,8 @@ export const out = <const A extends string, V>(action: A, value: V): A extends s
   new OutImpl(action, value) as unknown as A extends string ? Out<A, V> : never
 
 /**
- * Fields are declared, not defined: they are written once, by the constructor. Called after the key at which it stands: a
- * name that is defined afterwards makes V8 take ten times as long for each instance.
+ * The class of exits. It is the value of a key and declares its fields, for the reasons given at the classes of
+ * outcomes (`outcome/settled.ts`).
  */
 const { Out: OutImpl } = {
   Out: class {
@@ -142,7 +142,7 @@ const { Out: OutImpl } = {
 }
 Object.assign(OutImpl.prototype, { [OutTypeId]: OutTypeId })
 
-/** Makes a node of what flows have to know of it. */
+/** Makes a node from its behavior and structure. */
 export const fromRun = <I, X extends Out<string, unknown>, E, R>(
   name: string,
   inner: Inner<I, X, E, R>
@@ -151,10 +151,10 @@ export const fromRun = <I, X extends Out<string, unknown>, E, R>(
   return Object.freeze({ [TypeId]: Object.freeze(inner), name })
 }
 
-/** What can be drawn of a node. */
+/** Returns the structure of a node for drawing. */
 export const graphOf = ({ name, [TypeId]: { graph } }: Any): GraphNode => ({ name, graph })
 
-/** Runs a node at its path, in a span of its own where somebody looks at spans. */
+/** Runs a node at its path, in a span of its own if the run is traced. */
 export const runAt = <I, X extends Out<string, unknown>, E, R>(
   node: Node<I, X, E, R>,
   input: I,

@@ -1,5 +1,5 @@
 /**
- * Paths: where in a flow something runs, as errors and spans name it.
+ * Paths of nodes in a running flow, as errors and spans show them.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -9,15 +9,15 @@ import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { toEffect } from "../primitives/effects.ts"
 
-/** A node at its place in a run: a list, from the node up to the outermost flow. */
+/** A node at its position in a run: a linked list from the node up to the outermost flow. */
 export interface Path {
   readonly parent: Path | undefined
   readonly name: string
-  /** Which item of the batch that `name` stands for. */
+  /** Index of the item, where `name` is a batch. */
   readonly index: number | undefined
-  /** Whether somebody looks at spans; otherwise none are made. */
+  /** True if spans are made. */
   readonly traced: boolean
-  /** The node's own span. */
+  /** Span of the node itself. */
   readonly span: Tracer.Span | undefined
 }
 
@@ -35,10 +35,13 @@ export interface Location {
   readonly attempt: number
 }
 
-/** Annotation of a cause with its origin. */
+/** Annotation of a cause with the location of its origin. */
 class LocationKey extends Context.Service<LocationKey, Location>()("effect-parallel/Node/Location") {}
 
-/** Path of the outermost node. Spans are made when a tracer was provided: Effect's own shows them to nobody. */
+/**
+ * Makes the path of the outermost node. Spans are made if a tracer was provided: the default tracer of Effect exports
+ * none.
+ */
 export const root = (name: string): Effect.Effect<Path> =>
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.succeed({
@@ -51,7 +54,7 @@ export const root = (name: string): Effect.Effect<Path> =>
     })
   )
 
-/** Path of a node inside another. */
+/** Makes the path of a node inside another. */
 export const inside = (parent: Path, name: string): Path => ({
   parent,
   name,
@@ -60,16 +63,16 @@ export const inside = (parent: Path, name: string): Path => ({
   span: undefined
 })
 
-/** Path of an item of a batch. */
+/** Makes the path of an item of a batch. */
 export const item = (at: Path, index: number): Path => ({ ...at, index })
 
-/** The names from the outermost flow down, as in `approval/perFile[2]/load`. */
+/** Formats a path: the names from the outermost flow down, as in `approval/perFile[2]/load`. */
 export const pathOf = ({ index, name, parent }: Path): string => {
   const own = index === undefined ? name : `${name}[${index}]`
   return parent === undefined ? own : `${pathOf(parent)}/${own}`
 }
 
-/** Annotates every failure of a cause with its origin, unless it has one. Interruptions are unchanged. */
+/** Annotates every failure of a cause with its location, unless it has one. Interruptions are unchanged. */
 export const locate = <E>(cause: Cause.Cause<E>, at: Path, attempt: number): Cause.Cause<E> => {
   const isNew = (reason: Cause.Reason<E>) => reason._tag !== "Interrupt" && !reason.annotations.has(LocationKey.key)
   if (!cause.reasons.some(isNew)) return cause
@@ -84,7 +87,7 @@ export const locate = <E>(cause: Cause.Cause<E>, at: Path, attempt: number): Cau
   }))
 }
 
-/** Reads the origin of the first failure of a cause that has one. */
+/** Reads the location of the first failure of a cause that has one. */
 export const locationOf = (cause: Cause.Cause<unknown>): Option.Option<Location> => {
   for (const reason of cause.reasons) {
     const found = Context.getOption(Cause.reasonAnnotations(reason), LocationKey)
@@ -94,8 +97,8 @@ export const locationOf = (cause: Cause.Cause<unknown>): Option.Option<Location>
 }
 
 /**
- * Recovers at a path: annotates the failure with its origin, then lets the fallback replace it. A failure of the fallback
- * comes from the same place.
+ * Makes a recovery at a path: annotates the failure with its location, then runs the fallback. A failure of the
+ * fallback gets the same location.
  */
 export const recoverAt = <I>(
   at: (index: number) => Path,
@@ -114,7 +117,7 @@ export const recoverAt = <I>(
     )
 }
 
-/** Runs an effect in a span that its own spans belong to. */
+/** Runs an effect in a span, which is the parent of the spans inside. */
 export const spanned = <A, E, R>(
   name: string,
   options: Tracer.SpanOptionsNoTrace,
@@ -126,6 +129,6 @@ export const spanned = <A, E, R>(
     (span) => Effect.provideService(Effect.suspend(() => effect(span)), Tracer.ParentSpan, span)
   )
 
-/** The item of the nearest batch around. */
+/** Returns the index of the item in the nearest batch around a path. */
 const indexOf = ({ index, parent }: Path): number | undefined =>
   index !== undefined || parent === undefined ? index : indexOf(parent)

@@ -1,33 +1,36 @@
 /**
- * What the steps of nodes give back, as types: a step may give a value or an effect.
+ * Types of the results of steps: a step may return a plain value or an effect.
  *
- * A type that is given a step's result looks at it as a whole first (`[T] extends [infer U]`). Nothing is inferred through
- * such a type, so a step whose parameters are annotated cannot change what another step gives back.
+ * A type that takes the result of a step first matches it as a whole (`[T] extends [infer U]`). TypeScript infers
+ * nothing through such a type, so a step whose parameters are annotated cannot change what another step returns.
  */
 import type * as Effect from "effect/Effect"
 import type { Timed } from "../run/types.ts"
 
-/** What a value or an effect comes to. */
+/** Value of a result: what an effect succeeds with, or the plain value. */
 export type Of<T> = [T] extends [infer U] ? U extends Effect.Effect<infer A, any, any> ? A : U : never
 
-/** How it can fail; a value cannot. */
+/** Error of a result; a plain value has none. */
 export type ErrorOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, infer E, any> ? E : never : never
 
-/** What it needs; a value needs nothing. */
+/** Services of a result; a plain value needs none. */
 export type ServicesOf<T> = [T] extends [infer U] ? U extends Effect.Effect<any, any, infer R> ? R : never : never
 
-/** The error that a timeout of type `T` adds: none, where `T` holds nothing but `undefined`. */
+/** Error that a timeout of type `T` adds: none, where `T` holds nothing but `undefined`. */
 export type Late<T> = Timed<T, never>
 
-/** The type of what a step gives back that was left out. */
+/** Result type of a step that was left out. */
 export interface Absent {
   readonly absent: unique symbol
 }
 
-/** `Then` where the step that gives `T` was left out, and else `Else`. */
+/** Type `Then` where the step that returns `T` was left out, otherwise `Else`. */
 export type Without<T, Then, Else> = [T] extends [Absent] ? Then : Else
 
-/** Options whose step `Name`, which gives a `T`, may not give a promise: it would be taken for a value. */
+/**
+ * Constraint on options: the step `Name`, which returns `T`, must not return a promise, since it would be taken for a
+ * value.
+ */
 export type NoPromise<Name extends string, T> = [T] extends [infer U] ? 0 extends 1 & U ? unknown
   : [Extract<U, PromiseLike<unknown>>] extends [never] ? unknown
   : { readonly [K in Name]?: "a promise is no value here: wrap it in Effect.promise or Effect.tryPromise" }

@@ -1,5 +1,5 @@
 /**
- * A run through the nodes of a flow, one after another along its edges.
+ * Execution of a flow: nodes one after another along its edges.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -29,23 +29,23 @@ export class StepLimit extends Schema.TaggedError<StepLimit>("effect-parallel/Fl
   }
 }
 
-/** A flow made ready to run. */
+/** A flow prepared for execution: edges as maps. */
 export interface Route {
   readonly start: string
-  /** How many nodes may run, at most. */
+  /** Greatest number of nodes that may run. */
   readonly maxSteps: number
-  readonly stops: ReadonlyMap<string, Stop>
-  /** Whether an action that is not wired leaves the flow. */
+  readonly nodesByName: ReadonlyMap<string, WiredNode>
+  /** True if an action without an edge leaves the flow. */
   readonly open: boolean
 }
 
-/** A node and where its actions lead. */
-interface Stop {
+/** A node and the targets of its actions. */
+interface WiredNode {
   readonly node: Any
   readonly on: ReadonlyMap<string, Target>
 }
 
-/** Makes a route of nodes and edges. */
+/** Prepares nodes and edges. */
 export const route = (
   nodes: Readonly<Record<string, Any>>,
   { on, start }: Pick<Wiring, "on" | "start">,
@@ -53,10 +53,12 @@ export const route = (
 ): Route => ({
   ...options,
   start,
-  stops: new Map(Object.entries(nodes).map(([name, node]) => [name, { node, on: new Map(Object.entries(on[name]!)) }]))
+  nodesByName: new Map(
+    Object.entries(nodes).map(([name, node]) => [name, { node, on: new Map(Object.entries(on[name]!)) }])
+  )
 })
 
-/** Follows a route to its end. */
+/** Runs a route to its end; failures get the path of the node at which they happened. */
 export const walk = (
   route: Route,
   input: unknown,
@@ -66,23 +68,24 @@ export const walk = (
     const walk = new Walk(route, input, path, turnBudgetOf(fiber))
     return Effect.matchCauseEffect(Effect.whileLoop(walk), {
       onFailure: (cause) => Effect.failCause(Path.locate(cause, walk.path, 1)),
-      onSuccess: () => Effect.succeed(walk.left!)
+      onSuccess: () => Effect.succeed(walk.exit!)
     })
   })
 
-/** How many of the last nodes a `StepLimit` names. */
-const remembered = 8
+/** Number of the last nodes that a `StepLimit` names. */
+const lastNodes = 8
 
-/** What changes on the way. It is itself the options of its `whileLoop`. */
+/** State of one execution. It is also the options object of its `whileLoop`, which saves closures for each step. */
 class Walk {
-  /** Where the walk is now. */
+  /** Path of the node that runs. */
   path: Path.Path
-  left: Out<string, unknown> | undefined
+  exit: Out<string, unknown> | undefined
   private readonly route: Route
   private readonly root: Path.Path
   private readonly turnBudget: TurnBudget
   private readonly last: Array<string> = []
-  private stop!: Stop
+  private current!: WiredNode
+  /** Input of the next node, and its name. */
   private value: unknown
   private next: string
   private steps = 0
@@ -97,35 +100,35 @@ class Walk {
   }
 
   while(): boolean {
-    return this.left === undefined
+    return this.exit === undefined
   }
 
   body(): Effect.Effect<Out<string, unknown>, any, any> {
-    const { maxSteps, stops } = this.route
+    const { maxSteps, nodesByName } = this.route
     if (this.steps === maxSteps) {
       return Effect.fail(new StepLimit({ path: Path.pathOf(this.root), limit: maxSteps, last: this.last }))
     }
-    if (++this.steps > maxSteps - remembered) this.last.push(this.next)
-    this.stop = stops.get(this.next)!
+    if (++this.steps > maxSteps - lastNodes) this.last.push(this.next)
+    this.current = nodesByName.get(this.next)!
     this.path = Path.inside(this.root, this.next)
     return this.turnBudget.tick() ? Effect.flatMap(this.turnBudget.next, () => this.enter()) : this.enter()
   }
 
-  step(left: Out<string, unknown>): void {
+  step(exit: Out<string, unknown>): void {
     const { name } = this.path
-    if (!isOut(left)) throw new TypeError(`expected \`${name}\` to be left by a \`Node.out\`, got ${shorten(left)}`)
-    const target = this.stop.on.get(left.action)
+    if (!isOut(exit)) throw new TypeError(`expected \`${name}\` to be left by a \`Node.out\`, got ${shorten(exit)}`)
+    const target = this.current.on.get(exit.action)
     if (typeof target === "string") {
       this.next = target
-      this.value = left.value
+      this.value = exit.value
     } else if (target === undefined && !this.route.open) {
-      throw new TypeError(`\`${name}\` was left by the action ${shorten(left.action)}, which leads nowhere`)
+      throw new TypeError(`\`${name}\` was left by the action ${shorten(exit.action)}, which leads nowhere`)
     } else {
-      this.left = target?._tag === "Leave" ? out(target.action, left.value) : left
+      this.exit = target?._tag === "Leave" ? out(target.action, exit.value) : exit
     }
   }
 
   private enter(): Effect.Effect<Out<string, unknown>, any, any> {
-    return runAt(this.stop.node, this.value, this.path)
+    return runAt(this.current.node, this.value, this.path)
   }
 }

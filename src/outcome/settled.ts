@@ -1,5 +1,5 @@
 /**
- * Outcomes as they are made: their facts as numbers, and the classes that hold these.
+ * Outcomes as a run makes them: their facts as numbers, and the classes that hold these.
  */
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -57,7 +57,7 @@ export interface Attempt {
   readonly message: string | undefined
 }
 
-/** The facts of an input that has its outcome. */
+/** Facts of an input that is settled. */
 export interface Facts<out I> {
   readonly index: number
   readonly input: I
@@ -66,7 +66,7 @@ export interface Facts<out I> {
   readonly history: ReadonlyArray<Attempt>
   /** Start of the first attempt, in nanoseconds since the start of the run. */
   readonly started: number
-  /** Time from there to the end of the last, as a duration or in nanoseconds. */
+  /** Time from there to the end of the last attempt, as a duration or in nanoseconds. */
   readonly took: Duration.Duration | number
 }
 
@@ -80,8 +80,8 @@ export const succeeded = <I, A>(facts: Facts<I>, value: A) => new Success(facts,
 export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>) => new Failure(facts, cause)
 
 /**
- * Times are numbers until they are asked for: durations would cost the outcome of a quick input as much as all the rest.
- * Fields are declared, not defined: they are written once, by the constructor.
+ * Common part of outcomes. Times are numbers until they are read: as durations they would cost a quick input as much as
+ * everything else about its outcome.
  */
 class Base<I, Tag extends string> implements Settled<I> {
   declare readonly [TypeId]: typeof TypeId
@@ -110,7 +110,7 @@ class Base<I, Tag extends string> implements Settled<I> {
     const { took } = this
     return typeof took !== "number" ? took : took === 0 ? Duration.zero : Duration.nanos(BigInt(took))
   }
-  /** What is printed, by Node.js and as JSON, is what is public. */
+  /** Returns the public fields, for printing and for JSON. */
   toJSON(): object {
     const { started: _, took: __, ...fields } = this
     return { ...fields, startedAt: this.startedAt, elapsed: this.elapsed }
@@ -122,8 +122,13 @@ class Base<I, Tag extends string> implements Settled<I> {
 Object.assign(Base.prototype, { [TypeId]: TypeId })
 
 /**
- * Called after the keys at which they stand: a name that is defined afterwards makes V8 take ten times as long for each
- * instance.
+ * Classes of outcomes. Two things keep an instance cheap.
+ *
+ * A class that is the value of a key takes its name from the key, so a class can print as the name of a type or
+ * function of its module. A name that is set after the class is made (`Object.defineProperty`) makes V8 take ten times
+ * as long for each instance.
+ *
+ * Fields are declared, not defined: only the constructor writes them, once.
  */
 const { Failure, Success } = {
   Success: class<I, A> extends Base<I, "Success"> {
