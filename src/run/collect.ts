@@ -1,5 +1,5 @@
 /**
- * What a run ends with, gathered as it goes.
+ * The results of a run, collected while it runs.
  */
 import * as Effect from "effect/Effect"
 import * as Outcome from "../Outcome.ts"
@@ -48,7 +48,7 @@ export const report = <I, A, E, R, EI, RI>(
     })
   })
 
-/** Passes on the values of a report; with failures, fails with all of them. */
+/** Returns the values of a report; fails with all failures if there are any. */
 export const validated = <I, A, E>(
   report: Outcome.Report<I, A, E>
 ): Effect.Effect<Array<A>, Outcome.FailedExamples<I, A, E>> =>

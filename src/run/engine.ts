@@ -1,9 +1,10 @@
 /**
  * The engine: brings every input of a plan to its work, and every exit to a sink.
  *
- * As many lanes as `concurrency` run side by side. A lane takes an input, runs its attempt in its own fiber, passes the exit
- * to the sink and takes the next. A lane that finds nothing to take waits; when one has ended the run, the others are
- * interrupted and waited for. A lane that lost its fiber to its work is replaced.
+ * As many lanes as `concurrency` run concurrently. A lane takes an input, runs its attempt in its own fiber, passes the
+ * exit to the sink and takes the next input. A lane that finds nothing to take waits. When a lane has ended the run,
+ * the others are interrupted, and the run waits until they have ended. A lane that lost its fiber to its work is
+ * replaced.
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -34,11 +35,12 @@ import type { Control, RunSummary, Sink } from "./outcomes/sink.ts"
 import * as Plan from "./plan.ts"
 
 /**
- * Runs a plan to its end: until every input is settled, the sink ends it, the inputs fail, or it is interrupted.
+ * Runs a plan to its end: until every input is settled, the sink ends the run, the inputs fail, or the run is
+ * interrupted.
  *
- * Succeeds when all inputs are settled or the sink has ended the run, and fails only as the inputs themselves do. However it
- * ends, every attempt has ended, finalizers included, the inputs are closed, and no fiber or timer is left. What dies while
- * the run is being stopped does not replace the reason for which it stopped: it is logged as a warning.
+ * Succeeds when all inputs are settled or the sink has ended the run; fails only as the inputs themselves fail. However
+ * it ends, every attempt has ended by then, finalizers included, the inputs are closed, and no fiber or timer is left.
+ * A defect while the run is being stopped does not replace the reason for which it stopped: it is logged as a warning.
  */
 export const run = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>,
@@ -50,11 +52,11 @@ export const run = <I, A, E, R, EI, RI>(
     const backend = task && Context.get(context, task[Plan.TaskTypeId].backend)
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const observer = new RunObserver(context, settings.name, sizeOf(plan.inputs))
-    const through = (lanes: MakeLanes<I, A, E, R>) => execute(plan, makeSink, settings, observer, fiber, lanes)
+    const runWith = (lanes: MakeLanes<I, A, E, R>) => execute(plan, makeSink, settings, observer, fiber, lanes)
     return observer.around(
       task === undefined || backend === undefined
-        ? through((parts) => fiberLanes(parts, plan))
-        : Effect.scopedWith((scope) => through((parts) => taskLanes(parts, task, backend, scope)))
+        ? runWith((parts) => fiberLanes(parts, plan))
+        : Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, task, backend, scope)))
     )
   })
 
@@ -66,7 +68,7 @@ type MakeLane<R> = (worker: number) => AnyLane<R>
 /** A lane of any kind. */
 type AnyLane<R> = Pick<Lane<unknown, unknown, unknown, R>, "worker" | "ready" | "run" | "lost" | "keep">
 
-/** What the lanes of a run share. */
+/** Objects that the lanes of a run share. */
 interface Parts<I, A, E, R> {
   readonly queue: InputQueue<I, any, any>
   readonly sink: Sink<I, A, E>
@@ -134,7 +136,7 @@ const execute = <I, A, E, R, EI, RI>(
   )
 }
 
-/** Lanes that run a function in their own fibers. */
+/** Makes lanes that run a function in their own fibers. */
 const fiberLanes = <I, A, E, R>(
   parts: Parts<I, A, E, R>,
   { node, work }: Plan.Plan<I, A, E, R, any, any>
@@ -149,7 +151,10 @@ const fiberLanes = <I, A, E, R>(
   )
 }
 
-/** Lanes that bring inputs to a backend: by the batch, or one by one where something has to be done for each. */
+/**
+ * Makes lanes that send inputs to a backend: in batches, or one by one if each needs something of its own (a limit, a
+ * copy, a span).
+ */
 const taskLanes = <I, A, E, R>(
   parts: Parts<I, A, E, R>,
   task: Plan.AnyTask,
@@ -175,7 +180,7 @@ const taskLanes = <I, A, E, R>(
   return (worker) => new BatchLane<I, A, E, R>(options, worker)
 }
 
-/** Lanes that take an input at a time. */
+/** Makes lanes that take one input at a time. */
 const itemLanes = <I, A, E, R>(parts: Parts<I, A, E, R>, start: Start<I, A, E, R>): MakeLane<R> => {
   const { queue, settings, sink: { detailed }, time } = parts
   const options = {
@@ -192,20 +197,22 @@ const firstGroup = 16
 const largestGroup = 8192
 
 /**
- * Opens the lanes of a run and waits for them. They are opened in groups: the last lane of a group opens the next one when it
- * has found an input, so that a high concurrency costs nothing where there is little to do.
+ * Opens the lanes of a run and waits for them. They are opened in groups: the last lane of a group opens the next group
+ * when it has found an input, so a high concurrency costs nothing if there is little to do. Invariant: `opened <=
+ * wanted <= concurrency`.
  */
 class LaneOpener<R, EI, RI> {
   private readonly queue: InputQueue<any, EI, RI>
   private readonly makeLane: MakeLane<R>
   private readonly concurrency: number
   private readonly fibers = new FiberGroup<R | RI>()
-  /** Number of lanes that have been opened, number that are to be, and size of the next group. */
+  /** Number of lanes that have been opened, number of those to open so far, and size of the next group. */
   private opened = 0
   private wanted = 0
   private group = firstGroup
-  /** Numbers of the lanes that have lost their fiber. */
+  /** Numbers of the lanes that have lost their fiber and have no replacement yet. */
   private readonly vacant: Array<number> = []
+  /** True while `open` runs: it may be entered again by a lane that ends as it starts. */
   private opening = false
 
   constructor(queue: InputQueue<any, EI, RI>, makeLane: MakeLane<R>, concurrency: number) {
@@ -214,7 +221,10 @@ class LaneOpener<R, EI, RI> {
     this.concurrency = concurrency
   }
 
-  /** Runs the lanes to their end. Why the run stopped comes before what died while it did. */
+  /**
+   * Runs the lanes to their end. Fails with the failure of the inputs, if there is one; defects that came while the run
+   * was being stopped are logged first.
+   */
   run(): Effect.Effect<void, EI, R | RI> {
     return Effect.flatMap(this.fibers.run(() => this.begin()), () => {
       const { failure } = this.queue
@@ -225,24 +235,26 @@ class LaneOpener<R, EI, RI> {
     })
   }
 
-  /** Interrupts the lanes and the feed. */
+  /** Interrupts the lanes and the feed of the inputs. */
   stop(): void {
     this.fibers.stop()
   }
 
+  /** Starts the feed of the inputs and the first group of lanes. */
   private begin(): void {
     const { feed } = this.queue
-    if (feed !== undefined) this.fibers.fork(Effect.interruptible(feed), this.ended)
+    if (feed !== undefined) this.fibers.fork(Effect.interruptible(feed), this.endRunOnFailure)
     this.widen()
   }
 
+  /** Opens the next group. */
   private widen(): void {
     this.wanted = Math.min(this.opened + this.group, this.concurrency)
     this.group = Math.min(2 * this.group, largestGroup)
     this.open()
   }
 
-  /** Opens the lanes that are missing, one after another, also those that turn out to be missing meanwhile. */
+  /** Opens the missing lanes one after another, including those that go missing meanwhile. */
   private open(): void {
     if (this.opening) return
     this.opening = true
@@ -256,32 +268,37 @@ class LaneOpener<R, EI, RI> {
     this.opening = false
   }
 
+  /** Starts the last lane of a group when it has found an input, and then opens the next group. */
   private startLast(lane: AnyLane<R>): void {
     const found = Effect.map(Effect.suspend(lane.ready), (ready) => {
       if (!ready) return
       this.start(lane)
       this.widen()
     })
-    this.fibers.fork(found, this.ended)
+    this.fibers.fork(found, this.endRunOnFailure)
   }
 
+  /** Starts a lane; replaces it if it loses its fiber to its work. */
   private start(lane: AnyLane<R>): void {
     this.fibers.fork(lane.run, (exit) => {
       if (this.fibers.stopping) return lane.keep()
       if (Exit.isSuccess(exit)) return
-      if (!lane.lost(exit.cause)) return this.ended(exit)
+      if (!lane.lost(exit.cause)) return this.endRunOnFailure(exit)
       this.vacant.push(lane.worker)
       this.open()
     })
   }
 
-  /** Ends the run where what brings the inputs has failed. */
-  private readonly ended = (exit: Exit.Exit<void, EI>): void => {
+  /**
+   * Ends the run if what brings its inputs has failed: the feed, the wait of a last lane, or a lane for a reason that
+   * is not its input.
+   */
+  private readonly endRunOnFailure = (exit: Exit.Exit<void, EI>): void => {
     if (Exit.isFailure(exit)) this.queue.fail(exit.cause)
   }
 }
 
-/** Runs what must not change how a run ends. */
+/** Runs an effect whose failure must not change how the run ends: it is logged. */
 const quietly = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(effect, warn)
 
 const warn = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>

@@ -1,5 +1,5 @@
 /**
- * A plan: inputs, work, and options that have been checked; and the settings that a run of it goes by.
+ * Plans: inputs, work and checked options; and the settings of a run.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -14,7 +14,7 @@ import type { Recover } from "./lanes/afterFailure.ts"
 import * as Retry from "./lanes/retry.ts"
 import type { DefaultOptions, Options, Work } from "./types.ts"
 
-/** Options that have been checked; what was not given is absent. */
+/** Options that have been checked; an option that was not given is absent. */
 export interface CheckedOptions {
   readonly concurrency?: number
   readonly timeout?: Duration.Duration
@@ -34,7 +34,10 @@ export interface StragglerOptions {
   readonly limit: number
 }
 
-/** What the work of a node may do beside that of a run: give a plain value (`plain`), and have its failures replaced. */
+/**
+ * Abilities of the work of a node beyond that of a run: it may return a plain value (`plain`), and its failures may be
+ * replaced.
+ */
 export interface NodeWork<in I, out A, out E, out R> {
   readonly plain?: boolean | undefined
   readonly recover?: Recover<I, A, E, R> | undefined
@@ -48,34 +51,37 @@ export interface Plan<I, A, E, R, EI = never, RI = never> {
   readonly node: NodeWork<I, A, E, R>
 }
 
-/** Settings of a run: the plan's own options, then the defaults around it, then what this library chooses. */
+/** Settings of a run: the options of the plan, then the defaults around it, then those of this library. */
 export interface Settings {
   readonly name: string
-  /** Works in flight at most; may be infinite. */
+  /** Greatest number of inputs in flight; may be infinite. */
   readonly concurrency: number
-  /** Inputs pulled and not yet done, at most; may be infinite. Where inputs go in batches it may grow, up to `widest`. */
+  /**
+   * Greatest number of inputs that are pulled and not done; may be infinite. Where inputs go in batches it may grow, up
+   * to `widest`.
+   */
   readonly window: number
   readonly widest: number
-  /** Whether inputs go to the backend many at a time. */
+  /** True if inputs go to the backend in batches. */
   readonly batches: boolean
   readonly batchSize: number | "auto"
   readonly timeout: Duration.Duration | undefined
   readonly retry: (() => Decide) | undefined
   readonly maxErrors: number
   readonly stragglers: StragglerOptions | undefined
-  /** In the order in which they are taken. */
+  /** Limits in the order in which an attempt passes them. */
   readonly limits: ReadonlyArray<Limit.Limit>
-  /** The share of inputs whose attempts have spans. */
+  /** Share of inputs whose attempts have spans, from 0 to 1. */
   readonly spans: number
 }
 
-/** Options that runs go by where they give none themselves. */
+/** Options of the runs inside, where those give none themselves. */
 export const Defaults: Context.Reference<CheckedOptions> = Context.Reference<CheckedOptions>(
   "effect-parallel/Plan/Defaults",
   { defaultValue: () => ({}) }
 )
 
-/** Makes a plan. Inputs that cannot be pulled, work that is no function and options out of their range are defects. */
+/** Makes a plan. Inputs that cannot be pulled, work that is no function, and invalid options are defects. */
 export const make = <I, A, E, R, EI, RI>(
   inputs: Source.Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
@@ -86,7 +92,7 @@ export const make = <I, A, E, R, EI, RI>(
   return { inputs, work, options: checkOptions(options ?? {}), node: {} }
 }
 
-/** Makes the plan of a node, whose work and options have been checked before; inputs that cannot be pulled are a defect. */
+/** Makes the plan of a node, whose work and options have been checked. Inputs that cannot be pulled are a defect. */
 export const ofNode = <I, A, E, R, EI, RI>(
   inputs: Source.Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
@@ -97,14 +103,21 @@ export const ofNode = <I, A, E, R, EI, RI>(
   return { inputs, work, options, node }
 }
 
-/** Checks default options; gives what lays them over those around. */
+/** Checks default options and returns a function that adds them to the defaults around, which they override. */
 export const defaults = (options: DefaultOptions): (around: CheckedOptions) => CheckedOptions => {
-  check.knownKeys("default options", options, known.filter((key) => !["timeout", "maxErrors", "name"].includes(key)))
+  check.knownKeys(
+    "default options",
+    options,
+    optionKeys.filter((key) => !["timeout", "maxErrors", "name"].includes(key))
+  )
   const own = checkOptions(options)
   return (around) => ({ ...around, ...own })
 }
 
-/** Picks the defaults that can be sent to a worker: numbers and times; retry policies and limits stay where they are. */
+/**
+ * Picks the defaults that are sent to a worker: numbers and times. Retry policies and limits stay in the program, and
+ * so do spans.
+ */
 export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: CheckedOptions): DefaultOptions => ({
   ...(concurrency !== undefined && { concurrency: concurrency === Infinity ? "unbounded" : concurrency }),
   ...(batchSize !== undefined && { batchSize }),
@@ -113,19 +126,22 @@ export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: Ch
     { stragglers: { after: Duration.toMillis(stragglers.after), limit: stragglers.limit } })
 })
 
-/** The marks of tasks and limits, whose modules load schemas and rate limiters: a run takes their types alone. */
+/**
+ * Type identifiers of tasks and limits. They are repeated here because those modules load schemas and rate limiters: a
+ * run imports only their types.
+ */
 export const TaskTypeId = "~effect-parallel/Task" satisfies keyof AnyTask
 const LimitTypeId = "~effect-parallel/Limit" satisfies keyof Limit.Limit
 
 export type AnyTask = Task.Task<any, any, any>
 
-/** Narrows a work to a task, which carries how a run reaches its backend. */
+/** Returns the work if it is a task, which carries how a run reaches its backend. */
 export const asTask = (work: unknown): AnyTask | undefined =>
   hasProperty(work, TaskTypeId) ? work as AnyTask : undefined
 
 /**
- * Works out the settings of a run of this plan; a task's backend says how many workers there are. Inputs go in batches when
- * the backend takes batches and nothing has to be done for each input: a limit, a straggler's copy or a span.
+ * Computes the settings of a run of this plan; the backend of a task says how many workers there are. Inputs go in
+ * batches if the backend takes batches and no input needs something of its own: a limit, a copy, or a span.
  */
 export const settings = (
   plan: Plan<any, any, any, any, any, any>,
@@ -154,7 +170,7 @@ export const settings = (
   }
 }
 
-const known: ReadonlyArray<keyof Options> = [
+const optionKeys: ReadonlyArray<keyof Options> = [
   "concurrency",
   "timeout",
   "retry",
@@ -167,30 +183,30 @@ const known: ReadonlyArray<keyof Options> = [
   "name"
 ]
 
-/** Checks options; one that is unknown or out of its range is a defect. */
+/** Checks options; an unknown or invalid one is a defect. */
 export const checkOptions = (options: Options<any>): CheckedOptions => {
-  check.knownKeys("options", options, known)
+  check.knownKeys("options", options, optionKeys)
   const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, spans, stragglers, timeout } = options
   return {
     ...(concurrency !== undefined && { concurrency: check.positiveIntegerOr("concurrency", concurrency, "unbounded") }),
-    ...(timeout !== undefined && finite(check.positiveDuration("timeout", timeout))),
+    ...(timeout !== undefined && finiteTimeout(check.positiveDuration("timeout", timeout))),
     ...(retry !== undefined && { retry: Retry.make(retry) }),
-    ...(maxErrors !== undefined && { maxErrors: errorBudget(maxErrors) }),
+    ...(maxErrors !== undefined && { maxErrors: checkMaxErrors(maxErrors) }),
     ...(stragglers !== undefined && { stragglers: checkStragglers(stragglers) }),
-    ...(limit !== undefined && { limits: inRank(limit) }),
+    ...(limit !== undefined && { limits: sortedLimits(limit) }),
     ...(batchSize !== undefined && {
       batchSize: batchSize === "auto" ? batchSize : check.positiveIntegerOr("batchSize", batchSize, "auto")
     }),
-    ...(preDispatch !== undefined && { preDispatch: lookAhead(preDispatch) }),
-    ...(spans !== undefined && { spans: share(spans) }),
+    ...(preDispatch !== undefined && { preDispatch: checkPreDispatch(preDispatch) }),
+    ...(spans !== undefined && { spans: checkSpans(spans) }),
     ...(name !== undefined && { name: check.nonEmptyString("name", name) })
   }
 }
 
-/** A timeout that never comes is none. */
-const finite = (timeout: Duration.Duration) => Duration.isFinite(timeout) ? { timeout } : {}
+/** Drops an infinite timeout. */
+const finiteTimeout = (timeout: Duration.Duration) => Duration.isFinite(timeout) ? { timeout } : {}
 
-const errorBudget = (maxErrors: unknown): number =>
+const checkMaxErrors = (maxErrors: unknown): number =>
   maxErrors === Infinity ? Infinity : check.positiveInteger("maxErrors", maxErrors)
 
 const checkStragglers = (stragglers: NonNullable<Options["stragglers"]>): StragglerOptions => {
@@ -201,7 +217,8 @@ const checkStragglers = (stragglers: NonNullable<Options["stragglers"]>): Stragg
   }
 }
 
-const inRank = (limit: NonNullable<Options["limit"]>): ReadonlyArray<Limit.Limit> => {
+/** Checks limits and sorts them by rank, each once. */
+const sortedLimits = (limit: NonNullable<Options["limit"]>): ReadonlyArray<Limit.Limit> => {
   const limits = Array.isArray(limit) ? limit as ReadonlyArray<Limit.Limit> : [limit as Limit.Limit]
   for (const each of limits) {
     if (!hasProperty(each, LimitTypeId)) check.wrongType("limit", "a Limit or an array of them", each)
@@ -209,12 +226,12 @@ const inRank = (limit: NonNullable<Options["limit"]>): ReadonlyArray<Limit.Limit
   return [...new Set(limits)].toSorted((a, b) => a.rank === b.rank ? 0 : a.rank - b.rank)
 }
 
-const share = (spans: unknown): number =>
+const checkSpans = (spans: unknown): number =>
   typeof spans === "boolean"
     ? Number(spans)
     : check.numberWhere("spans", spans, "a boolean or a number from 0 to 1", (share) => share >= 0 && share <= 1)
 
-const lookAhead = (preDispatch: unknown): number =>
+const checkPreDispatch = (preDispatch: unknown): number =>
   preDispatch === "all"
     ? Infinity
     : check.numberWhere(

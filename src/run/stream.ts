@@ -1,5 +1,5 @@
 /**
- * The outcomes of a run as a stream, at the pace of whoever consumes it.
+ * Runs as streams of outcomes, at the pace of the consumer.
  */
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import * as Engine from "./engine.ts"
 import { type Chunk, type Order, StreamSink } from "./outcomes/streamSink.ts"
 import type * as Plan from "./plan.ts"
 
-/** The outcomes of a plan as a stream. The run lives in the scope of the stream. */
+/** Runs a plan as a stream of its outcomes. The run lives in the scope of the stream. */
 export const stream = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>,
   order: Order

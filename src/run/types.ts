@@ -1,8 +1,9 @@
 /**
- * The types of a run: its inputs, work and options, and how options change what it can fail with.
+ * Types of a run: its inputs, work and options, and the errors that options add.
  *
- * A run infers the types of the two options that matter, `timeout` as `T` and `maxErrors` as `M`. They are `never` or
- * `undefined` where the option is surely absent; in options of several shapes they gather from each.
+ * A run infers the types of the two options that change its errors, `timeout` as `T` and `maxErrors` as `M`. They are
+ * `never` or `undefined` if the option is surely absent; for options of several shapes they are the union over all
+ * shapes.
  */
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
@@ -97,7 +98,7 @@ export interface Options<E = unknown, T extends Timeout = Timeout, M extends Bud
  */
 export type DefaultOptions = Omit<Options, "timeout" | "maxErrors" | "name">
 
-/** What the options can hold. */
+/** Types that the options `timeout` and `maxErrors` can have. */
 export type Timeout = Duration.Input | undefined
 export type Budget = number | undefined
 

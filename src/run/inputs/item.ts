@@ -1,43 +1,47 @@
 /**
  * One input on its way through a run.
  *
- * Who writes what, and when it holds:
+ * Who writes which field, and when it is valid:
  *
- * | field | written by | holds |
+ * | field | written by | valid |
  * | --- | --- | --- |
- * | `index`, `input` | the queue that gives the item out | always |
- * | `attempts` | the attempt that begins; a batch counts when it is sent, and takes back what was not started | always |
- * | `startedAt`, `endedAt`, `unstarted` | the lane's clock, or the batch that was told | in runs that report times |
+ * | `index`, `input` | the queue that gives the item out; a batch that uses one item for all its inputs | always |
+ * | `attempts` | the attempt that begins; a batch, when it is sent or comes back unstarted | if reported or revisited |
+ * | `startedAt`, `endedAt`, `unstarted` | the lane's clock, an attempt behind limits, or the batch | if reported |
  * | `worker` | the attempt that decides the exit | once there is an exit |
  * | `round` | `InputQueue.ended` alone | where items come back (retries, stragglers) |
- * | `decide` | `retrying`, at the first failure | in runs with retries |
+ * | `decide` | `afterFailure`, at the first failure | in runs with retries |
  * | `race` | `Stragglers` alone | in runs with stragglers |
- * | `history` | `record` alone | where there is more than one attempt and somebody reports it |
+ * | `history` | `record` alone | if there is more than one attempt and attempts are reported |
  *
- * An item belongs to one lane at a time, or to the queue. Two lanes have the same item only while two copies race; then
- * `round` decides: the first to end raises it, and an attempt that finds another round than its own has lost.
+ * An item belongs to one lane at a time, or to the queue. Two lanes have the same item only while two copies race.
+ * Invariant: `round` decides the race. The first attempt to end increments it, and an attempt that finds another round
+ * than its own has lost and writes nothing.
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Outcome from "../../Outcome.ts"
 import type { Race } from "./stragglers.ts"
 
-/** Gives the delay before the next attempt after an error; none where there is no next. It has a state for each input. */
+/**
+ * Function that returns the delay before the next attempt after an error; undefined if there is no next attempt. It
+ * keeps state, so each input has its own.
+ */
 export type Decide = (error: unknown) => Effect.Effect<Duration.Duration | undefined>
 
-/** Where and when an attempt began; `beganAt` is in nanoseconds of the monotonic clock. */
+/** Worker and start of an attempt; `beganAt` is nanoseconds of the monotonic clock. */
 export interface AttemptStart {
   readonly worker: number
   readonly beganAt: number
 }
 
-/** An attempt that is under way, as its lane keeps it. */
+/** An attempt under way. The lane itself implements it. */
 export interface AttemptContext extends AttemptStart {
-  /** Later than the lane's own start where limits held it back. */
+  /** Start in nanoseconds of the monotonic clock; later than the start of the lane if limits held the attempt back. */
   beganAt: number
   /** Round of the item when the lane took it. */
   readonly round: number
-  /** Whether the run was stopped before the attempt began. */
+  /** True if the run was stopped before the attempt began. */
   withdrawn: boolean
 }
 
@@ -51,17 +55,20 @@ export interface AttemptRecord extends AttemptStart {
 export class Item<out I> {
   declare index: number
   declare input: I
-  /** Starts so far, copies included. */
+  /** Number of starts so far, copies included. */
   declare attempts: number
-  /** Start of the first attempt and end of the last, in nanoseconds of the monotonic clock; equal if they took no time. */
+  /**
+   * Start of the first attempt and end of the last, in nanoseconds of the monotonic clock; equal for a ready attempt.
+   */
   declare startedAt: number
   declare endedAt: number
-  /** Whether the start of the first attempt is still to be noted. */
+  /** True until the start of the first attempt is recorded. */
   declare unstarted: boolean
   /** Number of the lane or worker whose attempt decided the exit. */
   declare worker: number
-  /** Number of attempts that have ended as the first of their round. */
+  /** Number of rounds that are over: attempts that ended first among those that raced. */
   declare round: number
+  /** State of the retry policy for this input. */
   declare decide: Decide | undefined
   declare race: Race | undefined
   declare history: Array<AttemptRecord> | undefined
@@ -80,7 +87,7 @@ export class Item<out I> {
     this.history = undefined
   }
 
-  /** Adds an attempt that has ended at `endedAt` to the history. */
+  /** Adds an attempt that ended at `endedAt` to the history. */
   record({ beganAt, worker }: AttemptStart, end: AttemptRecord["end"], message: string | undefined): void {
     const { endedAt } = this
     this.history ??= []

@@ -1,5 +1,5 @@
 /**
- * The queue of inputs: which one a lane takes next. That is one that failed and is due again, a new one, or a straggler
+ * The queue of inputs: which one a lane takes next. That is a failed one that is due again, a new one, or a straggler
  * to copy, in this order.
  *
  * An input is in one of these states:
@@ -7,15 +7,18 @@
  * | state | kept in | leads to |
  * | --- | --- | --- |
  * | not taken | the source, pulled ahead as far as the window allows | in flight, by `next` or `takeSlice` |
- * | in flight | counted in `inFlight`; the item is with its lane | done by `settled`; dropped by `dropped`; waiting by `delay`; due by `requeue` |
+ * | in flight | counted in `inFlight`; its lane has the item | done, dropped, waiting (`delay`), due (`requeue`) |
  * | waiting | counted in `parked`; a timer has the item | due, when its delay has passed |
  * | due | counted in `parked`; the item is in `retryQueue` | in flight, by `next` |
  * | done | counted in `done` | |
  *
- * The run is over when the source is `exhausted` and nothing is in flight or parked; it is `stopped` when somebody ends it
- * early, and lanes find nothing from then on. `inFlight` is kept only where inputs may come back (`tracked`), since lanes
- * need it to know whether to wait; `onlyNew` says that a lane has nothing to consider but the next new input, which is so
- * nearly always, and is recomputed by `review` wherever one of its parts changes.
+ * The run is over when the source is `exhausted` and nothing is in flight or parked. It is `stopped` when it is ended
+ * early; lanes find nothing from then on. `inFlight` is kept only where inputs may come back (`tracked`), since lanes
+ * need it to know whether to wait.
+ *
+ * Invariants: `count` equals `inFlight + parked + done` plus the dropped inputs, where inputs are tracked; `onlyNew` is
+ * `!stopped && !exhausted && parked === 0`, so that a lane usually has one flag to read, and `updateOnlyNew` is called
+ * wherever one of these three changes.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -28,27 +31,30 @@ import * as Source from "./source.ts"
 import { Stragglers } from "./stragglers.ts"
 import { Waiters } from "./waiters.ts"
 
-/** What a lane found. */
+/** Result of a lane that asks for an input. */
 export type Found = typeof Taken | typeof Waiting | typeof Done
 export const Taken = 0
 export const Waiting = 1
 export const Done = 2
 
-/** What a lane takes items from, on either side. */
+/** Source of the items of a lane, in the program and in a worker. */
 export interface ItemSource<I> {
-  /** Whether items come back to the lanes, so that each needs an object of its own. */
+  /** True if items come back to the lanes, so that each needs an object of its own. */
   readonly revisits: boolean
-  /** Whether nothing that takes time comes between an input that is settled and the next, where there is one. */
+  /** True if nothing that takes time happens between the end of an input and the start of the next available one. */
   readonly backToBack: boolean
-  /** Whether the run has been told to end early. */
+  /** True once the run was ended early. */
   readonly stopped: boolean
-  /** The item of the last `next` that took one, where items come back. */
+  /** Item of the last `next` that took one, where items come back. */
   readonly item: Item<I>
-  /** Takes an input: into `own` where items do not come back, else into `item`. */
+  /**
+   * Takes an input: into `own`, an item that the lane uses for all its inputs, where items do not come back; otherwise
+   * into `item`.
+   */
   next(own: Item<I> | undefined): Found
 }
 
-/** What the lanes of a run say to it, beside taking items; a lane in a worker has nobody to say it to. */
+/** Notifications from the lanes to their run, apart from taking items. A lane in a worker has none. */
 export interface LaneHost<I> {
   join(): void
   leave(wake: (() => void) | undefined): void
@@ -61,36 +67,36 @@ export interface LaneHost<I> {
   stop(): void
 }
 
-/** What the queue needs to know of its run. */
+/** Settings of a queue. */
 export interface QueueOptions {
   readonly window: number
-  /** How large the window may become; it grows as inputs are done with. */
+  /** Greatest size of the window; it grows as inputs are done. */
   readonly widest: number
   readonly retries: boolean
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
-  /** Whether lanes take many inputs at once, and give some back. */
+  /** True if lanes take many inputs together, and may return some unstarted. */
   readonly batches: boolean
-  /** Whether the sink says when an input is done with; otherwise that is when it is settled. */
+  /** True if the sink calls `retire` when an input is done; otherwise an input is done when it is settled. */
   readonly retiredElsewhere: boolean
-  /** Whether attempts are reported. */
+  /** True if attempts are reported. */
   readonly detailed: boolean
-  /** Called when the run is to end early. */
+  /** Callback for the early end of the run. */
   readonly stopped: () => void
 }
 
 export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   item!: Item<I>
-  /** Why the inputs failed, if they did. */
+  /** Cause of the failure of the inputs. */
   failure: Cause.Cause<E> | undefined
   stopped = false
   readonly revisits: boolean
   readonly backToBack: boolean
   readonly stragglers: Stragglers<I> | undefined
-  /** Brings inputs that have to be waited for; runs beside the lanes. */
+  /** Effect that pulls inputs which have to be waited for; runs concurrently with the lanes. */
   readonly feed: Effect.Effect<void, E, R> | undefined
-  /** Closes the inputs. */
+  /** Effect that closes the inputs. */
   readonly close: Effect.Effect<void>
-  /** Number of inputs taken so far, and of those that have their outcome. */
+  /** Number of inputs taken so far, and number of those that are settled. */
   count = 0
   done = 0
 
@@ -100,12 +106,14 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   private readonly source: Source.Source<I, E, R>
   private readonly waiters: Waiters
   private readonly retryQueue = new LinkedQueue<Item<I>>()
-  /** Whether inputs may come back, if only unstarted. */
+  /** True if inputs may come back: to be tried again, to be copied, or unstarted. */
   private readonly tracked: boolean
-  /** Whether a settled input makes room in the window; lanes that pull one input each for themselves need none. */
+  /** True if a settled input makes room in the window. Lanes that pull one input each need no window. */
   private readonly retires: boolean
+  /** Number of inputs in flight, and number of those waiting or due; the first is kept only if `tracked`. */
   private inFlight = 0
   private parked = 0
+  /** True once the source has ended. */
   private exhausted = false
   private onlyNew = true
 
@@ -125,12 +133,12 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     if (!this.retires && !options.retiredElsewhere) this.window.size = Infinity
   }
 
-  /** Whether a lane that starts now would find nothing, ever. */
+  /** True if a lane that starts now would never find an input. */
   get finished(): boolean {
     return this.stopped || (this.exhausted && !this.tracked)
   }
 
-  /** Number of inputs there are, once that is known. */
+  /** Number of inputs, once it is known. */
   get total(): number | undefined {
     return this.exhausted ? this.count : undefined
   }
@@ -140,17 +148,17 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     return this.parked
   }
 
-  /** Number of inputs that lanes are at, one each at most. */
+  /** Number of inputs that lanes work on, one each at most. */
   get running(): number {
     return Math.min(this.waiters.lanes, this.tracked ? this.inFlight : this.count - this.done)
   }
 
-  /** Number of inputs that were taken and have no outcome. */
+  /** Number of inputs that were taken and are not settled; only kept if `tracked`. */
   get unfinished(): number {
     return this.inFlight + this.parked
   }
 
-  /** Whether no new input waits to be taken. */
+  /** True if no new input waits to be taken. */
   get drained(): boolean {
     return this.exhausted || (!this.window.open && this.source.available === 0)
   }
@@ -160,8 +168,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   }
 
   /**
-   * Takes inputs that lie side by side, up to so many: the first has the index that `count` was. Empty where each has to
-   * be taken by itself.
+   * Takes up to `most` adjacent inputs of an array; the first has the index that `count` had before. Returns none if
+   * each has to be taken separately.
    */
   takeSlice(most: number): Array<I> {
     if (!this.onlyNew || this.revisits || this.source.slice === undefined) return []
@@ -171,26 +179,26 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     return inputs
   }
 
-  /** Notes that a lane has begun to come for inputs. */
+  /** Counts a lane that comes for inputs. */
   join(): void {
     this.waiters.lanes++
   }
 
-  /** Notes that a lane comes no more; if it was waiting, to be woken by `wake`, it waits no longer. */
+  /** Removes a lane; if it was waiting, to be woken by `wake`, it waits no longer. */
   leave(wake: (() => void) | undefined): void {
     this.waiters.lanes--
     if (wake !== undefined) this.waiters.remove(wake)
   }
 
-  /** Has a lane that has just found `Waiting` woken when there may be something to take. */
+  /** Adds a lane that has just found `Waiting`. `wake` is called when there may be something to take. */
   wait(wake: () => void): void {
     this.waiters.add(wake)
   }
 
-  /** Wakes lanes: there is something to take. */
+  /** Wakes lanes, because there is something to take. */
   readonly notify = (): void => this.waiters.notify()
 
-  /** Notes that an attempt at an item has begun. */
+  /** Registers an attempt that has begun. */
   began(item: Item<I>, attempt: AttemptContext): void {
     this.stragglers?.began(item, attempt)
   }
@@ -201,7 +209,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     this.stragglers?.ended(item, attempt)
   }
 
-  /** Notes that an input has its outcome. */
+  /** Counts a settled input. The last one wakes all lanes, so that they end. */
   settled(): void {
     this.done++
     if (this.retires) this.retire(1)
@@ -211,13 +219,16 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     else this.stragglers?.watch()
   }
 
-  /** Notes that a lane has put an input down without an outcome. */
+  /** Releases an input that ends without an outcome, after the run was stopped. */
   dropped(): void {
     this.done--
     this.settled()
   }
 
-  /** Keeps an item until `delay` has passed; then it is due again. */
+  /**
+   * Keeps an item until `delay` has passed; then it is due. Without a delay it is due immediately and no lane is woken:
+   * the calling lane takes next.
+   */
   delay(item: Item<I>, delay: Duration.Duration): void {
     this.park()
     if (Duration.isZero(delay)) {
@@ -230,14 +241,14 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     })
   }
 
-  /** Takes back an item that was not started after all; any lane may take it. */
+  /** Takes back an item that was not started; any lane may take it. */
   requeue(item: Item<I>): void {
     this.retryQueue.push(item)
     this.park()
     this.notify()
   }
 
-  /** Makes room in the window: so many inputs are done with, and as many more may be pulled. */
+  /** Makes room in the window: `count` inputs are done, and as many more may be pulled. */
   retire(count: number): void {
     const closed = !this.window.open
     this.window.retired += count
@@ -248,42 +259,45 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     if (closed) this.notify()
   }
 
-  /** Ends the run early: lanes that come for more find nothing. */
+  /** Ends the run early; lanes that come for more find nothing. */
   stop(): void {
     if (this.stopped) return
     this.stopped = true
-    this.review()
+    this.updateOnlyNew()
     this.source.stop()
     this.waiters.wake(Infinity)
     this.options.stopped()
   }
 
-  /** Ends the run, since its inputs have failed. */
+  /** Ends the run early because its inputs have failed. */
   fail(cause: Cause.Cause<E>): void {
     if (this.stopped) return
     this.failure = cause
     this.stop()
   }
 
-  /** Number of inputs there are to take. */
+  /** Number of inputs that are there to take. */
   private get available(): number {
     return this.retryQueue.size + (this.stragglers?.available ?? 0) + this.source.available
   }
 
+  /** True if no input is left and none is unfinished; meaningful only if `tracked`, otherwise `exhausted`. */
   private get over(): boolean {
     return this.exhausted && this.parked === 0 && this.inFlight === 0
   }
 
+  /** Moves an input from in flight to parked. */
   private park(): void {
     this.inFlight--
     this.parked++
-    this.review()
+    this.updateOnlyNew()
   }
 
-  private review(): void {
+  private updateOnlyNew(): void {
     this.onlyNew = !this.stopped && !this.exhausted && this.parked === 0
   }
 
+  /** Takes the next new input. */
   private takeNew(own: Item<I> | undefined): Found {
     const poll = this.source.poll()
     if (poll !== Source.Ready) return this.takeNone(poll, own)
@@ -299,16 +313,17 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     return Taken
   }
 
+  /** Handles a poll that gave no input: it may come later, the source has ended, or its iterator threw. */
   private takeNone(poll: Source.Poll, own: Item<I> | undefined): Found {
     if (poll === Source.Pending) return this.stragglers?.isNear === true ? this.takeCopy() ?? Waiting : Waiting
     if (poll === Source.Ended) this.exhausted = true
     else this.fail(Cause.die(this.source.defect))
-    this.review()
+    this.updateOnlyNew()
     this.stragglers?.watch()
     return this.takeAny(own)
   }
 
-  /** Takes when there is more to consider than the next new input. */
+  /** Takes an input if more than the next new one has to be considered. */
   private takeAny(own: Item<I> | undefined): Found {
     if (this.stopped) return Done
     if (this.retryQueue.size > 0) return this.takeDue(own)
@@ -318,6 +333,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     return Done
   }
 
+  /** Takes the first item that is due again. */
   private takeDue(own: Item<I> | undefined): Found {
     const item = this.retryQueue.shift()!
     if (own === undefined) {
@@ -328,10 +344,11 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     }
     this.parked--
     this.inFlight++
-    this.review()
+    this.updateOnlyNew()
     return Taken
   }
 
+  /** Takes a straggler to copy; undefined if there is none. */
   private takeCopy(): Found | undefined {
     const item = this.stragglers?.take()
     if (item === undefined) return undefined

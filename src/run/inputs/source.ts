@@ -1,5 +1,5 @@
 /**
- * Inputs as one lazy source that lanes poll.
+ * Sources: inputs of any kind as one lazy sequence that lanes poll.
  */
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,8 @@ export type Inputs<I, E = never, R = never> =
   | Stream.Stream<I, E, R>
 
 /**
- * How many inputs have left their iterator, how many are done with, and how far the first may be ahead of the second.
+ * Window of a source: number of inputs that were pulled, number of those that are done, and the greatest difference
+ * between the two.
  */
 export class Window {
   pulled = 0
@@ -40,15 +41,17 @@ export class Window {
   constructor(size: number) {
     this.size = size
   }
+  /** True if one more input may be pulled. */
   get open(): boolean {
     return this.pulled - this.retired < this.size
   }
+  /** Number of inputs that may be pulled; negative if a chunk went beyond the window. */
   get room(): number {
     return this.size - (this.pulled - this.retired)
   }
 }
 
-/** What a poll found: `Ready` leaves the input in `value`; `Pending` that there may be one later. */
+/** Result of a poll: `Ready` leaves the input in `value`; `Pending` means that one may come later. */
 export type Poll = typeof Ready | typeof Pending | typeof Ended | typeof Threw
 export const Ready = 0
 export const Pending = 1
@@ -59,33 +62,34 @@ const Threw = 3
  * The inputs of one run.
  *
  * `poll` takes one input if there is one. A source that has to wait for its inputs has a `feed`: an effect that runs
- * beside the lanes, keeps the window full, ends when the inputs end and fails with them; `resume` tells it that the
- * window has opened, `stop` that nothing more is wanted. `close` gives back what was opened and not used up.
+ * concurrently with the lanes, keeps the window full, ends when the inputs end, and fails when they fail. `resume`
+ * tells it that the window has opened, `stop` that nothing more is wanted. `close` closes what was opened and not used
+ * up.
  */
 export interface Source<out I, out E, out R> {
   readonly value: I
-  /** What the iterator threw, when a poll has found that. */
+  /** Defect that the iterator threw, after a poll returned `Threw`. */
   readonly defect: unknown
   poll(): Poll
-  /** Takes the next inputs at once, up to so many, where they lie side by side. */
+  /** Takes up to `count` adjacent inputs; absent if inputs come one by one. */
   slice?(count: number): Array<I>
-  /** How many inputs a poll could take now, at most. */
+  /** Greatest number of inputs that polls could take now. */
   readonly available: number
   readonly feed: Effect.Effect<void, E, R> | undefined
-  /** Whether a poll runs no code but this library's. */
+  /** True if a poll runs only code of this library. */
   readonly immediate: boolean
   resume(): void
   stop(): void
   readonly close: Effect.Effect<void>
 }
 
-/** How many inputs there are, where they say so themselves. */
+/** Returns the number of inputs, if they know it themselves. */
 export const sizeOf = (inputs: Inputs<unknown, unknown, unknown>): number | undefined =>
   Array.isArray(inputs) ? inputs.length : inputs instanceof Set || inputs instanceof Map ? inputs.size : undefined
 
 /**
- * Checks that inputs are of a kind that can be pulled. What `yield*` takes is iterable too, but gives itself and not
- * what is in it.
+ * Checks that inputs can be pulled. An effect, option or result is refused although `yield*` makes it iterable: it
+ * would yield itself and not its content.
  */
 export const check = (inputs: unknown): void => {
   const kinds = "an iterable, an async iterable or a Stream"
@@ -95,7 +99,7 @@ export const check = (inputs: unknown): void => {
   if (!(Stream.isStream(inputs) || isAsyncIterable(inputs) || isIterable(inputs))) wrongType("inputs", kinds, inputs)
 }
 
-/** Opens inputs; `arrived` is called when a lane that found nothing should look again. */
+/** Opens inputs. Calls `arrived` when a lane that found nothing should ask again. */
 export const open = <I, E, R>(inputs: Inputs<I, E, R>, window: Window, arrived: () => void): Source<I, E, R> =>
   Stream.isStream(inputs)
     ? new StreamSource(inputs, window, arrived)
@@ -114,7 +118,10 @@ const isAsyncIterable = <I>(u: unknown): u is AsyncIterable<I> =>
 const isPlainArray = <I>(u: Iterable<I>): u is ReadonlyArray<I> =>
   Array.isArray(u) && u[Symbol.iterator] === Array.prototype[Symbol.iterator]
 
-/** An array, read in place as its iterator would: the most common inputs, without an iterator result for each. */
+/**
+ * An array, read by index: the most common inputs, without an iterator result for each. Invariant: `window.pulled` is
+ * the index of the next input.
+ */
 class ArraySource<I> implements Source<I, never, never> {
   value!: I
   defect: unknown
@@ -153,6 +160,7 @@ class ArraySource<I> implements Source<I, never, never> {
   stop() {}
 }
 
+/** Any other iterable, pulled by the lanes themselves. */
 class IterableSource<I> implements Source<I, never, never> {
   value!: I
   defect: unknown
@@ -164,22 +172,22 @@ class IterableSource<I> implements Source<I, never, never> {
   private iterator: Iterator<I> | undefined
   private ended = false
   private pulling = false
-  /** Whether somebody came while a pull was under way. */
-  private missed = false
+  /** True if a poll was refused while a pull was under way. */
+  private refusedPoll = false
   constructor(inputs: Iterable<I>, window: Window, arrived: () => void) {
     this.inputs = inputs
     this.window = window
     this.arrived = arrived
   }
   /**
-   * An iterator that throws has ended: it is not closed, as in a `for` loop. One whose `next` makes other lanes look for
-   * inputs, by resuming their fibers, is pulled once at a time; the others look again.
+   * Pulls one input. An iterator that throws has ended: it is not closed, as in a `for` loop. A `next` that resumes the
+   * fibers of other lanes makes them poll inside this poll; they are refused, and asked to poll again afterward.
    */
   poll(): Poll {
     if (this.ended) return Ended
     if (!this.window.open) return Pending
     if (this.pulling) {
-      this.missed = true
+      this.refusedPoll = true
       return Pending
     }
     this.pulling = true
@@ -187,15 +195,15 @@ class IterableSource<I> implements Source<I, never, never> {
     this.pulling = false
     if (poll === Ready) this.window.pulled++
     else this.ended = true
-    if (this.missed) {
-      this.missed = false
+    if (this.refusedPoll) {
+      this.refusedPoll = false
       this.arrived()
     }
     return poll
   }
   private pull(): Poll {
     try {
-      const result = checked((this.iterator ??= this.inputs[Symbol.iterator]()).next())
+      const result = checkedObject((this.iterator ??= this.inputs[Symbol.iterator]()).next())
       if (result.done) return Ended
       this.value = result.value
       return Ready
@@ -216,13 +224,13 @@ class IterableSource<I> implements Source<I, never, never> {
   })
 }
 
-/** What an iterator gave, as a `for` loop would take it: anything but an object is a defect. */
-const checked = <A>(result: A): A => {
+/** Returns what an iterator gave if it is an object, as a `for` loop requires; throws otherwise. */
+const checkedObject = <A>(result: A): A => {
   if ((typeof result === "object" && result !== null) || typeof result === "function") return result
   throw new TypeError(`expected an iterator or its result to be an object, got ${shorten(result)}`)
 }
 
-/** What an asynchronous source has brought and no lane has taken. */
+/** Buffer of inputs that an asynchronous source has pulled and no lane has taken. */
 abstract class Buffered<I> {
   value!: I
   readonly defect = undefined
@@ -253,7 +261,10 @@ abstract class Buffered<I> {
   }
 }
 
-/** Pulls with plain promises: a fiber for each pull would cost as much as the work. */
+/**
+ * An async iterable. Pulled with plain promises: a fiber for each pull would cost as much as the work. Invariant: one
+ * pull at a time, and it is counted in `window.pulled` from its start.
+ */
 class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, never> {
   private readonly inputs: AsyncIterable<I>
   private readonly window: Window
@@ -261,7 +272,7 @@ class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, nev
   private iterator: AsyncIterator<I> | undefined
   private pulling = false
   private stopped = false
-  private done: ((exit: Effect.Effect<void>) => void) | undefined
+  private endFeed: ((exit: Effect.Effect<void>) => void) | undefined
   constructor(inputs: AsyncIterable<I>, window: Window, arrived: () => void) {
     super()
     this.inputs = inputs
@@ -271,9 +282,9 @@ class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, nev
 
   readonly feed = Effect.callback<void>((done) => {
     if (this.stopped) return done(Effect.void)
-    this.done = done
+    this.endFeed = done
     try {
-      this.iterator = checked(this.inputs[Symbol.asyncIterator]())
+      this.iterator = checkedObject(this.inputs[Symbol.asyncIterator]())
     } catch (defect) {
       this.end(Effect.die(defect))
     }
@@ -294,7 +305,7 @@ class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, nev
 
   stop(): void {
     this.stopped = true
-    this.done?.(Effect.void)
+    this.endFeed?.(Effect.void)
   }
 
   private readonly onResult = (result: IteratorResult<I>): void => {
@@ -302,7 +313,7 @@ class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, nev
     if (this.ended) return
     let value: I
     try {
-      if (checked(result).done) {
+      if (checkedObject(result).done) {
         this.window.pulled--
         return this.end(Effect.void)
       }
@@ -325,12 +336,13 @@ class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, nev
   private end(exit: Effect.Effect<void>): void {
     this.ended = true
     this.arrived()
-    this.done?.(exit)
+    this.endFeed?.(exit)
   }
 
   /**
-   * Waits for `return()`, so that a generator's `finally` has run when the run is over. While a pull is pending an
-   * async generator queues `return()` behind it, maybe for ever: then it gets one turn of the event loop.
+   * Closes the iterator and waits for `return()`, so that the `finally` of a generator has run when the run is over.
+   * While a pull is pending, an async generator queues `return()` behind it, maybe forever: then this waits for one
+   * turn of the event loop only, and ignores a rejection.
    */
   readonly close = Effect.callback<void>((resume) => {
     const { iterator, pulling } = this
@@ -343,11 +355,13 @@ class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, nev
   })
 }
 
-/** Pulls a stream in a fiber of its own, a chunk at a time; what a chunk holds beyond the window waits in the buffer. */
+/**
+ * A stream, pulled in a fiber of its own, a chunk at a time. The part of a chunk beyond the window waits in the buffer.
+ */
 class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R> {
   private readonly window: Window
   private readonly arrived: () => void
-  private opened: ((_: Effect.Effect<void>) => void) | undefined
+  private resumeRoom: ((_: Effect.Effect<void>) => void) | undefined
   readonly feed: Effect.Effect<void, E, R>
   constructor(stream: Stream.Stream<I, E, R>, window: Window, arrived: () => void) {
     super()
@@ -358,6 +372,7 @@ class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R> {
     )
   }
 
+  /** Pulls chunks while the window is open, until the stream ends or the source is stopped. */
   private drain(pull: Pull.Pull<ReadonlyArray<I>, E, unknown, R>): Effect.Effect<void, E, R> {
     const chunks = Effect.whileLoop({
       while: () => !this.ended,
@@ -378,16 +393,17 @@ class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R> {
       }))
   }
 
-  private readonly room = Effect.callback<void>((opened) => {
-    this.opened = opened
+  /** Waits until the window opens or the source is stopped. */
+  private readonly room = Effect.callback<void>((resumeRoom) => {
+    this.resumeRoom = resumeRoom
     this.resume()
   })
 
   resume(): void {
-    if (this.opened === undefined || !(this.window.open || this.ended)) return
-    const { opened } = this
-    this.opened = undefined
-    opened(Effect.void)
+    if (this.resumeRoom === undefined || !(this.window.open || this.ended)) return
+    const { resumeRoom } = this
+    this.resumeRoom = undefined
+    resumeRoom(Effect.void)
   }
 
   stop(): void {
@@ -395,6 +411,6 @@ class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R> {
     this.resume()
   }
 
-  /** The feed closes the stream: its scope is the feed's own. */
+  /** Does nothing: the feed closes the stream, whose scope is its own. */
   readonly close = Effect.void
 }

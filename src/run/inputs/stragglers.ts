@@ -1,9 +1,10 @@
 /**
- * Stragglers: when few inputs are left, one that runs for long gets a second copy, and the first of the two to end wins.
+ * Stragglers: when few inputs are left, one that has run for long gets a second copy, and the first of the two to end
+ * wins.
  *
- * An item is `running` while an attempt at it is under way. When the run comes near its end, each running item that was not
- * copied before gets a timer; when that fires, and the end is still near, the item becomes a candidate, and the next free
- * lane takes it as a copy. The attempt that ends first decides; the others are interrupted.
+ * An item is `running` while an attempt at it is under way. When the run comes near its end, each running item that was
+ * not copied before gets a timer. When that fires, and the end is still near, the item becomes a candidate, and the
+ * next free lane takes it as a copy. The attempt that ends first decides; the others are interrupted.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,31 +14,31 @@ import { inChildFiber } from "../../primitives/effects.ts"
 import type { Timer, Timers } from "../../primitives/timers.ts"
 import type { AttemptContext, Item } from "./item.ts"
 
-/** The attempts of one item that are under way, and its copy; written by `Stragglers` alone. */
+/** The attempts at one item that are under way, and its copy; written by `Stragglers` alone. */
 export interface Race {
   attempts: Array<AttemptContext>
   fibers: Array<Fiber.Fiber<unknown, unknown>>
-  /** When the last of them began, on the timers' clock in milliseconds. */
-  beganAt: number
-  /** Runs until the item may be copied. */
+  /** Start of the last attempt, in milliseconds of the monotonic clock, as the timers read it. */
+  startMillis: number
+  /** Timer that fires when the item may be copied. */
   timer: Timer | undefined
   copied: boolean
 }
 
-/** What stragglers need to know of the inputs of their run. */
+/** Counts of the unfinished inputs of a run. */
 interface RemainingInputs {
-  /** Number of inputs that were taken and have no outcome. */
+  /** Number of inputs that were taken and are not settled. */
   readonly unfinished: number
-  /** Whether no input waits to be taken: they have ended, or the look-ahead lets no more in. */
+  /** True if no input waits to be taken: they have ended, or the window lets no more in. */
   readonly drained: boolean
-  /** Wakes lanes: there is something to take. */
+  /** Wakes lanes, because there is something to take. */
   readonly notify: () => void
 }
 
 export class Stragglers<I> {
   private readonly after: number
   private readonly limit: number
-  /** Whether attempts are reported. */
+  /** True if attempts are reported. */
   private readonly reported: boolean
   private readonly timers: Timers
   private readonly inputs: RemainingInputs
@@ -62,12 +63,12 @@ export class Stragglers<I> {
     return this.candidates.size
   }
 
-  /** Whether a lane that finds no input may take a copy. */
+  /** True if a lane that finds no input may take a copy. */
   get isNear(): boolean {
     return this.inputs.unfinished <= this.limit && this.inputs.drained
   }
 
-  /** Takes an item to be copied. */
+  /** Takes a candidate; each item is copied once at most. */
   take(): Item<I> | undefined {
     const [item] = this.candidates
     if (item === undefined) return undefined
@@ -76,16 +77,16 @@ export class Stragglers<I> {
     return item
   }
 
-  /** Notes that an attempt at an item has begun. */
+  /** Registers an attempt that has begun. */
   began(item: Item<I>, attempt: AttemptContext): void {
     const race = raceOf(item)
     race.attempts.push(attempt)
-    race.beganAt = this.timers.now()
+    race.startMillis = this.timers.now()
     this.running.add(item)
     this.watch()
   }
 
-  /** Ends the round of an item: the attempt that was first has decided it, and those that race with it are stopped. */
+  /** Ends the round of an item: the winner has decided it, and the attempts that race with it are interrupted. */
   ended(item: Item<I>, winner: AttemptContext | undefined): void {
     const { race } = item
     this.running.delete(item)
@@ -103,8 +104,9 @@ export class Stragglers<I> {
   }
 
   /**
-   * Puts up running items to be copied once they have run for long enough, if the end is near. Where it is the look-ahead
-   * that lets no more in, since the consumer of a stream waits for the slow item or is slow itself, more may come later.
+   * Starts timers for the running items that may be copied, if the end is near. The end is also near while the window
+   * lets no more in, since the consumer of a stream waits for the slow item or is slow itself: more inputs may come
+   * after it.
    */
   watch(): void {
     if (!this.isNear) return
@@ -112,7 +114,7 @@ export class Stragglers<I> {
     for (const item of this.running) {
       const race = item.race!
       if (race.copied || race.timer !== undefined || this.candidates.has(item)) continue
-      race.timer = this.timers.at(race.beganAt + this.after, () => {
+      race.timer = this.timers.at(race.startMillis + this.after, () => {
         race.timer = undefined
         if (!this.isNear) return
         this.candidates.add(item)
@@ -122,8 +124,8 @@ export class Stragglers<I> {
   }
 
   /**
-   * Runs each attempt in a fiber of its own, which is interrupted when another has ended. One whose lane took the item in an
-   * earlier round has lost before it began.
+   * Wraps the start of attempts: each runs in a fiber of its own, which is interrupted when another attempt at its item
+   * has ended. An attempt whose round is over has lost before it began.
    */
   readonly racing = <A, E, R>(
     start: (item: Item<I>, attempt: AttemptContext) => Effect.Effect<A, E, R>
@@ -142,4 +144,4 @@ export class Stragglers<I> {
 }
 
 const raceOf = (item: Item<unknown>): Race =>
-  item.race ??= { attempts: [], fibers: [], beganAt: 0, timer: undefined, copied: false }
+  item.race ??= { attempts: [], fibers: [], startMillis: 0, timer: undefined, copied: false }

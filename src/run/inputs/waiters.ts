@@ -1,24 +1,24 @@
 /**
- * The lanes that wait for inputs, and when they are woken.
+ * Lanes that wait for inputs, and when they are woken.
  *
- * One lane is woken at once, after a pause or when several inputs are there, and the others when the event loop has turned,
- * if by then there is still something to take: to wake a lane for each input, only for it to find nothing behind that one,
- * would cost more than quick works do.
+ * One lane is woken immediately, after a pause or when several inputs are there. The others are woken when the event
+ * loop has turned, if there is still something to take then. To wake a lane for each input, only for it to find nothing
+ * behind that one, would cost more than quick work does.
  */
 import { Burst, type TurnBudget } from "../../primitives/eventLoop.ts"
 
 export class Waiters {
   private readonly turnBudget: TurnBudget
-  /** Number of inputs that are there to take. */
+  /** Function that counts the inputs that are there to take. */
   private readonly available: () => number
-  /** Number of inputs for which a first lane is woken before the event loop turns. */
+  /** Number of available inputs at which a first lane is woken before the event loop turns. */
   private readonly wakeThreshold: number
   private readonly burst = new Burst()
   private readonly idle: Array<() => void> = []
   /** Number of lanes that come for inputs, waiting or not. */
   lanes = 0
-  /** Whether lanes will be woken when the event loop has turned. */
-  private waking = false
+  /** True if a wake-up is scheduled for when the event loop has turned. */
+  private wakeScheduled = false
 
   constructor(turnBudget: TurnBudget, window: number, available: () => number) {
     this.turnBudget = turnBudget
@@ -37,23 +37,23 @@ export class Waiters {
     if (index >= 0) this.idle.splice(index, 1)
   }
 
-  /** Says that there is something to take. */
+  /** Wakes lanes now or soon, because there is something to take. */
   notify(): void {
     if (this.idle.length === 0) return
     const allAsleep = this.idle.length === this.lanes
-    if (this.waking) {
+    if (this.wakeScheduled) {
       if (allAsleep && this.available() >= this.wakeThreshold) this.wake(1)
       return
     }
-    this.waking = true
+    this.wakeScheduled = true
     this.turnBudget.afterTurn(() => {
-      this.waking = false
+      this.wakeScheduled = false
       this.wake(Math.max(1, this.available()))
     })
     if (allAsleep && this.burst.begins()) this.wake(1)
   }
 
-  /** Wakes so many lanes, those that came last first. */
+  /** Wakes up to `count` lanes, the last to wait first. */
   wake(count: number): void {
     if (count === 1 || this.idle.length === 1) this.idle.pop()?.()
     else for (const wake of this.idle.splice(-count).toReversed()) wake()

@@ -1,6 +1,6 @@
 /**
- * What follows a failed attempt, in a run and at a node's `exec` alike: another attempt, a value or failure that replaces
- * it, or the failure itself.
+ * The step after a failed attempt, in a run and at the `exec` of a node: another attempt, a value or failure that
+ * replaces it, or the failure itself.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -11,15 +11,15 @@ import type * as Limit from "../../Limit.ts"
 import type { Decide } from "../inputs/item.ts"
 
 /**
- * Replaces an input's failure when no attempt is left: by a value or another failure. It runs in the input's slot, after
- * its limits, and is no attempt. `attempts` counts the starts so far.
+ * Function that replaces the failure of an input when no attempt is left: by a value or another failure. It runs in the
+ * slot of the input, after its limits, and is no attempt. `attempts` counts the starts so far.
  */
 export type Recover<in I, out A, out E, out R> = (
   failed: { readonly index: number; readonly input: I; readonly attempts: number },
   cause: Cause.Cause<any>
 ) => Effect.Effect<A, E, R>
 
-/** What was tried: an input with its attempts so far, and the retry policy's state for it. */
+/** An input with its attempts so far, and the state of the retry policy for it. */
 export interface Tried<out I> {
   readonly index: number
   readonly input: I
@@ -27,13 +27,13 @@ export interface Tried<out I> {
   decide: Decide | undefined
 }
 
-/** Gives the delay before the next attempt, or the exit of the input. */
+/** Function that returns the delay before the next attempt, or the exit of the input. */
 export type AfterFailure<in I, A, E, out R> = (
   tried: Tried<I>,
   cause: Cause.Cause<E>
 ) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>
 
-/** Puts retries and recovery together; undefined where a failure is simply the input's exit. */
+/** Combines retries and recovery; undefined if a failure is always the exit of its input. */
 export const afterFailure = <I, A, E, R>(
   retry: (() => Decide) | undefined,
   recover: Recover<I, A, E, R> | undefined
@@ -53,15 +53,15 @@ export const afterFailure = <I, A, E, R>(
     )
 }
 
-/** Puts limits around an attempt, the first of them outermost. */
+/** Wraps an attempt in limits, the first of them outermost. */
 export const throughLimits = <A, E, R>(
   limits: ReadonlyArray<Limit.Limit>,
   attempt: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => limits.reduceRight((inner, limit) => limit.around(inner), attempt)
 
 /**
- * Asks the retry policy for the delay before the next attempt; gives the cause where there is none. Defects and
- * interruptions are not tried again, and a policy that dies adds its defect.
+ * Asks the retry policy for the delay before the next attempt; returns the cause if there is none. Defects and
+ * interruptions are not tried again. A policy that dies adds its defect to the cause.
  */
 const delayOf = <E>(
   retry: () => Decide,

@@ -1,5 +1,5 @@
 /**
- * An attempt at an item with all that the settings of its run put around it.
+ * Attempts at an item, with everything that the settings of a run put around them.
  */
 import * as Effect from "effect/Effect"
 import type * as Limit from "../../Limit.ts"
@@ -8,25 +8,28 @@ import type { AttemptContext, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 import { throughLimits } from "./afterFailure.ts"
 
-/** Starts an attempt; its deadline is a matter of the place where it runs. */
+/** Function that starts an attempt. It applies the deadline itself, since that depends on where the attempt runs. */
 export type Start<I, A, E, R> = (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
 
-/** What an attempt needs of its run. */
+/** The part of a run that its attempts use. */
 interface AttemptsOf<I> {
   readonly queue: InputQueue<I, any, any>
   readonly settings: {
     readonly name: string
     readonly limits: ReadonlyArray<Limit.Limit>
-    /** The share of inputs whose attempts have spans. */
+    /** Share of inputs whose attempts have spans, from 0 to 1. */
     readonly spans: number
   }
-  /** Whether attempts are reported. */
+  /** True if attempts are reported. */
   readonly detailed: boolean
   /** Reads the monotonic clock, in nanoseconds. */
   readonly time: () => number
 }
 
-/** Puts spans, limits and the race of stragglers around an attempt. It begins when the limits have let it through. */
+/**
+ * Wraps attempts in spans, limits and the race of stragglers. An attempt begins when the limits have let it through; if
+ * the run was stopped by then it is withdrawn, and its input has no outcome.
+ */
 export const attempt = <I, A, E, R>(
   start: Start<I, A, E, R>,
   { detailed, queue, settings, time }: AttemptsOf<I>
@@ -40,7 +43,7 @@ export const attempt = <I, A, E, R>(
       return traced(item, context)
     }
     : start
-  const beginLate: Start<I, A, E, R> = (item, context) =>
+  const beginAfterLimits: Start<I, A, E, R> = (item, context) =>
     Effect.suspend(() => {
       context.withdrawn = queue.stopped
       if (context.withdrawn) return Effect.interrupt
@@ -50,6 +53,6 @@ export const attempt = <I, A, E, R>(
     })
   const limited: Start<I, A, E, R> = limits.length === 0
     ? begin
-    : (item, context) => throughLimits(limits, beginLate(item, context))
+    : (item, context) => throughLimits(limits, beginAfterLimits(item, context))
   return queue.stragglers === undefined ? limited : queue.stragglers.racing(limited)
 }

@@ -1,9 +1,9 @@
 /**
- * A lane that takes inputs by the batch, for tasks on a backend that takes them so.
+ * A lane that takes inputs in batches, for tasks on a backend that accepts them.
  *
- * Nothing is made for an input on its way, unless it may be tried again: its exit comes as a call while its batch runs, and
- * one item serves for all these calls. The lane is idle, has inputs in `batch`, or waits for a batch to end; its fiber runs
- * nobody else's work.
+ * No object is made for an input, unless it may be tried again: its exit comes as a call while its batch runs, and one
+ * item serves all these calls. The lane is idle, has inputs in `batch`, or waits for a batch to end. Its fiber runs no
+ * work of users.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -18,8 +18,9 @@ import { retryTake, Yielding } from "./lane.ts"
 export class BatchLane<I, A, E, R> {
   readonly worker: number
   private readonly options: BatchLaneOptions<I, A, E, R>
+  /** The one item that serves all inputs, where items do not come back. */
   private readonly own: Item<I> | undefined
-  /** Inputs that were taken and not yet sent. */
+  /** Inputs that were taken and not sent. */
   private batch: BatchInputs<I>
   private found: InputQueue.Found | typeof Yielding = InputQueue.Waiting
 
@@ -41,16 +42,20 @@ export class BatchLane<I, A, E, R> {
       ? Effect.succeed(true)
       : retryTake(this.found, this, this.options.turnBudget)
 
-  /** If its fiber ends early, the backend is at fault and the run cannot continue. */
+  /** Returns false: if the fiber ends early, the backend is at fault and the run cannot continue. */
   lost(): boolean {
     return false
   }
 
+  /** Returns false: no value waits in this lane. */
   keep(): boolean {
     return false
   }
 
-  /** Waits until there may be inputs. Looks once more in the step that begins the wait: nothing can come between. */
+  /**
+   * Waits until there may be inputs. Takes once more in the step that begins the wait, so no input can arrive unnoticed
+   * in between. An idle lane also asks other lanes for unstarted inputs.
+   */
   awaitInput(): Effect.Effect<void> {
     const { batches, queue, sizer } = this.options
     return Effect.callback((resume) => {
@@ -64,6 +69,7 @@ export class BatchLane<I, A, E, R> {
     return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
   }
 
+  /** Takes a batch: adjacent inputs of an array, or else one by one. False if there was nothing. */
   private take(): boolean {
     const { queue, size, sizer, turnBudget } = this.options
     if (turnBudget.tick()) {
@@ -78,7 +84,7 @@ export class BatchLane<I, A, E, R> {
     return this.batch.inputs.length > 0
   }
 
-  /** Takes inputs one by one. */
+  /** Takes up to `room` inputs one by one. */
   private pick(room: number): void {
     const { own, options: { queue } } = this
     const batch = this.batch = new BatchInputs<I>(queue.revisits)
@@ -89,6 +95,7 @@ export class BatchLane<I, A, E, R> {
     }
   }
 
+  /** Runs the batch, and then decides about its failures. */
   private dispatch(): Effect.Effect<void, never, R> {
     const { batch, options, own, worker } = this
     this.batch = new BatchInputs(options.queue.revisits)
@@ -99,7 +106,7 @@ export class BatchLane<I, A, E, R> {
     )
   }
 
-  /** Decides what follows a failure, when its batch is over. */
+  /** Decides what follows a failure of a batch that is over. */
   private settle(item: Item<I>, cause: Cause.Cause<E>, start: AttemptStart): Effect.Effect<void, never, R> {
     const { afterFailure, observer, queue, sink } = this.options
     if (queue.stopped) return Effect.void

@@ -1,9 +1,10 @@
 /**
- * A batch on a backend: what goes there, what is settled while it runs, and what comes back unstarted.
+ * Batches on a backend: what is sent, what is settled while it runs, and what comes back unstarted.
  *
- * A position of a batch is `open` until its exit has come or it was given back; then it is `gone`, and whatever else is said
- * of it is ignored. A failure that may be tried again is kept in `failures` until the batch is over, since what follows it
- * is decided by its lane.
+ * A position of a batch is open until its exit has come or it was given back; then it is closed. Invariant: a position
+ * is closed once, and anything reported about a closed position is ignored; so no input is settled twice or both
+ * settled and returned. A failure that may be tried again is kept in `failures` until the batch is over, since its lane
+ * decides what follows.
  */
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -18,10 +19,10 @@ import type { InputQueue } from "../inputs/queue.ts"
 import { type BatchSizer, budget } from "./batchSizer.ts"
 import type { LaneOptions } from "./lane.ts"
 
-/** Age of a batch before another lane asks for what it has left, in milliseconds. */
-const ripe = 10
+/** Least age of a batch, in milliseconds, at which an idle lane asks for its unstarted inputs. */
+const recallAge = 10
 
-/** What the lanes of a run that takes batches have in common. */
+/** Options that the lanes of a run with batches share. */
 export interface BatchLaneOptions<I, A, E, R>
   extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnBudget" | "time" | "observer" | "afterFailure">
 {
@@ -33,16 +34,16 @@ export interface BatchLaneOptions<I, A, E, R>
   readonly sizer: BatchSizer
   readonly timeout: Duration.Duration | undefined
   readonly concurrency: number
-  /** Number of inputs there will be, where that is known. */
+  /** Number of inputs, if it is known. */
   readonly size: number | undefined
   readonly batches: BatchRuns
 }
 
-/** The inputs of a batch; with their items where they may be tried again. */
+/** The inputs of a batch, with their items if they may be tried again. */
 export class BatchInputs<I> {
   readonly inputs: Array<I>
   readonly items: Array<Item<I>> | undefined
-  /** Index of the first, where the others follow it; else the index of each is in `indices`. */
+  /** Index of the first input, if the others follow it; otherwise `indices` has the index of each. */
   private readonly first: number
   private readonly indices: Array<number> | undefined
 
@@ -68,9 +69,9 @@ export class BatchInputs<I> {
 export class BatchRuns {
   private readonly active = new Set<BatchRun<any, any, any, any>>()
   private readonly timers: Timers
-  private asking = false
-  /** When each worker had done what it has told of, in nanoseconds of the monotonic clock. */
-  private readonly free: Array<number> = []
+  private askScheduled = false
+  /** Time at which each worker finished the attempts it has reported, in nanoseconds of the monotonic clock. */
+  private readonly freeAt: Array<number> = []
 
   constructor(timers: Timers) {
     this.timers = timers
@@ -85,49 +86,54 @@ export class BatchRuns {
   }
 
   /**
-   * Works out when an attempt began that a worker tells of now. Many are told of at once, so it is the end of the one before,
-   * unless that would let it end later than now.
+   * Estimates when an attempt began that a worker reports now. Many attempts are reported together, so it is the end of
+   * the one before, unless the attempt would then end later than now. `nanos` is its duration. Returns nanoseconds of
+   * the monotonic clock.
    */
   placeAttempt(worker: number, dispatchedAt: number, nanos: number, now: number): number {
-    const beganAt = Math.min(Math.max(dispatchedAt, this.free[worker] ?? 0), now - nanos)
-    this.free[worker] = beganAt + nanos
+    const beganAt = Math.min(Math.max(dispatchedAt, this.freeAt[worker] ?? 0), now - nanos)
+    this.freeAt[worker] = beganAt + nanos
     return beganAt
   }
 
-  /** Asks for the unstarted inputs of the batch that has most of them, once it has run for a while: a lane is idle. */
+  /**
+   * Recalls the unstarted inputs of the batch that has most open positions, once that batch is old enough: a lane is
+   * idle.
+   */
   ask(): void {
-    if (this.asking) return
+    if (this.askScheduled) return
     let most: BatchRun<any, any, any, any> | undefined
-    for (const batch of this.active) if (batch.left > 1 && batch.left > (most?.left ?? 0)) most = batch
+    for (const batch of this.active) if (batch.openCount > 1 && batch.openCount > (most?.openCount ?? 0)) most = batch
     if (most === undefined) return
-    const age = this.timers.now() - most.beganAt
-    if (age >= ripe) return most.recall()
-    this.asking = true
-    this.timers.after(Duration.millis(ripe - age), () => {
-      this.asking = false
+    const age = this.timers.now() - most.startMillis
+    if (age >= recallAge) return most.recall()
+    this.askScheduled = true
+    this.timers.after(Duration.millis(recallAge - age), () => {
+      this.askScheduled = false
       this.ask()
     })
   }
 }
 
-/** One batch that is under way. */
+/** One batch under way. */
 export class BatchRun<I, A, E, R> {
-  /** Start on the timers' clock, in milliseconds. */
-  readonly beganAt: number
-  /** Number of positions that are open. */
-  left: number
+  /** Start in milliseconds of the monotonic clock, as the timers read it. */
+  readonly startMillis: number
+  /** Number of open positions. */
+  openCount: number
   /** Failures that may be tried again. */
   readonly failures: Array<readonly [Item<I>, Cause.Cause<E>, AttemptStart]> = []
   private readonly options: BatchLaneOptions<I, A, E, R>
   private readonly batch: BatchInputs<I>
+  /** The one item that serves all exits, where items do not come back. */
   private readonly own: Item<I> | undefined
   private readonly worker: number
   private readonly controller: AbortController | undefined
-  /** 1 for each position that is gone. */
-  private readonly gone: Uint8Array
-  /** Start in nanoseconds of the monotonic clock, where times are reported. */
+  /** 1 for each closed position. */
+  private readonly closed: Uint8Array
+  /** Time of sending in nanoseconds of the monotonic clock, if times are reported; otherwise 0. */
   private readonly dispatchedAt: number
-  /** Number of exits, and how many milliseconds these took where the backend says. */
+  /** Number of exits, and the sum of their durations in milliseconds if the backend reports them. */
   private exits = 0
   private millis: number | undefined = undefined
 
@@ -136,15 +142,15 @@ export class BatchRun<I, A, E, R> {
     this.batch = batch
     this.own = own
     this.worker = worker
-    this.left = batch.inputs.length
-    this.gone = new Uint8Array(this.left)
-    this.controller = this.left > 1 ? new AbortController() : undefined
-    this.beganAt = options.timers.now()
+    this.openCount = batch.inputs.length
+    this.closed = new Uint8Array(this.openCount)
+    this.controller = this.openCount > 1 ? new AbortController() : undefined
+    this.startMillis = options.timers.now()
     this.dispatchedAt = options.sink.detailed ? options.time() : 0
     batch.items?.forEach((item) => item.attempts++)
   }
 
-  /** Brings the batch to the backend, and what the backend gives back to the queue. */
+  /** Runs the batch on the backend, and returns its open positions to the queue at the end. */
   run(): Effect.Effect<void> {
     const { backend, batches, job, scope } = this.options
     const execute = Scope.provide(backend.execute(job, this.toBatch(), this.onExit), scope)
@@ -159,7 +165,7 @@ export class BatchRun<I, A, E, R> {
     )
   }
 
-  /** Asks the backend for what it has not started. */
+  /** Asks the backend to return what it has not started; nothing for a batch of one. */
   recall(): void {
     this.controller?.abort()
   }
@@ -176,11 +182,12 @@ export class BatchRun<I, A, E, R> {
     }
   }
 
+  /** Settles the input at a position, or keeps its failure for the lane. */
   private readonly onExit: Backend.OnExit<A, E> = (position, exit, worker = this.worker, millis) => {
     const { afterFailure, observer, queue, sink } = this.options
-    if (this.gone[position] !== 0) return
-    this.gone[position] = 1
-    this.left--
+    if (this.closed[position] !== 0) return
+    this.closed[position] = 1
+    this.openCount--
     this.exits++
     if (millis !== undefined) this.millis = (this.millis ?? 0) + millis
     const item = this.itemAt(position)
@@ -203,6 +210,7 @@ export class BatchRun<I, A, E, R> {
     queue.settled()
   }
 
+  /** Returns the item at a position; the shared one is overwritten by the next call. */
   private itemAt(position: number): Item<I> {
     const { batch } = this
     if (batch.items !== undefined) return batch.items[position]!
@@ -214,7 +222,10 @@ export class BatchRun<I, A, E, R> {
     return own
   }
 
-  /** Notes the times of an attempt that has taken as long as the backend says; gives when it began. */
+  /**
+   * Sets the times of an item from the duration that the backend reports, or else from the time of sending; returns the
+   * start.
+   */
   private clock(item: Item<I>, millis: number | undefined): number {
     const { batches, time } = this.options
     const now = time()
@@ -230,25 +241,26 @@ export class BatchRun<I, A, E, R> {
     return beganAt
   }
 
-  /** Returns the open positions from this one on to the queue; they were not started. */
+  /** Returns the open positions from `from` on to the queue; they were not started. */
   private giveBack(from: number): void {
     const { batch, options: { queue } } = this
-    for (let position = from; position < this.gone.length; position++) {
-      if (this.gone[position] !== 0) continue
-      this.gone[position] = 1
-      this.left--
+    for (let position = from; position < this.closed.length; position++) {
+      if (this.closed[position] !== 0) continue
+      this.closed[position] = 1
+      this.openCount--
       const item = batch.items?.[position] ?? new Item(batch.index(position), batch.inputs[position]!, this.worker)
       item.attempts = Math.max(0, item.attempts - 1)
       queue.requeue(item)
     }
   }
 
+  /** Ends the batch: fails if the backend failed, otherwise learns its pace and requeues what was not started. */
   private end(exit: Exit.Exit<void>): Effect.Effect<void> {
     const { batches, queue, sizer, timers } = this.options
     batches.delete(this)
     if (queue.stopped) return Effect.void
     if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
-    sizer.learn(this.exits, this.millis ?? timers.now() - this.beganAt)
+    sizer.learn(this.exits, this.millis ?? timers.now() - this.startMillis)
     this.giveBack(0)
     return Effect.void
   }

@@ -5,26 +5,28 @@
  * | --- | --- | --- |
  * | `Idle` | no item | `Loaded`, by `take`; the end of the loop, when `found` is `Done` |
  * | `Loaded` | an item whose attempt has not begun | `Running`, by `start`; `Idle`, by `drop`, if the run was stopped |
- * | `Running` | an item and its attempt, which runs in this fiber or has just ended | `Idle`, by `claimExit`, with any exit; `ValuePending`, by `step`, if the attempt left fibers behind |
+ * | `Running` | an item and its attempt | `Idle`, by `claimExit` or `succeed`; `ValuePending`, by `step` |
  * | `ValuePending` | a value in `pendingValue`, and fibers to be interrupted first | `Idle`, by `finish` |
- * | `Deciding` | a cause in `failing`, and the effect that decides what follows it | `Idle`, by `fail` or `conclude` |
+ * | `Deciding` | a cause in `pendingCause`, and the effect that decides what follows it | `Idle`, by `decided` |
  *
- * | field | written by | holds |
+ * | field | written by | valid |
  * | --- | --- | --- |
  * | `state` | the methods above | always |
  * | `item`, `round` | `take` | in `Loaded` and `Running`; the last item's in `ValuePending` and `Deciding` |
- * | `found` | `take` | in `Idle`: why there is no item |
- * | `pendingValue` / `failing` | `step` / `fail` | in `ValuePending` / `Deciding` |
+ * | `found` | `take` | in `Idle`: why there is no item; `Taken` after `drainReady`, which makes `body` take again |
+ * | `pendingValue` / `pendingCause` | `step` / `fail` | in `ValuePending` / `Deciding` |
  * | `beganAt`, `withdrawn` | the clock and the attempt | from `start` on |
  * | `children` | `run`, when the fiber starts; the runtime adds to it | always |
  * | `wake` | `awaitInput` | while the fiber waits for inputs, and after |
  *
  * The loop is the hot path of the library. It costs one `whileLoop` step for each input, no fiber and no wrapper: an
- * attempt that succeeds hands its value to `step`, one that is ready is settled without leaving `body`, and only a failure
- * leaves the loop, to be settled outside (`leave`) and followed by a new one. The lane is itself the options of its
- * `whileLoop`, so that opening many lanes makes few closures.
+ * attempt that succeeds hands its value to `step`, one that is ready is settled without leaving `body`, and only a
+ * failure leaves the loop, to be settled outside (`leave`) and followed by a new one. The lane itself is the options
+ * object of its `whileLoop`, so that opening many lanes makes few closures.
  *
- * Only the lane's own fiber writes its state, but for `lost` and `keep`, which are called when that fiber has ended.
+ * Invariants: only the fiber of the lane writes its state, except `ready`, which another fiber may run before it, and
+ * `lost` and `keep`, which are called when it has ended. An item is settled only after `claimExit` returned true, or by
+ * a lane whose items no other lane can have.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -48,7 +50,7 @@ const ValuePending = 3
 const Deciding = 4
 type State = typeof Idle | typeof Loaded | typeof Running | typeof ValuePending | typeof Deciding
 
-/** Others have to have their turn first: what a lane may find beside what its inputs say. */
+/** Result of a lane that must let the event loop turn before it takes, beside those of the queue. */
 export const Yielding = -1
 
 /** Waits for an item after a lane has found none; false if there will be none. */
@@ -67,24 +69,24 @@ export const retryTake = (
   }
 }
 
-/** The options of `Effect.whileLoop`. */
+/** Options of `Effect.whileLoop`. */
 interface Loop<A, E, R> {
   while(): boolean
   body(): Effect.Effect<A, E, R>
   step(value: A): void
 }
 
-/** What the lanes of a run, or of a batch in a worker, have in common. */
+/** Options that the lanes of a run, or of a batch in a worker, share. */
 export interface LaneOptions<I, A, E, R> {
   readonly source: InputQueue.ItemSource<I>
-  /** The run that waits for inputs, tries again and counts; none in a worker, which is told all of that by the program. */
+  /** Run that waits for inputs, tries again and counts; absent in a worker, where the program does that. */
   readonly host?: InputQueue.LaneHost<I>
   readonly sink: Sink<I, A, E>
   readonly turnBudget: TurnBudget
   /** Reads the monotonic clock, in nanoseconds. */
   readonly time: () => number
   readonly observer?: ItemObserver
-  /** Makes an attempt at an item. */
+  /** Starts an attempt at an item. */
   readonly attempt: (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
   readonly afterFailure: AfterFailure<I, A, E, R> | undefined
 }
@@ -101,19 +103,22 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   private readonly observer: ItemObserver | undefined
   private readonly attempt: LaneOptions<I, A, E, R>["attempt"]
   private readonly afterFailure: AfterFailure<I, A, E, R> | undefined
-  /** Clocks attempts, where the sink reports times. */
+  /** Clock of the attempts, if the sink reports times. */
   private readonly clock: LaneClock | undefined
-  /** Whether more than the value of a success is told. */
+  /** True if the sink needs more than the value of a success, or items come back. */
   private readonly observed: boolean
   private readonly revisits: boolean
-  /** The one item that is used for every input, where items do not come back. */
+  /** The one item that serves all inputs, where items do not come back. */
   private readonly own: Item<I> | undefined
   private state: State = Idle
   private item: Item<I>
   private found: InputQueue.Found | typeof Yielding = InputQueue.Waiting
   private pendingValue: A | undefined = undefined
-  private failing: Cause.Cause<E> | undefined = undefined
-  /** Fibers that an attempt has forked as its children: the lane's own, since it runs in the lane. */
+  private pendingCause: Cause.Cause<E> | undefined = undefined
+  /**
+   * Fibers that attempts have forked as children and that have not ended. They are children of the fiber of the lane,
+   * since attempts run in it.
+   */
   private children: ReadonlySet<Fiber.Fiber<unknown, unknown>> = noFibers
   private wake: (() => void) | undefined = undefined
   private waiting: Effect.Effect<void> | undefined = undefined
@@ -136,7 +141,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     this.host?.join()
   }
 
-  /** Runs until nothing is left to take. */
+  /** Effect that runs the lane until nothing is left to take. */
   get run(): Effect.Effect<void, never, R> {
     return Effect.withFiber((fiber) => {
       this.children = childrenOf(fiber)
@@ -148,10 +153,17 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   readonly ready = (): Effect.Effect<boolean> =>
     this.state === Loaded || this.take() ? Effect.succeed(true) : retryTake(this.found, this, this.turnBudget)
 
+  /**
+   * True if the loop has to continue. It stops for a pending value, which is settled outside, and at the end of the
+   * inputs.
+   */
   while(): boolean {
     return this.state !== ValuePending && (this.state === Loaded || this.found !== InputQueue.Done)
   }
 
+  /**
+   * Takes an item if there is none, settles ready attempts in a row, and returns the first attempt that has to be run.
+   */
   body(): Effect.Effect<A | void, E, R> {
     if (this.state !== Loaded && !this.take()) return this.pause()
     if (this.source.stopped) return this.drop()
@@ -168,6 +180,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return attempt
   }
 
+  /** Settles the value of the attempt that has run; defers it if the attempt left fibers behind. */
   step(value: A | void): void {
     if (this.state !== Running) return
     if (this.children.size > 0) {
@@ -180,9 +193,9 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /**
-   * Settles the item of a lane whose fiber has ended with a failure, though nobody has stopped it: its work interrupted the
-   * fiber it ran in, or gave the runtime something that is no effect. That is how the item has failed. False if there was
-   * none and it was no interruption either: the failure is nobody's input's.
+   * Settles the item of a lane whose fiber has failed although it was not stopped: its work interrupted the fiber it
+   * ran in, or gave the runtime something that is no effect. The item fails with that cause. False if there is no item
+   * and the cause is not an interruption: then no input is responsible.
    */
   lost(cause: Cause.Cause<never>): boolean {
     this.host?.leave(this.wake)
@@ -191,7 +204,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
         this.finish(this.pendingValue as A)
         return true
       case Deciding:
-        this.conclude(Cause.combine(this.failing!, cause))
+        this.conclude(Cause.combine(this.pendingCause!, cause))
         return true
       case Idle:
         return Cause.hasInterruptsOnly(cause)
@@ -202,14 +215,17 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     }
   }
 
-  /** Settles the item whose value was there when the lane's fiber was stopped, if there is one. */
+  /** Settles the item whose value was pending when the fiber was stopped; false if there is none. */
   keep(): boolean {
     if (this.state !== ValuePending) return false
     this.finish(this.pendingValue as A)
     return true
   }
 
-  /** Waits until there may be an item. Looks once more in the step that begins the wait: nothing can come between. */
+  /**
+   * Waits until there may be an item. Takes once more in the step that begins the wait, so no item can arrive unnoticed
+   * in between.
+   */
   awaitInput(): Effect.Effect<void> {
     return this.waiting ??= Effect.callback((resume) => {
       if (this.take() || this.found !== InputQueue.Waiting) return resume(Effect.void)
@@ -218,6 +234,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     })
   }
 
+  /** Runs the loop until the end of the inputs; settles exits that leave it. */
   private loop(): Effect.Effect<void, never, R> {
     return Effect.matchCauseEffect(Effect.whileLoop(this), {
       onFailure: (cause) => this.leave(Exit.failCause(cause)),
@@ -225,7 +242,10 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     })
   }
 
-  /** Settles an exit outside the loop, and continues. Fibers that the attempt has left behind end first. */
+  /**
+   * Settles an exit outside the loop, and continues the loop. Fibers that the attempt left behind are interrupted
+   * first.
+   */
   private leave(exit: Exit.Exit<A, E>): Effect.Effect<void, never, R> {
     if (this.children.size > 0) return Effect.flatMap(Fiber.interruptAll(this.children), () => this.leave(exit))
     if (Exit.isSuccess(exit)) {
@@ -238,9 +258,9 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /**
-   * Settles values that are ready as long as they come, and gives the first attempt that is something else; `Idle` means
-   * that nothing was left to take. This is the loop of `body` for inputs of which only the value is told. It is written a
-   * second time because the general loop makes a ready input 12 % dearer (`bench/forEach.ts`).
+   * Settles ready values for as long as they come; returns the first attempt that is not one. `Idle` afterward means
+   * that nothing was there to take. This is the loop of `body` for runs that need only the values. It is separate
+   * because the general loop makes a ready input 12 % slower (`bench/forEach.ts`).
    */
   private drainReady(): Effect.Effect<A, E, R> {
     const { host, sink, source, turnBudget } = this
@@ -258,7 +278,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return attempt
   }
 
-  /** Waits for what the lane has not found. */
+  /** Waits for the reason for which `take` found nothing. */
   private pause(): Effect.Effect<void> {
     switch (this.found) {
       case Yielding:
@@ -270,11 +290,13 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     }
   }
 
+  /** Drops an item that has not begun: the run was stopped. */
   private drop(): Effect.Effect<void> {
     this.state = Idle
     return Effect.void
   }
 
+  /** Takes an item; false if there is none, with the reason in `found`. */
   private take(): boolean {
     this.found = this.turnBudget.tick() ? Yielding : this.source.next(this.own)
     if (this.found !== InputQueue.Taken) {
@@ -289,7 +311,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return true
   }
 
-  /** Starts an attempt. A work that throws is one that is ready. */
+  /** Starts an attempt. Work that throws is a ready failure. */
   private start(): Effect.Effect<A, E, R> {
     this.state = Running
     this.clock?.begin(this.item, this)
@@ -300,12 +322,14 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     }
   }
 
+  /** Settles a ready exit. */
   private settleReady(exit: Exit.Exit<A, E>): void {
     if (this.clock !== undefined && this.item.attempts > 1) this.clock.end(this.item)
     if (exit._tag === "Success") this.succeed(exit.value)
     else if (this.claimExit()) this.conclude(exit.cause)
   }
 
+  /** Settles a success. */
   private succeed(value: A): void {
     if (this.observed && !this.claimSuccess()) return
     this.state = Idle
@@ -313,7 +337,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     this.host?.settled()
   }
 
-  /** Claims the exit of a success, and tells what there is to tell beside its value; false if another attempt was first. */
+  /** Claims the exit of a success, and reports the attempt; false if another attempt was first. */
   private claimSuccess(): boolean {
     if (!this.claimExit()) return false
     if (this.clock !== undefined && this.item.attempts > 1) this.item.record(this, "Succeeded", undefined)
@@ -321,18 +345,20 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return true
   }
 
+  /** Settles the pending value. */
   private finish(value: A): void {
     this.pendingValue = undefined
     this.clock?.end(this.item)
     this.succeed(value)
   }
 
+  /** Claims the exit of a failure, and settles it as `afterFailure` decides. */
   private fail(cause: Cause.Cause<E>): Effect.Effect<void, never, R> {
     const { afterFailure } = this
     if (!this.claimExit()) return Effect.void
     if (afterFailure === undefined) return Effect.sync(() => this.conclude(cause))
     this.state = Deciding
-    this.failing = cause
+    this.pendingCause = cause
     return Effect.map(afterFailure(this.item, cause), (next) => {
       if (Duration.isDuration(next)) this.tryAgain(cause, next)
       else if (Exit.isSuccess(next)) this.replace(cause, next.value)
@@ -340,13 +366,14 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     })
   }
 
+  /** Returns the item to the queue for another attempt. */
   private tryAgain(cause: Cause.Cause<E>, delay: Duration.Duration): void {
     this.decided()
     this.recordFailure(cause)
     this.host!.delay(this.item, delay)
   }
 
-  /** Settles an item whose failure a value has replaced. */
+  /** Settles an item whose failure was replaced by a value. */
   private replace(cause: Cause.Cause<E>, value: A): void {
     this.decided()
     if (this.revisits && this.item.attempts > 1) this.recordFailure(cause)
@@ -355,31 +382,40 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     this.host?.settled()
   }
 
-  /** Settles an item that has failed for good. After the end of the run no failure counts: most are its interruptions. */
+  /**
+   * Settles an item that has failed for good. After the end of the run a failure does not count: most are interruptions
+   * by that end.
+   */
   private conclude(cause: Cause.Cause<E>): void {
     this.decided()
     if (this.source.stopped) return this.host?.dropped()
-    // the end comes first: what is settled makes room, and wakes lanes that would go on
-    if (this.tell(cause)) this.host?.stop()
+    // stop before settling: a settled input makes room and wakes lanes, which would take more
+    if (this.reportFailure(cause)) this.host?.stop()
     this.host?.settled()
   }
 
+  /** Ends the decision about an item. */
   private decided(): void {
     this.state = Idle
-    this.failing = undefined
+    this.pendingCause = undefined
   }
 
-  private tell(cause: Cause.Cause<E>): boolean {
+  /** Reports a failure; true if it ends the run. */
+  private reportFailure(cause: Cause.Cause<E>): boolean {
     if (this.revisits && this.item.attempts > 1) this.recordFailure(cause)
     this.observer?.settled(this.item, true)
     return this.sink.onFailure(this.item, cause)
   }
 
+  /** Adds the failed attempt to the history, if attempts are reported. */
   private recordFailure(cause: Cause.Cause<E>): void {
     if (this.clock !== undefined) this.item.record(this, "Failed", shortenMessage(Cause.squash(cause)))
   }
 
-  /** Claims the item's exit for this attempt; false if another attempt was first, or this one never began. */
+  /**
+   * Claims the exit of the item for this attempt, and makes the lane idle; false if another attempt was first, or this
+   * one never began.
+   */
   private claimExit(): boolean {
     const { item } = this
     this.state = Idle

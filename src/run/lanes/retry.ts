@@ -1,5 +1,5 @@
 /**
- * The `retry` option as decisions: one for each failure of an input.
+ * The `retry` option as a function that decides about each failure of an input.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 import { knownKeys, numberWhere, optionalFunction, wrongType } from "../../primitives/check.ts"
 import type { Decide } from "../inputs/item.ts"
 
-/** A schedule, or how often, when and for which errors. */
+/** The option: a schedule, or the number of retries, their schedule and their condition. */
 export type Retry<E> = Schedule.Schedule<unknown, E> | RetryOptions<E>
 
 interface RetryOptions<in E> {
@@ -18,7 +18,7 @@ interface RetryOptions<in E> {
   readonly while?: ((error: E) => boolean | Effect.Effect<boolean>) | undefined
 }
 
-/** Checks the option, and gives what makes the decisions of one input. */
+/** Checks the option and returns a function that makes the decisions of one input. */
 export const make = (retry: Retry<any>): () => Decide => {
   const options: RetryOptions<any> = Schedule.isSchedule(retry)
     ? { schedule: retry as Schedule.Schedule<unknown> }
@@ -30,8 +30,8 @@ export const make = (retry: Retry<any>): () => Decide => {
       if (options.times !== undefined && retries >= options.times) return undefined
       retries++
       if (options.while !== undefined) {
-        const go = options.while(error)
-        if (!(typeof go === "boolean" ? go : yield* go)) return undefined
+        const proceed = options.while(error)
+        if (!(typeof proceed === "boolean" ? proceed : yield* proceed)) return undefined
       }
       if (options.schedule === undefined) return Duration.zero
       step ??= yield* Schedule.toStep(options.schedule)

@@ -1,6 +1,6 @@
 /**
- * The observer of a run: the counts that its span, its progress and its metrics read while it goes on. They read and are not
- * told, so an input costs the same whether somebody watches or not.
+ * The observer of a run: counts for its span, its progress and its metrics. These read the counts and are not notified,
+ * so an input costs the same whether the run is watched or not.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import type { ItemObserver } from "./sink.ts"
 export class RunObserver implements Progress.Run, ItemObserver {
   readonly name: string
   readonly parent: Progress.Run | undefined
-  /** Number of inputs, where they say so themselves. */
+  /** Number of inputs, if they know it themselves. */
   readonly size: number | undefined
   private readonly progress: Progress.Progress
   private readonly series: Metrics.Series
@@ -33,7 +33,7 @@ export class RunObserver implements Progress.Run, ItemObserver {
     this.series = Metrics.seriesOf(context, name)
   }
 
-  /** Reads the counts of this queue from now on; attempts and times are known where the run is detailed. */
+  /** Connects the queue, whose counts are read from now on. Attempts and times are known if the run is `detailed`. */
   attach(queue: InputQueue<any, any, any>, detailed: boolean): void {
     this.queue = queue
     this.detailed = detailed
@@ -74,6 +74,7 @@ export class RunObserver implements Progress.Run, ItemObserver {
     })
   }
 
+  /** Ends the run for all that read it. */
   private end(span: Tracer.Span): void {
     this.over = true
     this.series.close(this.counts)

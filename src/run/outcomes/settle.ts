@@ -1,5 +1,5 @@
 /**
- * Outcomes made of items that are settled; their times are counted from the start of the run.
+ * Outcomes of settled items. Their times are counted from the start of the run, in nanoseconds.
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
@@ -8,7 +8,7 @@ import * as Outcome from "../../Outcome.ts"
 import { type Facts, failed, once, succeeded } from "../../outcome/settled.ts"
 import type { AttemptRecord, Item } from "../inputs/item.ts"
 
-/** Reads what an outcome says of an item. */
+/** Returns the facts about an item that its outcome holds. */
 const factsOf = <I>(item: Item<I>, runBeganAt: number): Facts<I> => ({
   index: item.index,
   input: item.input,

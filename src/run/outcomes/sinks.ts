@@ -1,5 +1,5 @@
 /**
- * Sinks that gather what a run ends with: values, values and failures, or every outcome.
+ * Sinks that collect the results of a run: values, values and failures, or every outcome.
  */
 import type * as Cause from "effect/Cause"
 import type * as Outcome from "../../Outcome.ts"
@@ -7,7 +7,7 @@ import type { Item } from "../inputs/item.ts"
 import { failureOf, successOf } from "./settle.ts"
 import type { Control, Sink } from "./sink.ts"
 
-/** The values alone; the first failure ends the run. */
+/** Sink that keeps the values; the first failure ends the run. */
 export class Values<I, A, E> implements Sink<I, A, E> {
   readonly detailed = false
   readonly retires = false
@@ -27,14 +27,14 @@ export class Values<I, A, E> implements Sink<I, A, E> {
     return true
   }
 
-  /** The values in input order, when all inputs have succeeded. */
+  /** Returns the values in input order, when all inputs have succeeded. */
   values(inputs: number): Array<A> {
     this.all.length = inputs
     return this.all
   }
 }
 
-/** The values, and the failures apart: for runs that go on whatever fails. */
+/** Sink that keeps values and failures separately, for runs that no failure ends. */
 export class Sides<I, A, E> implements Sink<I, A, E> {
   readonly detailed = true
   readonly retires = false
@@ -56,7 +56,7 @@ export class Sides<I, A, E> implements Sink<I, A, E> {
     return false
   }
 
-  /** Both sides in input order, when the run is over. */
+  /** Returns both sides in input order, when the run is over. */
   sides(inputs: number): [Array<A>, Array<Outcome.Failure<I, E>>] {
     const { all, failed } = this
     all.length = inputs
@@ -71,7 +71,7 @@ export class Sides<I, A, E> implements Sink<I, A, E> {
   }
 }
 
-/** Every outcome; the run ends when the budget of failures is used up. */
+/** Sink that keeps every outcome; the run ends when its error budget is used up. */
 export class Outcomes<I, A, E> implements Sink<I, A, E> {
   readonly detailed = true
   readonly retires = false
@@ -99,11 +99,11 @@ export class Outcomes<I, A, E> implements Sink<I, A, E> {
     return this.failures >= this.maxErrors
   }
 
-  /** What was settled, in input order; a run that ended early leaves gaps, which are closed here. */
+  /** Outcomes in input order. A run that ended early leaves gaps, which are closed here. */
   get outcomes(): Array<Outcome.Outcome<I, A, E>> {
     return this.slots.filter((outcome) => outcome !== undefined)
   }
 }
 
-/** Room for as many as will come; growing to a million costs as much as the work. */
+/** Makes an array of the final length, if it is known: growing to a million elements costs as much as the work. */
 const slots = <A>(size: number | undefined): Array<A> => size === undefined ? [] : new Array<A>(size)

@@ -1,8 +1,8 @@
 /**
- * Outcomes on their way to whoever consumes a stream of them.
+ * Outcomes on their way to the consumer of a stream.
  *
- * An outcome at a time would cost a pull of the stream each. So outcomes gather while the consumer is busy, until the
- * event loop turns, or until as many are there as may be pulled ahead, and go as one chunk.
+ * One outcome at a time would cost a pull of the stream each. So outcomes collect while the consumer is busy, until the
+ * event loop turns, or until there are as many as may be pulled ahead, and then go as one chunk.
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -17,7 +17,7 @@ import type { Item } from "../inputs/item.ts"
 import { failureOf, isNonEmpty, successOf, tooManyErrors } from "./settle.ts"
 import type { Control, RunSummary, Sink } from "./sink.ts"
 
-/** What of a run's settings shapes its stream. */
+/** Settings of a run that shape its stream. */
 interface StreamSettings {
   readonly concurrency: number
   readonly window: number
@@ -26,7 +26,7 @@ interface StreamSettings {
 
 export type Order = "input" | "completion"
 
-/** How many outcomes make a chunk where nothing else says so. */
+/** Number of ready outcomes that wakes the consumer before the event loop turns, unless fewer may be pulled ahead. */
 const largestChunk = 256
 
 export type Chunk<I, A, E> = NonEmptyReadonlyArray<Outcome.Outcome<I, A, E>>
@@ -35,21 +35,25 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
   readonly detailed = true
   readonly retires = true
   private failed = 0
-  /** The failures, where the run may end with them. */
+  /** Failures, kept only if the run may end with them. */
   private readonly failures: Array<Outcome.Failure<I, E>> = []
   private readonly order: Order
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private control!: Control
   private maxErrors = Infinity
   private chunkSize = largestChunk
-  /** What can be handed on; what has to wait until those before it are there; and how many the consumer is at. */
+  /** Outcomes that the consumer can pull, and outcomes that wait for those before them, by index. */
   private readonly ready: Array<Outcome.Outcome<I, A, E>> = []
-  private readonly early = new Map<number, Outcome.Outcome<I, A, E>>()
+  private readonly buffered = new Map<number, Outcome.Outcome<I, A, E>>()
+  /** Index of the next outcome in input order. */
   private next = 0
-  private handed = 0
+  /** Number of outcomes that the consumer has pulled and is not done with. */
+  private takenCount = 0
+  /** Last result of the stream, once the run is over. */
   private end: Pull.Pull<never, unknown> | undefined
-  private waiting: (() => void) | undefined
-  private waking = false
+  /** Resumes the consumer, while it waits. */
+  private wakeConsumer: (() => void) | undefined
+  private wakeScheduled = false
   private readonly burst = new Burst()
 
   constructor(order: Order, dispatcher: Scheduler.SchedulerDispatcher) {
@@ -57,7 +61,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     this.dispatcher = dispatcher
   }
 
-  /** Joins the run whose outcomes these are. */
+  /** Connects the run whose outcomes these are. */
   attach(control: Control, settings: StreamSettings): this {
     const ahead = settings.window - settings.concurrency
     this.control = control
@@ -70,7 +74,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     return this.failed >= this.maxErrors
   }
 
-  /** What the end of the run is to the consumer, who has the values already. */
+  /** Fails if the run has used up its error budget; the consumer has the values already. */
   verdict(ran: RunSummary): Effect.Effect<void, Outcome.TooManyErrors<I, A, E>> {
     if (!this.tripped) return Effect.void
     const outcomes = this.failures.toSorted((a, b) => a.index - b.index)
@@ -89,72 +93,76 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     return this.tripped
   }
 
-  /** The run is over: what is still here is handed on, then this. */
+  /** Ends the stream when the run is over: the consumer gets the remaining outcomes, then the exit. */
   close(exit: Exit.Exit<void, unknown>): void {
-    for (const index of [...this.early.keys()].toSorted((a, b) => a - b)) this.ready.push(this.early.get(index)!)
-    this.early.clear()
+    for (const index of [...this.buffered.keys()].toSorted((a, b) => a - b)) this.ready.push(this.buffered.get(index)!)
+    this.buffered.clear()
     this.end = exit._tag === "Success" ? Cause.done() : Effect.failCause(exit.cause)
-    this.waiting?.()
+    this.wakeConsumer?.()
   }
 
-  /** The next outcomes, as soon as there are any. Whoever asks is done with those it got before. */
+  /**
+   * Pulls the next outcomes as soon as there are any. Pulling again means that the consumer is done with those before.
+   */
   readonly pull: Pull.Pull<Chunk<I, A, E>, unknown> = Effect.suspend(() => {
-    const { handed } = this
-    this.handed = 0
-    if (handed > 0) this.control.retire(handed)
+    const { takenCount } = this
+    this.takenCount = 0
+    if (takenCount > 0) this.control.retire(takenCount)
     return this.ready.length > 0 || this.end !== undefined ? this.take() : this.arrival
   })
 
+  /** Waits for outcomes, or the end. */
   private readonly arrival: Pull.Pull<Chunk<I, A, E>, unknown> = Effect.callback(
     (resume) => {
       if (this.ready.length > 0 || this.end !== undefined) return resume(this.take())
-      this.waiting = () => {
-        this.waiting = undefined
+      this.wakeConsumer = () => {
+        this.wakeConsumer = undefined
         resume(this.take())
       }
     }
   )
 
   /**
-   * What is ready leaves as a copy. A literal in its place would make arrays that V8 soon allocates among what lives long,
-   * where each, long since gone, keeps its outcomes until the next full collection.
+   * Takes the ready outcomes as a copy. V8 soon allocates arrays that come from a literal here in old space, where each
+   * keeps its outcomes, long after its use, until the next full collection.
    */
   private take(): Pull.Pull<Chunk<I, A, E>, unknown> {
     const chunk = this.ready.splice(0)
     if (!isNonEmpty(chunk)) return this.end!
-    this.handed = chunk.length
+    this.takenCount = chunk.length
     return Effect.succeed(chunk)
   }
 
-  /** Hands on what can be handed on; `true` where the consumer has run. */
+  /** Adds an outcome and wakes the consumer now or soon; true if the consumer has run. */
   private push(outcome: Outcome.Outcome<I, A, E>): true | void {
-    const { early, ready } = this
+    const { buffered, ready } = this
     if (this.order === "completion" || outcome.index === this.next) {
       ready.push(outcome)
       this.next++
     } else {
-      early.set(outcome.index, outcome)
+      buffered.set(outcome.index, outcome)
     }
-    if (early.size > 0) {
-      for (let next = early.get(this.next); next !== undefined; next = early.get(this.next)) {
-        early.delete(this.next++)
+    if (buffered.size > 0) {
+      for (let next = buffered.get(this.next); next !== undefined; next = buffered.get(this.next)) {
+        buffered.delete(this.next++)
         ready.push(next)
       }
     }
-    if (this.waiting === undefined || ready.length === 0) return
-    if (ready.length >= this.chunkSize || (!this.waking && this.burst.begins())) {
-      this.waiting()
+    if (this.wakeConsumer === undefined || ready.length === 0) return
+    if (ready.length >= this.chunkSize || (!this.wakeScheduled && this.burst.begins())) {
+      this.wakeConsumer()
       return true
     }
     this.wakeSoon()
   }
 
+  /** Wakes the consumer when the event loop has turned. */
   private wakeSoon(): void {
-    if (this.waking) return
-    this.waking = true
+    if (this.wakeScheduled) return
+    this.wakeScheduled = true
     this.dispatcher.scheduleTask(() => {
-      this.waking = false
-      if (this.ready.length > 0) this.waiting?.()
+      this.wakeScheduled = false
+      if (this.ready.length > 0) this.wakeConsumer?.()
     }, 0)
   }
 }
