@@ -1,7 +1,7 @@
 /**
- * The far side, before it knows any task: it listens, imports what it is told to, and hands batches to the runner.
+ * The start of a worker, before it knows any task: it listens, imports modules, and passes batches to the runner.
  *
- * Nothing here imports Effect, so that a worker is up before that is loaded: the runner comes with the first task.
+ * Nothing here imports Effect, so that a worker is up before Effect is loaded: the runner comes with the first task.
  */
 import { enableCompileCache } from "node:module"
 import { type Inside, insideKey } from "../wire/inside.ts"
@@ -13,15 +13,18 @@ const TaskTypeId = "~effect-parallel/Task"
 
 type Module = Readonly<Record<string, unknown>>
 
-/** Listens until the near side ends it. */
+/** Listens to the near side until it ends the worker. */
 export const boot = (link: Link): void => {
   enableCompileCache()
   const modules = new Map<string, Promise<Module>>()
-  /** Batches that wait for their task; one that is no longer wanted leaves. */
+  /**
+   * Batches whose task is being imported, by their identifier. A cancelled one is removed. Invariant: a batch is
+   * answered here (`Refused`, `Done`) or started by the runner, never both; whoever removes it from here decides.
+   */
   const waiting = new Map<number, BatchMessage>()
   let loading: Promise<Runner> | undefined
   let runner: Runner | undefined
-  /** Modules that opened workers while they were imported. */
+  /** URLs of modules that opened workers while they were imported. */
   const programs = new Set<string>()
 
   const refuse = (run: BatchMessage, refusal: Refusal) => {
@@ -69,7 +72,7 @@ export const boot = (link: Link): void => {
   })
   process.on("exit", (code) => {
     runner?.flush()
-    // nothing runs: what is being imported ends the worker
+    // no batch runs, so a module that is being imported ends the worker
     if (runner?.busy() === true) return
     const error = encodeThrown(new Error(`it ended its worker with exit code ${code}`), link.clone)
     for (const run of waiting.values().toArray()) refuse(run, { _tag: "ModuleFailed", error })
@@ -91,7 +94,7 @@ export const boot = (link: Link): void => {
   link.post({ _tag: "Ready" })
 }
 
-/** A module that could not be imported is tried again: what it lacked may be there by then. */
+/** Imports a module once. After a failure it is imported again the next time: what it lacked may be there by then. */
 const load = (modules: Map<string, Promise<Module>>, url: string): Promise<Module> => {
   const known = modules.get(url)
   if (known !== undefined) return known
@@ -110,7 +113,7 @@ const tasksOf = (module: Module): ReadonlyArray<Named> =>
     typeof value === "function" && TaskTypeId in value
   )
 
-/** Why a module could not be had: it is not there, or it threw. */
+/** Makes the refusal for a module that could not be imported: it is not there, or it threw. */
 const refusalOf = ({ module }: Address, error: unknown, clone: Clone): Refusal => {
   const { code, url } = error as { readonly code?: unknown; readonly url?: unknown }
   return code === "ERR_MODULE_NOT_FOUND" && url === module

@@ -1,31 +1,31 @@
 /**
- * Parts of a worker as they know each other: its link to the near side, and what runs the batches.
+ * The parts of a worker as they see each other: its link to the near side, and the runner of its batches.
  */
 import type { BatchMessage, FromFar, ToFar } from "../wire/messages.ts"
 import type { Clone } from "../wire/thrown.ts"
 
-/** How a worker of some kind reaches its near side. */
+/** Connection of a worker to its near side. */
 export interface Link {
   readonly clone: Clone
   readonly post: (message: FromFar, transfer?: ReadonlyArray<unknown>) => void
   readonly listen: (receive: (message: ToFar) => void) => void
   /**
-   * Notes that a batch comes to a position, at this time of the system's monotonic clock in milliseconds; `false` when
-   * the near side has cut the batch before it.
+   * Records that a batch starts the payload at a position, at a time of the system's monotonic clock in milliseconds.
+   * False if the near side has cut the batch before that position: then it must not start.
    */
   readonly claim: (slot: number, position: number, since: number) => boolean
   /** Ends the worker. */
   readonly close: () => void
 }
 
-/** What boots a worker asks of what runs in it. */
+/** The part of the runner that the boot code uses. */
 export interface Runner {
   readonly run: (run: BatchMessage, task: unknown) => void
   readonly recall: (id: number) => void
   readonly cancel: (id: number) => void
-  /** Tells at once what has not been told: the worker is about to end. */
+  /** Posts the exits that have not been posted, before the worker ends. */
   readonly flush: () => void
-  /** Whether any batch is under way. */
+  /** True if a batch is under way. */
   readonly busy: () => boolean
   readonly end: () => Promise<void>
 }

@@ -1,8 +1,8 @@
 /**
- * Where a worker process begins.
+ * Entry point of a worker process.
  *
- * It reads what it is sent from the channel of `fork`, and writes to a pipe of its own, synchronously: what a task has
- * done is told before a process that exits, or is about to, is gone.
+ * It reads messages from the channel of `fork`, and writes to a pipe of its own, synchronously: exits are written
+ * before a process that exits is gone.
  */
 import { serialize } from "node:v8"
 import { SHARE_ENV, Worker } from "node:worker_threads"
@@ -17,22 +17,22 @@ interface Printer {
 
 const positions = new FilePositions(positionsFile)
 
-// the signals of a terminal go to the whole group: it is for the program to decide, and to tell
+// a terminal sends its signals to the whole process group; the program decides and tells its workers
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
 process.on("disconnect", () => process.exit())
 
-// what is printed right before an exit is whole: Node.js would write to a pipe in its own time
+// output right before an exit must be complete: Node.js would write to a pipe asynchronously
 for (const stream of [process.stdout, process.stderr] as ReadonlyArray<Printer>) stream._handle?.setBlocking?.(true)
 
-// a task that never lets the event loop turn would outlive a program that is killed: a thread looks after that
-const orphaned = `setInterval(() => process.ppid !== ${process.ppid} && process.kill(process.pid, "SIGKILL"), 500)`
-new Worker(orphaned, { eval: true, env: SHARE_ENV, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } })
+// a task that never lets the event loop turn would outlive a program that is killed, so a thread watches the parent
+const parentWatch = `setInterval(() => process.ppid !== ${process.ppid} && process.kill(process.pid, "SIGKILL"), 500)`
+new Worker(parentWatch, { eval: true, env: SHARE_ENV, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } })
   .unref()
 
 boot({
   clone: serialize,
   post: (message) => {
-    // nobody is there to tell
+    // the near side is gone
     if (!writeWhole(resultsPipe, frame(message))) process.exit()
   },
   listen: (receive) => process.on("message", (message: ToFar) => receive(message)),

@@ -1,6 +1,6 @@
 /**
- * Runs batches in a worker. A batch is one lane of the engine: deadlines, defects, forked fibers and the turn of the
- * event loop are what they are on the near side.
+ * The runner of batches in a worker. A batch is one lane of the engine, so deadlines, defects, forked fibers and turns
+ * of the event loop work as on the near side.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -33,10 +33,12 @@ import type { BatchMessage, Exits, Fault, WireFailure } from "../wire/messages.t
 import { type Clone, cloneError, encodeThrown, isCloneable } from "../wire/thrown.ts"
 import type { Link, Runner } from "./link.ts"
 
-/** How long exits gather before they are told, in milliseconds: a message costs about a hundredth of it. */
-const gather = 2
+/** Milliseconds for which exits are collected before they are posted: a message costs about a hundredth of that. */
+const collectMillis = 2
 
-/** What has to be added to the clock of this worker to get the system's, which all workers share. */
+/**
+ * Offset in milliseconds from the clock of this worker to the monotonic clock of the system, which all workers share.
+ */
 const epoch = Number(process.hrtime.bigint()) / 1e6 - timer.now()
 
 export const make = (link: Link): Runner => {
@@ -50,7 +52,7 @@ export const make = (link: Link): Runner => {
     },
     recall: (id) => batches.get(id)?.recall(),
     cancel: (id) => batches.get(id)?.cancel(),
-    flush: () => batches.forEach((batch) => batch.tell()),
+    flush: () => batches.forEach((batch) => batch.post()),
     busy: () => batches.size > 0,
     end: async () => {
       batches.forEach((batch) => batch.cancel())
@@ -60,7 +62,10 @@ export const make = (link: Link): Runner => {
   }
 }
 
-/** A batch: it supplies a lane with its payloads, and tells the near side what became of each. */
+/**
+ * A batch: the source of its lane, and the sink that posts exits to the near side. Invariant: exits are posted in order
+ * and once; `from` is the position of the first that was not posted.
+ */
 class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unknown, unknown> {
   readonly detailed = false
   readonly retires = false
@@ -68,7 +73,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   readonly backToBack = true
   readonly stopped = false
   readonly item!: Item<unknown>
-  /** Resolves when the batch is over. */
+  /** Promise that resolves when the batch is over. */
   done = Promise.resolve()
   private readonly message: BatchMessage
   private readonly job: Backend.Job<unknown, unknown, unknown>
@@ -76,23 +81,27 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private timers!: Timers
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private cancelled = false
-  /** Why the attempt at hand could not begin. */
+  /** Fault of the current attempt, if its payload was refused. */
   private fault: Fault | undefined = undefined
   private recalled = false
-  /** How many payloads have been started; when the batch began, and the last payload; when exits were last told. */
+  /** Number of payloads that have been started. */
   private started = 0
-  private beganAt = 0
+  /** Start of the batch, end of the last exit, and time of the last post, in milliseconds of this worker's clock. */
+  private startMillis = 0
   private since = 0
   private toldAt = 0
-  /** What has not been told. */
+  /** Position of the first exit that was not posted, and the values and failures from there on. */
   private from = 0
   private values: Array<unknown> = []
   private failures: Array<readonly [position: number, failure: WireFailure]> = []
+  /** Duration of each payload, in milliseconds. */
   private readonly millis: Float64Array
-  /** Held as long as the payloads. */
+  /** Weight that is held as long as the payloads. */
   protected readonly ballast: ArrayBuffer | undefined
+  /** Objects to be moved with the next post. */
   private moved: Array<unknown> = []
-  private telling = false
+  /** True if a post is scheduled for when the event loop turns. */
+  private postScheduled = false
 
   constructor(message: BatchMessage, job: Backend.Job<unknown, unknown, unknown>, link: Link) {
     this.message = message
@@ -102,34 +111,37 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     this.ballast = message.shared > 0 ? ballast(message.shared) : undefined
   }
 
-  /** Works the batch off; a lane that a task takes down with it is followed by another. */
+  /** Runs the batch. If a task takes its lane down with it, another lane follows. */
   async work(scope: Scope.Scope): Promise<void> {
     const layer = this.job.layer
     const built = layer === undefined
       ? Exit.succeed(Context.empty() as Context.Context<any>)
-      : await this.go<Context.Context<any>, unknown>(Layers.servicesOf(layer, scope), Context.empty())
+      : await this.runFiber<Context.Context<any>, unknown>(Layers.servicesOf(layer, scope), Context.empty())
     if (!this.cancelled) {
       if (Exit.isSuccess(built)) await this.lanes(this.ambient(built.value))
       else this.failAll({ _tag: "LayerFailed", error: encodeThrown(Cause.squash(built.cause), this.link.clone) })
     }
-    this.tell(true)
+    this.post(true)
   }
 
+  /** Starts no further payload. */
   recall(): void {
     this.recalled = true
   }
 
+  /** Interrupts the batch. */
   cancel(): void {
     this.cancelled = true
     this.fiber?.interruptUnsafe()
   }
 
+  /** Takes the next payload, unless the batch was recalled, cut, or has used up its budget. */
   next(own: Item<unknown> | undefined): InputQueue.Found {
     const { budget, payloads, slot } = this.message
     const position = this.started
     const now = this.since
     if (position === payloads.length || this.recalled) return InputQueue.Done
-    if (budget !== undefined && position > 0 && now - this.beganAt > budget) return InputQueue.Done
+    if (budget !== undefined && position > 0 && now - this.startMillis > budget) return InputQueue.Done
     if (!this.link.claim(slot, position, now + epoch)) return InputQueue.Done
     this.started++
     own!.index = position
@@ -137,6 +149,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     return InputQueue.Taken
   }
 
+  /** Starts an attempt at a payload, through its schema and with the deadline. */
   attempt(item: Item<unknown>): Effect.Effect<unknown, unknown> {
     const { payload: schema, run } = this.job
     const { timeout } = this.message
@@ -170,8 +183,8 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     return false
   }
 
-  /** Tells the near side what it does not know yet, and whether the batch is over. */
-  tell(over = false): void {
+  /** Posts the exits that were not posted, and whether the batch is over. */
+  post(over = false): void {
     this.toldAt = timer.now()
     if (this.values.length === 0) {
       if (over) this.link.post({ _tag: "Done", id: this.message.id })
@@ -187,12 +200,12 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     try {
       this.link.post(exits, moved)
     } catch {
-      this.sift(exits)
+      this.postCloneable(exits)
     }
   }
 
-  /** Tells without what cannot be sent; where that is not to be found, all of them have failed. */
-  private sift(exits: Exits): void {
+  /** Posts the exits without values that cannot be cloned, which fail. If no such value is found, all of them fail. */
+  private postCloneable(exits: Exits): void {
     const { from, values } = exits
     try {
       this.link.post({ ...exits, ...onlyCloneable(exits, this.link.clone) })
@@ -204,13 +217,14 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     }
   }
 
+  /** Runs lanes until one ends without losing its fiber to a task. */
   private async lanes(context: Context.Context<never>): Promise<void> {
     const clock = Context.get(context, Clock.Clock)
     this.timers = new Timers(clock, Effect.runForkWith(context))
-    this.beganAt = this.toldAt = this.since = timer.now()
+    this.startMillis = this.toldAt = this.since = timer.now()
     for (;;) {
       let lane: Lane<unknown, unknown, unknown, never> | undefined
-      const exit = await this.go(
+      const exit = await this.runFiber(
         Effect.withFiber((fiber) => {
           lane = new Lane(this.laneOptions(turnBudgetOf(fiber), clock), 0)
           return lane.run
@@ -233,12 +247,14 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     }
   }
 
-  private async go<A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): Promise<Exit.Exit<A, E>> {
+  /** Runs an effect in a fiber that `cancel` can interrupt. */
+  private async runFiber<A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): Promise<Exit.Exit<A, E>> {
     const fiber = Effect.runForkWith(context)(effect)
     this.fiber = fiber
     return await Effect.runPromise(Fiber.await(fiber))
   }
 
+  /** Fails every payload. */
   private failAll(fault: Fault): void {
     for (const _ of this.message.payloads) this.failBy(fault)
   }
@@ -252,23 +268,29 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     this.record(undefined)
   }
 
-  /** Looks at the clock for each payload: a time that is shared out among several would be wrong where it matters. */
+  /**
+   * Records an exit with its duration. The clock is read for each payload: a time that is divided among several would
+   * be wrong where it matters.
+   */
   private record(value: unknown): void {
     const now = timer.now()
     this.millis[this.from + this.values.length] = now - this.since
     this.values.push(value)
     this.since = now
-    if (now - this.toldAt >= gather) return this.tell()
-    if (this.telling) return
-    // the next may keep everybody waiting
-    this.telling = true
+    if (now - this.toldAt >= collectMillis) return this.post()
+    if (this.postScheduled) return
+    // scheduled now, since the next payload may take long
+    this.postScheduled = true
     setImmediate(() => {
-      this.telling = false
-      this.tell()
+      this.postScheduled = false
+      this.post()
     })
   }
 
-  /** What a task sees: its layer's services, no backend but the async one, and what it can of its caller's context. */
+  /**
+   * Makes the context of a task: the services of its layer, the async backend, and those parts of the caller's context
+   * that can be sent.
+   */
   private ambient(services: Context.Context<never>): Context.Context<never> {
     const { annotations, defaults, logLevel, span } = this.message.ambient
     const context = services.pipe(
@@ -281,7 +303,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     return span === undefined ? context : Context.add(context, Tracer.ParentSpan, Tracer.externalSpan(span))
   }
 
-  /** Logs go to the near side, which has the loggers. */
+  /** Logger that sends entries to the near side, which has the loggers. */
   private readonly logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
     const annotations: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
@@ -301,10 +323,10 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
 
 const failureBy = (fault: Fault): WireFailure => ({ _tag: "Fault", fault })
 
-/** Exit of an attempt whose payload was refused; the fault says why. */
+/** Exit of an attempt whose payload was refused; `fault` has the reason. */
 const notBegun = Exit.interrupt()
 
-/** Takes out the values that cannot be sent: each of these is a failure. */
+/** Splits exits: values that cannot be cloned become failures. */
 const onlyCloneable = ({ failures, from, values }: Exits, clone: Clone) => {
   const refused: Array<readonly [number, WireFailure]> = []
   const sent = values.map((value, offset) => {

@@ -1,5 +1,5 @@
 /**
- * Where a worker thread begins.
+ * Entry point of a worker thread.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import type { ToFar } from "../wire/messages.ts"

@@ -1,11 +1,11 @@
 /**
- * How many workers there are.
+ * Numbers of processors and workers.
  */
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { numberWhere } from "../../primitives/check.ts"
 
-/** Where Linux says how much of the processors a container may use: cgroup version 2, then 1. */
+/** Files in which Linux gives the share of processors of a container: cgroup version 2, then 1. */
 const quotaFile = "/sys/fs/cgroup/cpu.max"
 const quotaFiles = ["/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"] as const
 
@@ -17,7 +17,7 @@ const read = (file: string): string | undefined => {
   }
 }
 
-/** The quota in processors; infinite where there is none. */
+/** Reads the quota in processors; infinite if there is none. */
 const quota = (readFile: typeof read): number => {
   const [limit, period] = readFile(quotaFile)?.split(" ") ?? quotaFiles.map(readFile)
   const processors = Number(limit) / Number(period)
@@ -25,13 +25,13 @@ const quota = (readFile: typeof read): number => {
 }
 
 /**
- * The processors that this process may use: those its affinity allows, and no more than its container's quota, rounded
- * up.
+ * Returns the number of processors that this process may use: those of its affinity, at most the quota of its
+ * container, rounded up.
  */
 export const cores = (available = availableParallelism(), readFile = read): number =>
   Math.max(1, Math.min(available, Math.ceil(quota(readFile))))
 
-/** The `workers` option as a number: -1 is all cores, -2 all but one, as joblib counts; all without. */
+/** Converts the `workers` option to a number: -1 is all cores, -2 all but one, as in joblib; undefined is all. */
 export const workers = (option: number | undefined): number => {
   if (option === undefined) return cores()
   const count = numberWhere("workers", option, "an integer other than 0", (n) => Number.isSafeInteger(n) && n !== 0)

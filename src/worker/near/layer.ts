@@ -1,5 +1,5 @@
 /**
- * What worker threads and processes have in common: options, and where a worker begins.
+ * The common part of worker threads and processes: options, and entry points.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -23,13 +23,13 @@ export interface WorkerOptions {
   readonly grace?: Duration.Input | undefined
   /** Environment variables of the workers, beside those of this process. */
   readonly env?: Readonly<Record<string, string>> | undefined
-  /** WorkerOptions of Node.js for the workers. Default: those of this process. */
+  /** Command-line options of Node.js for the workers. Default: those of this process. */
   readonly execArgv?: ReadonlyArray<string> | undefined
 }
 
 const keys = ["workers", "idleTimeout", "maxTasksPerWorker", "grace", "env", "execArgv"]
 
-/** Refuses options that do not exist or are out of their range. */
+/** Checks options; an unknown or invalid one is a defect. */
 export const check = (options: WorkerOptions, others: ReadonlyArray<string>): void => {
   knownKeys("backend options", options, [...keys, ...others])
   poolOptions(options, undefined)
@@ -48,14 +48,14 @@ const poolOptions = (
   maxBytes
 })
 
-/** The `maxBytes` option: how large a typed array has to be to be shared. */
+/** Converts the `maxBytes` option: the size from which a typed array is shared, in bytes. */
 export const bytes = (maxBytes: number | undefined): number => {
   if (maxBytes === undefined) return 1024 * 1024
   if (maxBytes === Infinity) return maxBytes
   return positiveInteger("maxBytes", maxBytes)
 }
 
-/** Builds the layer that keeps the workers of a platform. */
+/** Makes the layer that keeps the workers of a platform. */
 export const layer = (options: WorkerOptions, platform: Platform, maxBytes: number | undefined): Layer.Layer<never> =>
   Layer.effect(
     Backend.Backend,
@@ -75,7 +75,10 @@ export const layer = (options: WorkerOptions, platform: Platform, maxBytes: numb
     )
   )
 
-/** A worker that opens workers has imported a module that starts its program: threads without end. */
+/**
+ * Throws in a worker: a worker that opens workers has imported a module that starts its program, which would open
+ * workers without end.
+ */
 const refuseInWorker = (name: string): void => {
   const worker = inside()
   if (worker === undefined) return
@@ -86,13 +89,13 @@ const refuseInWorker = (name: string): void => {
   )
 }
 
-/** Sources run as they stand; their imports need to know that. */
+/** True if this library runs from its sources; then imports need a condition. */
 const fromSource = import.meta.url.endsWith(".ts")
 
-/** The file in which a worker begins. */
+/** Returns the URL of the file in which a worker begins. */
 export const entry = (name: "thread" | "process"): URL =>
   new URL(`../far/${name}.${fromSource ? "ts" : "js"}`, import.meta.url)
 
-/** What Node.js is told; `undefined` leaves what this process was told. */
+/** Returns the command-line options for a worker; undefined means those of this process. */
 export const execArgv = (given: ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined =>
   fromSource ? [...given ?? [], "--conditions=@effect-parallel/source"] : given

@@ -1,38 +1,41 @@
 /**
- * Platforms: what the near side asks of a worker thread or process.
+ * Platforms: the contract between the near side and a worker thread or process.
  */
 import type { FromFar, ToFar } from "../wire/messages.ts"
 import type { Position } from "../wire/positions.ts"
 import type { Clone } from "../wire/thrown.ts"
 
-/** The end of a worker, as the operating system or Node.js told it. */
+/** End of a worker, as reported by the operating system or Node.js. */
 export interface WorkerExit {
   readonly exitCode: number | undefined
   readonly signal: string | undefined
-  /** The end of what it wrote there. */
+  /** Last lines that the worker wrote to its standard error. */
   readonly stderr: string
 }
 
 /** A running worker. */
 export interface WorkerHandle {
-  /** Throws when the message cannot be cloned. */
+  /** Sends a message. Throws if it cannot be cloned. */
   readonly post: (message: ToFar, transfer: ReadonlyArray<unknown>) => void
-  /** Reads where the batch of a slot is. */
+  /** Reads the position of the batch in a slot. */
   readonly position: (slot: number) => Position
-  /** Makes a slot ready for another batch. */
+  /** Clears a slot for another batch. */
   readonly clear: (slot: number) => void
-  /** Keeps the worker from starting more of a batch, whatever it is at; gives how many it has started. */
+  /**
+   * Stops the worker from starting more of a batch, even if the worker is blocked; returns how many payloads it has
+   * started. Undefined where the platform cannot do that.
+   */
   readonly cut: ((slot: number) => number) | undefined
   readonly kill: () => void
-  /** Lets the worker keep the program running, or not. */
+  /** Makes the worker keep the program running, or not. */
   readonly hold: (busy: boolean) => void
 }
 
-/** What differs between threads and processes. */
+/** Operations that differ between threads and processes. */
 export interface Platform {
   readonly name: string
   readonly clone: Clone
-  /** Throws when no worker can be started. */
+  /** Starts a worker. Throws if it cannot be started. */
   readonly spawn: (
     number: number,
     onMessage: (message: FromFar) => void,
@@ -40,15 +43,15 @@ export interface Platform {
   ) => WorkerHandle
 }
 
-/** How the workers of a pool are kept; times are in milliseconds. */
+/** Options of a pool; times are milliseconds. */
 export interface PoolOptions {
   readonly workers: number
   readonly grace: number
   readonly idleTimeout: number
   readonly maxTasksPerWorker: number
-  /** From how many bytes on a typed array crosses as shared memory; none without. */
+  /** Size in bytes from which a typed array crosses as shared memory; undefined means never. */
   readonly maxBytes: number | undefined
 }
 
-/** Number of batches that a worker may have at once. */
+/** Number of batches that a worker may have concurrently. */
 export const slots = 64

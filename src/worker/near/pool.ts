@@ -1,5 +1,5 @@
 /**
- * Workers that are kept for a scope, and the batches that wait for one.
+ * A pool of workers, kept for a scope, and the queue of batches that wait for one.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -23,8 +23,9 @@ export class Pool {
   private readonly supervisors: ReadonlyArray<WorkerSupervisor>
   private readonly queue = new LinkedQueue<BatchRequest>()
   private readonly maxBytes: number | undefined
-  /** State of the runs that have sent batches, by their scope. */
+  /** State of each run that has sent batches, by its scope. */
   private readonly runs = new WeakMap<Scope.Scope, RunState>()
+  /** True while `serve` runs; what it starts may free room and call it again. */
   private serving = false
   private closed = false
 
@@ -37,7 +38,7 @@ export class Pool {
     )
   }
 
-  /** Number of workers, at most. */
+  /** Greatest number of workers. */
   get size(): number {
     return this.supervisors.length
   }
@@ -67,14 +68,20 @@ export class Pool {
       })
     )
 
-  /** Ends every worker; returns when they are gone. Nothing starts after it: what is queued is given back. */
+  /**
+   * Ends every worker; returns when they have ended. Queued batches are returned to their runs, and later ones are
+   * defects.
+   */
   readonly close: Effect.Effect<void> = Effect.promise(() => {
     this.closed = true
     for (let request = this.queue.shift(); request !== undefined; request = this.queue.shift()) request.end()
     return Promise.all(this.supervisors.map((supervisor) => supervisor.end()))
   })
 
-  /** Gives queued batches to workers that have room, first come, first served. */
+  /**
+   * Gives queued batches to workers that have room, first come, first served. A first batch that finds no worker holds
+   * up the others.
+   */
   private serve(): void {
     if (this.serving) return
     this.serving = true
@@ -87,7 +94,10 @@ export class Pool {
     this.serving = false
   }
 
-  /** Finds the worker with the least to do; of those with nothing to do one that is there. */
+  /**
+   * Returns the worker with the fewest batches that may take one more, preferably one that is running; undefined if
+   * there is none. A batch that must be alone needs an idle worker.
+   */
   private supervisorFor({ alone, concurrency }: BatchRequest): WorkerSupervisor | undefined {
     const share = alone ? 1 : Math.ceil(concurrency / this.supervisors.length)
     let best: WorkerSupervisor | undefined
@@ -103,6 +113,7 @@ export class Pool {
     return best
   }
 
+  /** Makes the sender of a batch from the context of its run. */
   private sender(context: Context.Context<Scope.Scope>): Sender {
     const run = Effect.runForkWith(context)
     return {
@@ -114,6 +125,7 @@ export class Pool {
     }
   }
 
+  /** Returns the state of a run. */
   private stateOf(scope: Scope.Scope): RunState {
     let state = this.runs.get(scope)
     if (state === undefined) {
@@ -124,6 +136,7 @@ export class Pool {
   }
 }
 
+/** Collects those parts of the caller's context that can be sent. */
 const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {
   const span = Context.getOrUndefined(context, Tracer.ParentSpan)
   const annotations: Record<string, unknown> = {}
@@ -138,7 +151,7 @@ const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {
   }
 }
 
-/** Logs a message of a worker through the loggers of the caller. */
+/** Logs an entry of a worker through the loggers of the caller. */
 const logged = (log: Log, annotations: Readonly<Record<string, unknown>>): Effect.Effect<void> => {
   const message = log.message.map(decodeThrown)
   const cause = Causes.decode(log.cause, undefined)

@@ -3,14 +3,17 @@
  *
  * | state | the batch is | leads to |
  * | --- | --- | --- |
- * | `Queued` | in the pool's queue, which it can `leave` | `Sent`, when a worker has room; `Over`, when it is cancelled, the pool closes, or nothing of it can be sent |
- * | `Sent` | with the worker of `keeper`, in `slot`, under `id` | `Stopping`, by `cancel`; `Over`, when the worker has told of all of it, or has ended |
- * | `Stopping` | with a worker that has been told to stop it | `Over`, likewise |
- * | `Over` | with nobody; nothing more is said of it | |
+ * | `Queued` | in the queue of the pool, which it can `leave` | `Sent`, when a worker has room; `Over` |
+ * | `Sent` | with the worker of `keeper`, in `slot`, under `id` | `Stopping`, by `cancel`; `Over` |
+ * | `Stopping` | with a worker that was told to stop it | `Over` |
+ * | `Over` | with nobody; nothing more is reported for it | |
  *
- * The pool moves it from `Queued`; its supervisor moves it on and is the only one to write `watchdog`. Payloads are told of
- * in order, so `told` says which of them are settled. What is not told of when the batch is over is dispatched again by the
- * run.
+ * A queued batch is over when it is cancelled, the pool closes, or nothing of it can be sent. A sent one is over when
+ * its worker has reported all of it or has ended.
+ *
+ * The pool moves it from `Queued`; then its supervisor moves it, and only the supervisor writes `watchdog`. Invariant:
+ * payloads are reported in order, so exactly those below `told` are settled by reports. Payloads without an exit when
+ * the batch is over are dispatched again by the run.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -25,38 +28,38 @@ import { type Clone, cloneError, decodeThrown } from "../wire/thrown.ts"
 import type { WorkerExit } from "./platform.ts"
 import type { SharedMemory } from "./sharedMemory.ts"
 
-/** End of a worker that nobody has ended. */
+/** End of a worker that was not ended by its supervisor. */
 export interface WorkerCrash {
   readonly exit: WorkerExit
-  /** What it threw, where it threw something outside the task. */
+  /** Value that was thrown outside a task, if there was one. */
   readonly thrown: Thrown | undefined
 }
 
-/** What the batches of one run share. */
+/** State that the batches of one run share. */
 export interface RunState {
   readonly sharedMemory: SharedMemory
-  /** Indices of inputs that were under way when a worker ended at one of several; they run alone. */
+  /** Indices of inputs that were under way when a worker ended at one of several; each runs alone from then on. */
   readonly suspects: Set<number | undefined>
-  /** Indices of first inputs of batches that were not begun when their worker ended. */
+  /** Indices of first inputs of batches that had not begun when their worker ended. */
   readonly unlucky: Set<number | undefined>
 }
 
-/** What a batch needs to know of who sends it. */
+/** The run that sends a batch, as the batch sees it. */
 export interface Sender extends RunState {
   readonly backend: string
   readonly ambient: Ambient
   readonly log: (log: Log, annotations: Readonly<Record<string, unknown>>) => void
-  /** Makes of a value what is sent of it; throws where that cannot be. */
+  /** Converts a value to what is sent; throws if it cannot be sent. */
   readonly clone: Clone
 }
 
-/** What keeps a batch that was sent: the supervisor of its worker. */
+/** Owner of a batch that was sent: the supervisor of its worker. */
 export interface Keeper {
   cancel(request: BatchRequest): void
   recall(request: BatchRequest): void
 }
 
-/** Where a worker has a batch. */
+/** Position of a batch at a worker. */
 export interface Placement {
   readonly keeper: Keeper
   readonly id: number
@@ -77,20 +80,23 @@ export class BatchRequest {
   readonly limits: { readonly timeout: number | undefined; readonly budget: number | undefined }
   /** Number of batches of its run that may be under way at once. */
   readonly concurrency: number
-  /** Whether it must have its worker for itself. */
+  /** True if no other batch may be at its worker. */
   readonly alone: boolean
   state: RequestState = { _tag: "Queued", leave: () => {} }
-  /** Timer that looks whether the worker is late with it. */
+  /** Timer after which the supervisor checks whether the worker is late. */
   watchdog: NodeJS.Timeout | undefined
   payloads: ReadonlyArray<unknown> = []
   transfer: ReadonlyArray<unknown> = []
-  /** Number of its payloads that are known to be over. */
+  /** Number of payloads whose exits the worker has reported. */
   told = 0
   private readonly batch: Backend.Batch<unknown>
   private readonly onExit: Backend.OnExit<unknown, unknown>
   private readonly sender: Sender
   private readonly onOver: Array<() => void>
-  /** Position of each payload in the batch, when some could not be sent; else they are the same. */
+  /**
+   * Position in the batch of each payload, if some inputs could not be sent; undefined if payload and position are
+   * equal.
+   */
   private positions: ReadonlyArray<number> | undefined
 
   constructor(
@@ -117,7 +123,9 @@ export class BatchRequest {
     return this.sender.ambient
   }
 
-  /** Notes that a worker gets it; gives how many bytes of shared memory that worker sees for the first time, at most. */
+  /**
+   * Registers a worker that gets the batch; returns the greatest number of bytes of shared memory that are new to it.
+   */
   introduce(worker: object): number {
     return this.sender.sharedMemory.introduce(worker)
   }
@@ -127,7 +135,7 @@ export class BatchRequest {
     this.onOver.push(done)
   }
 
-  /** Stops the batch, wherever it is. */
+  /** Stops the batch: removes it from the queue, or tells its worker. */
   cancel(): void {
     const { state } = this
     if (state._tag === "Sent") return state.keeper.cancel(this)
@@ -136,12 +144,12 @@ export class BatchRequest {
     this.end()
   }
 
-  /** Asks for what has not started, if a worker has the batch. */
+  /** Asks for the unstarted inputs, if a worker has the batch. */
   recall(): void {
     if (this.state._tag === "Sent") this.state.keeper.recall(this)
   }
 
-  /** Ends the batch: no worker has it any more. */
+  /** Ends the batch: no worker has it any more. May be called twice. */
   end(): void {
     clearTimeout(this.watchdog)
     this.state = { _tag: "Over" }
@@ -149,8 +157,9 @@ export class BatchRequest {
   }
 
   /**
-   * Encodes the first inputs, as many as may be sent, and gives their number. An input that is refused has failed. One whose
-   * buffers are moved goes by itself: if it were not begun, it could not be sent again.
+   * Encodes the first inputs, as many as may be sent, and returns how many payloads there are. An input that is refused
+   * fails. One with buffers to be moved goes alone: once moved, it could not be sent again if it came back unstarted. A
+   * suspect goes alone too.
    */
   prepare(atMost: number): number {
     const { inputs } = this.batch
@@ -163,7 +172,7 @@ export class BatchRequest {
     return this.payloads.length
   }
 
-  /** Takes out what cannot be cloned; where nothing is to be found, the error is everybody's. */
+  /** Fails the payloads that cannot be cloned, and keeps the others. If none is found, all fail with the error. */
   dropUncloneable(error: unknown): void {
     const { clone } = this.sender
     const errors = this.payloads.map((payload) => cloneError(payload, clone))
@@ -174,36 +183,36 @@ export class BatchRequest {
       const reason = unexplained ? error : errors[k]
       if (reason === undefined) {
         payloads.push(payload)
-        positions.push(this.at(k))
+        positions.push(this.positionOf(k))
       } else {
-        this.fail(this.at(k), reasonOfFault(Causes.notCloneable("payload", payload, reason, clone)), undefined)
+        this.fail(this.positionOf(k), reasonOfFault(Causes.notCloneable("payload", payload, reason, clone)), undefined)
       }
     })
     this.keep(payloads, positions)
   }
 
-  /** Settles payloads, as their worker tells. */
+  /** Settles payloads as reported by their worker. */
   settle({ failures, from, millis, values }: Exits, worker: number): void {
     const failed = failures.length === 0 ? undefined : new Map(failures)
     this.told = from + values.length
     for (let k = 0; k < values.length; k++) {
-      const position = this.at(from + k)
+      const position = this.positionOf(from + k)
       const failure = failed?.get(from + k)
       const exit = failure === undefined ? this.succeed(position, values[k]) : this.failure(position, failure)
       this.onExit(position, exit, worker, millis[k])
     }
   }
 
-  /** Whether the exit of a payload is known. */
+  /** True if the worker has reported the exit of a payload. */
   isSettled(payload: number): boolean {
     return payload < this.told
   }
 
-  /** Fails a payload as late: its worker had to be killed over it. */
+  /** Fails a payload as late, because its worker had to be killed. */
   failLate(payload: number, worker: number): void {
     const { timeout } = this.batch
     if (timeout === undefined || this.isSettled(payload)) return
-    this.onExit(this.at(payload), Exit.fail(timeoutError(timeout)), worker, Duration.toMillis(timeout))
+    this.onExit(this.positionOf(payload), Exit.fail(timeoutError(timeout)), worker, Duration.toMillis(timeout))
   }
 
   /** Fails a payload as the one at which its worker ended. */
@@ -215,41 +224,41 @@ export class BatchRequest {
       ...(exit.signal !== undefined && { signal: exit.signal }),
       stderr: [exit.stderr, last].filter((text) => text !== "").join("\n")
     })
-    this.fail(this.at(payload), reason, worker)
+    this.fail(this.positionOf(payload), reason, worker)
   }
 
-  /** Fails all payloads that are not settled: no worker can be had. */
+  /** Fails all payloads that are not settled, because no worker can be started. */
   failAllCrashed(crash: WorkerCrash, worker: number): void {
     for (let payload = this.told; payload < this.payloads.length; payload++) this.failCrashed(payload, crash, worker)
   }
 
-  /** Notes that the worker ended before it began this batch; true if that has happened to it before. */
+  /** Records that the worker ended before it began this batch; true if that has happened to its first input before. */
   noteUnlucky(): boolean {
     const { unlucky } = this.sender
-    const index = this.batch.index(this.at(0))
+    const index = this.batch.index(this.positionOf(0))
     if (unlucky.has(index)) return true
     unlucky.add(index)
     return false
   }
 
-  /** Notes that the worker ended at this payload, or at another that was under way: it will run alone. */
+  /** Records that the worker ended at this payload, or at another that was under way: it will run alone. */
   noteSuspect(payload: number): void {
-    this.sender.suspects.add(this.batch.index(this.at(payload)))
+    this.sender.suspects.add(this.batch.index(this.positionOf(payload)))
   }
 
-  /** Fails all payloads: the batch cannot run at all. */
+  /** Fails all payloads, because the batch cannot run. */
   refuse(refusal: Refusal): void {
     const { module, name } = this.job
-    this.payloads.forEach((_, k) => this.fail(this.at(k), reasonOfRefusal(module, name, refusal), undefined))
+    this.payloads.forEach((_, k) => this.fail(this.positionOf(k), reasonOfRefusal(module, name, refusal), undefined))
   }
 
-  /** Gives back what was not started: everything from this payload on. */
+  /** Returns the inputs from this payload on to the run; they were not started. */
   giveBack(payload: number): void {
-    this.batch.recall?.giveBack(payload < this.payloads.length ? this.at(payload) : this.batch.inputs.length)
+    this.batch.recall?.giveBack(payload < this.payloads.length ? this.positionOf(payload) : this.batch.inputs.length)
   }
 
   log(log: Log, worker: number): void {
-    const index = this.batch.index(this.at(Math.max(0, log.position)))
+    const index = this.batch.index(this.positionOf(Math.max(0, log.position)))
     this.sender.log(log, { ...log.annotations, worker, ...(index !== undefined && { index }) })
   }
 
@@ -258,11 +267,12 @@ export class BatchRequest {
     return suspects.size > 0 && suspects.has(this.batch.index(position))
   }
 
-  /** Position of a payload in the batch. */
-  private at(payload: number): number {
+  /** Returns the position in the batch of a payload. */
+  private positionOf(payload: number): number {
     return this.positions === undefined ? payload : this.positions[payload]!
   }
 
+  /** Encodes payloads up to the first that must go alone. */
   private encodeAll(): void {
     const payloads: Array<unknown> = []
     const positions: Array<number> = []
@@ -283,12 +293,13 @@ export class BatchRequest {
     this.keep(payloads, positions)
   }
 
+  /** Replaces the payloads by a part of them. */
   private keep(payloads: ReadonlyArray<unknown>, positions: ReadonlyArray<number>): void {
     this.payloads = payloads
     this.positions = positions.at(-1) === positions.length - 1 ? undefined : positions
   }
 
-  /** Makes of an input what is sent of it. */
+  /** Encodes an input for sending. */
   private encode(input: unknown): Result.Result<unknown, Fault> {
     const { payload: schema } = this.job
     const { sharedMemory } = this.sender
@@ -338,7 +349,7 @@ export class BatchRequest {
   }
 }
 
-/** Whether a value is sent unchanged. */
+/** True if a value is sent unchanged. */
 const isPrimitive = (value: unknown): boolean => typeof value !== "object" || value === null
 
 const reasonOfFault = (fault: Fault): Reason => {

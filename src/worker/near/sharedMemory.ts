@@ -1,6 +1,6 @@
 /**
- * Binary data on its way to a worker: large arrays become shared memory, once for each run, and a small view of a large
- * buffer becomes small. (A structured clone of a view copies the whole buffer below it, for every payload.)
+ * Binary data on its way to a worker. A large array becomes shared memory, once for each run, and a small view of a
+ * large buffer gets a small buffer of its own: a structured clone of a view copies its whole buffer, for every payload.
  */
 
 import { ballast } from "../wire/ballast.ts"
@@ -8,7 +8,7 @@ import { ballast } from "../wire/ballast.ts"
 type View = ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number }
 type ViewClass = new(buffer: ArrayBufferLike, offset: number, length: number) => View
 
-/** How deep into plain objects, arrays and maps data is looked for. */
+/** Number of levels of plain objects, arrays and maps in which binary data is searched for. */
 const depth = 4
 
 interface SharedCopy {
@@ -19,7 +19,7 @@ interface SharedCopy {
 export class SharedMemory {
   private readonly maxBytes: number | undefined
   private readonly shared = new WeakMap<ArrayBufferLike, SharedCopy>()
-  /** How many bytes of shared memory were made, and of how many each worker knows. */
+  /** Number of bytes of shared memory that were made, and of those that each worker has seen. */
   private bytes = 0
   private readonly known = new WeakMap<object, number>()
 
@@ -27,14 +27,14 @@ export class SharedMemory {
     this.maxBytes = maxBytes
   }
 
-  /** Notes that a worker gets what was packed so far; gives how many bytes of it that worker sees for the first time. */
+  /** Registers a worker that gets everything packed so far; returns the number of bytes that are new to it. */
   introduce(worker: object): number {
     const bytes = this.bytes - (this.known.get(worker) ?? 0)
     if (bytes > 0) this.known.set(worker, this.bytes)
     return bytes
   }
 
-  /** The same value, or a copy of as much of it as had to change. */
+  /** Returns the same value, or a copy in which the large arrays and small views are replaced. */
   readonly pack = (value: unknown): unknown => this.visit(value, depth)
 
   private visit(value: unknown, levels: number): unknown {
@@ -77,12 +77,13 @@ export class SharedMemory {
   private view(view: ArrayBufferView): ArrayBufferView {
     const { buffer, byteLength, byteOffset } = view
     if (buffer instanceof SharedArrayBuffer) return view
-    const whole = this.maxBytes !== undefined && byteLength >= this.maxBytes
-    if (!whole && byteLength === buffer.byteLength) return view
-    const from = whole ? this.share(buffer) : buffer.slice(byteOffset, byteOffset + byteLength)
-    return over(view, from, whole ? byteOffset : 0)
+    const isLarge = this.maxBytes !== undefined && byteLength >= this.maxBytes
+    if (!isLarge && byteLength === buffer.byteLength) return view
+    const from = isLarge ? this.share(buffer) : buffer.slice(byteOffset, byteOffset + byteLength)
+    return over(view, from, isLarge ? byteOffset : 0)
   }
 
+  /** Returns the shared copy of a buffer; makes it the first time. */
   private share(buffer: ArrayBuffer): SharedArrayBuffer {
     let shared = this.shared.get(buffer)
     if (shared === undefined) {
@@ -95,7 +96,7 @@ export class SharedMemory {
   }
 }
 
-/** The same window on another buffer. A `Buffer` becomes a `Uint8Array`, as cloning makes it one. */
+/** Makes the same view of another buffer. A `Buffer` becomes a `Uint8Array`, as in a structured clone. */
 const over = (view: ArrayBufferView, buffer: ArrayBufferLike, offset: number): ArrayBufferView => {
   if (view instanceof DataView) return new DataView(buffer, offset, view.byteLength)
   const { length } = view as View

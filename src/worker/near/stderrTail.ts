@@ -4,8 +4,8 @@
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 
-/** How much is kept, in characters. */
-const kept = 4000
+/** Number of characters that are kept. */
+const maxLength = 4000
 
 export class StderrTail {
   private text = ""
@@ -13,10 +13,11 @@ export class StderrTail {
   constructor(stderr: Readable) {
     const decoder = new StringDecoder()
     stderr.on("data", (chunk: Buffer) => {
-      this.text = (this.text + decoder.write(chunk)).slice(-kept)
+      this.text = (this.text + decoder.write(chunk)).slice(-maxLength)
     })
   }
 
+  /** Last lines, at most twenty. */
   get lines(): string {
     return this.text.trim().split("\n").slice(-20).join("\n")
   }

@@ -1,25 +1,28 @@
 /**
- * The supervisor of one worker: it starts the worker when there is a batch for it, watches it, finds out at which input it
- * ended when it ends, and starts another for the next batch.
+ * The supervisor of one worker: it starts the worker when there is a batch for it, watches it, finds out at which input
+ * it ended, and starts another for the next batch.
  *
  * | state | the worker | leads to |
  * | --- | --- | --- |
- * | `Absent` | is not there | `Starting`, by `begin` |
- * | `Starting` | was spawned, and has not said that it listens; batches are sent to it all the same | `Up`, by its `Ready` |
+ * | `Absent` | does not exist | `Starting`, by `begin` |
+ * | `Starting` | was spawned and does not listen yet; batches are sent to it anyway | `Up`, by its `Ready` |
  * | `Up` | listens | `Ending`, by `retire` |
  * | `Ending` | was told to end, and is killed after its grace; nothing new is sent to it | `Absent`, by `exited` |
- * | `Killed` | is being killed, for `culprit`: a batch that is late, or does not stop | `Absent`, by `exited` |
+ * | `Killed` | is being killed because of `culprit`: a batch that is late, or does not stop | `Absent`, by `exited` |
  *
  * From any state but `Absent` a worker may end by itself (`exited`), or be killed (`kill`).
  *
- * | field | written by | holds |
+ * | field | written by | valid |
  * | --- | --- | --- |
  * | `state` | the methods above | always |
  * | `active`, `free` | `begin`, `finish`, `exited` | the batches that are here, each in one slot; the other slots |
- * | `exclusive` | `begin`, `rest`, `exited` | while the one batch that is here has the worker for itself |
- * | `tasks` | `begin`, `finish`, `exited` | the payloads that this worker has had, against `maxTasksPerWorker` |
+ * | `exclusive` | `begin`, `onIdle`, `exited` | true while the only batch here must be alone |
+ * | `tasks` | `begin`, `finish`, `exited` | number of payloads that this worker has had, against `maxTasksPerWorker` |
  * | `lastError` | `receive`, `exited` | what the worker has thrown outside a task, until it ends |
- * | `timer` | `rest`, `retire` | while it is idle (its `idleTimeout`), or ending (its grace) |
+ * | `timer` | `onIdle`, `retire` | while the worker is idle (its `idleTimeout`), or ending (its grace) |
+ *
+ * Invariant: after `exited` no batch is here, and each of them is over; what its worker did not report is dispatched
+ * again by the run.
  */
 import { hasProperty } from "effect/Predicate"
 import { type BatchMessage, type FromFar, NotStarted, type Thrown } from "../wire/messages.ts"
@@ -32,7 +35,7 @@ type WorkerState =
   | { readonly _tag: "Ending"; readonly handle: WorkerHandle; readonly wasUp: boolean }
   | { readonly _tag: "Killed"; readonly handle: WorkerHandle; readonly culprit: BatchRequest }
 
-/** A batch at a worker, at the payload that it was at when the worker ended. */
+/** A batch at a worker, and the payload it was at when the worker ended. */
 interface Started {
   readonly request: BatchRequest
   readonly payload: number
@@ -44,7 +47,7 @@ export class WorkerSupervisor implements Keeper {
   readonly number: number
   private readonly platform: Platform
   private readonly options: PoolOptions
-  /** Called when there may be room again. */
+  /** Callback for when there may be room again. */
   private readonly freed: () => void
   private state: WorkerState = Absent
   private readonly active = new Map<number, BatchRequest>()
@@ -54,7 +57,7 @@ export class WorkerSupervisor implements Keeper {
   private tasks = 0
   private lastError: Thrown | undefined
   private timer: NodeJS.Timeout | undefined
-  private readonly whenGone: Array<() => void> = []
+  private readonly endListeners: Array<() => void> = []
 
   constructor(number: number, platform: Platform, options: PoolOptions, freed: () => void) {
     this.number = number
@@ -68,23 +71,26 @@ export class WorkerSupervisor implements Keeper {
     return this.active.size
   }
 
-  /** Whether a worker is there. */
+  /** True if the worker exists. */
   get isPresent(): boolean {
     return this.state._tag !== "Absent"
   }
 
-  /** Whether another batch may come here. */
+  /** True if another batch may come here. */
   get isOpen(): boolean {
     const { _tag } = this.state
     return _tag !== "Ending" && _tag !== "Killed" && !this.exclusive && this.free.length > 0 &&
       this.tasks < this.options.maxTasksPerWorker
   }
 
-  /** Sends a batch; one larger than the worker may still take is cut. */
+  /**
+   * Sends a batch, up to the number of payloads that the worker may still take. Starts the worker if it does not exist.
+   * A batch of which nothing can be sent is over.
+   */
   begin(request: BatchRequest): void {
     const count = request.prepare(this.options.maxTasksPerWorker - this.tasks)
     const wanted = count > 0 && request.state._tag === "Queued"
-    const handle = wanted ? this.spawned(request) : undefined
+    const handle = wanted ? this.ensureSpawned(request) : undefined
     if (handle === undefined) return this.over(request)
     clearTimeout(this.timer)
     const id = ++this.ids
@@ -99,7 +105,7 @@ export class WorkerSupervisor implements Keeper {
     this.watch(request, slot, handle)
   }
 
-  /** Stops a batch that is here; its worker is killed if it does not in its grace. */
+  /** Stops a batch; kills the worker if it does not stop within the grace. */
   cancel(request: BatchRequest): void {
     const { state } = request
     if (state._tag !== "Sent" || this.state._tag === "Absent") return
@@ -107,10 +113,10 @@ export class WorkerSupervisor implements Keeper {
     const { handle } = this.state
     handle.cut?.(state.slot)
     if (this.isReachable) handle.post({ _tag: "Cancel", id: state.id }, [])
-    this.lookAfter(request, this.options.grace, () => this.kill(request))
+    this.setWatchdog(request, this.options.grace, () => this.kill(request))
   }
 
-  /** Asks for what of a batch has not started. */
+  /** Recalls the unstarted payloads of a batch: cuts it where the platform can, or asks the worker. */
   recall(request: BatchRequest): void {
     const { state } = request
     if (state._tag !== "Sent" || this.state._tag === "Absent" || !this.isReachable) return
@@ -120,21 +126,25 @@ export class WorkerSupervisor implements Keeper {
     else request.giveBack(started)
   }
 
-  /** Ends the worker: at once when it is idle, after its grace by force. */
+  /**
+   * Ends the worker; resolves when it has ended. It stops its batches and releases its layers; after the grace it is
+   * killed.
+   */
   end(): Promise<void> {
     clearTimeout(this.timer)
     if (this.state._tag === "Absent") return Promise.resolve()
     return new Promise((resolve) => {
-      this.whenGone.push(resolve)
+      this.endListeners.push(resolve)
       this.retire()
     })
   }
 
+  /** True if messages can be sent to the worker. */
   private get isReachable(): boolean {
     return this.state._tag === "Starting" || this.state._tag === "Up"
   }
 
-  /** Sends what of the batch can be cloned; what cannot has failed. */
+  /** Sends the payloads that can be cloned and fails the others; false if none is left. */
   private send(request: BatchRequest, { id, slot }: Placement, handle: WorkerHandle): boolean {
     const shared = request.introduce(handle)
     for (;;) {
@@ -161,7 +171,7 @@ export class WorkerSupervisor implements Keeper {
     }
   }
 
-  /** Takes a message of the worker; a task may send others, of its own. */
+  /** Handles a message of the worker. A task may post messages of its own, which are ignored. */
   private receive(message: FromFar): void {
     if (!hasProperty(message, "_tag")) return
     if (message._tag === "Ready") {
@@ -190,13 +200,14 @@ export class WorkerSupervisor implements Keeper {
     }
   }
 
+  /** Ends a batch that its worker is done with. Payloads that were not reported do not count as tasks. */
   private finish(request: BatchRequest): void {
     this.tasks -= this.release(request) - request.told
-    if (this.active.size === 0) this.rest()
+    if (this.active.size === 0) this.onIdle()
     this.over(request)
   }
 
-  /** Frees the slot of a batch; gives how many payloads were counted for it. */
+  /** Frees the slot of a batch; returns how many payloads were counted for it. */
   private release(request: BatchRequest): number {
     const { count, id, slot } = request.state as Placement
     this.active.delete(id)
@@ -204,13 +215,14 @@ export class WorkerSupervisor implements Keeper {
     return count
   }
 
+  /** Ends a batch and reports room. */
   private over(request: BatchRequest): void {
     request.end()
     this.freed()
   }
 
-  /** Lets an idle worker no longer keep the program running, and ends it when it has had its tasks or its time. */
-  private rest(): void {
+  /** Lets an idle worker no longer keep the program running, and ends it when it has had its tasks or its idle time. */
+  private onIdle(): void {
     this.exclusive = false
     if (this.state._tag === "Absent" || !this.isReachable) return
     this.state.handle.hold(false)
@@ -219,6 +231,7 @@ export class WorkerSupervisor implements Keeper {
     this.timer = setTimeout(() => this.retire(), this.options.idleTimeout).unref()
   }
 
+  /** Tells the worker to end; kills it after the grace. */
   private retire(): void {
     if (this.state._tag === "Absent" || !this.isReachable) return
     const { handle } = this.state
@@ -228,6 +241,7 @@ export class WorkerSupervisor implements Keeper {
     this.timer = setTimeout(() => handle.kill(), this.options.grace)
   }
 
+  /** Kills the worker because of a batch. */
   private kill(culprit: BatchRequest): void {
     if (this.state._tag === "Absent" || this.state._tag === "Killed") return
     const { handle } = this.state
@@ -235,35 +249,39 @@ export class WorkerSupervisor implements Keeper {
     handle.kill()
   }
 
-  /** Kills a worker that is at one input for longer than its deadline and the grace for it. */
+  /**
+   * Watches a batch with a timeout: kills the worker if it is at one payload for longer than the timeout and the grace.
+   */
   private watch(request: BatchRequest, slot: number, handle: WorkerHandle): void {
     const { timeout } = request.limits
     if (timeout === undefined) return
     const patience = timeout + this.options.grace
-    const look = () => {
+    const check = () => {
       const { position, since } = handle.position(slot)
       const waited = position < 0 || request.isSettled(position) ? 0 : Number(process.hrtime.bigint()) / 1e6 - since
       if (waited >= patience) return this.kill(request)
-      this.lookAfter(request, patience - waited + 1, look)
+      this.setWatchdog(request, patience - waited + 1, check)
     }
-    this.lookAfter(request, patience, look)
+    this.setWatchdog(request, patience, check)
   }
 
   /**
-   * Looks after a batch once `millis` have passed, unless it is over by then or has another timer. A timer that is late comes
-   * before what the worker has said meanwhile, so the look waits for these messages.
+   * Calls `check` for a batch after `millis` milliseconds, unless it is over by then or has another timer. A late timer
+   * fires before the messages that have arrived in the meantime, so `check` waits until these have been handled.
    */
-  private lookAfter(request: BatchRequest, millis: number, look: () => void): void {
+  private setWatchdog(request: BatchRequest, millis: number, check: () => void): void {
     clearTimeout(request.watchdog)
     const watchdog = setTimeout(() =>
       setImmediate(() => {
-        if (request.watchdog === watchdog && request.state._tag !== "Over") look()
+        if (request.watchdog === watchdog && request.state._tag !== "Over") check()
       }), millis)
     request.watchdog = watchdog
   }
 
-  /** Spawns a worker if there is none. A batch for which none can be had has failed. */
-  private spawned(request: BatchRequest): WorkerHandle | undefined {
+  /**
+   * Returns the handle of the worker; spawns it if it does not exist. If that fails, all payloads of the batch fail.
+   */
+  private ensureSpawned(request: BatchRequest): WorkerHandle | undefined {
     if (this.state._tag !== "Absent") return this.state.handle
     try {
       const handle = this.platform.spawn(
@@ -280,44 +298,44 @@ export class WorkerSupervisor implements Keeper {
     }
   }
 
-  /** Finds out which inputs the end of the worker is to be told to, and gives up the batches that were here. */
+  /** Handles the end of the worker: finds the inputs that it ended at, and ends the batches that were here. */
   private exited(exit: WorkerExit): void {
     const { state } = this
     if (state._tag === "Absent") return
-    const left = [...this.active.values()]
-    const started = startedOf(left, state.handle)
+    const remaining = [...this.active.values()]
+    const started = startedOf(remaining, state.handle)
     const crash = { exit, thrown: this.lastError }
     clearTimeout(this.timer)
     this.state = Absent
     this.exclusive = false
     this.tasks = 0
     this.lastError = undefined
-    if (state._tag !== "Killed") this.accuse(left, started, state, crash)
+    if (state._tag !== "Killed") this.accuse(remaining, started, state, crash)
     else if (state.culprit.state._tag !== "Stopping") this.convict(state.culprit, started, state.handle)
-    for (const request of left) {
+    for (const request of remaining) {
       this.release(request)
       request.end()
     }
-    for (const done of this.whenGone.splice(0)) done()
+    for (const done of this.endListeners.splice(0)) done()
     this.freed()
   }
 
   /**
-   * Fails the input at which a worker ended that nobody has ended. When several were under way, each is run again alone. When
-   * none was, the first of a batch fails if it meets that for the second time: what ended the worker may have been there
-   * before the batch. A worker that never was up will not be up for the others either, so all of them fail.
+   * Finds the input at which a worker ended that was not killed by its supervisor, and fails it. If several were under
+   * way, each runs again alone. If none was, the first input of a batch fails when this happens to it for the second
+   * time: the cause may lie before the batch. If the worker never was up, no other will be, so all payloads fail.
    */
   private accuse(
-    left: ReadonlyArray<BatchRequest>,
+    remaining: ReadonlyArray<BatchRequest>,
     started: ReadonlyArray<Started>,
     state: Exclude<WorkerState, { readonly _tag: "Absent" | "Killed" }>,
     crash: WorkerCrash
   ): void {
     const wasUp = state._tag === "Up" || (state._tag === "Ending" && state.wasUp)
-    const wanted = left.filter((request) => request.state._tag !== "Stopping")
+    const wanted = remaining.filter((request) => request.state._tag !== "Stopping")
     if (!wasUp) {
       for (const request of wanted) request.failAllCrashed(crash, this.number)
-    } else if (left.every((request) => positionOf(request, state.handle) === NotStarted)) {
+    } else if (remaining.every((request) => positionOf(request, state.handle) === NotStarted)) {
       for (const request of wanted) if (request.noteUnlucky()) request.failCrashed(0, crash, this.number)
     } else if (started.length === 1) {
       const { payload, request } = started[0]!
@@ -327,7 +345,10 @@ export class WorkerSupervisor implements Keeper {
     }
   }
 
-  /** Fails the input for which a worker was killed. Where others were under way, any of them may have kept it waiting. */
+  /**
+   * Fails the input for which a worker was killed. If others were under way, any of them may have blocked it, so each
+   * runs again alone.
+   */
   private convict(culprit: BatchRequest, started: ReadonlyArray<Started>, handle: WorkerHandle): void {
     if (started.length < 2) return culprit.failLate(positionOf(culprit, handle), this.number)
     for (const { payload, request } of started) request.noteSuspect(payload)
@@ -337,8 +358,8 @@ export class WorkerSupervisor implements Keeper {
 const positionOf = (request: BatchRequest, handle: WorkerHandle): number =>
   handle.position((request.state as Placement).slot).position
 
-/** The batches that are at an input whose end is not known. */
-const startedOf = (left: ReadonlyArray<BatchRequest>, handle: WorkerHandle): ReadonlyArray<Started> =>
-  left
+/** Returns the batches that are at a payload whose exit is not known. */
+const startedOf = (remaining: ReadonlyArray<BatchRequest>, handle: WorkerHandle): ReadonlyArray<Started> =>
+  remaining
     .map((request) => ({ request, payload: positionOf(request, handle) }))
     .filter(({ payload, request }) => payload !== NotStarted && !request.isSettled(payload))

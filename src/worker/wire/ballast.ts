@@ -1,13 +1,13 @@
 /**
  * Weight that makes V8 collect shared memory.
  *
- * Shared memory counts for nothing with the collector: without ballast it leaves the arrays of a hundred runs where they
- * are before it collects the first (100 MB a run, 2.8 GB after 24 runs). Both sides therefore hold an `ArrayBuffer` of the
- * same size beside it, which counts. Nobody touches that, so it is address space and hardly memory.
+ * Shared memory has no weight for the garbage collector. Without ballast the arrays of about a hundred runs stay in
+ * memory before the first is collected (100 MB a run, 2.8 GB after 24 runs). Both sides therefore hold an `ArrayBuffer`
+ * of the same size with it, which has weight. It is never touched, so it takes address space and hardly any memory.
  */
 
-/** Makes ballast for so many bytes of shared memory, to be held for as long as that. */
+/** Makes ballast for some bytes of shared memory; hold it as long as the memory. */
 export const ballast = (bytes: number): ArrayBuffer => new ArrayBuffer(Math.min(bytes, heaviest))
 
-/** Enough for the collector to look, in bytes. */
+/** Size in bytes that is enough to make the collector run. */
 const heaviest = 2 ** 27

@@ -1,5 +1,5 @@
 /**
- * Causes on their way between workers.
+ * Causes in the form in which they cross between workers.
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -26,7 +26,7 @@ export const notCloneable = (value: ValueRole, input: unknown, error: unknown, c
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : shorten(error)
 
-/** Encodes a reason, its error as data. */
+/** Encodes a reason with its error as data. */
 const plain = (reason: Cause.Reason<unknown>, clone: Clone): WireReason => {
   switch (reason._tag) {
     case "Interrupt":
@@ -38,11 +38,11 @@ const plain = (reason: Cause.Reason<unknown>, clone: Clone): WireReason => {
   }
 }
 
-/** Encodes the reasons of a cause that is not an attempt's. */
+/** Encodes the reasons of a cause that is not the exit of an attempt. */
 export const reasons = (cause: Cause.Cause<unknown>, clone: Clone): ReadonlyArray<WireReason> =>
   cause.reasons.map((reason) => plain(reason, clone))
 
-/** Encodes the cause of an attempt. */
+/** Encodes the cause of an attempt. The deadline becomes the tag `Late`. */
 export const encode = (
   cause: Cause.Cause<unknown>,
   schema: Schema.Codec<any, any> | undefined,
@@ -66,7 +66,7 @@ export const encode = (
   return { _tag: late ? "Late" : "Cause", reasons }
 }
 
-/** Decodes reasons; gives the fault of an error that the schema refuses on arrival. */
+/** Decodes reasons to a cause; or returns the fault of an error that its schema refuses on arrival. */
 export const decode = (
   reasons: ReadonlyArray<WireReason>,
   schema: Schema.Codec<any, any> | undefined

@@ -1,16 +1,16 @@
 /**
- * Messages of a worker process on a pipe of their own: each with its length before it.
+ * Framing of messages that a worker process writes to a pipe: each has its length before it.
  */
 import { writeSync } from "node:fs"
 import { deserialize, serialize } from "node:v8"
 
-/** File descriptor of that pipe in the worker process. */
+/** File descriptor of the pipe in the worker process. */
 export const resultsPipe = 4
 
-/** Bytes before a message: its length. */
+/** Number of bytes of the length before a message. */
 const head = 4
 
-/** A message as it is written. Throws when it cannot be cloned. */
+/** Makes a frame of a message. Throws if it cannot be cloned. */
 export const frame = (message: unknown): Buffer => {
   const body = serialize(message)
   const framed = Buffer.allocUnsafe(head + body.length)
@@ -19,7 +19,7 @@ export const frame = (message: unknown): Buffer => {
   return framed
 }
 
-/** Writes all of it, however the pipe takes it; `false` when nobody reads any more. */
+/** Writes all bytes, in as many steps as the pipe needs; false if the reader is gone. */
 export const writeWhole = (descriptor: number, bytes: Buffer): boolean => {
   for (let written = 0; written < bytes.length;) {
     try {
@@ -28,15 +28,15 @@ export const writeWhole = (descriptor: number, bytes: Buffer): boolean => {
       const { code } = error as NodeJS.ErrnoException
       if (code === "EPIPE") return false
       if (code !== "EAGAIN") throw error
-      Atomics.wait(idle, 0, 0, 1)
+      Atomics.wait(sleepWord, 0, 0, 1)
     }
   }
   return true
 }
 
-const idle = new Int32Array(new SharedArrayBuffer(4))
+const sleepWord = new Int32Array(new SharedArrayBuffer(4))
 
-/** Messages out of the chunks in which they arrive. */
+/** Reads messages from chunks of any length. */
 export class Unframer {
   private readonly receive: (message: unknown) => void
   private chunks: Array<Buffer> = []
@@ -60,7 +60,7 @@ export class Unframer {
     }
   }
 
-  /** The first chunk, with at least so many bytes. */
+  /** Returns the first chunk, joined with others so that it has at least so many bytes. */
   private join(atLeast: number): Buffer {
     if (this.chunks[0]!.length < atLeast) this.chunks = [Buffer.concat(this.chunks)]
     return this.chunks[0]!

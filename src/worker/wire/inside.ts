@@ -1,14 +1,14 @@
 /**
- * How code of this library finds out that it runs inside a worker.
+ * Detection of the worker around: code of this library learns whether it runs inside one.
  */
 
-/** What a module of this library finds in a worker, and nowhere else. */
+/** Hooks that exist inside a worker only. */
 export interface Inside {
-  /** Says that somebody opens workers here: the module that was imported has started its program again. */
+  /** Reports that workers are opened here: the module that is being imported starts its program again. */
   readonly programStarted: () => void
 }
 
 export const insideKey = Symbol.for("effect-parallel/internal/Far")
 
-/** The worker this runs in, if it runs in one. */
+/** Returns the hooks of the worker around; undefined in a program. */
 export const inside = (): Inside | undefined => (globalThis as { readonly [insideKey]?: Inside })[insideKey]

@@ -1,77 +1,77 @@
 /**
- * What the near side, which has the program, and the far side, which is a worker, say to each other.
+ * Messages between the near side, which is the program, and the far side, which is a worker.
  */
 
-/** What a task sees of its caller. All of it can be cloned. */
+/** The part of a caller's context that a task sees. All of it can be cloned. */
 export interface Ambient {
   readonly span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | undefined
   readonly logLevel: string
   readonly annotations: Readonly<Record<string, unknown>>
-  /** The options that runs inside the task go by: those of `Parallel.withDefaults` that can be sent. */
+  /** Default options of runs inside the task: those of `Parallel.withDefaults` that can be sent. */
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
-/** Which task a batch is of. */
+/** Module and name of the task of a batch. */
 export interface Address {
   readonly module: string
   readonly task: string
 }
 
-/** Work for the far side. A worker takes the payloads of a batch one after another; batches run beside each other. */
+/** Work for the far side. A worker runs the payloads of a batch one after another, and batches concurrently. */
 export interface BatchMessage extends Address {
   readonly _tag: "Run"
   readonly id: number
-  /** Where the far side notes how far this batch is. */
+  /** Slot in which the far side records the position of this batch. */
   readonly slot: number
   readonly payloads: ReadonlyArray<unknown>
-  /** In milliseconds, for each payload from its start. */
+  /** Milliseconds that each payload may take from its start. */
   readonly timeout: number | undefined
-  /** In milliseconds: when the batch has run for so long, no further payload is started. */
+  /** Milliseconds after which no further payload is started. */
   readonly budget: number | undefined
-  /** How many bytes of shared memory may come with it for the first time. */
+  /** Greatest number of bytes of shared memory that come with it for the first time. */
   readonly shared: number
   readonly ambient: Ambient
 }
 
 export type ToFar =
   | BatchMessage
-  /** Gives back what of a batch has not started. */
+  /** Returns the unstarted payloads of a batch: it ends after the current one. */
   | { readonly _tag: "Recall"; readonly id: number }
   /** Interrupts a batch. */
   | { readonly _tag: "Cancel"; readonly id: number }
-  /** Ends the worker: releases what its tasks' layers hold, and goes. */
+  /** Ends the worker: it cancels its batches, releases the layers of its tasks, and exits. */
   | { readonly _tag: "End" }
 
-/** Why a batch cannot run at all. */
+/** Reason for which a batch cannot run. */
 export type Refusal =
   | { readonly _tag: "ModuleMissing" }
   | { readonly _tag: "ModuleFailed"; readonly error: Thrown }
   | { readonly _tag: "TaskMissing"; readonly found: ReadonlyArray<string> }
   | { readonly _tag: "ProgramStarted" }
 
-/** Which of the values of a task is meant. */
+/** Kind of a value of a task. */
 export type ValueRole = "payload" | "success" | "error"
 
-/** Why one payload failed, where it is not the task that failed. */
+/** Failure of one payload that is not the failure of the task. */
 export type Fault =
   | { readonly _tag: "ValueRefused"; readonly value: ValueRole; readonly shown: string; readonly issue: string }
   | { readonly _tag: "NotCloneable"; readonly value: ValueRole; readonly path: string; readonly issue: string }
   | { readonly _tag: "LayerFailed"; readonly error: Thrown }
 
-/** A failure on the wire: the reasons of its cause, a deadline beside them, or a fault. */
+/** A failure: the reasons of its cause (with or without a deadline), or a fault. */
 export type WireFailure =
   | { readonly _tag: "Cause"; readonly reasons: ReadonlyArray<WireReason> }
   | { readonly _tag: "Late"; readonly reasons: ReadonlyArray<WireReason> }
   | { readonly _tag: "Fault"; readonly fault: Fault }
 
 export type WireReason =
-  /** An error: through its schema when there is one, else as data. */
+  /** An error that was encoded through its schema. */
   | { readonly _tag: "Encoded"; readonly error: unknown }
   | { readonly _tag: "Fail"; readonly error: Thrown }
   | { readonly _tag: "Die"; readonly defect: Thrown }
   | { readonly _tag: "Interrupt" }
 
-/** A thrown value: an error as data, anything else that can be cloned as it is, the rest as it is shown. */
+/** A thrown value: an error as data, anything else unchanged if it can be cloned, otherwise as text. */
 export type Thrown =
   | { readonly _tag: "Error"; readonly error: ThrownError }
   | { readonly _tag: "Value"; readonly value: unknown }
@@ -82,13 +82,13 @@ export interface ThrownError {
   readonly message: string
   readonly stack: string | undefined
   readonly cause: Thrown | undefined
-  /** Its own other fields, as far as they can be cloned. */
+  /** Other own fields that can be cloned. */
   readonly fields: Readonly<Record<string, unknown>>
 }
 
 /**
- * What became of some payloads of a batch that follow each other: a value for each, and the failures in place of the
- * values at their positions. `millis` is how long each took; the batch is `over` where what is not told of was not started.
+ * Exits of consecutive payloads of a batch: a value for each, and failures by position, which replace the values there.
+ * `millis` is the duration of each in milliseconds. If the batch is `over`, payloads without an exit were not started.
  */
 export interface Exits {
   readonly _tag: "Exits"
@@ -111,15 +111,15 @@ export interface Log {
 }
 
 export type FromFar =
-  /** The worker is up. */
+  /** Tells that the worker listens. */
   | { readonly _tag: "Ready" }
   | Exits
-  /** A batch is over, and there is nothing more to tell of it. */
+  /** Ends a batch without further exits. */
   | { readonly _tag: "Done"; readonly id: number }
   | { readonly _tag: "Refused"; readonly id: number; readonly refusal: Refusal }
   | Log
-  /** Something outside the tasks threw, and the worker ends. */
+  /** Reports an error that was thrown outside the tasks; the worker ends. */
   | { readonly _tag: "Dying"; readonly error: Thrown }
 
-/** The position of a batch before its first payload. */
+/** Position of a batch before its first payload. */
 export const NotStarted = -1

@@ -1,23 +1,23 @@
 /**
- * Positions of batches: which payload each is at and since when, seen by the near side without a message, also while the
- * worker is busy or gone.
+ * Positions of batches: the payload each is at and since when. The near side reads them without a message, even if the
+ * worker is blocked or has ended.
  *
- * Threads keep them in shared memory, where the near side can also cut a batch: a slot is one word that both sides change
- * atomically, so a batch is cut either before a payload or after it, and one time. Processes write them to a file that both
- * sides have open.
+ * Threads keep them in shared memory, where the near side can also cut a batch. Invariant: a slot is one word that both
+ * sides change atomically, so a cut comes either before the start of a payload or after it, and a payload is never both
+ * started and given back. Processes write positions to a file that both sides have open, and cannot be cut.
  */
 import { readSync, writeSync } from "node:fs"
 
-/** One batch's position and since when it is there, on the system's monotonic clock in milliseconds. */
+/** Position of a batch, and the time at which it got there in milliseconds of the monotonic clock of the system. */
 export interface Position {
   readonly position: number
   readonly since: number
 }
 
-/** Bytes of a slot: the position, padding, and the time. */
+/** Bytes of a slot: the position (with padding), then the time. */
 const stride = 16
 
-/** The bit that says that a batch is cut; the bits below count. */
+/** Bit that marks a cut batch; the bits below count started payloads. */
 const cutBit = 1 << 30
 
 export class SharedPositions {
@@ -33,18 +33,18 @@ export class SharedPositions {
     return new SharedArrayBuffer(slots * stride)
   }
 
-  /** The far side comes to a position; `false` when the batch was cut before. */
+  /** Starts the payload at a position (far side); false if the batch was cut before. */
   claim(slot: number, position: number, since: number): boolean {
     this.times[slot * 2 + 1] = since
     return Atomics.compareExchange(this.words, slot * 4, position, position + 1) === position
   }
 
-  /** The near side cuts a batch; tells how many payloads have been started. */
+  /** Cuts a batch (near side); returns how many payloads were started. */
   cut(slot: number): number {
     return Atomics.or(this.words, slot * 4, cutBit) & ~cutBit
   }
 
-  /** The near side makes room for another batch. */
+  /** Clears a slot for another batch (near side). */
   clear(slot: number): void {
     Atomics.store(this.words, slot * 4, 0)
   }

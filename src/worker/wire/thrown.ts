@@ -1,16 +1,17 @@
 /**
- * Thrown values on their way between workers. Knows nothing of Effect, so that a worker can boot with it.
+ * Thrown values in the form in which they cross between workers. Does not import Effect, so that a worker can boot with
+ * it.
  */
 import { shorten } from "../../primitives/shorten.ts"
 import type { Thrown, ThrownError } from "./messages.ts"
 
-/** How deep a chain of causes is followed. */
+/** Number of causes of causes that are sent. */
 const depth = 10
 
-/** Makes of a value what is sent of it; throws where that cannot be. */
+/** Function that converts a value to what is sent; it throws if that is impossible. */
 export type Clone = (value: unknown) => unknown
 
-/** Why a value cannot be cloned, if it cannot. It costs a clone. */
+/** Returns the error of cloning a value; undefined if it can be cloned. Costs a clone. */
 export const cloneError = (value: unknown, clone: Clone): unknown => {
   if (value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")) return
   try {
@@ -21,17 +22,17 @@ export const cloneError = (value: unknown, clone: Clone): unknown => {
   }
 }
 
-/** Whether a value can be cloned. It costs a clone. */
+/** True if a value can be cloned. Costs a clone. */
 export const isCloneable = (value: unknown, clone: Clone): boolean => cloneError(value, clone) === undefined
 
-/** A thrown value as what can be sent of it. */
+/** Encodes a thrown value in a form that can be sent. */
 export const encodeThrown = (value: unknown, clone: Clone, levels = depth): Thrown => {
   if (value instanceof Error) return { _tag: "Error", error: encodeError(value, clone, levels) }
   return isCloneable(value, clone) ? { _tag: "Value", value } : { _tag: "Shown", text: shorten(value, 400) }
 }
 
 const encodeError = (error: Error, clone: Clone, levels: number): ThrownError => ({
-  // whatever the types say, these may be anything
+  // at run time these may be of any type
   // oxlint-disable-next-line typescript/no-unnecessary-type-conversion
   name: String(error.name),
   // oxlint-disable-next-line typescript/no-unnecessary-type-conversion
@@ -44,14 +45,14 @@ const encodeError = (error: Error, clone: Clone, levels: number): ThrownError =>
 const fieldsOf = (error: Error, clone: Clone): Record<string, unknown> => {
   const fields: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(error)) {
-    if (!own.has(key) && isCloneable(value, clone)) fields[key] = value
+    if (!standardFields.has(key) && isCloneable(value, clone)) fields[key] = value
   }
   return fields
 }
 
-const own = new Set(["name", "message", "stack", "cause"])
+const standardFields = new Set(["name", "message", "stack", "cause"])
 
-/** The thrown value that was sent. An error has the class of its name where that is one of the language's own. */
+/** Decodes a thrown value. An error gets the class of its name if that is one of the standard ones. */
 export const decodeThrown = (wire: Thrown): unknown => {
   switch (wire._tag) {
     case "Value":
@@ -81,14 +82,14 @@ const decodeError = ({ cause, fields, message, name, stack }: ThrownError): Erro
   return error
 }
 
-/** As the language does it: there, and not listed among the fields. */
+/** Defines a property of an error as the language does: not enumerable. */
 const define = (error: Error, key: string, value: unknown): void => {
   Object.defineProperty(error, key, { value, enumerable: false, configurable: true, writable: true })
 }
 
 /**
- * Where in a value that which cannot be cloned is, as a path like `.jobs[3].callback`; the empty path is the value
- * itself. The search costs a clone at each step down.
+ * Finds the part of a value that cannot be cloned; returns a path like `.jobs[3].callback`, empty for the value itself.
+ * Costs a clone at each step down.
  */
 export const uncloneablePath = (value: unknown, clone: Clone): string => {
   const seen = new Set<unknown>()
