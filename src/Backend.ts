@@ -191,7 +191,10 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
     Effect.flatMap(Backend, (backend) => attempt(backend, job, { input }, undefined, 1))
   ) as Effect.Effect<A, E | BackendError>
 
-/** How often a backend may give back an only input: a crash gives it back once, so this many say that it never runs. */
+/**
+ * Number of times that a backend may give back an only input. A crash gives it back once, so this many mean that it
+ * never runs.
+ */
 const mostGivenBack = 10
 
 /**
@@ -257,10 +260,13 @@ const runHere = <I, A, E>(
   )
 }
 
-/** What a task sees: its layer's services, and no backend but this one, so that there is no pool in a pool. */
+/**
+ * Makes the context of a task: the services of its layer, and this backend alone, so that there is no pool inside a
+ * pool.
+ */
 const inside = (services: Context.Context<any>): Context.Context<any> => Context.add(services, Backend, async)
 
-/** A value as it arrives on the other side of its schema. */
+/** Encodes and decodes a value, as if it crossed to a worker. */
 const cross = <V>(
   what: ValueRefused["value"],
   schema: Schema.Codec<V> | undefined,

@@ -254,7 +254,7 @@ export const onInputs =
   <Inputs, A, E, R>(work: Work<Inputs, A, E, R>): Work<Example<Inputs, unknown>, A, E, R> => (example, index) =>
     work(example.inputs, index)
 
-/** The schemas of some fields. */
+/** Schemas of fields by name. */
 type SchemaFields = { readonly [name: string]: Schema.Codec<any, any> }
 
 const pick = (row: Record<string, unknown>, fields: SchemaFields): Record<string, unknown> => {

@@ -347,7 +347,7 @@ const checkNodes = (nodes: Readonly<Record<string, unknown>>): void => {
 const isOutward = (target: unknown): boolean =>
   target === end || (target as Leave<string> | undefined)?._tag === "Leave"
 
-/** A name for a node that no other has yet. */
+/** Returns a name for a node that no other node has. */
 const freeName = (name: string, taken: ReadonlyArray<string>, count = 1): string => {
   const candidate = count === 1 ? name : `${name} ${count}`
   return taken.includes(candidate) ? freeName(name, taken, count + 1) : candidate
@@ -369,7 +369,7 @@ const fromWiring = (
 const graphsOf = (nodes: Nodes): Readonly<Record<string, GraphNode>> =>
   Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, graphOf(node)]))
 
-/** Runs a node at its path; its failures say where they came from. */
+/** Runs a node at its path; its failures get that path. */
 const branch = <I, X extends Out<string, unknown>, E, R>(
   node: Node<I, X, E, R>,
   input: I,
@@ -380,7 +380,7 @@ const branch = <I, X extends Out<string, unknown>, E, R>(
     (cause) => Effect.failCause(Path.locate(cause, path, 1))
   )
 
-/** How a branch of a fan-out was left that does not lead to the join. */
+/** Failure that carries the exit of a fan-out branch which leaves the flow instead of joining. */
 class LeftAside {
   readonly left: Out<string, unknown>
   constructor(left: Out<string, unknown>) {

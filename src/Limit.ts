@@ -268,9 +268,14 @@ class AdaptiveImpl implements Adaptive {
   private readonly min: number
   private readonly overload: (error: unknown) => boolean | Duration.Input
   private readonly pool: Permits
+  /** Number of successes in this round; the limit grows by one when it reaches the size. */
   private successes = 0
-  /** How often it was halved; an attempt remembers the number at its start. */
-  private cuts = 0
+  /**
+   * Number of times it was halved. An attempt remembers the number at its start, so that attempts under way at a
+   * halving do not halve it again.
+   */
+  private halvings = 0
+  /** Time until which nothing starts, in milliseconds of the monotonic clock. */
   private pausedUntil = -Infinity
 
   constructor(max: number, min: number, overload: (error: unknown) => boolean | Duration.Input, name: string) {
@@ -285,12 +290,12 @@ class AdaptiveImpl implements Adaptive {
 
   around<A, E, R>(attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return this.pool.hold(Effect.flatMap(this.pause, () => {
-      const { cuts } = this
+      const { halvings } = this
       let mistake: Cause.Cause<never> = Cause.empty
       return attempt.pipe(
         Effect.onExit((exit) =>
           Effect.map(now, (now) => {
-            mistake = this.learn(exit, cuts, now)
+            mistake = this.learn(exit, halvings, now)
           })
         ),
         Effect.catchCause((cause) => Effect.failCause(Cause.combine(cause, mistake)))
@@ -298,14 +303,14 @@ class AdaptiveImpl implements Adaptive {
     }))
   }
 
-  /** Waits until the service may be asked again, however often that is put off meanwhile. */
+  /** Waits until the pause is over, however often it is extended meanwhile. */
   private readonly pause: Effect.Effect<void> = Effect.flatMap(now, (now) =>
     this.pausedUntil <= now
       ? Effect.void
       : Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(this.pausedUntil - now))), () => this.pause))
 
-  /** Learns from an exit; the cause that is given back is a mistake of `overload`. */
-  private learn(exit: Exit.Exit<unknown, unknown>, cuts: number, now: number): Cause.Cause<never> {
+  /** Learns from an exit; returns a defect of `overload` as a cause, or the empty cause. */
+  private learn(exit: Exit.Exit<unknown, unknown>, halvings: number, now: number): Cause.Cause<never> {
     if (exit._tag === "Success") {
       this.grow()
       return Cause.empty
@@ -314,17 +319,17 @@ class AdaptiveImpl implements Adaptive {
     if (Option.isNone(error)) return Cause.empty
     try {
       const verdict = this.overload(error.value)
-      if (verdict !== false) this.shrink(cuts, now + (verdict === true ? 0 : waitOf(verdict)))
+      if (verdict !== false) this.shrink(halvings, now + (verdict === true ? 0 : waitOf(verdict)))
       return Cause.empty
     } catch (defect) {
       return Cause.die(defect)
     }
   }
 
-  private shrink(cuts: number, pausedUntil: number): void {
+  private shrink(halvings: number, pausedUntil: number): void {
     this.pausedUntil = Math.max(this.pausedUntil, pausedUntil)
-    if (cuts !== this.cuts) return
-    this.cuts++
+    if (halvings !== this.halvings) return
+    this.halvings++
     this.successes = 0
     this.pool.resize(Math.max(this.min, Math.floor(this.pool.size / 2)))
   }
@@ -336,9 +341,10 @@ class AdaptiveImpl implements Adaptive {
   }
 }
 
+/** Effect that reads the monotonic clock in milliseconds. */
 const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-/** How many milliseconds to wait; one that is over already is none. */
+/** Returns the milliseconds to wait; 0 for a time that is over. */
 const waitOf = (verdict: Duration.Input): number => {
   const wait = Option.filter(Duration.fromInput(verdict), Duration.isFinite)
   if (Option.isNone(wait) || Number.isNaN(verdict)) {

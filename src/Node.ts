@@ -32,19 +32,19 @@ export {
   type Services
 } from "./flow/node.ts"
 
-/** What `exec` is given. */
+/** Parameter type of `exec`. */
 type ExecInput<I, P> = Without<P, I, Of<P>>
 
-/** The exits among what `exec` and `fallback` give back. */
+/** Exits among the results of `exec` and `fallback`. */
 type OutsIn<T> = T extends Out<string, any> ? T : never
 
-/** The results among them. */
+/** Values among them that are not exits. */
 type ResultsIn<T> = T extends Out<string, any> ? never : T
 
-/** By which a node without `post` is left. */
+/** Exits of a node without `post`. */
 type Default<T> = OutsIn<T> | ([ResultsIn<T>] extends [never] ? never : Out<"default", ResultsIn<T>>)
 
-/** How the attempts at `exec` can fail in the end. */
+/** Error of `exec` after its last attempt and its fallback. */
 type ExecError<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
 
 /**
@@ -150,7 +150,7 @@ export const make: <
   return fromRun(name, { run, graph: { _tag: "Node" } })
 }
 
-/** The options before their types are known. */
+/** Options before their types are known. */
 interface NodeSteps extends Pick<Types.Options<any>, "retry" | "timeout" | "limit"> {
   readonly prep?: ((input: any) => unknown) | undefined
   readonly exec?: ((prepared: any) => unknown) | undefined

@@ -50,7 +50,7 @@ export interface StreamOptions<E = unknown, T extends Timeout = Timeout, M exten
   readonly order?: "input" | "completion" | undefined
 }
 
-/** Whether inputs come first among the arguments, and not the work. */
+/** True if the inputs come first among the arguments, not the work. */
 const isDataFirst = (args: IArguments): boolean => typeof args[0] !== "function"
 
 /**
@@ -457,11 +457,11 @@ export const withDefaults: {
     Effect.updateService(self, Plan.Defaults, Plan.defaults(options))
 )
 
-/** Whether something is an array, or an object that is read by its keys. */
+/** True if a value is an array, or an object that is read by its keys. */
 const isShape = (u: unknown): boolean =>
   Array.isArray(u) || (typeof u === "object" && u !== null && !(Symbol.iterator in u))
 
-/** Pairs whose inputs are what their works take. */
+/** Pairs in which each input has the type that its work takes. */
 type Fitting<Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>> = {
   readonly [K in keyof Pairs]: readonly [work: Pairs[K][0], input: Parameters<Pairs[K][0]>[0]]
 }

@@ -48,26 +48,26 @@ const kind = (options: Options): Platform => ({
   name: "processes",
   clone: serialize,
   spawn: (_, onMessage, onExit) => {
-    const file = nameless()
+    const file = openUnlinkedFile()
     const positions = new FilePositions(file)
-    const child = start(options, file)
+    const child = forkWorker(options, file)
     const [stdout, stderr] = [child.stdout!, child.stderr!]
     const results = child.stdio[resultsPipe] as Readable
     const tail = new StderrTail(stderr)
     stdout.on("data", (chunk: Buffer) => process.stdout.write(chunk))
     stderr.on("data", (chunk: Buffer) => process.stderr.write(chunk))
     const unframer = new Unframer((message) => onMessage(message as FromFar))
-    let broken = ""
-    let gone = false
-    let waiting: NodeJS.Timeout | undefined
+    let failure = ""
+    let ended = false
+    let closeTimer: NodeJS.Timeout | undefined
     const end = (exitCode: number | null, signal: string | null) => {
-      if (gone) return
-      gone = true
-      clearTimeout(waiting)
+      if (ended) return
+      ended = true
+      clearTimeout(closeTimer)
       onExit({
         exitCode: exitCode ?? undefined,
         signal: signal ?? undefined,
-        stderr: [tail.lines, broken].filter((text) => text !== "").join("\n")
+        stderr: [tail.lines, failure].filter((text) => text !== "").join("\n")
       })
       closeSync(file)
       for (const stream of [stdout, stderr, results]) stream.destroy()
@@ -76,18 +76,18 @@ const kind = (options: Options): Platform => ({
       try {
         unframer.push(chunk)
       } catch (error) {
-        broken = String(error)
+        failure = String(error)
         child.kill("SIGKILL")
       }
     })
     child.on("error", (error) => {
-      broken = String(error.stack ?? error)
+      failure = String(error.stack ?? error)
       if (child.pid === undefined) end(null, null)
     })
     child.on("close", end)
-    // what a process has started may have its standard output for as long as it likes
+    // a child of the process may keep its standard output open
     child.on("exit", (exitCode, signal) => {
-      waiting = setTimeout(() => end(exitCode, signal), afterwards)
+      closeTimer = setTimeout(() => end(exitCode, signal), closeGraceMillis)
     })
     return {
       post: (message: ToFar) => {
@@ -98,7 +98,9 @@ const kind = (options: Options): Platform => ({
       cut: undefined,
       kill: () => void child.kill("SIGKILL"),
       hold: (busy) => {
-        for (const each of [child, child.channel, stdout, stderr, results] as ReadonlyArray<Held | null | undefined>) {
+        for (
+          const each of [child, child.channel, stdout, stderr, results] as ReadonlyArray<Refable | null | undefined>
+        ) {
           if (busy) each?.ref?.()
           else each?.unref?.()
         }
@@ -107,11 +109,11 @@ const kind = (options: Options): Platform => ({
   }
 })
 
-/** How long after a process has ended its last words may come, in milliseconds. */
-const afterwards = 500
+/** Milliseconds to wait for the last output of a process that has exited, if its pipes stay open. */
+const closeGraceMillis = 500
 
-/** Starts a process that has this file open; closes it where that cannot be. */
-const start = ({ env, execArgv }: Options, file: number): ChildProcess => {
+/** Forks a process that has the file open; closes the file if that fails. */
+const forkWorker = ({ env, execArgv }: Options, file: number): ChildProcess => {
   try {
     const args = Workers.execArgv(execArgv)
     const child = fork(fileURLToPath(Workers.entry("process")), [], {
@@ -120,7 +122,7 @@ const start = ({ env, execArgv }: Options, file: number): ChildProcess => {
       ...(env !== undefined && { env: { ...process.env, ...env } }),
       ...(args !== undefined && { execArgv: [...args] })
     })
-    // too many open files: there are no pipes, and the reason comes as an event
+    // with too many open files there are no pipes, and Node.js emits the reason later
     if (child.stdio?.[resultsPipe] == null) throw new Error("a process cannot be started: too many files are open")
     return child
   } catch (error) {
@@ -129,13 +131,13 @@ const start = ({ env, execArgv }: Options, file: number): ChildProcess => {
   }
 }
 
-interface Held {
+interface Refable {
   readonly ref?: () => void
   readonly unref?: () => void
 }
 
-/** A file that is gone when nobody has it open any more. */
-const nameless = (): number => {
+/** Opens a temporary file without a name, which is deleted when its last descriptor is closed. */
+const openUnlinkedFile = (): number => {
   const path = join(tmpdir(), `effect-parallel-${randomUUID()}`)
   const file = openSync(path, "wx+", 0o600)
   rmSync(path, { force: true })

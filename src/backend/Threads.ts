@@ -68,17 +68,17 @@ const kind = ({ env, execArgv, resourceLimits }: Options): Platform => ({
       ...(resourceLimits !== undefined && { resourceLimits })
     })
     const tail = new StderrTail(worker.stderr)
-    let broken = ""
+    let failure = ""
     worker.on("message", (message: FromFar) => onMessage(message))
     worker.on("error", (error: Error) => {
-      broken = String(error.stack ?? error)
+      failure = String(error.stack ?? error)
     })
     worker.on("messageerror", (error: Error) => {
-      broken = String(error.stack ?? error)
+      failure = String(error.stack ?? error)
       void worker.terminate()
     })
     worker.on("exit", (exitCode) => {
-      onExit({ exitCode, signal: undefined, stderr: [tail.lines, broken].filter((text) => text !== "").join("\n") })
+      onExit({ exitCode, signal: undefined, stderr: [tail.lines, failure].filter((text) => text !== "").join("\n") })
     })
     return {
       post: (message, transfer) => worker.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),

@@ -144,9 +144,9 @@ export const layer = (options: {
     ): Backend.Job<I, A, E> => {
       switch (behaviour._tag) {
         case "Fail":
-          return { ...named(job), run: () => Effect.fail(behaviour.error as E) }
+          return { ...copyOf(job), run: () => Effect.fail(behaviour.error as E) }
         case "Stall":
-          return { ...named(job), run: (payload) => Effect.andThen(stalling, Effect.suspend(() => job.run(payload))) }
+          return { ...copyOf(job), run: (payload) => Effect.andThen(stalling, Effect.suspend(() => job.run(payload))) }
         default:
           return job
       }
@@ -176,15 +176,15 @@ export const layer = (options: {
           Effect.sync(() => running.delete(call))
         )
       })
-      // whoever asks for the rest while a call is under way gets what is behind it
+      // while a call is under way, the calls behind it are given back
       recall?.signal.addEventListener("abort", () => recall.giveBack(position + 1), { once: true })
       return Effect.clockWith((clock) => {
         const until = batch.budget === undefined
           ? Infinity
           : clock.currentTimeMillisUnsafe() + Duration.toMillis(batch.budget)
-        const goesOn = () => recall?.signal.aborted !== true && clock.currentTimeMillisUnsafe() <= until
+        const mayContinue = () => recall?.signal.aborted !== true && clock.currentTimeMillisUnsafe() <= until
         return Effect.whileLoop({
-          while: () => !crashed && position < batch.inputs.length && (position === 0 || goesOn()),
+          while: () => !crashed && position < batch.inputs.length && (position === 0 || mayContinue()),
           body: () => one,
           step: () => {}
         })
@@ -200,8 +200,8 @@ export const layer = (options: {
     }).pipe(Context.add(Backend.Backend, { name: "test", workers, batches: takesBatches, execute }))
   }))
 
-/** A task is a function: its fields, with the name that spreading loses. */
-const named = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ ...job, name: job.name })
+/** Copies a job. A task is a function, and spreading it loses its name. */
+const copyOf = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ ...job, name: job.name })
 
 const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, position: number) =>
   Effect.suspend(() => {

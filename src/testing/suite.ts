@@ -22,7 +22,7 @@ import * as tasks from "./tasks.ts"
 
 const range = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
 
-/** A file that tasks may append to, and its lines. */
+/** Runs a test with a file that tasks may append to, and an effect that reads its lines. */
 const withFile = <A, E>(use: (file: string, lines: Effect.Effect<ReadonlyArray<string>>) => Effect.Effect<A, E>) =>
   Effect.acquireUseRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "effect-parallel-suite-"))),
@@ -33,7 +33,7 @@ const withFile = <A, E>(use: (file: string, lines: Effect.Effect<ReadonlyArray<s
     (folder) => Effect.promise(() => rm(folder, { recursive: true }))
   )
 
-/** Waits for something that another process or thread does. */
+/** Waits for a condition that another process or thread makes true. */
 const until = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
   Effect.flatMap(condition, (holds) => holds ? Effect.void : Effect.andThen(Effect.sleep(5), until(condition)))
 
@@ -46,7 +46,7 @@ const reasonOf = (failure: Outcome.Failure<unknown, unknown> | undefined) => {
   return error
 }
 
-/** Every case by its name, in the order in which they run. */
+/** All cases by name, in the order in which they run. */
 const cases = {
   "values come in input order, whatever ends first": Effect.gen(function*() {
     const values = yield* Parallel.forEach([30, 1, 15, 5], tasks.sleeps, { concurrency: 4 })

@@ -17,7 +17,7 @@ const module = import.meta.url
 /** An error that crosses as its class. */
 export class Odd extends Schema.TaggedError<Odd>("effect-parallel/testing/Odd")("Odd", { n: Schema.Int }) {}
 
-/** Gives back what it is given. */
+/** Returns its payload. */
 export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
 
 /** Halves even numbers; schemas on every side. */
@@ -52,20 +52,20 @@ export const fails = Task.make("fails", {
   run: (message: string) => Effect.fail(new TypeError(message))
 })
 
-/** Fails with the very value. */
+/** Fails with its payload. */
 export const failsWith = Task.make("failsWith", { module, run: (value: unknown) => Effect.fail(value) })
 
-/** Waits so many milliseconds. */
+/** Sleeps for the given number of milliseconds, and returns it. */
 export const sleeps = Task.make("sleeps", { module, run: (millis: number) => Effect.as(Effect.sleep(millis), millis) })
 
-/** Waits, and then appends a line to a file: what it has done is seen from anywhere. */
+/** Sleeps, and then appends a line to a file, so that its effect can be seen from anywhere. */
 export const notes = Task.make("notes", {
   module,
   run: ({ file, line, millis }: { readonly file: string; readonly line: string; readonly millis: number }) =>
     Effect.andThen(Effect.sleep(millis), Effect.promise(() => appendFile(file, `${line}\n`)))
 })
 
-/** Notes that it was interrupted. */
+/** Appends a line when it is interrupted. */
 export const notesInterruption = Task.make("notesInterruption", {
   module,
   run: (file: string): Effect.Effect<void> =>
@@ -76,7 +76,7 @@ class Counter extends Context.Service<Counter, { readonly next: () => number }>(
 
 let built = 0
 
-/** Tells how often its layer was built where it runs, and how often it was used since. */
+/** Returns how often its layer was built where it runs, and how often it was used since. */
 export const counts = Task.make("counts", {
   module,
   run: (_: unknown) => Counter.useSync((counter) => [built, counter.next()] as const),
@@ -90,7 +90,7 @@ export const counts = Task.make("counts", {
   )
 })
 
-/** Cannot be built. */
+/** Has a layer that cannot be built. */
 export const unbuildable = Task.make("unbuildable", {
   module,
   run: (_: unknown) => Effect.asVoid(Counter),
@@ -98,7 +98,7 @@ export const unbuildable = Task.make("unbuildable", {
   layer: Layer.effect(Counter, Effect.fail(new TypeError("no counter")))
 })
 
-/** Tells the backend around a task. */
+/** Returns the name of the backend in the context of a task. */
 export const ambient = Task.make("ambient", {
   module,
   run: (_: unknown) => Effect.map(Backend.Backend, (backend) => backend.name)
