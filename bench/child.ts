@@ -1,8 +1,8 @@
 /**
  * Takes one reading and prints it: `node child.ts ./forEach.ts "ready bodies" ours 1000000`.
  *
- * It is what `measure.ts` starts, and where to look when a number is odd: with `--cpu-prof` it leaves a profile.
- * Nothing forces a collection: a forced one throws away compiled code, and everything after it is twice as slow.
+ * `measure.ts` starts it. When a number is odd, run it by hand: with `--cpu-prof` it leaves a profile. Nothing forces a
+ * collection: a forced one discards compiled code, and everything after it is twice as slow.
  */
 import { type Metric, small, type Topic } from "./measure.ts"
 
@@ -14,7 +14,7 @@ const { topic }: { readonly topic: Topic } = await import(new URL(url!, import.m
 const group = topic.groups.find((group) => group.name === groupName)!
 const prepare = group.cases[caseName!]!
 
-/** Runs a program that has to deal with all its inputs. */
+/** Runs a program and checks that it has processed all its inputs. */
 const check = async (program: Program, inputs: number): Promise<void> => {
   const done = await program()
   if (done !== inputs) throw new Error(`${caseName}: ${done} of ${inputs} inputs`)
@@ -27,8 +27,8 @@ const clocked = async (program: Program): Promise<number> => {
 }
 
 /**
- * The mean of the runs that fit into a while, after so many that the compiler has seen enough. A mean, not a median:
- * what the collector takes now and then belongs to the cost.
+ * Measures the mean over the runs that fit into a period, after a warm-up in which the compiler has seen enough. A
+ * mean, not a median: occasional collections are part of the cost.
  */
 const time = async (program: Program): Promise<number> => {
   const warmUp = Math.min(inputs, small)

@@ -1,5 +1,5 @@
 /**
- * How long half a million bodies keep a timer of one millisecond waiting.
+ * The delay that half a million bodies cause to a timer of one millisecond.
  *
  * Baseline: `Effect.forEach` with the same concurrency.
  */

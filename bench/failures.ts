@@ -13,7 +13,7 @@ type Body = (input: number) => Effect.Effect<number, string>
 
 const options = { concurrency }
 
-/** Runs until the last input, which fails. */
+/** Makes a case that fails at its last input only. */
 const untilTheLast = (
   succeeding: Body,
   failing: Body,

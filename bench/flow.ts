@@ -11,7 +11,7 @@ import { concurrency, over, promise, ready, sync } from "./work.ts"
 
 type Body = (input: number) => Effect.Effect<number>
 
-/** A loop through one node, as many steps as there are inputs. */
+/** Makes a flow that loops through one node, once for each input. */
 const loop = (node: Node.Node<number, Node.Out<"again", number> | Node.Out<"done", number>>): Case => (steps) => {
   const flow = Flow.make("loop", {
     start: "step",
@@ -31,7 +31,7 @@ const byHand: Case = (steps) => () =>
     return steps
   }))
 
-/** What a step may cost. */
+/** Bound on the cost of a step. */
 const perStep = (name: string, inputs: number, target: number): Check => ({
   label: `${name}, ${count(inputs)}`,
   unit: "µs",

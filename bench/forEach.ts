@@ -1,8 +1,8 @@
 /**
  * The cost of one input in `Parallel.forEach`.
  *
- * Baselines: p-map over the same functions; `Effect.forEach` with the same concurrency; and the floor, one fiber that
- * runs the same bodies one after another and keeps nothing, below which nothing that runs them as effects can get.
+ * Baselines: p-map over the same functions; `Effect.forEach` with the same concurrency; and the floor: one fiber that
+ * runs the same bodies one after another and keeps nothing. No library that runs them as effects can be faster.
  */
 import * as Effect from "effect/Effect"
 import pMap from "p-map"
@@ -37,7 +37,7 @@ const peer = (body: (input: number) => Promise<number>): Case => (count) => {
   return () => pMap(inputs, body, { concurrency }).then((values) => values.length)
 }
 
-/** What promise bodies may cost: no more than p-map's; where the floor is above that, a tenth more than the floor. */
+/** Bound on promise bodies: the cost of p-map, or 10 % above the floor where that is more. */
 const allowance = (inputs: number): Check => ({
   label: `ours / allowance, ${count(inputs)}`,
   unit: "x",
@@ -74,7 +74,7 @@ const promises: Group = {
   ]
 }
 
-/** In a process that has compiled nothing yet. */
+/** Readings in a process that has compiled nothing yet. */
 const cold: Group = {
   name: "resolved promises, first run",
   metric: "first",
@@ -83,7 +83,10 @@ const cold: Group = {
   checks: [ratio("ours", "p-map", small), ratio("ours", "floor", small), ratio("ours", "Effect.forEach", small)]
 }
 
-/** The floor has one body in flight and waits a turn for each: it is no floor here. */
+/**
+ * Readings with bodies that wait for the event loop. The floor has one body in flight and waits a turn for each, so it
+ * is no lower bound here.
+ */
 const turns: Group = {
   name: "promises of the next turn",
   metric: "time",

@@ -1,8 +1,8 @@
 /**
- * Tasks on worker threads beside joblib, where a Python has it: `apt-get install python3-joblib`.
+ * Tasks on worker threads beside joblib, if a Python has it: `apt-get install python3-joblib`.
  *
- * Baselines: joblib's pool of processes with automatic batches, and one thread of each language. Python takes longer for a
- * round, so a task has as many rounds as take as long, and what is compared is what the pool makes of them.
+ * Baselines: joblib's pool of processes with automatic batches, and one thread of each language. Python takes longer
+ * for a round, so its tasks have fewer rounds and take the same time: the pools are compared, not the languages.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once as next } from "node:events"
@@ -30,7 +30,7 @@ const inPython = (jobs: number) => (rounds: number): Case => (count) => async ()
 const joblib = inPython(2)
 const onePythonThread = inPython(1)
 
-/** How many rounds take a microsecond or so in Python. */
+/** Number of rounds that take about a microsecond in Python. */
 const pythonMicrosecond = 25
 
 const tiny: Group = {

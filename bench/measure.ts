@@ -10,19 +10,22 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs, promisify } from "node:util"
 
-/** Makes inputs ready, outside the clock, and gives the program, which says how many inputs it has dealt with. */
+/**
+ * Function that prepares inputs, outside the measured time, and returns the program. That returns how many inputs it
+ * has processed.
+ */
 export type Case = (inputs: number) => () => Promise<number>
 
 /**
- * What is read: milliseconds of a warm run or of the first run of a process; the peak memory of a process in MB; the
- * longest time in milliseconds between two ticks of a timer. The last two are read in a first run too.
+ * Quantity that is measured: milliseconds of a warm run, or of the first run of a process; the peak memory of a process
+ * in MB; the longest time in milliseconds between two ticks of a timer. The last two are measured in a first run too.
  */
 export type Metric = "time" | "first" | "memory" | "gap"
 
-/** The reading of a case in the round at hand. */
+/** Function that returns the reading of a case in the current round. */
 export type Reading = (name: string, inputs: number) => number
 
-/** Something worth knowing about the readings of a round; a target is the most it may be. */
+/** Number derived from the readings of a round; `target` is its greatest allowed value. */
 export interface Check {
   readonly label: string
   readonly unit: "x" | "MB" | "ms" | "µs"
@@ -34,7 +37,7 @@ export interface Check {
 export interface Group {
   readonly name: string
   readonly metric: Metric
-  /** Flags of Node.js for all its cases. */
+  /** Command-line options of Node.js for all its cases. */
   readonly flags?: ReadonlyArray<string> | undefined
   readonly cases: Readonly<Record<string, Case>>
   readonly sizes: ReadonlyArray<number>
@@ -45,7 +48,7 @@ export interface Group {
 export interface Topic {
   readonly title: string
   readonly url: string
-  /** How long a case runs before it is timed, in milliseconds; 400 unless given. Code is compiled later in workers. */
+  /** Milliseconds that a case runs before it is measured; 400 unless given. In workers code is compiled later. */
   readonly warmUp?: number | undefined
   readonly groups: ReadonlyArray<Group>
 }
@@ -65,7 +68,7 @@ interface Subject {
 export const small = 100_000
 export const large = 1_000_000
 
-/** How much more one case costs than another. */
+/** Makes a check: the ratio of the cost of two cases. */
 export const ratio = (name: string, base: string, inputs: number, target?: number): Check => ({
   label: `${name} / ${base}, ${count(inputs)}`,
   unit: "x",
@@ -73,7 +76,7 @@ export const ratio = (name: string, base: string, inputs: number, target?: numbe
   target
 })
 
-/** How much more ten times the inputs cost. */
+/** Makes a check: the ratio of the cost of ten times the inputs. */
 export const growth = (name: string, target?: number): Check => ({
   label: `${name}, ${count(large)} / ${count(small)}`,
   unit: "x",
@@ -81,7 +84,7 @@ export const growth = (name: string, target?: number): Check => ({
   target
 })
 
-/** What a million inputs add to a program over none. */
+/** Makes a check: what a million inputs add to the same program with none. */
 export const added = (name: string, target?: number): Check => ({
   label: `${name}, ${count(large)} over none`,
   unit: "MB",
@@ -89,14 +92,14 @@ export const added = (name: string, target?: number): Check => ({
   target
 })
 
-/** What one case costs beside another, for each input. */
+/** Makes a check: the difference of two cases, for each input. */
 export const extra = (name: string, base: string, inputs: number): Check => ({
   label: `${name} - ${base}`,
   unit: "µs",
   of: (reading) => 1000 * (reading(name, inputs) - reading(base, inputs)) / inputs
 })
 
-/** A reading as it is. */
+/** Makes a check: the reading itself. */
 export const plain = (name: string, inputs: number, target?: number): Check => ({
   label: `${name}, ${count(inputs)}`,
   unit: "ms",
@@ -104,13 +107,13 @@ export const plain = (name: string, inputs: number, target?: number): Check => (
   target
 })
 
-/** The command line of a bench. */
+/** Parses the command line of a bench. */
 export const commandLine = (): { readonly rounds: number; readonly group: string | undefined } => {
   const { values } = parseArgs({ options: { rounds: { type: "string" }, group: { type: "string" } } })
   return { rounds: Number(values.rounds ?? 5), group: values.group }
 }
 
-/** Measures the groups of a topic, prints each, and gives the checks. */
+/** Measures the groups of a topic, prints each, and returns the checks. */
 export const measure = async (topic: Topic): Promise<ReadonlyArray<Checked>> => {
   const { group: only, rounds } = commandLine()
   const all: Array<Checked> = []
@@ -127,7 +130,7 @@ export const measure = async (topic: Topic): Promise<ReadonlyArray<Checked>> => 
   return all
 }
 
-/** Checks as a table; `named` says what each is called there. */
+/** Formats checks as a table; `named` makes the name of each. */
 export const checkTable = (
   checks: ReadonlyArray<Checked>,
   named: (checked: Checked) => string = ({ check }) => check.label
@@ -147,7 +150,7 @@ export const checkTable = (
     })
   )
 
-/** The middle one, or the mean of the two in the middle. */
+/** Returns the median. */
 const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const half = sorted.length >> 1
@@ -156,7 +159,7 @@ const median = (values: ReadonlyArray<number>): number => {
 
 const child = fileURLToPath(new URL("child.ts", import.meta.url))
 
-/** One process, one reading. */
+/** Takes one reading in a process of its own. */
 const read = async (topic: Topic, group: Group, { inputs, name }: Subject): Promise<number> => {
   const args = [...group.flags ?? [], child, topic.url, group.name, name, String(inputs)]
   const { stdout } = await promisify(execFile)(process.execPath, args)
@@ -168,7 +171,7 @@ const key = (name: string, inputs: number): string => `${name} @ ${inputs}`
 const subjects = (group: Group): ReadonlyArray<Subject> =>
   group.sizes.flatMap((inputs) => Object.keys(group.cases).map((name) => ({ name, inputs })))
 
-/** The readings of each round. */
+/** Takes the readings of all rounds. */
 const readGroup = async (topic: Topic, group: Group, rounds: number): Promise<ReadonlyArray<Map<string, number>>> => {
   const all = subjects(group)
   const readings: Array<Map<string, number>> = []
@@ -185,7 +188,7 @@ const readGroup = async (topic: Topic, group: Group, rounds: number): Promise<Re
   return readings
 }
 
-/** One line that is written over, where somebody looks on. */
+/** Rewrites the progress line, if stderr is a terminal. */
 const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
@@ -206,14 +209,14 @@ const row = (group: Group, readings: ReadonlyArray<Map<string, number>>) => ({ i
   return [name, count(inputs), digits(median(values)), range(values)]
 }
 
-/** Three digits that count. */
+/** Formats a number with three significant digits. */
 const digits = (value: number): string =>
   Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
 
 const range = (values: ReadonlyArray<number>): string =>
   `${digits(Math.min(...values))} to ${digits(Math.max(...values))}`
 
-/** A number of inputs as it is printed. */
+/** Formats a number of inputs. */
 export const count = (inputs: number): string => inputs === 0 ? "0" : inputs.toExponential().replace("+", "")
 
 const verdict = (value: number, target: number | undefined): string => {

@@ -1,7 +1,7 @@
 /**
- * What an option adds to the cost of one input whose body is a resolved promise.
+ * The cost that an option adds to an input whose body is a resolved promise.
  *
- * Baselines: the same run without the option, and what one writes instead with `Effect.forEach`: `Effect.timeout`,
+ * Baselines: the same run without the option, and the equivalent with `Effect.forEach`: `Effect.timeout`,
  * `Effect.retry`, a `Semaphore`. For `maxErrors` the run without the option is `Parallel.run`, since both report.
  */
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ type Body = (input: number) => Attempt
 
 const tried = new Set<number>()
 
-/** Fails at each input's first attempt, and leaves no trace after its second. */
+/** Fails at the first attempt at each input, and forgets the input after the second. */
 const flaky: Body = (input) =>
   Effect.flatMap(promise(input), (value) => {
     if (tried.delete(input)) return Effect.succeed(value)
@@ -35,7 +35,7 @@ const reported = (options: Options): Case =>
 
 const without = { "ours": ours({}), "Effect.forEach": effect((attempt) => attempt) }
 
-/** An option of ours beside its counterpart. */
+/** Makes the group of an option and its equivalent. */
 const option = (
   name: string,
   options: Options,

@@ -1,5 +1,5 @@
 /**
- * What a pool of two worker threads costs beside its tasks: its start, a call when it is up, and large arrays.
+ * The cost of a pool of two worker threads apart from its tasks: its start, a call when it is up, and large arrays.
  *
  * Baselines: Piscina, whose workers import the same module, and worker threads by hand.
  */
@@ -66,7 +66,7 @@ const warm: Group = {
   checks: [millis("ours", 2, 0.3), ratio("ours", "Piscina", 2)]
 }
 
-/** 100 MB of numbers, and the parts in which the tasks get them. */
+/** Length of an array of 100 MB, and of the parts that the tasks get. */
 const length = 12_500_000
 const parts = (array: Float64Array, count: number) =>
   Array.from({ length: count }, (_, part) => array.subarray(part * length / count, (part + 1) * length / count))

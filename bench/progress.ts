@@ -1,7 +1,7 @@
 /**
- * What it costs to watch a run: progress, and spans of attempts.
+ * The cost of watching a run: progress, and spans of attempts.
  *
- * Baselines: the same run that nobody watches. The counts that progress and metrics read are kept in both.
+ * Baseline: the same run without a watcher. The counts that progress and metrics read are kept in both.
  */
 import * as Effect from "effect/Effect"
 import { Parallel, Progress } from "../src/index.ts"
@@ -15,7 +15,7 @@ const forEach: Program = (inputs, body) => Parallel.forEach(inputs, body, { conc
 const run: Program = (inputs, body) =>
   Effect.map(Parallel.run(inputs, body, { concurrency }), (report) => report.outcomes)
 
-/** Somebody who looks ten times a second, and does nothing about it. */
+/** Progress that is shown ten times a second to a function that does nothing. */
 const watched = Progress.layerCallback(() => Effect.void)
 
 const on = (program: Program, body: Body): Case => over((inputs) => Effect.provide(program(inputs, body), watched))

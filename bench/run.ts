@@ -1,5 +1,5 @@
 /**
- * Runs every bench, prints the cost of one input in each, and then all that has a target.
+ * Runs every bench, prints the cost of one input in each, and finally all checks with a target.
  *
  * Baselines are named at the top of each file. `npm run bench -- --rounds 3` takes fewer readings.
  */
@@ -24,7 +24,7 @@ const topics = [
   "joblib"
 ]
 
-/** The peers have a `package.json` of their own, so that the library depends on none of them. */
+/** Installs the peers. They have a `package.json` of their own, so that the library does not depend on them. */
 const install = (): void => {
   if (existsSync(`${folder}/node_modules/p-map`)) return
   const { status } = spawnSync("npm", ["install", "--no-package-lock"], { cwd: folder, stdio: "inherit" })

@@ -14,10 +14,10 @@ import { concurrency, generated, numbers, promise, resolved } from "./work.ts"
 type Inputs = Iterable<number> | AsyncIterable<number>
 type Order = "input" | "completion"
 
-/** As far as `Parallel.stream` is ahead of its consumer by default. */
+/** Number of inputs that `Parallel.stream` reads ahead of its consumer by default. */
 const backpressure = 3 * concurrency
 
-/** How many inputs there were, when these are their values added up; anything else when they are not. */
+/** Computes the number of inputs from the sum of their values; a wrong sum gives another number. */
 const countOf = (sum: number): number => sum === 0 ? 0 : (1 + Math.sqrt(1 + 8 * sum)) / 2
 
 const array = (count: number): Inputs => numbers(count)
@@ -52,7 +52,10 @@ const effect = (order: Order): Case => (count) => () =>
     Effect.runPromise
   )
 
-/** An array is made once, outside the clock; a generator can be used up only once. */
+/**
+ * Makes the inputs: an array once, outside the measured time; a generator for each run, since it can be used up only
+ * once.
+ */
 const from = (inputs: (count: number) => Inputs, count: number): () => Inputs => {
   if (inputs === generated) return () => generated(count)
   const made = inputs(count)
@@ -105,7 +108,7 @@ const effects: Group = {
   checks: [ratio("ours", "mapEffect", small), ratio("ours, unordered", "mapEffect, unordered", small)]
 }
 
-/** The array itself is among what is measured. */
+/** Makes a group that measures memory. The array itself is included. */
 const memory = (name: string, cases: Group["cases"]): Group => ({
   name,
   metric: "memory",

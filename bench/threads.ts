@@ -47,7 +47,7 @@ const byHand = once(() =>
   Array.from({ length: workers }, () => new Worker(new URL("./workers/chunks.ts", import.meta.url)))
 )
 
-/** One call of a pool for each input. */
+/** Makes a case that calls a pool once for each input. */
 const calls =
   (pool: () => { readonly run: (input: number) => Promise<unknown> }) => (rounds: number): Case => (count) => {
     const inputs = alike(count, rounds)
@@ -87,12 +87,13 @@ const tiny: Group = {
   ]
 }
 
-/** How many rounds take a microsecond or so here. */
+/** Number of rounds that take about a microsecond. */
 export const microsecond = 160
 
 /**
- * After some two thousand calls V8 13.6 replaces the code of the long loop by code that takes twice as long, in any thread and
- * without any library, unless its middle tier is off. How soon depends on who calls, which is not what is measured here.
+ * Options that keep V8 from slowing down. After about two thousand calls V8 13.6 replaces the code of the long loop by
+ * code that takes twice as long, in any thread and without any library, unless its middle tier is off. When that
+ * happens depends on the caller, which is not what is measured here.
  */
 const steady = ["--no-maglev"]
 

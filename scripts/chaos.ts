@@ -1,9 +1,9 @@
 /**
- * Chaos and soak: `node --conditions=@effect-parallel/source scripts/chaos.ts [inputs]`.
+ * Runs chaos and soak tests: `node --conditions=@effect-parallel/source scripts/chaos.ts [inputs]`.
  *
- * Works of random length on threads and processes, one in a hundred of which exits, throws, hangs past its timeout or
- * allocates without end: exactly those have to fail, each with its reason. Told beside the time of the same works without
- * faults. Then a million tiny tasks through one pool: the heap has to stay where it was.
+ * Tasks of random length run on threads and processes. One in a hundred exits, throws, hangs past its timeout or
+ * allocates without end: exactly those must fail, each with its reason. Their time is printed beside that of the same
+ * tasks without faults. Then a million tiny tasks run through one pool, and the heap must not grow.
  */
 import { Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"

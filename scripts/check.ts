@@ -1,5 +1,5 @@
-// All that CI checks beside the tests: types, Effect diagnostics, lint, format, unused code, examples, the package.
-// `node scripts/check.ts [step…]` runs only the steps named.
+// Runs all checks of CI apart from the tests: types, Effect diagnostics, lint, format, unused code, examples, the
+// package. `node scripts/check.ts [step…]` runs only the named steps.
 import { spawnSync } from "node:child_process"
 import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const tool = (name: string) => join(root, "tools", "node_modules", ".bin", name)
 const source = "--conditions=@effect-parallel/source"
 
-/** Runs a command, quietly unless it fails; its output is the report. */
+/** Runs a command. Prints its output only if it fails. */
 const run = (command: string, args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}): string => {
   const { error, status, stderr, stdout } = spawnSync(command, args, {
     cwd: options.cwd ?? root,
@@ -32,7 +32,7 @@ const withTarball = (check: (tarball: string) => void): void => {
   }
 }
 
-/** Installs the tarball into a project of its own, beside the peer. */
+/** Installs the tarball with the peer in a project of its own, and runs a check there. */
 const inProject = (tarball: string, check: (folder: string) => void): void => {
   const folder = mkdtempSync(join(tmpdir(), "effect-parallel-consumer-"))
   const modules = join(folder, "node_modules")

@@ -1,6 +1,6 @@
-// Measures what the wiring of a large flow costs the compiler: 150 nodes with 3 actions each, beside an empty program that
-// imports Effect. It prints both, and fails when the flow takes three times as long, or more. The flow sees the library as
-// its users do: the declarations in `dist`, which are built first.
+// Measures what the wiring of a large flow costs the compiler: 150 nodes with 3 actions each, beside an empty program
+// that imports Effect. Prints both, and fails if the flow takes three times as long or more. The flow sees the library
+// as its users do, through the declarations in `dist`, which are built first.
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -15,7 +15,7 @@ const empty = `import * as Effect from "effect/Effect"\nexport const program = E
 
 const numbers = Array.from({ length: nodes }, (_, n) => n)
 
-/** Each node takes a type of its own and hands on those of three others. */
+/** Source of the flow. Each node takes a type of its own, and its exits carry those of three others. */
 const flow = [
   `import * as Effect from "effect/Effect"`,
   `import { Flow, Node } from "effect-parallel"`,

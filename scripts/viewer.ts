@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** Builds the viewer; what imports `#viewer` finds it there. Also what vitest does first, so that tests see the sources. */
+/** Builds the viewer for the import `#viewer`. The tests build it first too, so that they see its current sources. */
 const buildViewer = async (): Promise<void> => {
   const { outputFiles } = await build({
     entryPoints: [`${root}/viewer/main.ts`],

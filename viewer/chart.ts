@@ -1,8 +1,8 @@
-/** What the charts have in common: uPlot, in the colours of the page and as wide as it. */
+/** The common part of the charts: uPlot, in the colours and the width of the page. */
 import uPlot from "uplot"
 import { colour, duration } from "./dom.ts"
 
-/** A chart that follows the width of its place, and the colours that the reader prefers. */
+/** Shows a chart in an element. It follows the width of the element, and the colour scheme that the reader prefers. */
 export const mount = (
   place: HTMLElement,
   height: number,
@@ -24,7 +24,7 @@ export const mount = (
 
 const widthOf = (place: HTMLElement): number => Math.max(200, Math.floor(place.clientWidth))
 
-/** An axis in the colours of the page. */
+/** Makes an axis in the colours of the page. */
 export const axis = (options: uPlot.Axis = {}): uPlot.Axis => ({
   stroke: colour("muted"),
   grid: { stroke: colour("line"), width: 1 },
@@ -33,9 +33,9 @@ export const axis = (options: uPlot.Axis = {}): uPlot.Axis => ({
   ...options
 })
 
-/** The axis of the time since the run began. */
+/** Makes the axis of the time since the start of the run. */
 export const timeAxis = (): uPlot.Axis =>
   axis({ values: (_, ticks) => ticks.map((millis) => duration(millis)), space: 80, size: 36 })
 
-/** What all charts leave out or set: uPlot's own legend stays where there are several lines. */
+/** Options of all charts. */
 export const base = { padding: [12, 16, 0, 0] as uPlot.Padding }

@@ -1,4 +1,4 @@
-/** How long inputs took, how many were done at a time, and how many workers were busy. */
+/** The charts of durations, of throughput, and of busy workers. */
 import uPlot from "uplot"
 import { axis, base, mount, timeAxis } from "./chart.ts"
 import { colour, count, duration, el, measured, section } from "./dom.ts"
@@ -6,12 +6,12 @@ import { latencies, type Model, quantile, utilisation } from "./model.ts"
 
 const height = 200
 
-/** Into how many parts a run is cut. */
+/** Number of parts into which the time of a run is divided. */
 const parts = 120
 
 export const charts = (model: Model): ReadonlyArray<HTMLElement> => [latency(model), throughput(model), usage(model)]
 
-/** How many inputs took so long; the steps grow with the times. */
+/** Makes the histogram of durations; its steps grow with the durations. */
 const latency = (model: Model): HTMLElement => {
   const sorted = latencies(model)
   const least = Math.max(0.001, quantile(sorted, 0))
@@ -70,7 +70,7 @@ const bars = (label: string, name: string): uPlot.Series => ({
   points: { show: false }
 })
 
-/** How many inputs were done in each part of the run, as a rate. */
+/** Makes the chart of inputs done in each part of the run, as a rate. */
 const throughput = (model: Model): HTMLElement => {
   const { report, until } = model
   const width = until / parts
@@ -95,7 +95,7 @@ const throughput = (model: Model): HTMLElement => {
   )
 }
 
-/** How many workers were at an attempt in each part of the run. */
+/** Makes the chart of workers busy with attempts in each part of the run. */
 const usage = (model: Model): HTMLElement => {
   const { rows, until } = model
   const width = until / parts
@@ -115,7 +115,7 @@ const usage = (model: Model): HTMLElement => {
 
 const middles = (width: number): Array<number> => Array.from({ length: parts }, (_, i) => (i + 0.5) * width)
 
-/** Stepped lines over the time of the run, from 0 to `most` or as high as they go. */
+/** Makes stepped lines over the time of the run, from 0 to `most` or their maximum. */
 const lines = (
   named: ReadonlyArray<readonly [label: string, colour: string]>,
   value: (n: number) => string,

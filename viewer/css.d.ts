@@ -1,4 +1,4 @@
-/** Style sheets are bundled as texts. */
+/** Style sheets, which are bundled as strings. */
 declare module "*.css" {
   const text: string
   export default text

@@ -1,8 +1,8 @@
-/** Elements and texts. What comes from a report becomes text, never markup. */
+/** Helpers for elements and texts. Text of a report becomes text nodes, never markup. */
 
 type Child = Node | string
 
-/** An element with attributes and children. */
+/** Makes an element with attributes and children. */
 export const el = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string>> = {},
@@ -14,24 +14,24 @@ export const el = <K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** A part of the page under a heading. */
+/** Makes a section of the page with a heading. */
 export const section = (id: string, title: string, ...children: ReadonlyArray<Child>): HTMLElement =>
   el("section", { id }, el("h2", {}, title), ...children)
 
-/** A colour of the style sheet, for canvases. */
+/** Reads a colour of the style sheet, for canvases. */
 export const colour = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 
 const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 })
 const whole = new Intl.NumberFormat("en")
 
-/** A count as it is. */
+/** Formats a count with all its digits. */
 export const count = (n: number): string => whole.format(n)
 
-/** A measured number, three digits of it. */
+/** Formats a measured number with three digits. */
 export const measured = (n: number): string => n >= 1000 ? whole.format(Math.round(n)) : number.format(n)
 
-/** Milliseconds in the unit that suits them. */
+/** Formats milliseconds in a suitable unit. */
 export const duration = (millis: number): string => {
   if (millis === 0) return "0"
   if (millis < 1) return `${number.format(millis * 1000)} µs`

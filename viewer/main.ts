@@ -1,4 +1,4 @@
-/** Shows the report that the page holds. */
+/** The entry point of the viewer: shows the report that is in the page. */
 import uPlotStyle from "uplot/dist/uPlot.min.css"
 import type { Json } from "../src/report/json.ts"
 import { charts } from "./charts.ts"

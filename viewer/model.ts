@@ -1,10 +1,10 @@
-/** A report as charts need it. */
+/** The report in the form that the charts need. */
 import type { Json } from "../src/report/json.ts"
 import { attemptsOf } from "../src/report/trace.ts"
 
 export type Outcome = Json["outcomes"][number]
 
-/** How an attempt is drawn. What failed in the end is told from what was tried again. */
+/** Kind of an attempt for drawing: a last failure is `failed`, a failure before another attempt `retried`. */
 export type Kind = "succeeded" | "retried" | "failed" | "interrupted"
 
 /** An attempt as a bar; times in milliseconds since the start of the run. */
@@ -20,9 +20,9 @@ export interface Bar {
 
 export interface Model {
   readonly report: Json
-  /** For each worker its bars, in the order of their starts. */
+  /** Bars of each worker, in the order of their starts. */
   readonly rows: ReadonlyArray<ReadonlyArray<Bar>>
-  /** When the last attempt ended, or the run, whichever is later. */
+  /** End of the last attempt or of the run, whichever is later, in milliseconds since the start of the run. */
   readonly until: number
 }
 
@@ -45,7 +45,7 @@ export const make = (report: Json): Model => {
   return { report, rows, until: until > 0 ? until : 1 }
 }
 
-/** The first bar of a row that ends after a time. */
+/** Finds the index of the first bar in a row that ends after a time. */
 export const firstAfter = (row: ReadonlyArray<Bar>, time: number): number => {
   let [from, to] = [0, row.length]
   while (from < to) {
@@ -56,15 +56,15 @@ export const firstAfter = (row: ReadonlyArray<Bar>, time: number): number => {
   return from
 }
 
-/** The value below which a share of sorted values lies. */
+/** Returns the value at a quantile of sorted values. */
 export const quantile = (sorted: ReadonlyArray<number>, share: number): number =>
   sorted.length === 0 ? 0 : sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!
 
-/** How long each input took that was run, the quickest first. */
+/** Returns the durations of all inputs that were run, the shortest first, in milliseconds. */
 export const latencies = ({ report }: Model): ReadonlyArray<number> =>
   report.outcomes.filter(({ attempts }) => attempts > 0).map(({ elapsed }) => elapsed).toSorted((a, b) => a - b)
 
-/** The share of their time that workers were at an attempt, from 0 to 1. */
+/** Returns the share of time in which workers were busy, from 0 to 1. */
 export const utilisation = ({ rows, until }: Model): number => {
   let busy = 0
   for (const row of rows) for (const bar of row) busy += bar.end - bar.start

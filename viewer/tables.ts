@@ -1,10 +1,10 @@
-/** The inputs that took longest, and those that failed. */
+/** The tables of the slowest inputs, and of the failed ones. */
 import { count, duration, el, section } from "./dom.ts"
 import type { Model, Outcome } from "./model.ts"
 
 const slowest = 20
 
-/** How many failed inputs are shown before more are asked for. */
+/** Number of failed inputs that are added with each page. */
 const page = 100
 
 export const slowestInputs = ({ report }: Model): HTMLElement => {
@@ -62,7 +62,7 @@ export const failures = ({ report }: Model): HTMLElement => {
 const textOf = ({ error, index, input }: Outcome): string =>
   `#${index} ${input}\n${error?.message}\n${error?.cause ?? ""}`.toLowerCase()
 
-/** A failed input; its cause and its attempts are below it when it is opened. */
+/** Makes the entry of a failed input; its cause and attempts appear when it is opened. */
 const failure = (outcome: Outcome): HTMLElement => {
   const { attempts, error, history = [], index, input } = outcome
   const details = el(

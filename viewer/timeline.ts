@@ -1,10 +1,10 @@
-/** What every worker did over time: a row for each, a bar for each attempt. */
+/** The timeline of the workers: a row for each, a bar for each attempt. */
 import type uPlot from "uplot"
 import { axis, base, mount, timeAxis } from "./chart.ts"
 import { colour, count, duration, el, section } from "./dom.ts"
 import { type Bar, firstAfter, type Kind, type Model } from "./model.ts"
 
-/** What is drawn last is seen first: failures cover what succeeded. */
+/** Kinds in drawing order: failures are drawn last and cover the others. */
 const kinds: ReadonlyArray<Kind> = ["succeeded", "interrupted", "retried", "failed"]
 
 const explained: Readonly<Record<Kind, string>> = {
@@ -52,7 +52,7 @@ const options = (model: Model, tip: HTMLElement): Omit<uPlot.Options, "width" | 
   }
 })
 
-/** How much of its row a bar takes. */
+/** Height of a bar as a share of its row. */
 const thickness = 0.78
 
 const draw = (chart: uPlot, { rows }: Model): void => {
@@ -77,7 +77,7 @@ const draw = (chart: uPlot, { rows }: Model): void => {
   ctx.restore()
 }
 
-/** The bars of one kind in sight; those that fall on one pixel become one. */
+/** Draws the visible bars of one kind; bars that fall on one pixel become one. */
 const drawRow = (
   row: ReadonlyArray<Bar>,
   kind: Kind,
@@ -104,7 +104,7 @@ const drawRow = (
   if (!Number.isNaN(from)) rect(from, to)
 }
 
-/** Tells of the bar below the pointer. */
+/** Shows the attempt below the pointer in the tip. */
 const point = (chart: uPlot, { rows }: Model, tip: HTMLElement): void => {
   const { left = -1, top = -1 } = chart.cursor
   const row = left < 0 ? undefined : rows[Math.round(chart.posToVal(top, "y"))]

@@ -1,4 +1,4 @@
-/** Work that takes as long as it is told: square roots, so many rounds of them. Also the module that the pools import. */
+/** Work of adjustable length: so many rounds of square roots. The pools import this module too. */
 const spin = (rounds: number): number => {
   let sum = 0
   for (let round = 0; round < rounds; round++) sum += Math.sqrt(round + sum)

@@ -1,4 +1,4 @@
-/** What somebody does who has installed the package: tasks on every backend, one that fails and one that crashes. */
+/** A program of a user who has installed the package: tasks on every backend, one that fails and one that crashes. */
 import { Cause, Effect } from "effect"
 import { Backend, Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
