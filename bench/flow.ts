@@ -1,8 +1,8 @@
 /**
  * The cost of a step in a flow, and of an item in a batch node.
  *
- * Baselines: for steps, the same loop written by hand in `Effect.gen`; for items, `Parallel` over the same bodies, with the
- * same option.
+ * Baselines: for steps, the same loop written by hand in `Effect.gen`; for items, `Parallel` over the same bodies, with
+ * the same option.
  */
 import * as Effect from "effect/Effect"
 import { BatchNode, Flow, Node, Parallel } from "../src/index.ts"

@@ -57,10 +57,10 @@ export interface Job<in I, out A, out E> {
  * **Details**
  *
  * Shape: at least one input; a worker takes them one after another, in order. `index` tells the place of the one at a
- * position among the inputs of the run; a task that is called by itself has none. `timeout` bounds each attempt from the
- * moment it starts on the worker; when the batch has run for its `budget`, no further input is started. `concurrency` is
- * how many batches the run has under way at once, at most; where it is more than there are workers, a worker has several
- * at once. A backend that can heeds `recall`.
+ * position among the inputs of the run; a task that is called by itself has none. `timeout` bounds each attempt from
+ * the moment it starts on the worker; when the batch has run for its `budget`, no further input is started.
+ * `concurrency` is how many batches the run has under way at once, at most; where it is more than there are workers, a
+ * worker has several at once. A backend that can heeds `recall`.
  *
  * @category models
  * @since 0.1.0
@@ -139,8 +139,8 @@ export interface Backend {
  *
  * **Details**
  *
- * Values pass through the task's schemas as they would to a worker, so what a schema refuses is refused here too; values
- * without a schema are handed over as they are, not cloned. A task's layer is built once for each run.
+ * Values pass through the task's schemas as they would to a worker, so what a schema refuses is refused here too;
+ * values without a schema are handed over as they are, not cloned. A task's layer is built once for each run.
  *
  * @category backends
  * @since 0.1.0

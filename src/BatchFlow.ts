@@ -33,9 +33,9 @@ export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow
  * **Details**
  *
  * Graph: as `BatchNode.make`, with a flow (or any node) in the place of `exec`: each item is what the flow takes, and
- * comes to the `Out` by which the flow was left. `post` gets these, in input order under `collect: "forEach"`. Items share
- * nothing but the services that the flow names. All options are those of a batch node: a `timeout` and a `retry` are
- * for the whole flow of an item.
+ * comes to the `Out` by which the flow was left. `post` gets these, in input order under `collect: "forEach"`. Items
+ * share nothing but the services that the flow names. All options are those of a batch node: a `timeout` and a `retry`
+ * are for the whole flow of an item.
  *
  * Errors: as `BatchNode.make`; the errors of the flow are those of the items. A failure's location names the item
  * (`perFile[2]/load`). Interruption stops every item.

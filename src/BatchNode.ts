@@ -33,16 +33,17 @@ export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow
  *
  * Graph: `prep` gives the items: an array, set, generator, async iterable or `Stream`, or an effect of one; without it
  * the input is the items. `exec` gets an item and its index, and may be a `Task`, which runs on the provided backend.
- * `collect` decides what `post` gets; values are in input order. `post` runs once, when all items are done, and leaves by
- * `Node.out(action, value)`; without it the node leaves by `"default"`. Each of the three may be an effect or a value.
+ * `collect` decides what `post` gets; values are in input order. `post` runs once, when all items are done, and leaves
+ * by `Node.out(action, value)`; without it the node leaves by `"default"`. Each of the three may be an effect or a
+ * value.
  *
- * Units: `concurrency` has to be stated. `retry`, `timeout`, `limit` and `fallback` are for each item, its attempts counted
- * apart. `watch` sees each outcome with its index, in the order in which they come.
+ * Units: `concurrency` has to be stated. `retry`, `timeout`, `limit` and `fallback` are for each item, its attempts
+ * counted apart. `watch` sees each outcome with its index, in the order in which they come.
  *
  * Errors: with `forEach` the first error of an item, which interrupts the others and waits for their finalizers; with
- * `validate`, and `race` when no item succeeds, `FailedExamples`; none for an item with `partition` and `run`. `maxErrors`
- * adds `TooManyErrors`, `timeout` adds `TimeoutError`, a stream its own error. A race over no items is a defect.
- * Interruption stops every item.
+ * `validate`, and `race` when no item succeeds, `FailedExamples`; none for an item with `partition` and `run`.
+ * `maxErrors` adds `TooManyErrors`, `timeout` adds `TimeoutError`, a stream its own error. A race over no items is a
+ * defect. Interruption stops every item.
  *
  * **Gotchas**
  *

@@ -109,8 +109,8 @@ export const isExample = (u: unknown): u is Example<unknown, unknown> => hasProp
  *
  * **Details**
  *
- * Shape: a row is one flat object outside, and `inputs` beside `labels` here; fields of neither are dropped. `labels` may
- * be left out. Errors: a field that is both is a defect. Source: `dspy.Example` with its `with_inputs`.
+ * Shape: a row is one flat object outside, and `inputs` beside `labels` here; fields of neither are dropped. `labels`
+ * may be left out. Errors: a field that is both is a defect. Source: `dspy.Example` with its `with_inputs`.
  *
  * **Example** (Questions with answers)
  *

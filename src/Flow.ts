@@ -73,15 +73,15 @@ export const exit = <const A extends string>(action: A): Leave<A> => Object.free
  * **Details**
  *
  * Graph: `on` says for each node and each of its actions where it leads: to a node, by its name in `nodes`, out of the
- * flow (`Flow.end`), or out of it by another action (`Flow.exit`). The flow takes what its `start` takes, and is left by
- * the actions that lead out of it. Loops are allowed. Nodes run one after another; the event loop has its turn at least
- * every 8 ms of steps that do not wait.
+ * flow (`Flow.end`), or out of it by another action (`Flow.exit`). The flow takes what its `start` takes, and is left
+ * by the actions that lead out of it. Loops are allowed. Nodes run one after another; the event loop has its turn at
+ * least every 8 ms of steps that do not wait.
  *
  * What does not fit does not compile: an action that is not wired, or that the node does not have; a node that is not
  * wired; a target that does not exist, or that takes another type than the edge carries.
  *
- * Units: `maxSteps` is how many nodes may run, those of nested flows not counted: a positive integer or `Infinity`, default
- * 10,000. Errors: those of all nodes, and `StepLimit` when so many have run. Each says where it came from
+ * Units: `maxSteps` is how many nodes may run, those of nested flows not counted: a positive integer or `Infinity`,
+ * default 10,000. Errors: those of all nodes, and `StepLimit` when so many have run. Each says where it came from
  * (`Node.location`). Interruption stops the node under way.
  *
  * **Example** (A loop)
@@ -196,8 +196,8 @@ export const chain = <const Ns extends readonly [Any, ...Array<Any>]>(
  * **Details**
  *
  * Graph: it is left by `"default"` with a record of their values, by their names, when all have been left by
- * `"default"`. Any other action leaves at once, by that action, and interrupts the rest. Errors: the first of a node, which
- * interrupts the rest and waits for their finalizers.
+ * `"default"`. Any other action leaves at once, by that action, and interrupts the rest. Errors: the first of a node,
+ * which interrupts the rest and waits for their finalizers.
  *
  * **Example** (Two questions at once)
  *
@@ -242,8 +242,8 @@ export const fanOut = <const Ns extends Nodes>(name: string, nodes: Ns): Node<
  *
  * **Details**
  *
- * Graph: it is left as the winner was left. Errors: when none succeeds, the failures of all in one cause. It waits for the
- * finalizers of those that lost. For a race over items, see `collect: "race"` of a batch node.
+ * Graph: it is left as the winner was left. Errors: when none succeeds, the failures of all in one cause. It waits for
+ * the finalizers of those that lost. For a race over items, see `collect: "race"` of a batch node.
  *
  * **Example** (The faster of two)
  *

@@ -35,8 +35,9 @@ const TypeId = "~effect-parallel/Limit"
  *
  * A limit is taken around the attempt only: not while an input waits in the queue or for its retry. The attempt's
  * timeout starts when all its limits have let it through. While it waits for a limit it keeps its slot of the run's
- * `concurrency`. Under `concurrency` and `adaptive` an attempt lends its permit to the runs that it starts, so that nested
- * runs under one limit never exceed it and never wait for themselves; interruption while waiting takes it out of the line.
+ * `concurrency`. Under `concurrency` and `adaptive` an attempt lends its permit to the runs that it starts, so that
+ * nested runs under one limit never exceed it and never wait for themselves; interruption while waiting takes it out of
+ * the line.
  *
  * @category models
  * @since 0.1.0
@@ -68,8 +69,8 @@ export const isLimit = (u: unknown): u is Limit => hasProperty(u, TypeId)
  *
  * **Gotchas**
  *
- * `around` has to run the attempt once, and to give back what it holds when it is interrupted. Such a limit does not lend:
- * if it holds something while the attempt runs, a nested run that names it too may wait for ever.
+ * `around` has to run the attempt once, and to give back what it holds when it is interrupted. Such a limit does not
+ * lend: if it holds something while the attempt runs, a nested run that names it too may wait for ever.
  *
  * **Example** (A note of each attempt)
  *
@@ -147,10 +148,10 @@ export const concurrency = (permits: number, options?: { readonly name?: string 
  * **Details**
  *
  * Units: `limit` is a positive integer, `window` a positive, finite duration. Every attempt takes one token: retries,
- * copies of stragglers and nested attempts too. Each limit has a bucket of its own in memory. With a `key`, and an Effect
- * `RateLimiter` provided around the run (on a store in Redis, say), it is that limiter's bucket of this name instead, which
- * all programs share that name it: so nothing is shared that has not been given a name. Errors: none of its own; a store
- * that fails is a defect of the attempt.
+ * copies of stragglers and nested attempts too. Each limit has a bucket of its own in memory. With a `key`, and an
+ * Effect `RateLimiter` provided around the run (on a store in Redis, say), it is that limiter's bucket of this name
+ * instead, which all programs share that name it: so nothing is shared that has not been given a name. Errors: none of
+ * its own; a store that fails is a defect of the attempt.
  *
  * **Gotchas**
  *
@@ -218,8 +219,8 @@ export interface Adaptive extends Limit {
  * service asked to be left alone (the `retry-after` of a 429), a finite duration. During that time nothing starts;
  * attempts that wait for it to pass keep their slots. Attempts that were under way when it was halved do not halve it
  * again. A round is as many successes as it lets run at once. Errors: none of its own; when `overload` throws, or says
- * something else, nothing is learnt, and that is a defect beside the failure in its cause (which, as any with a defect, is
- * not tried again). Source: additive increase and multiplicative decrease, as in TCP (RFC 5681).
+ * something else, nothing is learnt, and that is a defect beside the failure in its cause (which, as any with a defect,
+ * is not tried again). Source: additive increase and multiplicative decrease, as in TCP (RFC 5681).
  *
  * **Example** (A service that answers 429)
  *

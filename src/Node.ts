@@ -48,8 +48,8 @@ type Default<T> = OutsIn<T> | ([ResultsIn<T>] extends [never] ? never : Out<"def
 type ExecError<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
 
 /**
- * Makes a node of three steps, each of them an effect or a plain value, and each optional: `prep` makes the input ready,
- * `exec` does the work, `post` chooses how to leave.
+ * Makes a node of three steps, each of them an effect or a plain value, and each optional: `prep` makes the input
+ * ready, `exec` does the work, `post` chooses how to leave.
  *
  * **Details**
  *
@@ -58,16 +58,18 @@ type ExecError<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F
  * `Out` that `exec` or `fallback` gives back is the exit already: `post` is not asked. `exec` may be a `Task`, and then
  * runs on the provided backend.
  *
- * `retry`, `timeout`, `limit` and `fallback` belong to `exec`. The timeout starts with each attempt, when its limits have
- * let it through; a retry waits outside the limits; `fallback` sees the cause of the last attempt.
+ * `retry`, `timeout`, `limit` and `fallback` belong to `exec`. The timeout starts with each attempt, when its limits
+ * have let it through; a retry waits outside the limits; `fallback` sees the cause of the last attempt.
  *
- * Errors: those of the three steps; `timeout` adds `TimeoutError`; a `fallback` puts its own in place of those of `exec`.
- * Options out of their range are defects, thrown here. Interruption stops the step under way, and nothing is tried again.
+ * Errors: those of the three steps; `timeout` adds `TimeoutError`; a `fallback` puts its own in place of those of
+ * `exec`. Options out of their range are defects, thrown here. Interruption stops the step under way, and nothing is
+ * tried again.
  *
  * **Gotchas**
  *
  * `Effect.fn` and `Effect.fnUntraced` in place, beside a step whose parameters are not annotated, leave the compiler
- * without a type for these: give the function a name first (`exec: read`), or write `exec: (file: string) => read(file)`.
+ * without a type for these: give the function a name first (`exec: read`), or write `exec: (file: string) =>
+ * read(file)`.
  *
  * **Example** (A node that is tried again, and then gives up by another action)
  *

@@ -2,8 +2,8 @@
  * One piece of work over many inputs.
  *
  * All functions here run the same engine and differ in what they make of a failure: `forEach` stops at the first,
- * `validate` runs all and then fails with all, `partition` and `run` give both sides, `stream` hands outcomes on as they
- * come.
+ * `validate` runs all and then fails with all, `partition` and `run` give both sides, `stream` hands outcomes on as
+ * they come.
  *
  * @since 0.1.0
  */
@@ -364,8 +364,8 @@ export const all = <
  *
  * **When to use**
  *
- * Use for a few inputs that need different works; a pair may hold a whole nested run. Where failures are to be kept, give
- * the pairs to `run`, `partition`, `validate` or `stream` with `Parallel.pair` as the work.
+ * Use for a few inputs that need different works; a pair may hold a whole nested run. Where failures are to be kept,
+ * give the pairs to `run`, `partition`, `validate` or `stream` with `Parallel.pair` as the work.
  *
  * **Details**
  *
@@ -430,9 +430,9 @@ export const pair = <I, A, E, R>(
  *
  * **Details**
  *
- * Options that change the type of a run (`timeout`, `maxErrors`) and `name` cannot be set from outside: the error type of
- * what is inside would be a lie. An inner `withDefaults` goes before an outer one, option by option.
- * Source: joblib's `parallel_config`.
+ * Options that change the type of a run (`timeout`, `maxErrors`) and `name` cannot be set from outside: the error type
+ * of what is inside would be a lie. An inner `withDefaults` goes before an outer one, option by option. Source:
+ * joblib's `parallel_config`.
  *
  * **Example** (One at a time, for debugging)
  *

@@ -34,12 +34,12 @@ export type { LogOptions } from "./observability/log.ts"
  *
  * **Details**
  *
- * Shape: a line for each run that has gone on for a tenth of a second, runs inside another below it and indented; a bar where
- * the total is known; then how many inputs are done, failed, tried again, running, how fast, and the time left. Lines are
- * shortened to the width of the terminal. A run that is not inside another leaves its last line. What the program writes
- * to its terminal meanwhile, by logger, console or stream, goes above. No colours where `NO_COLOR` is set; log lines where
- * `TERM` is `dumb`. Units: at most ten updates a second, whatever the number of inputs. Interruption: the last line says
- * how far the run was.
+ * Shape: a line for each run that has gone on for a tenth of a second, runs inside another below it and indented; a bar
+ * where the total is known; then how many inputs are done, failed, tried again, running, how fast, and the time left.
+ * Lines are shortened to the width of the terminal. A run that is not inside another leaves its last line. What the
+ * program writes to its terminal meanwhile, by logger, console or stream, goes above. No colours where `NO_COLOR` is
+ * set; log lines where `TERM` is `dumb`. Units: at most ten updates a second, whatever the number of inputs.
+ * Interruption: the last line says how far the run was.
  *
  * @category layers
  * @since 0.1.0

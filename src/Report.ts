@@ -104,9 +104,9 @@ export const toText = (
  *
  * **Details**
  *
- * Shape: the tally and every outcome in input order, with its time, worker and error, and each attempt where there was more
- * than one. Values are not in it, and of an input a line. Units: milliseconds. Memory: about 200 bytes an outcome when it
- * is written.
+ * Shape: the tally and every outcome in input order, with its time, worker and error, and each attempt where there was
+ * more than one. Values are not in it, and of an input a line. Units: milliseconds. Memory: about 200 bytes an outcome
+ * when it is written.
  *
  * **Example** (To a file and back)
  *
@@ -138,8 +138,8 @@ export const toJson = <I>(
  *
  * **Details**
  *
- * Shape: the JSON object format of the Trace Event Format; write it with `JSON.stringify`. Units: microseconds since the
- * start of the run. What an attempt came to is its category, and stands in its arguments with index and message.
+ * Shape: the JSON object format of the Trace Event Format; write it with `JSON.stringify`. Units: microseconds since
+ * the start of the run. What an attempt came to is its category, and stands in its arguments with index and message.
  *
  * @category converting
  * @since 0.1.0
@@ -154,10 +154,10 @@ export const toTrace = <I>(
  *
  * **Details**
  *
- * Shape: what every worker did over time, with failures and retries, to zoom and point at; how long inputs took, how many
- * were done at a time, how well the workers were used; the slowest inputs; and the failed ones with causes and stacks, to
- * filter. Inputs and messages are shortened and shown as text, whatever they hold. The data inside is that of `toJson`;
- * a report of 100 000 outcomes has about 15 MB and opens in less than two seconds.
+ * Shape: what every worker did over time, with failures and retries, to zoom and point at; how long inputs took, how
+ * many were done at a time, how well the workers were used; the slowest inputs; and the failed ones with causes and
+ * stacks, to filter. Inputs and messages are shortened and shown as text, whatever they hold. The data inside is that
+ * of `toJson`; a report of 100 000 outcomes has about 15 MB and opens in less than two seconds.
  *
  * **Example** (A page)
  *

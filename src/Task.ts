@@ -45,22 +45,22 @@ export interface Options<I, A, E, R> {
   /** `import.meta.url` of the module that makes the task and exports it: a worker finds it there. */
   readonly module: string
   /**
-   * How payloads cross: as JSON, but for what `cloned` keeps as it is. Left out, they are structured-cloned, or handed over
-   * as they are within one process.
+   * How payloads cross: as JSON, but for what `cloned` keeps as it is. Left out, they are structured-cloned, or handed
+   * over as they are within one process.
    */
   readonly payload?: Schema.Codec<I, any> | undefined
   /** How values cross; left out, as payloads do. */
   readonly success?: Schema.Codec<A, any> | undefined
   /**
-   * How errors cross. Left out, they arrive as data that looks like them: name, message, stack, cause and fields, as far as
-   * they can be cloned; within one process as they are.
+   * How errors cross. Left out, they arrive as data that looks like them: name, message, stack, cause and fields, as
+   * far as they can be cloned; within one process as they are.
    */
   readonly error?: Schema.Codec<E, any> | undefined
   /** The work. */
   readonly run: (payload: I) => Effect.Effect<A, E, R>
   /**
-   * The services of `run`, built once for each worker and released when it ends, unless it crashes; on fibers, built and
-   * released with each run.
+   * The services of `run`, built once for each worker and released when it ends, unless it crashes; on fibers, built
+   * and released with each run.
    */
   readonly layer?: Layer.Layer<R, any> | undefined
 }
@@ -133,8 +133,8 @@ export const make: {
  * **Details**
  *
  * Shape: the same values as those of `schema`, checked on both sides; their transformations are left out. Between
- * threads and processes they are structured-cloned, and large typed arrays pass to threads as shared memory. Errors: what
- * cannot be cloned is refused as `NotCloneable`. A queue that keeps jobs as JSON cannot carry such values.
+ * threads and processes they are structured-cloned, and large typed arrays pass to threads as shared memory. Errors:
+ * what cannot be cloned is refused as `NotCloneable`. A queue that keeps jobs as JSON cannot carry such values.
  *
  * **Example** (Samples beside a date)
  *

@@ -28,8 +28,8 @@ import { FilePositions } from "../worker/wire/positions.ts"
 export interface Options extends Workers.WorkerOptions {}
 
 /**
- * Runs the tasks inside on worker processes: for work that must not share a heap with the program, such as native addons
- * and what leaks.
+ * Runs the tasks inside on worker processes: for work that must not share a heap with the program, such as native
+ * addons and what leaks.
  *
  * **Details**
  *

@@ -17,8 +17,9 @@ import { SharedPositions } from "../worker/wire/positions.ts"
  * **Details**
  *
  * `maxBytes` is from how many bytes on a typed array in a payload crosses as shared memory: once for each run, however
- * many payloads hold it or a part of it; a positive integer or `Infinity`, 1 MiB unless given. A task may read it; what it
- * writes is seen by the other inputs of the run, and not by the program. `resourceLimits` are those of Node's `Worker`.
+ * many payloads hold it or a part of it; a positive integer or `Infinity`, 1 MiB unless given. A task may read it; what
+ * it writes is seen by the other inputs of the run, and not by the program. `resourceLimits` are those of Node's
+ * `Worker`.
  *
  * @category models
  * @since 0.1.0
@@ -33,17 +34,17 @@ export interface Options extends Workers.WorkerOptions {
  *
  * **Details**
  *
- * Shape: `workers` threads (all cores unless given; -1 is all, -2 all but one), started when there is work for them, shared
- * by all runs inside, and ended with the layer's scope. A worker imports a task's module by its URL and builds the
- * task's layer once. Errors: a thread that ends at an input fails that input with `BackendError` (`WorkerCrashed`); what
- * it had finished is kept, the rest goes to another. Where it was at several inputs, each of them runs again alone.
- * Interruption and timeouts reach the task as they do on fibers; a thread that does not heed them within `grace` is
- * terminated and replaced. Bad options are defects, thrown at once.
+ * Shape: `workers` threads (all cores unless given; -1 is all, -2 all but one), started when there is work for them,
+ * shared by all runs inside, and ended with the layer's scope. A worker imports a task's module by its URL and builds
+ * the task's layer once. Errors: a thread that ends at an input fails that input with `BackendError` (`WorkerCrashed`);
+ * what it had finished is kept, the rest goes to another. Where it was at several inputs, each of them runs again
+ * alone. Interruption and timeouts reach the task as they do on fibers; a thread that does not heed them within `grace`
+ * is terminated and replaced. Bad options are defects, thrown at once.
  *
  * **Gotchas**
  *
- * A thread shares its process with the program: a native addon that fails ends both, and so does some code that runs out
- * of memory faster than Node.js can stop it, whatever `resourceLimits` say.
+ * A thread shares its process with the program: a native addon that fails ends both, and so does some code that runs
+ * out of memory faster than Node.js can stop it, whatever `resourceLimits` say.
  *
  * @category layers
  * @since 0.1.0

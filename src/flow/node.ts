@@ -27,8 +27,8 @@ export interface Out<out A extends string, out V> {
  *
  * **Details**
  *
- * `X` is a union of `Out`s, one for each action. Nodes are immutable: all that changes during a run lives in the run, so
- * one node may stand in many flows and run many times at once. State that nodes share is a service in `R`.
+ * `X` is a union of `Out`s, one for each action. Nodes are immutable: all that changes during a run lives in the run,
+ * so one node may stand in many flows and run many times at once. State that nodes share is a service in `R`.
  *
  * @category models
  * @since 0.1.0

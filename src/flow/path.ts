@@ -22,8 +22,8 @@ export interface Path {
 }
 
 /**
- * Where a failure came from: `path` names the nodes from the outermost flow down (`approval/perFile[2]/load`), `node` the
- * last of them, `index` the item of the nearest batch (from 0), `attempt` which attempt it was (from 1).
+ * Where a failure came from: `path` names the nodes from the outermost flow down (`approval/perFile[2]/load`), `node`
+ * the last of them, `index` the item of the nearest batch (from 0), `attempt` which attempt it was (from 1).
  *
  * @category models
  * @since 0.1.0

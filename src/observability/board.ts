@@ -25,9 +25,9 @@ const span = 10_000
  *
  * Shape: `show` is given every run that is under way, each before those that it contains, and once more, with its last
  * snapshot, every run that has ended since. A run that ends is shown at once, where that is not the eleventh time in a
- * second; a quick succession of runs is shown together. `show` is never called twice at a time. Units: the first time is
- * 100 milliseconds after the start of a run. Errors: `show` must not fail. Interruption: when the scope closes, what has
- * ended and was not shown yet is shown.
+ * second; a quick succession of runs is shown together. `show` is never called twice at a time. Units: the first time
+ * is 100 milliseconds after the start of a run. Errors: `show` must not fail. Interruption: when the scope closes, what
+ * has ended and was not shown yet is shown.
  *
  * @category constructors
  * @since 0.1.0

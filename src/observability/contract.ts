@@ -14,9 +14,9 @@ import type * as Effect from "effect/Effect"
  * **Details**
  *
  * `total` is how many inputs there are, once that is known: at the start for arrays and the like, at the end of the
- * inputs otherwise. `done` inputs have their outcome, `failed` of them a failure; `retried` took more than one attempt and
- * `recalled` have a value that was known without one. `running` inputs are in hand, one a lane at most; `waiting` ones wait to
- * be tried again, or for another worker.
+ * inputs otherwise. `done` inputs have their outcome, `failed` of them a failure; `retried` took more than one attempt
+ * and `recalled` have a value that was known without one. `running` inputs are in hand, one a lane at most; `waiting`
+ * ones wait to be tried again, or for another worker.
  *
  * @category models
  * @since 0.1.0
@@ -36,8 +36,8 @@ export interface Counts {
  *
  * **Details**
  *
- * `counts` may be asked at any time, also after the end; it does not change anything and costs next to nothing. `parent` is
- * the run whose attempt has started this one.
+ * `counts` may be asked at any time, also after the end; it does not change anything and costs next to nothing.
+ * `parent` is the run whose attempt has started this one.
  *
  * @category models
  * @since 0.1.0
@@ -53,10 +53,10 @@ export interface Run {
  *
  * **Details**
  *
- * Units: `rate` is inputs a second over the last ten seconds, or over all where none was done in them; recalled inputs are
- * not in it. `left` is the time that the rest takes at that rate, where both are known. `id` numbers the runs of a
- * progress from 0, `parent` is the `id` of the run around, and `depth` how many are around. `state` is `"stopped"` where the
- * run ended before all inputs were done: by a failure, its error budget, or inputs that failed.
+ * Units: `rate` is inputs a second over the last ten seconds, or over all where none was done in them; recalled inputs
+ * are not in it. `left` is the time that the rest takes at that rate, where both are known. `id` numbers the runs of a
+ * progress from 0, `parent` is the `id` of the run around, and `depth` how many are around. `state` is `"stopped"`
+ * where the run ended before all inputs were done: by a failure, its error budget, or inputs that failed.
  *
  * @category models
  * @since 0.1.0

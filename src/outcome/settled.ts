@@ -42,9 +42,9 @@ export interface Settled<out I> {
  *
  * **Details**
  *
- * Units: `startedAt` is counted from the start of the run. `end` is `"Interrupted"` for a straggler or its copy when the
- * other was first. `message` is what a failed attempt failed with, on one line and shortened: the cause itself is kept for
- * an input that failed in the end, and not for what was tried again.
+ * Units: `startedAt` is counted from the start of the run. `end` is `"Interrupted"` for a straggler or its copy when
+ * the other was first. `message` is what a failed attempt failed with, on one line and shortened: the cause itself is
+ * kept for an input that failed in the end, and not for what was tried again.
  *
  * @category models
  * @since 0.1.0

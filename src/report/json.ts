@@ -38,9 +38,9 @@ const Settled = Schema.Struct({
  *
  * **Details**
  *
- * Units: all times are milliseconds, to the microsecond; `startedAt` of the report is its date in ISO 8601, elsewhere it is
- * counted from the start of the run. Inputs and messages are shortened to a line. `version` changes when a reader of the
- * version before would misread it; keys may be added without.
+ * Units: all times are milliseconds, to the microsecond; `startedAt` of the report is its date in ISO 8601, elsewhere
+ * it is counted from the start of the run. Inputs and messages are shortened to a line. `version` changes when a reader
+ * of the version before would misread it; keys may be added without.
  *
  * @category schemas
  * @since 0.1.0

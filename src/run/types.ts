@@ -29,9 +29,10 @@ export type Work<in I, out A, out E, out R> = (input: I, index: number) => Effec
  *
  * **Details**
  *
- * Units: `times` is an integer of at least 0, and counts what follows the first attempt. What is left out does not limit;
- * without a schedule the next attempt follows at once. `E` is the error of the work, and `TimeoutError` with a timeout:
- * `schedule` and `while` have to take all of it. Errors: none; a `while` that dies is a defect beside the failure.
+ * Units: `times` is an integer of at least 0, and counts what follows the first attempt. What is left out does not
+ * limit; without a schedule the next attempt follows at once. `E` is the error of the work, and `TimeoutError` with a
+ * timeout: `schedule` and `while` have to take all of it. Errors: none; a `while` that dies is a defect beside the
+ * failure.
  *
  * @category models
  * @since 0.1.0
@@ -51,17 +52,17 @@ export type RetryOption<E> = Retry.Retry<E>
  *   defects. An input that waits for its retry holds no slot.
  * - `maxErrors`: the run stops when so many inputs have failed for good; a positive integer or `Infinity`. Adds
  *   `TooManyErrors`, except to `forEach`, `all` and `pairs`, which stop at the first failure anyway.
- * - `stragglers`: `{ after, limit }`. When no input waits, at most `limit` (3) are unfinished and one of them has run for
- *   `after`, a second copy of it starts in a free slot, once for each input; the first to end wins and the other is
+ * - `stragglers`: `{ after, limit }`. When no input waits, at most `limit` (3) are unfinished and one of them has run
+ *   for `after`, a second copy of it starts in a free slot, once for each input; the first to end wins and the other is
  *   interrupted. For idempotent work.
  * - `limit`: one or several `Limit`s that each attempt passes before it starts.
- * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time they
- *   take and aims at 25 ms a message. It has no meaning on fibers; with `limit`, `stragglers` or `spans` it is 1.
- * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`.
- *   Default twice the concurrency, times a fixed `batchSize`. Automatic batches have no such bound unless one is given: what
- *   is ahead is then a batch for each lane, and of asynchronous inputs as many as are already done with.
- * - `spans`: whether each attempt has a span of its own, named after the run, with index, attempt, worker and outcome; or
- *   the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
+ * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time
+ *   they take and aims at 25 ms a message. It has no meaning on fibers; with `limit`, `stragglers` or `spans` it is 1.
+ * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`. Default
+ *   twice the concurrency, times a fixed `batchSize`. Automatic batches have no such bound unless one is given: what is
+ *   ahead is then a batch for each lane, and of asynchronous inputs as many as are already done with.
+ * - `spans`: whether each attempt has a span of its own, named after the run, with index, attempt, worker and outcome;
+ *   or the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
  * - `name`: how spans, metrics, progress and reports call the run. Default the task's name, or `"parallel"`.
  *
  * Types: `retry` is asked about `E`, the error of the work; `T` and `M` are the types of `timeout` and `maxErrors`, by
@@ -71,8 +72,8 @@ export type RetryOption<E> = Retry.Retry<E>
  * **Gotchas**
  *
  * `Options` alone are options that fit any work. A function that hands its own `Options<E>` on to a run has every error
- * that they may add; to be as exact as the run it takes `T extends Duration.Input = never` and `M extends number = never`,
- * and `Options<E, T, M>`.
+ * that they may add; to be as exact as the run it takes `T extends Duration.Input = never` and `M extends number =
+ * never`, and `Options<E, T, M>`.
  *
  * @category models
  * @since 0.1.0
@@ -103,7 +104,8 @@ export type Timeout = Duration.Input | undefined
 export type Budget = number | undefined
 
 /**
- * The error of an attempt whose `timeout` is of type `T`: `TimeoutError` joins, unless `T` holds nothing but `undefined`.
+ * The error of an attempt whose `timeout` is of type `T`: `TimeoutError` joins, unless `T` holds nothing but
+ * `undefined`.
  *
  * @category type-level
  * @since 0.1.0
@@ -120,9 +122,9 @@ export type Timed<T, E> = [Exclude<T, undefined>] extends [never] ? E : E | Caus
 export type Budgeted<M, I, A, E> = [Exclude<M, undefined>] extends [never] ? never : Outcome.TooManyErrors<I, A, E>
 
 /**
- * What has to follow the first argument of a run, in an overload that never applies. It stands last, where compilers look
- * for what to say when nothing applies: they name what is wrong with the second argument, not that the first, if it is
- * work, is no input.
+ * What has to follow the first argument of a run, in an overload that never applies. It stands last, where compilers
+ * look for what to say when nothing applies: they name what is wrong with the second argument, not that the first, if
+ * it is work, is no input.
  *
  * @category type-level
  * @since 0.1.0

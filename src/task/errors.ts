@@ -38,8 +38,8 @@ export class LayerFailed extends Schema.TaggedError<LayerFailed>("effect-paralle
 }
 
 /**
- * The worker ended while it was at this input: it called `exit`, was killed, ran out of memory, or something threw where
- * nobody caught it.
+ * The worker ended while it was at this input: it called `exit`, was killed, ran out of memory, or something threw
+ * where nobody caught it.
  *
  * **Details**
  *
@@ -72,8 +72,8 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-par
  *
  * **Details**
  *
- * `path` says where in the value, like `.jobs[3].callback`; it is empty for the value itself. Give the task a schema that
- * makes plain data of it, or send less.
+ * `path` says where in the value, like `.jobs[3].callback`; it is empty for the value itself. Give the task a schema
+ * that makes plain data of it, or send less.
  *
  * @category errors
  * @since 0.1.0

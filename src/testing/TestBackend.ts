@@ -13,8 +13,9 @@ import * as Layer from "effect/Layer"
 import * as Backend from "../Backend.ts"
 
 /**
- * One attempt that a task was asked for. `index` is the input's place in its run; a task that is called by itself has none.
- * `attempt` counts those of a task at one index, from 1; `batch` counts the batches that the backend was given, from 0.
+ * One attempt that a task was asked for. `index` is the input's place in its run; a task that is called by itself has
+ * none. `attempt` counts those of a task at one index, from 1; `batch` counts the batches that the backend was given,
+ * from 0.
  *
  * @category models
  * @since 0.1.0
