@@ -149,7 +149,8 @@ export class WorkerSupervisor implements Keeper {
     const shared = request.introduce(handle)
     for (;;) {
       const { ambient, job, limits, payloads, transfer } = request
-      if (payloads.length === 0) return false
+      // what was taken out may have ended the run, and with it this batch
+      if (payloads.length === 0 || request.state._tag !== "Sent") return false
       const message: BatchMessage = {
         _tag: "Run",
         id,
@@ -346,12 +347,15 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Fails the input for which a worker was killed. If others were under way, any of them may have blocked it, so each
-   * runs again alone.
+   * Fails the input for which a worker was killed, unless its batch has ended meanwhile. If others were under way, any of
+   * them may have blocked it, so each runs again alone.
    */
   private convict(culprit: BatchRequest, started: ReadonlyArray<Started>, handle: WorkerHandle): void {
-    if (started.length < 2) return culprit.failLate(positionOf(culprit, handle), this.number)
-    for (const { payload, request } of started) request.noteSuspect(payload)
+    if (started.length > 1) {
+      for (const { payload, request } of started) request.noteSuspect(payload)
+    } else if (culprit.state._tag === "Sent") {
+      culprit.failLate(positionOf(culprit, handle), this.number)
+    }
   }
 }
 
