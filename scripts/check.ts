@@ -1,58 +1,96 @@
-// Runs all checks of CI apart from the tests: types, Effect diagnostics, lint, format, unused code, examples, the
-// package. `node scripts/check.ts [step…]` runs only the named steps.
-import { spawnSync } from "node:child_process"
-import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+// The checks of CI beside `npm test`: `npm run check [-- step…]`.
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { dirname, join } from "node:path"
+import { root, run, runSteps } from "./steps.ts"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
 const tool = (name: string) => join(root, "tools", "node_modules", ".bin", name)
-const source = "--conditions=@effect-parallel/source"
 
-/** Runs a command. Prints its output only if it fails. */
-const run = (command: string, args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}): string => {
-  const { error, status, stderr, stdout } = spawnSync(command, args, {
-    cwd: options.cwd ?? root,
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024
-  })
-  if (error !== undefined) throw error
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")} exited with ${status}\n${stdout}${stderr}`)
-  return stdout
+/** Installs what a folder with a `package.json` of its own needs. */
+const install = (...path: ReadonlyArray<string>): void => {
+  const cwd = join(root, ...path)
+  if (!existsSync(join(cwd, "node_modules"))) run("npm", ["install", "--no-package-lock"], { cwd })
 }
 
-const withTarball = (check: (tarball: string) => void): void => {
-  const folder = mkdtempSync(join(tmpdir(), "effect-parallel-"))
+const inTemporary = (name: string, check: (folder: string) => void): void => {
+  const folder = mkdtempSync(join(tmpdir(), `effect-parallel-${name}-`))
   try {
-    run("npm", ["pack", "--pack-destination", folder])
-    check(globSync(join(folder, "*.tgz"))[0]!)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-/** Installs the tarball with the peer in a project of its own, and runs a check there. */
-const inProject = (tarball: string, check: (folder: string) => void): void => {
-  const folder = mkdtempSync(join(tmpdir(), "effect-parallel-consumer-"))
-  const modules = join(folder, "node_modules")
-  try {
-    cpSync(join(root, "scripts", "consumer"), folder, { recursive: true })
-    mkdirSync(join(modules, "effect-parallel"), { recursive: true })
-    run("tar", ["-xzf", tarball, "--strip-components=1", "-C", join(modules, "effect-parallel")])
-    symlinkSync(join(root, "node_modules", "effect"), join(modules, "effect"))
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
     check(folder)
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-const steps: Readonly<Record<string, () => void>> = {
-  tools: () => {
-    for (const folder of ["tools", "bench"].map((name) => join(root, name))) {
-      if (!existsSync(join(folder, "node_modules"))) run("npm", ["install", "--no-package-lock"], { cwd: folder })
+/** Runs tests of which none may be skipped. */
+const runWhole = (...tests: ReadonlyArray<string>): void =>
+  inTemporary("screens", (folder) => {
+    const file = join(folder, "results.json")
+    run("vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...tests])
+    const { numPendingTests, testResults } = JSON.parse(readFileSync(file, "utf8")) as {
+      readonly numPendingTests: number
+      readonly testResults: ReadonlyArray<unknown>
     }
+    if (testResults.length !== tests.length) throw new Error(`found not all of ${tests.join(", ")}`)
+    if (numPendingTests > 0) throw new Error(`${numPendingTests} tests of ${tests.join(", ")} were skipped`)
+  })
+
+/** Makes the consumer a project that has installed the packed library and its peers. */
+const installConsumer = (tarball: string, project: string): void => {
+  const modules = join(project, "node_modules")
+  const library = join(modules, "effect-parallel")
+  cpSync(join(root, "scripts", "consumer"), project, { recursive: true })
+  mkdirSync(library, { recursive: true })
+  run("tar", ["-xzf", tarball, "--strip-components=1", "-C", library])
+  for (const name of ["effect", "@effect/vitest", "@types/node"]) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true })
+    symlinkSync(join(root, "node_modules", name), join(modules, name))
+  }
+  const { exports } = JSON.parse(readFileSync(join(library, "package.json"), "utf8")) as { readonly exports: object }
+  const subPaths = Object.keys(exports).filter((path) => path !== "./package.json")
+  const imports = subPaths.map((path, n) => `export * as module${n} from "effect-parallel${path.slice(1)}"\n`)
+  writeFileSync(join(project, "modules.ts"), imports.join(""))
+  writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }))
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: consumerOptions }))
+}
+
+const consumerOptions = {
+  target: "ES2024",
+  types: ["node"],
+  module: "NodeNext",
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: false,
+  allowImportingTsExtensions: true,
+  noEmit: true
+}
+
+/** Compiles the consumer, and runs it on every Node.js version that the library supports. */
+const checkConsumer = (tarball: string): void =>
+  inTemporary("consumer", (project) => {
+    installConsumer(tarball, project)
+    run("tsc", ["-p", "."], { cwd: project })
+    install("scripts", "nodes")
+    const others = globSync(join(root, "scripts", "nodes", "node_modules", "node*", "bin", "node")).toSorted()
+    if (others.length === 0) throw new Error("found no other Node.js in scripts/nodes")
+    for (const node of [process.execPath, ...others]) {
+      for (const file of ["modules.ts", "main.ts"]) run(node, [file], { cwd: project })
+    }
+  })
+
+await runSteps({
+  tools: () => {
+    install("tools")
+    install("bench")
   },
   types: () => {
     run("tsc", ["-p", "."])
@@ -72,27 +110,21 @@ const steps: Readonly<Record<string, () => void>> = {
     run(tool("knip"), [])
   },
   examples: () => {
-    for (const example of globSync("examples/*.ts", { cwd: root }).toSorted()) run("node", [source, example])
+    for (const example of globSync("examples/*.ts", { cwd: root }).toSorted()) {
+      run("node", ["--conditions=@effect-parallel/source", example])
+    }
   },
-  package: () => {
-    withTarball((tarball) => {
+  screens: () => {
+    if (!existsSync("/usr/bin/chromium")) throw new Error("needs chromium in /usr/bin/chromium")
+    run("tmux", ["-V"])
+    runWhole("test/report/page.test.ts", "test/observability/terminal.test.ts")
+  },
+  package: () =>
+    inTemporary("tarball", (folder) => {
+      run("npm", ["pack", "--pack-destination", folder])
+      const tarball = globSync(join(folder, "*.tgz"))[0]!
       run("publint", ["--strict", tarball])
       run("attw", ["--profile", "esm-only", tarball])
-      inProject(tarball, (folder) => run("node", ["main.ts"], { cwd: folder }))
+      checkConsumer(tarball)
     })
-  }
-}
-
-const named = process.argv.slice(2)
-for (const [name, step] of Object.entries(steps)) {
-  if (named.length > 0 && !named.includes(name)) continue
-  const from = performance.now()
-  try {
-    step()
-    console.log(`ok ${name} (${((performance.now() - from) / 1000).toFixed(1)} s)`)
-  } catch (error) {
-    console.error(`failed ${name}`)
-    console.error(error instanceof Error ? error.message : error)
-    process.exit(1)
-  }
-}
+})
