@@ -1,4 +1,5 @@
 // The checks of CI beside `npm test`: `npm run check [-- step…]`.
+import { spawnSync } from "node:child_process"
 import {
   cpSync,
   existsSync,
@@ -80,9 +81,10 @@ const checkConsumer = (tarball: string): void =>
     installConsumer(tarball, project)
     run("tsc", ["-p", "."], { cwd: project })
     install("scripts", "nodes")
-    const others = globSync(join(root, "scripts", "nodes", "node_modules", "node*", "bin", "node")).toSorted()
+    const nodes = join(root, "scripts", "nodes")
+    const others = globSync("node_modules/node*/bin/node", { cwd: nodes }).toSorted()
     if (others.length === 0) throw new Error("found no other Node.js in scripts/nodes")
-    for (const node of [process.execPath, ...others]) {
+    for (const node of [process.execPath, ...others.map((path) => join(nodes, path))]) {
       for (const file of ["modules.ts", "main.ts"]) run(node, [file], { cwd: project })
     }
   })
@@ -115,8 +117,8 @@ await runSteps({
     }
   },
   screens: () => {
-    if (!existsSync("/usr/bin/chromium")) throw new Error("needs chromium in /usr/bin/chromium")
-    run("tmux", ["-V"])
+    if (!existsSync("/usr/bin/chromium")) throw new Error("there is no /usr/bin/chromium")
+    if (spawnSync("tmux", ["-V"]).status !== 0) throw new Error("there is no tmux")
     runWhole("test/report/page.test.ts", "test/observability/terminal.test.ts")
   },
   package: () =>
