@@ -1,9 +1,9 @@
 /**
  * Long runs, whose figures are quoted in notes and docs: `npm run soak [-- step…]`.
  *
- * `threads` and `processes` run works of random length. One in twenty-five exits, throws, hangs past its timeout or
+ * `threads` and `processes` run tasks of random length. One in twenty-five exits, throws, hangs past its timeout or
  * allocates without end. Exactly those must fail, each with its reason, and no worker may be left. The time of the same
- * works without faults is printed for comparison. `SOAK_INPUTS` sets how many works (default 10000).
+ * tasks without faults is printed for comparison. `SOAK_INPUTS` sets how many tasks (default 10000).
  *
  * `heap` runs a million tiny tasks through one pool. The heap must not grow by more than 20 MB.
  *
