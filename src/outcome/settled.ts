@@ -74,10 +74,21 @@ export interface Facts<out I> {
 export const once: ReadonlyArray<Attempt> = []
 
 /** Makes a success. */
-export const succeeded = <I, A>(facts: Facts<I>, value: A) => new Success(facts, value)
+export const succeeded = <I, A>(facts: Facts<I>, value: A): Settled<I> & SuccessPart<A> => new Success(facts, value)
 
 /** Makes a failure. */
-export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>) => new Failure(facts, cause)
+export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>): Settled<I> & FailurePart<E> =>
+  new Failure(facts, cause)
+
+/** Fields of an outcome that its class adds. */
+interface SuccessPart<out A> {
+  readonly _tag: "Success"
+  readonly value: A
+}
+interface FailurePart<out E> {
+  readonly _tag: "Failure"
+  readonly cause: Cause.Cause<E>
+}
 
 /**
  * Common part of outcomes. Times are numbers until they are read: as durations they would cost a quick input as much as

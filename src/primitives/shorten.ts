@@ -35,10 +35,10 @@ const cut = (text: string, limit: number): string => {
 
 /**
  * Matches the folders of an absolute path or file URL, from the second to the last but one. A name may contain spaces,
- * but no quotes.
+ * but no colons.
  */
 const folders =
-  /((?<![^\s'"`(:])(?:file:\/\/)?\/[^\s/'"`]+(?: [^\s/'"`]+)*\/)(?:[^\s/'"`]+(?: [^\s/'"`]+)*\/)+(?=[^\s/'"`]+(?: [^\s/'"`]+)*\/)/g
+  /((?<![^\s'"`(:])(?:file:\/\/)?\/[^\s/:]+(?: [^\s/:]+)*\/)(?:[^\s/:]+(?: [^\s/:]+)*\/)+(?=[^\s/:]+(?: [^\s/:]+)*\/)/g
 
 const show = (value: unknown, levels: number, limit: number): string => {
   try {

@@ -29,7 +29,7 @@ export interface CheckedOptions {
 }
 
 /** The option `stragglers`, with its default. */
-export interface StragglerOptions {
+interface StragglerOptions {
   readonly after: Duration.Duration
   readonly limit: number
 }

@@ -150,7 +150,7 @@ export class ProgramStarted extends Schema.TaggedError<ProgramStarted>("effect-p
 ) {
   override get message(): string {
     return `${this.module} starts its program when a worker imports it: put the task into a module of its own, ` +
-      "or start the program only `if (import.meta.main)`"
+      "or, from Node.js 24.2 on, start the program only `if (import.meta.main)`"
   }
 }
 

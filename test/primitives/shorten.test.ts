@@ -54,7 +54,7 @@ describe("shortenMessage", () => {
   })
 
   it("shows of a path both ends where there is no room for all of it", () => {
-    const folder = `/home/${"a folder/with/".repeat(40)}`
+    const folder = `/home/${"somebody's 'folder'/with/".repeat(40)}`
     const missing = (folder: string) => `Cannot find module '${folder}nowhere.js' imported from ${folder}lacks.js`
 
     assert.strictEqual(shortenMessage(missing("/a/b/")), missing("/a/b/"))

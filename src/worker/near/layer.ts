@@ -85,7 +85,7 @@ const refuseInWorker = (name: string): void => {
   worker.programStarted()
   throw new Error(
     `a worker has started the program that opens ${name}: put the task into a module of its own, ` +
-      "or start the program only `if (import.meta.main)`"
+      "or, from Node.js 24.2 on, start the program only `if (import.meta.main)`"
   )
 }
 
