@@ -1,32 +1,90 @@
-import { assert, describe, it } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import { messagesOf } from "./compiler.ts"
 
-const folder = fileURLToPath(new URL(".", import.meta.url))
+/** Mistakes that are made, and what the compiler has to say of each, at its first and its last line. */
+const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<RegExp>]> = [
+  [
+    "an option that is misspelt",
+    "Parallel.forEach([1], half, { concurency: 3 })",
+    [/'concurency' does not exist in type 'Options<string, .*Did you mean to write 'concurrency'\?/]
+  ],
+  [
+    "an option that is misspelt, with the inputs last",
+    "Effect.succeed([1]).pipe(Effect.flatMap(Parallel.forEach(half, { concurency: 3 })))",
+    [/'concurency' does not exist in type 'Options<string, .*Did you mean to write 'concurrency'\?/]
+  ],
+  [
+    "a duration that is none",
+    "Parallel.run([1], half, { timeout: \"1 sec\" })",
+    [/Type '"1 sec"' is not assignable to type 'Timeout'/]
+  ],
+  [
+    "a duration that is none, with the inputs last",
+    "Parallel.run(half, { timeout: \"1 sec\" })",
+    [/Type '"1 sec"' is not assignable to type 'Timeout'/]
+  ],
+  [
+    "work that takes other inputs",
+    "Parallel.forEach([\"a\"], half)",
+    [
+      /not assignable to parameter of type '\(\(input: string, index: number\)/,
+      /'string' is not assignable to type 'number'/
+    ]
+  ],
+  [
+    "work that gives no effect",
+    "Parallel.forEach([1], async (n) => n)",
+    [/Type 'Promise<number>' is missing the following properties from type 'Effect</]
+  ],
+  [
+    "an effect of inputs",
+    "Parallel.forEach(Effect.succeed([1]), half)",
+    [/Argument of type 'Effect<number\[\], never, never>' is not assignable to parameter of type '.*Inputs</]
+  ],
+  [
+    "a schedule of other errors",
+    "Parallel.forEach([1], half, { retry: Schedule.recurs(1).pipe(Schedule.setInputType<Error>()) })",
+    [/'Schedule<number, Error, never, never>' is not assignable to type 'RetryOption<string> \| undefined'/]
+  ],
+  [
+    "a missing service",
+    "Effect.runPromise(Parallel.forEach([\"a\"], (text) => Model.use((model) => model.ask(text))))",
+    [/Effect<string\[\], never, Model>' is not assignable/, /Type 'Model' is not assignable to type 'never'/]
+  ],
+  [
+    "the order of what is no stream",
+    "Parallel.run([1], half, { order: \"input\" })",
+    [/'order' does not exist in type 'Options</]
+  ]
+]
 
-/** What the compiler says of each line of a file, whose imports are the library's. */
-const messagesOf = (source: string): ReadonlyMap<number, string> => {
-  const home = mkdtempSync(join(folder, "messages-"))
-  try {
-    writeFileSync(join(home, "program.ts"), source)
-    writeFileSync(join(home, "tsconfig.json"), JSON.stringify({ extends: "../../../tsconfig.json", include: ["*.ts"] }))
-    const { stdout } = spawnSync("tsc", ["-p", home, "--pretty", "false"], { encoding: "utf8" })
-    const messages = new Map<number, string>()
-    for (const message of stdout.split(/^(?=\S*program\.ts\()/m)) {
-      const line = Number(/program\.ts\((\d+)/.exec(message)?.[1])
-      messages.set(line, `${messages.get(line) ?? ""}${message}`)
-    }
-    return messages
-  } finally {
-    rmSync(home, { recursive: true })
-  }
-}
+const prelude = `import { Context, Effect, Schedule } from "effect"
+import { Parallel } from "effect-parallel"
+export class Model extends Context.Service<Model, {
+  readonly ask: (prompt: string) => Effect.Effect<string>
+}>()("test/Model") {}
+export const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+export const used = [Effect, Schedule, Parallel]`
+
+describe("the compiler's message for", () => {
+  const first = prelude.split("\n").length + 1
+  let messages: ReadonlyMap<number, string>
+
+  beforeAll(() => {
+    messages = messagesOf([prelude, ...mistakes.map(([, code]) => `void ${code}`)].join("\n"))
+  })
+
+  mistakes.forEach(([name, , says], n) => {
+    it(`${name} names it`, () => {
+      for (const said of says) assert.match(messages.get(first + n) ?? "", said)
+    })
+  })
+})
 
 describe("what does not compile", () => {
   const directive = /\/\/ @ts-expect-error (.*)$/
-  const source = readFileSync(join(folder, "Flow.test-d.ts"), "utf8")
+  const source = readFileSync(new URL("Flow.test-d.ts", import.meta.url), "utf8")
   const reasons = source.split("\n").flatMap((line, i) => {
     const reason = directive.exec(line)?.[1]
     return reason === undefined ? [] : [{ line: i + 1, reason }]
@@ -40,5 +98,5 @@ describe("what does not compile", () => {
     assert.isAbove(reasons.length, 25)
     assert.deepStrictEqual(others.map(({ line, reason }) => ({ line, reason, said: below(line) })), [])
     assert.strictEqual(messages.size, reasons.length, [...messages.values()].join("\n"))
-  }, 60_000)
+  })
 })

@@ -22,7 +22,6 @@ const batchesOf = (calls: ReadonlyArray<TestBackend.Call>): ReadonlyArray<Readon
 const given = (when?: (call: TestBackend.Call) => TestBackend.Behaviour) => TestBackend.layer({ batches: true, when })
 
 describe("batches", () => {
-  // J10
   it.effect("have the size that was asked for, the last the rest", () =>
     Effect.gen(function*() {
       const values = yield* Parallel.forEach(range(1050).map(() => 0), sleeps, { batchSize: 100 })

@@ -41,7 +41,6 @@ describe("BatchSizer", () => {
     assert.isTrue(taken.slice(4, 100).every((size) => size === 249 || size === 250))
   })
 
-  // J18
   it("follows within a few batches when inputs become slow, and when they become fast", () => {
     const slows = sizes(new BatchSizer("auto", 2, Infinity), 20_000, (input) => input < 10_000 ? 0.01 : 20)
     const large = slows.lastIndexOf(Math.max(...slows))

@@ -9,7 +9,6 @@ const v1 = (limit: string, period = "100000\n") => ({
   "/sys/fs/cgroup/cpu/cpu.cfs_period_us": period
 })
 
-// J20
 describe("cores", () => {
   it("are those that the affinity allows, where there is no quota", () => {
     assert.strictEqual(cores(8, system({})), 8)

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url"
 // each test starts programs, and several tests at once
 vi.setConfig({ testTimeout: 60_000 })
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
+const root = fileURLToPath(new URL("../../..", import.meta.url))
 
 /** Starts the command as a user does, in the folder given. */
 const start = (folder: string, args: ReadonlyArray<string>, env: Record<string, string> = {}) => {

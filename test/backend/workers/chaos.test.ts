@@ -2,10 +2,10 @@ import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { Parallel } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
-import { range } from "../helpers.ts"
-import * as Chaos from "./chaos.ts"
-import { kinds } from "./workerKinds.ts"
-import * as tasks from "./workerTasks.ts"
+import { range } from "../../helpers.ts"
+import * as Chaos from "../chaos.ts"
+import { kinds } from "../workerKinds.ts"
+import * as tasks from "../workerTasks.ts"
 
 // what workers say before they crash is not for whoever runs the tests
 vi.spyOn(process.stderr, "write").mockReturnValue(true)

@@ -1,12 +1,12 @@
 import { assert, describe, it, layer, vi } from "@effect/vitest"
 import { Cause, Effect, Fiber, Schema } from "effect"
 import { Parallel, Task } from "effect-parallel"
-import * as exits from "./modules/exits.ts"
-import * as starts from "./modules/starts.ts"
-import * as throws from "./modules/throws.ts"
-import * as waits from "./modules/waits.ts"
-import { errorOf, kinds, reasonOf, reasonsOf, timed, value } from "./workerKinds.ts"
-import * as tasks from "./workerTasks.ts"
+import * as exits from "../modules/exits.ts"
+import * as starts from "../modules/starts.ts"
+import * as throws from "../modules/throws.ts"
+import * as waits from "../modules/waits.ts"
+import { errorOf, kinds, reasonOf, reasonsOf, timed, value } from "../workerKinds.ts"
+import * as tasks from "../workerTasks.ts"
 
 // what workers say before they crash is not for whoever runs the tests
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
@@ -18,7 +18,7 @@ for (const kind of kinds) {
     describe("what cannot run", () => {
       it.effect("a module that is not there is named", () =>
         Effect.gen(function*() {
-          const module = new URL("./modules/nowhere.ts", import.meta.url).href
+          const module = new URL("../modules/nowhere.ts", import.meta.url).href
           const [values, failures] = yield* Parallel.partition([1, 2], Task.make("task", { module, run }))
 
           assert.deepStrictEqual(values, [])
@@ -28,7 +28,7 @@ for (const kind of kinds) {
 
       it.effect("a module that imports one that is not there has failed, and is not missing itself", () =>
         Effect.gen(function*() {
-          const module = new URL("./modules/lacks.js", import.meta.url).href
+          const module = new URL("../modules/lacks.js", import.meta.url).href
           const [, failures] = yield* Parallel.partition([1], Task.make("task", { module, run }))
 
           assert.strictEqual(reasonOf(failures[0])._tag, "ModuleFailed")
@@ -166,7 +166,6 @@ for (const kind of kinds) {
           assert.match(String(errorOf(failures[0])), /input #1,.* payload cannot be cloned at \.value\.memory/)
         }))
 
-      // J8
       it.effect("an error that cannot be cloned arrives as it is shown", () =>
         Effect.gen(function*() {
           const inputs = [value(1), { do: "failWith", what: "odd" } as const, value(3)]
@@ -257,7 +256,6 @@ for (const kind of kinds) {
           assert.match((late as Error).message, /took longer than 100ms/)
         }))
 
-      // D13
       it.effect("name their input shortened, never whole", () =>
         Effect.gen(function*() {
           const long = { text: "x".repeat(100_000) }

@@ -1,9 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { Limit, Parallel } from "effect-parallel"
-import { Counted, range } from "../helpers.ts"
-import { errorOf, kinds, timed, until, value, withFile } from "./workerKinds.ts"
-import * as tasks from "./workerTasks.ts"
+import { Counted, range } from "../../helpers.ts"
+import { errorOf, kinds, timed, until, value, withFile } from "../workerKinds.ts"
+import * as tasks from "../workerTasks.ts"
 
 type Act = tasks.Act
 
@@ -12,7 +12,6 @@ const noting = (file: string, line: string, millis: number) => tasks.notes({ fil
 
 for (const kind of kinds) {
   layer(kind.layer(), { excludeTestServices: true, timeout: "20 seconds" })(`runs on ${kind.name}`, (it) => {
-    // J1, J2
     it.effect("pull no more than concurrency and look-ahead", () =>
       Effect.gen(function*() {
         const inputs = new Counted(500)
@@ -32,7 +31,6 @@ for (const kind of kinds) {
         assert.isTrue(pulled.every((count) => count > 0 && count <= 5), pulled.join())
       }))
 
-    // J14, D7
     it.effect("that end early have what was finished, the failures and their causes", () =>
       Effect.gen(function*() {
         const inputs: ReadonlyArray<Act> = range(100).map((n) => n % 10 === 9 ? { do: "fail", error: n } : value(n))
@@ -43,7 +41,6 @@ for (const kind of kinds) {
         assert.deepStrictEqual(error.report.values.slice(0, 27), range(29).filter((n) => n % 10 !== 9))
       }))
 
-    // D1, D2
     it.effect("copy a straggler once; who fails elsewhere does not delay the winner", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
@@ -65,7 +62,6 @@ for (const kind of kinds) {
         })
       ))
 
-    // D3, J6
     it.effect("stop the loser of a race", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
@@ -79,7 +75,6 @@ for (const kind of kinds) {
         })
       ))
 
-    // D4, D5
     it.effect("count inputs in their error budget, not attempts, and nothing of the run before", () =>
       Effect.gen(function*() {
         const inputs: ReadonlyArray<Act> = [{ do: "fail", error: 1 }, value(2), { do: "fail", error: 3 }, value(4)]
@@ -89,7 +84,6 @@ for (const kind of kinds) {
         }
       }))
 
-    // D8
     it.effect("keep to their concurrency under cancellation, wave after wave", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
@@ -113,7 +107,6 @@ for (const kind of kinds) {
         })
       ))
 
-    // D9
     it.effect("cost ten times as much for ten times the inputs", () =>
       Effect.gen(function*() {
         const cost = (count: number) =>
@@ -127,7 +120,6 @@ for (const kind of kinds) {
         assert.isBelow(many, 25 * few)
       }))
 
-    // D11
     it.effect("nested under one limit never exceed it, and do not wait for themselves", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(4)
@@ -140,7 +132,6 @@ for (const kind of kinds) {
         assert.deepStrictEqual((yield* nested).flat(), range(16))
       }))
 
-    // J7
     it.effect("whose inputs fail in every way at once tell them apart", () =>
       Effect.gen(function*() {
         const acts: ReadonlyArray<Act> = [

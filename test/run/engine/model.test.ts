@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schedule, Scheduler, Schema, Stream } from "effect"
 import { Limit, Outcome, Parallel, type Report } from "effect-parallel"
 import { TestClock } from "effect/testing"
-import { Counted, CountedAsync, drive, Probe, turn, turns } from "../helpers.ts"
+import { Counted, CountedAsync, drive, Probe, turn, turns } from "../../helpers.ts"
 
 /** What one attempt does: at once or after some time, well or not. Times are even, timeouts odd: nothing ties. */
 const Attempt = Schema.Struct({
@@ -213,7 +213,7 @@ const driveWith = <A, E>(program: Pick<Program, "budget" | "timeout">, effect: E
     ? drive(effect, "1 millis", 3000, turns(program.budget))
     : drive(effect, "1 hours", 200, turns(program.budget))
 
-describe("Dispatcher", () => {
+describe("engine", () => {
   const property = Effect.fnUntraced(function*(program: Program) {
     const count = program.works.length
     const model = program.works.map((_, index) => expected(program, index))

@@ -2,8 +2,8 @@ import { assert, layer } from "@effect/vitest"
 import { Cause, Effect, Option } from "effect"
 import { BatchNode, Flow, Node } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
-import { range, Refused } from "../helpers.ts"
-import { evens, half } from "../Node.tasks.ts"
+import { range, Refused } from "../../helpers.ts"
+import { evens, half } from "../../Node.tasks.ts"
 
 layer(Threads.layer({ workers: 2 }), { excludeTestServices: true })("nodes whose exec is a task, on threads", (it) => {
   const failing = {

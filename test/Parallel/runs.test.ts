@@ -1,22 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Latch,
-  Option,
-  Ref,
-  References,
-  Request,
-  RequestResolver,
-  Stream
-} from "effect"
+import { Cause, Duration, Effect, Exit, Option, References, Stream } from "effect"
 import { Outcome, Parallel, Report } from "effect-parallel"
 import { TestClock } from "effect/testing"
-import { Counted, CountedAsync, drive, Probe, range, Refused } from "./helpers.ts"
+import { CountedAsync, drive, Probe, range, Refused } from "../helpers.ts"
 
 const double = (n: number) => Effect.succeed(n * 2)
 const evens = (n: number) => n % 2 === 0 ? Effect.succeed(n) : Effect.fail(new Refused({ n }))
@@ -144,7 +130,7 @@ describe("Parallel", () => {
 
         assert.deepStrictEqual(error.report.values, [1])
         assert.strictEqual(Cause.squash(error.failures[0].cause), defect)
-        assert.match(Cause.pretty(error.failures[0].cause), /bug[^]*Parallel\.test\.ts/)
+        assert.match(Cause.pretty(error.failures[0].cause), /bug[^]*runs\.test\.ts/)
       }))
   })
 
@@ -217,149 +203,6 @@ describe("Parallel", () => {
       }))
   })
 
-  describe("stream", () => {
-    const indices = (order?: "input" | "completion") =>
-      Parallel.stream([30, 10, 20], (n) => Effect.sleep(n), { order }).pipe(
-        Stream.map((outcome) => outcome.index),
-        Stream.runCollect
-      )
-
-    it.effect("hands outcomes on in input order", () =>
-      Effect.gen(function*() {
-        assert.deepStrictEqual(yield* drive(indices()), Exit.succeed([0, 1, 2]))
-        assert.deepStrictEqual(yield* drive(indices("input")), Exit.succeed([0, 1, 2]))
-      }))
-
-    it.effect("hands outcomes on as they come", () =>
-      Effect.gen(function*() {
-        assert.deepStrictEqual(yield* drive(indices("completion")), Exit.succeed([1, 2, 0]))
-      }))
-
-    it.effect("hands an outcome on while others still run", () =>
-      Effect.gen(function*() {
-        const seen: Array<number> = []
-        const work = (n: number) => n === 0 ? Effect.never : Effect.sleep(n)
-        const fiber = yield* Parallel.stream([0, 10, 20], work, { order: "completion" }).pipe(
-          Stream.runForEach((outcome) => Effect.sync(() => seen.push(outcome.index))),
-          Effect.forkChild
-        )
-        yield* TestClock.adjust(10)
-        const early = [...seen]
-        yield* TestClock.adjust(10)
-
-        assert.deepStrictEqual(early, [1])
-        assert.deepStrictEqual(seen, [1, 2])
-        yield* Fiber.interrupt(fiber)
-      }))
-
-    it.effect("takes its inputs last as well", () =>
-      Effect.gen(function*() {
-        const outcomes = yield* Stream.runCollect(Parallel.stream(double, { concurrency: 2 })([1, 2]))
-
-        assert.deepStrictEqual(outcomes.map((o) => Outcome.isSuccess(o) && o.value), [2, 4])
-      }))
-
-    for (const preDispatch of [0, 1, 5] as const) {
-      it.effect(`pulls at most concurrency + preDispatch inputs for a consumer that takes nothing (${preDispatch})`, () =>
-        Effect.gen(function*() {
-          for (const inputs of [new Counted(500), new CountedAsync(500)]) {
-            const fiber = yield* Parallel.stream(inputs, double, { concurrency: 2, preDispatch }).pipe(
-              Stream.runForEach(() => Effect.never),
-              Effect.forkChild
-            )
-            for (let i = 0; i < 20; i++) {
-              yield* TestClock.adjust(1)
-              yield* Effect.promise(() => new Promise(setImmediate))
-            }
-
-            assert.strictEqual(inputs.pulled, 2 + preDispatch)
-            yield* Fiber.interrupt(fiber)
-            assert.strictEqual(inputs.closed, 1)
-          }
-        }))
-    }
-
-    it.effect("slows the workers down to the burst of its consumer", () =>
-      Effect.gen(function*() {
-        const inputs = new Counted(100)
-        let consumed = 0
-        let most = 0
-        const program = Parallel.stream(inputs, double, { concurrency: 3, preDispatch: 2 }).pipe(
-          Stream.runForEach(() =>
-            Effect.sync(() => {
-              most = Math.max(most, inputs.pulled - consumed)
-              consumed++
-            }).pipe(Effect.andThen(Effect.sleep(10)))
-          )
-        )
-        const exit = yield* drive(program)
-
-        assert.isTrue(Exit.isSuccess(exit))
-        assert.strictEqual(consumed, 100)
-        assert.isAtMost(most, 5)
-      }))
-
-    it.effect("stops its own work when it is dropped half-way, and nobody else's", () =>
-      Effect.gen(function*() {
-        const probe = new Probe()
-        const other = yield* Effect.forkChild(Parallel.forEach(range(4), (n) => Effect.as(Effect.sleep(100), n)))
-        const taken = yield* Effect.forkChild(
-          Parallel.stream(range(20), (n) => probe.watch(n, n < 2 ? Effect.succeed(n) : Effect.never)).pipe(
-            Stream.take(2),
-            Stream.runDrain
-          )
-        )
-        yield* Fiber.join(taken)
-
-        assert.strictEqual(probe.started.length, 10)
-        assert.strictEqual(probe.running, 0)
-        yield* TestClock.adjust(100)
-        assert.deepStrictEqual(yield* Fiber.join(other), range(4))
-      }))
-
-    it.effect("hands on every outcome, then fails with TooManyErrors that holds the failures", () =>
-      Effect.gen(function*() {
-        const seen: Array<number> = []
-        const error = yield* Parallel.stream(range(10), evens, { maxErrors: 2, concurrency: 1 }).pipe(
-          Stream.runForEach((outcome) => Effect.sync(() => seen.push(outcome.index))),
-          Effect.flip
-        )
-
-        assert.deepStrictEqual(seen, [0, 1, 2, 3])
-        assert.strictEqual(error._tag, "TooManyErrors")
-        assert.deepStrictEqual(error.failures.map((failure) => failure.index), [1, 3])
-      }))
-
-    it.effect("hands on what ended behind a gap when the budget is used up", () =>
-      Effect.gen(function*() {
-        const seen: Array<number> = []
-        const work = (n: number) =>
-          n === 0 ? Effect.never : n === 3 ? Effect.delay(Effect.fail("no"), 10) : Effect.succeed(n)
-        const exit = yield* drive(
-          Parallel.stream(range(4), work, { maxErrors: 1 }).pipe(
-            Stream.runForEach((outcome) => Effect.sync(() => seen.push(outcome.index)))
-          )
-        )
-
-        assert.isTrue(Exit.isFailure(exit))
-        assert.deepStrictEqual(seen, [1, 2, 3])
-      }))
-
-    it.effect("fails with the error of its inputs after what they gave", () =>
-      Effect.gen(function*() {
-        const seen: Array<number> = []
-        const inputs = Stream.concat(Stream.make(1, 2), Stream.fromEffect(Effect.delay(Effect.fail("input"), 10)))
-        const exit = yield* drive(
-          Parallel.stream(inputs, double).pipe(
-            Stream.runForEach((outcome) => Effect.sync(() => seen.push(outcome.input)))
-          )
-        )
-
-        assert.deepStrictEqual(exit, Exit.fail("input"))
-        assert.deepStrictEqual(seen, [1, 2])
-      }))
-  })
-
   describe("all", () => {
     it.effect("keeps tuples, arrays and records", () =>
       Effect.gen(function*() {
@@ -418,120 +261,6 @@ describe("Parallel", () => {
 
         assert.deepStrictEqual(values, [2])
         assert.deepStrictEqual(failures.map((failure) => failure.input[1]), [1])
-      }))
-  })
-
-  describe("withDefaults", () => {
-    it.effect("sets options for everything inside, nearest first, and not over a run's own", () =>
-      Effect.gen(function*() {
-        const most = (options: Parallel.Options) =>
-          Effect.suspend(() => {
-            const probe = new Probe()
-            return Effect.as(Parallel.forEach(range(9), (n) => probe.watch(n, Effect.sleep(1)), options), probe)
-          }).pipe(Effect.map((probe) => probe.most))
-        const program = Effect.all([
-          most({}),
-          most({ concurrency: 3 }),
-          Parallel.withDefaults(most({}), { concurrency: 4 }),
-          Parallel.withDefaults(most({}), { preDispatch: 1 }),
-          most({ concurrency: undefined })
-        ]).pipe(Parallel.withDefaults({ concurrency: 2 }))
-
-        const exit = yield* drive(program)
-
-        assert.deepStrictEqual(Exit.isSuccess(exit) && exit.value, [2, 3, 4, 2, 2])
-      }))
-
-    it("refuses what would change a type", () => {
-      assert.throws(
-        () => Parallel.withDefaults(Effect.void, { timeout: 1 } as Parallel.DefaultOptions),
-        /expected `default options` to be made of .*, got "`timeout`"/
-      )
-    })
-  })
-
-  describe("the caller's context", () => {
-    class Greeting extends Context.Service<Greeting, string>()("test/Greeting") {}
-
-    it.effect("reaches the work: services, references, span and log annotations", () =>
-      Effect.gen(function*() {
-        const Level = Context.Reference<number>("test/Level", { defaultValue: () => 0 })
-        const seen = Effect.gen(function*() {
-          const span = yield* Effect.currentSpan
-          const parent = Option.getOrUndefined(span.parent)
-          return [
-            yield* Greeting,
-            yield* Level,
-            span.name,
-            parent?._tag === "Span" ? parent.name : undefined,
-            (yield* References.CurrentLogAnnotations)["run"]
-          ]
-        })
-        for (const options of [{}, { timeout: "1 second" }, { stragglers: { after: "1 second" } }] as const) {
-          const values = yield* Parallel.forEach([1], () => seen, { name: "works", ...options }).pipe(
-            Effect.provideService(Greeting, "hello"),
-            Effect.provideService(Level, 3),
-            Effect.annotateLogs("run", "r1"),
-            Effect.withSpan("outer")
-          )
-
-          assert.deepStrictEqual(values, [["hello", 3, "works", "outer", "r1"]])
-        }
-      }))
-  })
-
-  describe("batched requests", () => {
-    it.effect("100 requests at concurrency 20 make 5 calls", () =>
-      Effect.gen(function*() {
-        class Load extends Request.TaggedClass("Load")<{ readonly id: number }, string> {}
-        const calls: Array<number> = []
-        const resolver = RequestResolver.make<Load>((entries) =>
-          Effect.sync(() => {
-            calls.push(entries.length)
-            for (const entry of entries) entry.completeUnsafe(Exit.succeed(`row ${entry.request.id}`))
-          })
-        )
-        const load = (id: number) => Effect.request(new Load({ id }), resolver)
-        const rows = yield* Parallel.forEach(range(100), load, { concurrency: 20 })
-
-        assert.deepStrictEqual(rows, range(100).map((id) => `row ${id}`))
-        assert.deepStrictEqual(calls, [20, 20, 20, 20, 20])
-      }))
-  })
-
-  describe("interruption", () => {
-    it.effect("of 1000 inputs with 50 in flight runs all finalizers before it returns", () =>
-      Effect.gen(function*() {
-        const probe = new Probe()
-        const gate = yield* Latch.make()
-        const finalized = yield* Ref.make(0)
-        const work = (n: number) =>
-          probe.watch(
-            n,
-            Effect.ensuring(gate.await, Effect.andThen(Effect.sleep(5), Ref.update(finalized, (n) => n + 1)))
-          )
-        const run = yield* Effect.forkChild(Parallel.run(range(1000), work, { concurrency: 50, timeout: "1 minute" }))
-        yield* TestClock.adjust(1)
-        const interrupter = yield* Effect.forkChild(Fiber.interrupt(run))
-        yield* TestClock.adjust(4)
-        const before = interrupter.pollUnsafe()
-        yield* TestClock.adjust(1)
-
-        assert.strictEqual(before, undefined)
-        assert.deepStrictEqual(interrupter.pollUnsafe(), Exit.void)
-        assert.strictEqual(yield* Ref.get(finalized), 50)
-        assert.strictEqual(probe.running, 0)
-        assert.strictEqual(probe.started.length, 50)
-      }))
-
-    it.effect("is not a failure: nothing reports it", () =>
-      Effect.gen(function*() {
-        const fiber = yield* Effect.forkChild(Parallel.run([1, 2], () => Effect.never))
-        yield* TestClock.adjust(1)
-        yield* Fiber.interrupt(fiber)
-        const exit = yield* Fiber.await(fiber)
-
-        assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
       }))
   })
 })

@@ -5,9 +5,9 @@ import * as Processes from "effect-parallel/backend/Processes"
 import * as Threads from "effect-parallel/backend/Threads"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { range } from "../helpers.ts"
-import { kinds, timed, until, value, watching, withFile } from "./workerKinds.ts"
-import * as tasks from "./workerTasks.ts"
+import { range } from "../../helpers.ts"
+import { kinds, timed, until, value, watching, withFile } from "../workerKinds.ts"
+import * as tasks from "../workerTasks.ts"
 
 // what workers say before they crash is not for whoever runs the tests
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
@@ -23,7 +23,11 @@ const counts = (lines: ReadonlyArray<string>, what: string): number =>
 const program = (name: string, args: ReadonlyArray<string>, options: { readonly detached?: boolean } = {}) =>
   spawn(
     process.execPath,
-    ["--conditions=@effect-parallel/source", fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url)), ...args],
+    [
+      "--conditions=@effect-parallel/source",
+      fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url)),
+      ...args
+    ],
     { stdio: ["ignore", "pipe", "pipe"], ...options }
   )
 
@@ -54,7 +58,6 @@ for (const kind of kinds) {
   layer(kind.layer({ workers: 1 }), { excludeTestServices: true, timeout: "60 seconds" })(
     `one of ${kind.name}`,
     (it) => {
-      // J15
       it.effect("keeps its workers when the log level or the defaults change", () =>
         Effect.gen(function*() {
           const before = yield* who
@@ -66,7 +69,6 @@ for (const kind of kinds) {
           assert.strictEqual(after, before)
         }))
 
-      // D10
       it.effect("is that of the caller: span, log level, annotations; the backend is the async one", () =>
         Effect.gen(function*() {
           const { seen, span } = yield* Effect.gen(function*() {
@@ -94,7 +96,6 @@ for (const kind of kinds) {
           assert.strictEqual(yield* tasks.nests(20), 8)
         }))
 
-      // J13
       it.effect("that is warm answers in far less than ten milliseconds", () =>
         Effect.gen(function*() {
           yield* tasks.tiny(1)
@@ -108,7 +109,6 @@ for (const kind of kinds) {
   )
 
   layer(kind.layer(), { excludeTestServices: true, timeout: "60 seconds" })(kind.name, (it) => {
-    // J3, J4, D11
     it.effect("serves runs beside each other, whatever their options", () =>
       Effect.gen(function*() {
         const failing = Effect.exit(Parallel.forEach([2, 3, 4], tasks.half, { concurrency: 1, batchSize: 2 }))
@@ -121,7 +121,6 @@ for (const kind of kinds) {
         assert.deepStrictEqual(roots, range(30).map(Math.sqrt))
       }))
 
-    // J10
     it.effect("gets the batches that were asked for", () =>
       Effect.gen(function*() {
         const sizes: Array<number> = []
@@ -134,7 +133,6 @@ for (const kind of kinds) {
         assert.deepStrictEqual(sizes, range(10).map(() => 100))
       }))
 
-    // J18
     it.effect("gets batches that follow the burst of the inputs", () =>
       Effect.gen(function*() {
         const sizes: Array<number> = []
@@ -168,7 +166,6 @@ for (const kind of kinds) {
   })
 
   describe(`a pool of ${kind.name}`, { timeout: 60_000 }, () => {
-    // J19
     it.live("starts nothing before there is work, and keeps no program running", () =>
       Effect.gen(function*() {
         const { code, text } = yield* ended(program("idle", [kind.name]))
@@ -222,7 +219,6 @@ for (const kind of kinds) {
         }).pipe(Effect.provide(kind.layer({ workers: 1, idleTimeout: "50 millis", env: { LAYER_FILE: file } })))
       ))
 
-    // J11
     it.live("builds a task's layer once for each worker, again after a crash, and releases it with the scope", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer } from "effect"
 import { Outcome, Parallel, Progress, Report } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
-import { echo, half, sleeps } from "../../src/testing/tasks.ts"
-import { range } from "../helpers.ts"
+import { echo, half, sleeps } from "../../../src/testing/tasks.ts"
+import { range } from "../../helpers.ts"
 
 const millis = Duration.toMillis
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Duration, Effect, Exit, Fiber, Stream } from "effect"
 import { Backend, Limit, Outcome, Parallel, Task } from "effect-parallel"
 import { TestClock } from "effect/testing"
-import { drive, Probe, range, turn } from "../helpers.ts"
+import { drive, Probe, range, turn } from "../../helpers.ts"
 
 const indices = (outcomes: ReadonlyArray<{ readonly index: number }>) => outcomes.map(({ index }) => index)
 

@@ -1,9 +1,9 @@
 import { assert, describe, it, layer, vi } from "@effect/vitest"
 import { Cause, Effect, Fiber, Stream } from "effect"
 import { Limit, Parallel } from "effect-parallel"
-import { range } from "../helpers.ts"
-import { crashOf, errorOf, kinds, timed, until, value, withFile } from "./workerKinds.ts"
-import * as tasks from "./workerTasks.ts"
+import { range } from "../../helpers.ts"
+import { crashOf, errorOf, kinds, timed, until, value, withFile } from "../workerKinds.ts"
+import * as tasks from "../workerTasks.ts"
 
 // what workers say before they crash is not for whoever runs the tests
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
@@ -19,7 +19,6 @@ for (const kind of kinds) {
   layer(kind.layer({ workers: 1 }), { excludeTestServices: true, timeout: "60 seconds" })(
     `one of ${kind.name}`,
     (it) => {
-      // J7, J8, J9, J12
       it.effect("fail the guilty inputs alone, and tell how they ended and what they said last", () =>
         Effect.gen(function*() {
           const fatal: ReadonlyArray<readonly [Act, string | number, RegExp]> = [
@@ -91,7 +90,6 @@ for (const kind of kinds) {
           assert.strictEqual(yield* tasks.act({ do: "who" }), before)
         }))
 
-      // J6, J7
       it.effect("that do not heed their deadline are ended after their grace and replaced; only that input fails", () =>
         Effect.gen(function*() {
           const before = yield* tasks.act({ do: "who" })
@@ -258,7 +256,6 @@ for (const kind of kinds) {
   })
 
   describe(`${kind.name} that are interrupted`, { timeout: 60_000 }, () => {
-    // J6
     it.live("start nothing more", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
@@ -279,7 +276,6 @@ for (const kind of kinds) {
         }).pipe(Effect.provide(kind.layer()))
       ))
 
-    // J17
     it.live("as a stream that is dropped stop their own work, and nobody else's", () =>
       Effect.gen(function*() {
         const other = yield* Effect.forkChild(

@@ -4,9 +4,9 @@ import { Parallel, Task } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { range } from "../helpers.ts"
-import { errorOf, kinds, reasonOf } from "./workerKinds.ts"
-import * as tasks from "./workerTasks.ts"
+import { range } from "../../helpers.ts"
+import { errorOf, kinds, reasonOf } from "../workerKinds.ts"
+import * as tasks from "../workerTasks.ts"
 
 type Seen = Readonly<Record<string, { readonly shared: boolean; readonly first: number; readonly length: number }>>
 
@@ -15,7 +15,6 @@ const collect = runInNewContext("gc") as () => void
 
 for (const kind of kinds) {
   layer(kind.layer(), { excludeTestServices: true, timeout: "20 seconds" })(`values to ${kind.name}`, (it) => {
-    // D6
     it.effect("of any sort survive", () =>
       Effect.gen(function*() {
         const odd = [
@@ -102,7 +101,6 @@ for (const kind of kinds) {
         ])
       }))
 
-    // J16
     it.effect("that change between two runs are seen changed", () =>
       Effect.gen(function*() {
         const large = new Float64Array(300_000)

@@ -4,10 +4,10 @@ import { Cause, Duration, Effect, FileSystem, Option, Redacted, Stdio } from "ef
 import { Outcome } from "effect-parallel"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import * as Model from "../../examples/summarise/Model.ts"
-import * as Patience from "../../examples/summarise/Patience.ts"
-import * as Program from "../../examples/summarise/Program.ts"
-import { Summariser } from "../../examples/summarise/Summariser.ts"
+import * as Model from "../../../examples/summarise/Model.ts"
+import * as Patience from "../../../examples/summarise/Patience.ts"
+import * as Program from "../../../examples/summarise/Program.ts"
+import { Summariser } from "../../../examples/summarise/Summariser.ts"
 
 /** A request as the server saw it; `at` in milliseconds. */
 interface Call {
@@ -90,6 +90,16 @@ const errorOf = (outcome: Outcome.Outcome<string, unknown, unknown> | undefined)
   outcome !== undefined && Outcome.isFailure(outcome) ? Cause.squash(outcome.cause) : undefined
 
 describe("Model", () => {
+  it("retryAfter reads seconds and dates, and nothing else", () => {
+    const now = Date.parse("Wed, 21 Oct 2015 07:28:00 GMT")
+
+    const waits = ["3", "Wed, 21 Oct 2015 07:28:02 GMT", "Wed, 21 Oct 2015 07:27:00 GMT", "soon", undefined].map((
+      header
+    ) => Model.retryAfter(header, now))
+
+    assert.deepStrictEqual(waits, [Duration.seconds(3), Duration.seconds(2), Duration.zero, undefined, undefined])
+  })
+
   it.live("a text is sent to the model with the key, and its answer is the summary", () =>
     Effect.gen(function*() {
       const { baseUrl, calls } = yield* serve((text) => completion(` About\n${text}. `))

@@ -2,10 +2,10 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Stdio, Terminal } from "effect"
 import { TestConsole } from "effect/testing"
-import * as Model from "../../examples/summarise/Model.ts"
-import * as Program from "../../examples/summarise/Program.ts"
-import { Summariser } from "../../examples/summarise/Summariser.ts"
-import { range } from "../helpers.ts"
+import * as Model from "../../../examples/summarise/Model.ts"
+import * as Program from "../../../examples/summarise/Program.ts"
+import { Summariser } from "../../../examples/summarise/Summariser.ts"
+import { range } from "../../helpers.ts"
 
 /** An effect every third time, and "Yes." otherwise. */
 const thirdTime = (effect: Effect.Effect<never>) => {
