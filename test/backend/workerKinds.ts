@@ -5,6 +5,7 @@ import * as Threads from "effect-parallel/backend/Threads"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
 import type { Act } from "./workerTasks.ts"
 
 /** A kind of worker, with what differs in the tests of both. */
@@ -75,6 +76,10 @@ export const withFile = <A, E, R>(
 /** Waits for what another thread or process does. */
 export const until = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => condition() ? Effect.void : Effect.andThen(Effect.sleep(5), until(condition)))
+
+/** Waits for what is to become like `wanted`, and gives up in the end, so that a test can say how it differs. */
+export const untilLike = <A>(found: () => A, wanted: A): Effect.Effect<void> =>
+  Effect.ignore(Effect.timeout(until(() => isDeepStrictEqual(found(), wanted)), "20 seconds"))
 
 /** How long an effect takes, in milliseconds. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, number], E, R> =>

@@ -23,8 +23,8 @@ export type Act =
   | { readonly do: "who" }
   | { readonly do: "note"; readonly file: string; readonly line: string }
   | { readonly do: "sleep"; readonly millis: number; readonly value?: unknown }
-  | { readonly do: "spin"; readonly millis: number; readonly value?: unknown }
-  | { readonly do: "hang"; readonly file?: string }
+  | { readonly do: "spin"; readonly millis: number; readonly value?: unknown; readonly noting?: string }
+  | { readonly do: "hang"; readonly file?: string; readonly noting?: string }
   | { readonly do: "stubborn" }
   | { readonly do: "fail"; readonly error: unknown }
   | { readonly do: "failWith"; readonly what: "fields" | "odd" | "timeout" | "several" | "interrupt" }
@@ -75,6 +75,11 @@ const failure = (what: "fields" | "odd" | "timeout" | "several" | "interrupt"): 
   }
 }
 
+/** Notes which worker begins an act, where that is asked for. */
+const noteStart = ({ noting }: { readonly noting?: string }): void => {
+  if (noting !== undefined) appendFileSync(noting, `${me}\n`)
+}
+
 const acting = (act: Act): unknown => {
   switch (act.do) {
     case "value":
@@ -84,6 +89,7 @@ const acting = (act: Act): unknown => {
     case "note":
       return appendFileSync(act.file, `${act.line}\n`)
     case "spin":
+      noteStart(act)
       spin(act.millis)
       return act.value
     case "die":
@@ -126,7 +132,7 @@ export const act = Task.make("act", {
         return Effect.as(Effect.sleep(act.millis), act.value)
       case "hang":
         return Effect.onInterrupt(
-          Effect.never,
+          Effect.andThen(Effect.sync(() => noteStart(act)), Effect.never),
           () => Effect.sync(() => act.file && appendFileSync(act.file, "finalized\n"))
         )
       case "stubborn":
