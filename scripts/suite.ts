@@ -1,0 +1,71 @@
+// Runs all tests so many times (once unless told otherwise) and prints a line for each run: `node scripts/suite.ts 10 --busy`.
+// With `--busy` as many loops as the machine has cores burn them meanwhile. Exits with 1 if a test has failed in any run.
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** What vitest writes of a run. */
+interface Results {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly testResults: ReadonlyArray<{
+    readonly name: string
+    readonly status: string
+    readonly assertionResults: ReadonlyArray<{ readonly fullName: string; readonly status: string }>
+  }>
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const args = process.argv.slice(2)
+const times = Number(args.find((arg) => !arg.startsWith("--")) ?? 1)
+const home = mkdtempSync(join(tmpdir(), "effect-parallel-suite-"))
+const running = new Set<ChildProcess>()
+
+const start = (command: string, args: ReadonlyArray<string>): ChildProcess => {
+  const child = spawn(command, args, { cwd: root, stdio: "ignore", detached: true })
+  running.add(child)
+  child.on("exit", () => running.delete(child))
+  return child
+}
+
+/** Ends what was started, with all that it has started itself. */
+const stop = (): void => {
+  for (const child of running) process.kill(-child.pid!, "SIGKILL")
+  rmSync(home, { force: true, recursive: true })
+}
+
+process.on("exit", stop)
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1))
+
+/** The names of the tests that failed, and of the files of which nothing could be run. */
+const failed = ({ testResults }: Results): ReadonlyArray<string> =>
+  testResults.flatMap(({ assertionResults, name, status }) => {
+    const names = assertionResults.filter((test) => test.status === "failed").map((test) => test.fullName)
+    return status === "failed" && names.length === 0 ? [name.replace(root, "")] : names
+  })
+
+/** Burns a core for as long as this program lives, however it ends. */
+const burn = "const parent = process.ppid; while (process.ppid === parent);"
+
+if (args.includes("--busy")) {
+  for (let core = 0; core < availableParallelism(); core++) start(process.execPath, ["-e", burn])
+}
+
+for (let run = 1; run <= times; run++) {
+  const file = join(home, `${run}.json`)
+  const from = performance.now()
+  const tests = start("npm", ["test", "--", "--reporter=json", `--outputFile=${file}`])
+  const code = await new Promise((resolve) => tests.on("exit", resolve))
+  const seconds = ((performance.now() - from) / 1000).toFixed(0)
+  if (code !== 0) process.exitCode = 1
+  try {
+    const results = JSON.parse(readFileSync(file, "utf8")) as Results
+    const counts = `${results.numPassedTests} passed, ${results.numFailedTests} failed`
+    console.log([`run ${run}: ${counts}, ${seconds} s`, ...failed(results)].join(" | "))
+  } catch {
+    console.log(`run ${run}: nothing was tested, exit code ${code}, ${seconds} s`)
+  }
+}
+process.exit()
