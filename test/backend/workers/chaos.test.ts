@@ -10,7 +10,7 @@ import * as tasks from "../workerTasks.ts"
 // what workers say before they crash is not for whoever runs the tests
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
 
-describe("chaos", { timeout: 60_000 }, () => {
+describe("chaos", () => {
   for (const kind of kinds) {
     for (const concurrency of kind.name === "threads" ? [2, 6] : [6]) {
       it.live(`on ${kind.name}, ${concurrency} batches at once: who was to fail has failed, and nobody else`, () =>
@@ -27,7 +27,7 @@ describe("chaos", { timeout: 60_000 }, () => {
   }
 })
 
-describe("a pool that is used for long", { timeout: 60_000 }, () => {
+describe("a pool that is used for long", () => {
   it.live("holds on to nothing", () =>
     Effect.gen(function*() {
       const round = Parallel.forEach(range(20_000), tasks.tiny)

@@ -35,7 +35,7 @@ describe("a run on threads", () => {
         }
       }
       assert.strictEqual(outcomes.length, 300)
-    }), 30_000)
+    }))
 
   it.live("counts as its report does, and knows the attempts that failed", () =>
     Effect.gen(function*() {
@@ -51,7 +51,7 @@ describe("a run on threads", () => {
       for (const failure of report.failures) {
         assert.deepStrictEqual(Outcome.tries(failure).map(({ end }) => end), ["Failed", "Failed", "Failed"])
       }
-    }), 30_000)
+    }))
 
   it.live("is watched with one worker at one input, whatever is in their batches", () =>
     Effect.gen(function*() {
@@ -59,5 +59,5 @@ describe("a run on threads", () => {
 
       assert.isAbove(told.length, 0)
       for (const { running } of told) assert.isAtMost(running, 2)
-    }), 30_000)
+    }))
 })

@@ -11,7 +11,7 @@ type Act = tasks.Act
 const noting = (file: string, line: string, millis: number) => tasks.notes({ file, line, millis })
 
 for (const kind of kinds) {
-  layer(kind.layer(), { excludeTestServices: true, timeout: "20 seconds" })(`runs on ${kind.name}`, (it) => {
+  layer(kind.layer(), { excludeTestServices: true })(`runs on ${kind.name}`, (it) => {
     it.effect("pull no more than concurrency and look-ahead", () =>
       Effect.gen(function*() {
         const inputs = new Counted(500)
@@ -23,6 +23,7 @@ for (const kind of kinds) {
         const batched = yield* Effect.forkChild(
           Parallel.forEach(batches, tasks.naps, { concurrency: 2, preDispatch: 3 })
         )
+        yield* until(() => inputs.pulled > 0 && batches.pulled > 0)
         yield* Effect.sleep(200)
         const pulled = [inputs.pulled, batches.pulled]
         yield* Fiber.interruptAll([run, batched])
@@ -58,18 +59,18 @@ for (const kind of kinds) {
             ["Success", 2],
             ["Failure", 1]
           ])
-          assert.isBelow(millis, 1500)
+          assert.isBelow(millis, 20 * 600)
         })
       ))
 
     it.effect("stop the loser of a race", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
-          yield* Parallel.run([{ file, line: "slow", millis: 400 }], tasks.notes, {
-            stragglers: { after: 100 },
+          yield* Parallel.run([{ file, line: "slow", millis: 600 }], tasks.notes, {
+            stragglers: { after: 300 },
             concurrency: 2
           })
-          yield* Effect.sleep(300)
+          yield* until(() => lines().includes("slow stops"))
 
           assert.strictEqual(lines().filter((line) => line === "slow ends").length, 1)
         })

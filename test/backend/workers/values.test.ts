@@ -14,7 +14,7 @@ setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
 
 for (const kind of kinds) {
-  layer(kind.layer(), { excludeTestServices: true, timeout: "20 seconds" })(`values to ${kind.name}`, (it) => {
+  layer(kind.layer(), { excludeTestServices: true })(`values to ${kind.name}`, (it) => {
     it.effect("of any sort survive", () =>
       Effect.gen(function*() {
         const odd = [

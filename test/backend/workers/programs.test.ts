@@ -1,0 +1,95 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { range } from "../../helpers.ts"
+import { kinds, until, withFile } from "../workerKinds.ts"
+
+const program = (name: string, args: ReadonlyArray<string>, options: { readonly detached?: boolean } = {}) =>
+  spawn(
+    process.execPath,
+    [
+      "--conditions=@effect-parallel/source",
+      fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url)),
+      ...args
+    ],
+    { stdio: ["ignore", "pipe", "pipe"], ...options }
+  )
+
+/** Waits for a program to end. */
+const ended = (child: ChildProcess) =>
+  Effect.callback<{ readonly code: number | null; readonly text: string }>((resume) => {
+    let text = ""
+    child.stdout!.on("data", (chunk: Buffer) => text += chunk.toString())
+    child.stderr!.on("data", (chunk: Buffer) => text += chunk.toString())
+    child.on("close", (code) => resume(Effect.succeed({ code, text })))
+  })
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return !/^State:\s+Z/m.test(execFileSync("cat", [`/proc/${pid}/status`], { encoding: "utf8" }))
+  } catch {
+    return false
+  }
+}
+
+for (const kind of kinds) {
+  describe(`a program with ${kind.name}`, () => {
+    it.live("starts nothing before there is work, and keeps no program running", () =>
+      Effect.gen(function*() {
+        const { code, text } = yield* ended(program("idle", [kind.name]))
+        const [imported, built, ran] = text.trim().split("\n").map((line) => JSON.parse(line))
+
+        assert.strictEqual(code, 0)
+        assert.deepStrictEqual(imported.resources.filter((name: string) => !/^(TTY|Pipe|FSReq|TCP)/.test(name)), [])
+        assert.deepStrictEqual({ ...built, when: "" }, { ...imported, when: "" })
+        assert.strictEqual(ran.when, "ran 2,3")
+      }))
+
+    it.live("prints whole lines, also right before it exits", () =>
+      Effect.gen(function*() {
+        const child = program("prints", [kind.name])
+        const { text } = yield* ended(child)
+        const lines = text.trim().split("\n")
+
+        assert.deepStrictEqual(
+          lines,
+          range(2).flatMap(() => range(500).map((n) => `line ${n} ${"é".repeat(20)}`))
+        )
+      }))
+  })
+}
+
+describe("worker processes", () => {
+  for (const how of ["hang", "spin"]) {
+    it.live(`end when their program is killed, also those that ${how}`, () =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          const child = program("endless", [file, how])
+          yield* until(() => new Set(lines()).size >= 2)
+          const pids = [...new Set(lines())].map((line) => Number(line.split(".")[0]))
+          child.kill("SIGKILL")
+          yield* until(() => !pids.some(isAlive))
+
+          assert.strictEqual(pids.length, 2)
+        })
+      ))
+  }
+
+  it.live("leave the signals of the terminal to their program", () =>
+    withFile((file, lines) =>
+      Effect.gen(function*() {
+        const child = program("endless", [file, "heeds"], { detached: true })
+        const end = yield* Effect.forkChild(ended(child), { startImmediately: true })
+        yield* until(() => new Set(lines()).size >= 2)
+        const pids = [...new Set(lines())].map((line) => Number(line.split(".")[0]))
+        process.kill(-child.pid!, "SIGINT")
+        const { code, text } = yield* Fiber.join(end)
+
+        assert.strictEqual(code, 0)
+        assert.strictEqual(text, "")
+        assert.isFalse(pids.some(isAlive))
+      })
+    ))
+})
