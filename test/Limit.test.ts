@@ -3,7 +3,7 @@ import { Cause, Clock, Deferred, Effect, Exit, Fiber, Layer, Option, Scheduler }
 import { Limit, Parallel } from "effect-parallel"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { drive, Probe, range, Refused } from "./helpers.ts"
+import { drive, Probe, range, Refused, worked } from "./helpers.ts"
 
 /** Notes when each work starts. */
 const starts = (log: Array<number>) =>
@@ -190,9 +190,9 @@ describe("Limit", () => {
         const time = (size: number) =>
           Effect.gen(function*() {
             const limit = Limit.concurrency(1)
-            const from = performance.now()
+            const from = worked()
             yield* Parallel.forEach(range(size), () => Effect.yieldNow, { limit, concurrency: "unbounded" })
-            return performance.now() - from
+            return worked() - from
           })
         yield* time(1000)
         const small = yield* time(2000)

@@ -252,4 +252,4 @@ describe("what is loaded", () => {
     assert.isTrue(loaded.some((url) => url.endsWith("/src/run/engine.ts")))
     assert.deepStrictEqual(loaded.filter((url) => /\/(Schema\w*|RateLimiter)\.\w+$/.test(url)), [])
   })
-}, 60_000)
+})

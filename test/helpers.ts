@@ -29,6 +29,12 @@ export class Probe {
 /** Numbers from 0. */
 export const range = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
 
+/** Milliseconds that this thread has worked: what other programs do beside it does not count. */
+export const worked = (): number => {
+  const { system, user } = process.threadCpuUsage()
+  return (system + user) / 1000
+}
+
 /** Waits for the real event loop, for works that hang on promises the test clock cannot see. */
 export const turn: Effect.Effect<void> = Effect.callback((resume) => {
   setImmediate(() => resume(Effect.void))

@@ -24,9 +24,15 @@ const lines = (screen: ReadonlyArray<string>, wanted: RegExp) => screen.filter((
 const isHalf = (screen: ReadonlyArray<string>) =>
   lines(screen, /^pages .*10 of 20/).length > 0 && lines(screen, /^ {2}parts .*10 of 20/).length > 0
 
+/** Whether each run has one line: right after a change of its width a terminal shows the old ones, wrapped anew. */
+const isWhole = (screen: ReadonlyArray<string>) =>
+  lines(screen, /^pages /).length === 1 && lines(screen, /^ {2}parts /).length === 1
+
 const isOver = (screen: ReadonlyArray<string>) => screen.includes("all done") && screen.at(-1) === "$"
 
-describe.skipIf(!hasTmux)("Progress.layer in a terminal", () => {
+const title = `Progress.layer in a terminal${hasTmux ? "" : " (skipped: there is no tmux)"}`
+
+describe.skipIf(!hasTmux)(title, () => {
   it.live(
     "stacks runs at once and runs inside, keeps what is written above whole, and leaves the last lines",
     () =>
@@ -53,8 +59,7 @@ describe.skipIf(!hasTmux)("Progress.layer in a terminal", () => {
         assert.strictEqual(lines(after, /^pages .*20 of 20 \(100%\) {2}1 failed {2}in /).length, 1)
         assert.strictEqual(lines(after, /^books .*1 of 1 \(100%\) {2}in /).length, 1)
         assert.strictEqual(lines(after, /parts|running/).length, 0)
-      }).pipe(Effect.scoped),
-    60_000
+      }).pipe(Effect.scoped)
   )
 
   it.live("keeps to the width when the terminal gets narrower and wider", () =>
@@ -63,9 +68,13 @@ describe.skipIf(!hasTmux)("Progress.layer in a terminal", () => {
       const go = start(terminal)
       yield* terminal.until((screen) => isHalf(screen) && lines(screen, /stream 5/).length > 0)
       terminal.resize(40, 30)
-      const narrow = yield* terminal.until((screen) => lines(screen, /^pages .*\(50%\) {2}1 failed$/).length > 0)
+      const narrow = yield* terminal.until((screen) =>
+        isWhole(screen) && lines(screen, /^pages .*\(50%\) {2}1 failed$/).length > 0
+      )
       terminal.resize(100, 30)
-      const wide = yield* terminal.until((screen) => lines(screen, /^pages {2}━.*4 running$/).length > 0)
+      const wide = yield* terminal.until((screen) =>
+        isWhole(screen) && lines(screen, /^pages {2}━.*4 running$/).length > 0
+      )
       go()
       const after = yield* terminal.until(isOver)
 
@@ -75,7 +84,7 @@ describe.skipIf(!hasTmux)("Progress.layer in a terminal", () => {
       }
       assert.strictEqual(lines(after, /^pages /).length, 1, after.join("\n"))
       assert.strictEqual(lines(after, /running/).length, 0)
-    }).pipe(Effect.scoped), 60_000)
+    }).pipe(Effect.scoped))
 
   it.live("leaves screen and cursor whole after Ctrl-C, and says how far the runs were", () =>
     Effect.gen(function*() {
@@ -91,7 +100,7 @@ describe.skipIf(!hasTmux)("Progress.layer in a terminal", () => {
       assert.strictEqual(lines(after, /running|parts/).length, 0)
       assert.strictEqual(lines(after, /^\$ echo and on$/).length, 1)
       assert.isTrue(terminal.isCursorVisible)
-    }).pipe(Effect.scoped), 60_000)
+    }).pipe(Effect.scoped))
 
   it.live("leaves screen and cursor whole when the program is killed", () =>
     Effect.gen(function*() {
@@ -105,7 +114,7 @@ describe.skipIf(!hasTmux)("Progress.layer in a terminal", () => {
 
       assert.strictEqual(lines(after, /^and on$/).length, 1)
       assert.isTrue(terminal.isCursorVisible)
-    }).pipe(Effect.scoped), 60_000)
+    }).pipe(Effect.scoped))
 
   it.live("has colours unless NO_COLOR is set, and log lines on a dumb terminal", () =>
     Effect.gen(function*() {
@@ -113,16 +122,14 @@ describe.skipIf(!hasTmux)("Progress.layer in a terminal", () => {
       const none = yield* Terminal.open(110, 40)
       const dumb = yield* Terminal.open(110, 40, { TERM: "dumb" })
       for (const terminal of [colours, none, dumb]) start(terminal)
-      // what is to be seen half-way is gone when the run is over
-      const halfWay = (terminal: Terminal) => Effect.map(terminal.until(isHalf), () => terminal.coloured)
       const [coloured, plain, logged] = yield* Effect.all([
-        halfWay(colours),
-        halfWay(none),
+        colours.untilColoured(isHalf),
+        none.untilColoured(isHalf),
         dumb.until((screen) => lines(screen, /pages: 10 of 20 \(50%\) done/).length > 0)
       ], { concurrency: 3 })
 
       assert.include(coloured, "\u001B[36m━")
       assert.notInclude(plain, "\u001B[")
       assert.notInclude(logged.join("\n"), "━")
-    }).pipe(Effect.scoped), 60_000)
+    }).pipe(Effect.scoped))
 })

@@ -4,13 +4,15 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { stripVTControlCharacters } from "node:util"
 
 export const hasTmux = spawnSync("tmux", ["-V"]).status === 0
 
-if (!hasTmux) console.log("skipped: progress is not looked at in a terminal, there is no tmux")
-
 /** How long a screen may take to look as it should. */
-const patience = 20_000
+const patience = 40_000
+
+const linesOf = (coloured: string): ReadonlyArray<string> =>
+  stripVTControlCharacters(coloured).split("\n").map((line) => line.trimEnd()).join("\n").trimEnd().split("\n")
 
 export class Terminal {
   readonly folder = mkdtempSync(join(tmpdir(), "effect-parallel-terminal-"))
@@ -53,27 +55,22 @@ export class Terminal {
     this.tmux("resize-window", "-x", `${columns}`, "-y", `${rows}`)
   }
 
-  /** What is to be seen, line by line, and what has scrolled away above. */
-  get screen(): ReadonlyArray<string> {
-    return this.tmux("capture-pane", "-p", "-S", "-200").trimEnd().split("\n")
-  }
-
-  /** What is to be seen, with its colours. */
-  get coloured(): string {
-    return this.tmux("capture-pane", "-p", "-e")
-  }
-
   get isCursorVisible(): boolean {
     return this.tmux("display-message", "-p", "#{cursor_flag}").trim() === "1"
   }
 
-  /** The screen once it looks as it should. */
+  /** What is to be seen once it looks as it should, line by line, and what has scrolled away above. */
   readonly until = (looksRight: (screen: ReadonlyArray<string>) => boolean): Effect.Effect<ReadonlyArray<string>> =>
+    Effect.map(this.untilColoured(looksRight), linesOf)
+
+  /** The same, with its colours. */
+  readonly untilColoured = (looksRight: (screen: ReadonlyArray<string>) => boolean): Effect.Effect<string> =>
     Effect.callback((resume) => {
       const from = performance.now()
       const look = () => {
-        const { screen } = this
-        if (looksRight(screen)) return resume(Effect.succeed(screen))
+        const coloured = this.tmux("capture-pane", "-p", "-e", "-S", "-200")
+        const screen = linesOf(coloured)
+        if (looksRight(screen)) return resume(Effect.succeed(coloured))
         if (performance.now() - from > patience) {
           return resume(Effect.die(new Error(`this is what is to be seen:\n${screen.join("\n")}`)))
         }

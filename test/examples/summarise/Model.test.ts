@@ -154,7 +154,7 @@ describe("Model", () => {
     Effect.gen(function*() {
       const { baseUrl, calls } = yield* serve((text) => text === "Slow" ? undefined : completion("Done."))
 
-      const report = yield* summarise(baseUrl, ["Quick", "Slow"], { timeout: "200 millis" })
+      const report = yield* summarise(baseUrl, ["Quick", "Slow"], { timeout: "1 second" })
 
       assert.strictEqual(report.outcomes[0]!._tag, "Success")
       assert.strictEqual(errorOf(report.outcomes[1])._tag, "TimeoutError")

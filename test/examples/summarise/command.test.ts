@@ -1,5 +1,5 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { assert, describe, layer, vi } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Schema } from "effect"
 import { Report } from "effect-parallel"
 import { spawn } from "node:child_process"
@@ -8,9 +8,6 @@ import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-
-// each test starts programs, and several tests at once
-vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 
@@ -58,7 +55,7 @@ class Fixtures extends Context.Service<Fixtures, { readonly folder: string }>()(
 layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTestServices: true })(
   "npm start",
   (it) => {
-    describe.concurrent("with paths", { timeout: 30_000 }, () => {
+    describe.concurrent("with paths", () => {
       it.effect("shows the summaries, then every failed text with its reason, and exits with 0", () =>
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
@@ -145,7 +142,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
         }))
     })
 
-    describe.concurrent("with what is wrong", { timeout: 30_000 }, () => {
+    describe.concurrent("with what is wrong", () => {
       const wrong: ReadonlyArray<readonly [args: string, message: string]> = [
         ["texts --concurrency 0", "Invalid value for flag --concurrency: \"0\". Expected: a positive integer"],
         [
@@ -194,7 +191,8 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
         child.kill("SIGINT")
         const { code, signal, stderr, stdout } = yield* Effect.promise(() => ended)
 
-        assert.isBelow(performance.now() - from, 1000)
+        // the request would have been waited for much longer
+        assert.isBelow(performance.now() - from, 20_000)
         assert.deepStrictEqual([code, signal], [130, null])
         assert.match(stderr, /summaries interrupted: \d of 7/)
         assert.notInclude(stdout + stderr, "sk-never")
