@@ -14,7 +14,8 @@ import * as Processes from "effect-parallel/backend/Processes"
 import * as Threads from "effect-parallel/backend/Threads"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import { globSync } from "node:fs"
+import { globSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import * as Chaos from "../test/backend/chaos.ts"
 import * as tasks from "../test/backend/workerTasks.ts"
 import { root, run, runSteps } from "./steps.ts"
@@ -79,7 +80,9 @@ await runSteps({
   processes: () => chaos(Processes.layer({ grace, execArgv: ["--max-old-space-size=48"] })),
   heap: () => Effect.runPromise(Effect.provide(heap, Threads.layer())),
   properties: () => {
-    const files = globSync("test/**/*property*.test.ts", { cwd: root }).toSorted()
+    const files = globSync("test/**/*.test.ts", { cwd: root })
+      .filter((file) => readFileSync(join(root, file), "utf8").includes("PROPERTY_RUNS"))
+      .toSorted()
     if (files.length === 0) throw new Error("found no property test")
     const env = { PROPERTY_RUNS: programs }
     run("vitest", ["run", "--testTimeout", "3600000", ...files], { env })
