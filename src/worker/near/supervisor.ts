@@ -347,8 +347,8 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Fails the input for which a worker was killed, unless its batch has ended meanwhile. If others were under way, any of
-   * them may have blocked it, so each runs again alone.
+   * Fails the input for which a worker was killed, unless its batch has ended meanwhile. If others were under way, any
+   * of them may have blocked it, so each runs again alone.
    */
   private convict(culprit: BatchRequest, started: ReadonlyArray<Started>, handle: WorkerHandle): void {
     if (started.length > 1) {
