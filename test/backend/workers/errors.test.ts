@@ -1,11 +1,11 @@
 import { assert, describe, it, layer, vi } from "@effect/vitest"
-import { Cause, Effect, Fiber, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { Parallel, Task } from "effect-parallel"
 import * as exits from "../modules/exits.ts"
 import * as starts from "../modules/starts.ts"
 import * as throws from "../modules/throws.ts"
 import * as waits from "../modules/waits.ts"
-import { errorOf, kinds, reasonOf, reasonsOf, timed, value } from "../workerKinds.ts"
+import { errorOf, kinds, reasonOf, reasonsOf, timed, value, withFile } from "../workerKinds.ts"
 import * as tasks from "../workerTasks.ts"
 
 // what workers say before they crash is not for whoever runs the tests
@@ -115,6 +115,18 @@ for (const kind of kinds) {
     })
 
     describe("values that cannot cross", () => {
+      it.effect("a payload that ends its run as it is sent takes its batch along: nothing of that starts", () =>
+        withFile((file, lines) =>
+          Effect.gen(function*() {
+            const payloads = [value(() => 1), { do: "note", file, line: "started" } as const]
+            const exit = yield* Effect.exit(Parallel.forEach(payloads, tasks.act, { batchSize: 2, concurrency: 1 }))
+            yield* Parallel.forEach([2, 4, 6, 8], tasks.half, { batchSize: 1 })
+
+            assert.isTrue(Exit.isFailure(exit))
+            assert.deepStrictEqual(lines(), [])
+          })
+        ))
+
       it.effect("a payload that cannot be cloned names index and path, and hurts nobody else", () =>
         Effect.gen(function*() {
           const payloads = [value(1), value({ jobs: [{}, { callback: () => 1 }] }), value(3)]
