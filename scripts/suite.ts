@@ -57,7 +57,7 @@ for (let run = 1; run <= times; run++) {
   const file = join(home, `${run}.json`)
   const from = performance.now()
   const tests = start("npm", ["test", "--", "--reporter=json", `--outputFile=${file}`])
-  const code = await new Promise((resolve) => tests.on("exit", resolve))
+  const code = await new Promise<number | null>((resolve) => tests.on("exit", resolve))
   const seconds = ((performance.now() - from) / 1000).toFixed(0)
   if (code !== 0) process.exitCode = 1
   try {
