@@ -5,7 +5,7 @@ const outside = [
   "test/architecture.test.ts",
   "test/docs.test.ts",
   "test/backend/**/*.test.ts",
-  "test/examples/**/*.test.ts",
+  "test/examples/summarise/*.test.ts",
   "test/flow/mermaid.test.ts",
   "test/observability/terminal.test.ts",
   "test/report/page.test.ts",
@@ -25,7 +25,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "behaviour", include: ["test/**/*.test.ts"], exclude: outside }
+        test: { name: "behaviour", include: ["test/**/*.test.ts"], exclude: outside, setupFiles: ["test/setup.ts"] }
       }
     ]
   }

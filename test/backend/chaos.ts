@@ -1,6 +1,7 @@
 /** Works of random length, some of which exit, throw, hang or allocate without end: exactly those may fail. */
 import { Backend, Outcome, Parallel } from "effect-parallel"
 import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as tasks from "./workerTasks.ts"
@@ -43,11 +44,11 @@ const fateOf = (failure: Outcome.Failure<Work, unknown>): string => {
   return error.reason.exitCode === 3 ? "exit" : /memory/i.test(error.reason.stderr) ? "hoard" : error.message
 }
 
-/** Runs the works; tells what came out otherwise than it must, and what it took. */
-export const run = (works: ReadonlyArray<Work>, concurrency: number) =>
+/** Runs the works, each for no longer than a time; tells what came out otherwise than it must, and what it took. */
+export const run = (works: ReadonlyArray<Work>, concurrency: number, timeout: Duration.Input = "1 second") =>
   Effect.gen(function*() {
     const from = performance.now()
-    const report = yield* Parallel.run(works, tasks.chaos, { timeout: "1 second", concurrency })
+    const report = yield* Parallel.run(works, tasks.chaos, { timeout, concurrency })
     const wrong = report.outcomes.filter((outcome) =>
       Outcome.isSuccess(outcome)
         ? outcome.input.fate !== "pass" || outcome.value !== outcome.index * 2

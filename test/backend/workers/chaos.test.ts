@@ -16,7 +16,10 @@ describe("chaos", () => {
       it.live(`on ${kind.name}, ${concurrency} batches at once: who was to fail has failed, and nobody else`, () =>
         Effect.gen(function*() {
           const works = Chaos.draw(120, 3, true)
-          const { failures, outcomes, wrong } = yield* Effect.provide(Chaos.run(works, concurrency), kind.small)
+          const { failures, outcomes, wrong } = yield* Effect.provide(
+            Chaos.run(works, concurrency, "3 seconds"),
+            kind.small
+          )
 
           assert.deepStrictEqual(wrong, [])
           assert.strictEqual(outcomes, 120)
