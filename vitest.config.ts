@@ -18,6 +18,8 @@ export default defineConfig({
   test: {
     globalSetup: ["scripts/viewer.ts"],
     maxWorkers: 2,
+    // a line for each file, and nothing of tests that passed
+    slowTestThreshold: 60_000,
     projects: [
       {
         extends: true,

@@ -1,5 +1,5 @@
 /** A real Chromium, where the machine has one. */
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -20,10 +20,16 @@ const flags = [
   "--disable-sync"
 ]
 
-const browser = Effect.acquireRelease(
-  Effect.promise((): Promise<Browser> => chromium.launch({ executablePath, args: flags })),
-  (browser) => Effect.promise(() => browser.close())
-)
+/** The browser that all tests of a file share. */
+export class Chromium extends Context.Service<Chromium, Browser>()("test/Chromium") {
+  static readonly layer = Layer.effect(
+    Chromium,
+    Effect.acquireRelease(
+      Effect.promise((): Promise<Browser> => chromium.launch({ executablePath, args: flags })),
+      (browser) => Effect.promise(() => browser.close())
+    )
+  )
+}
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-parallel-page-"))),
@@ -43,15 +49,17 @@ interface Opened {
 /** Opens a page from a file, as a reader does. */
 export const open = (html: string) =>
   Effect.gen(function*() {
-    const page = yield* Effect.flatMap(browser, (browser) =>
-      Effect.promise(() => browser.newPage({ viewport: { width: 1280, height: 900 } })))
+    const browser = yield* Chromium
+    const page = yield* Effect.acquireRelease(
+      Effect.promise(() => browser.newPage({ viewport: { width: 1280, height: 900 } })),
+      (page) => Effect.promise(() => page.close())
+    )
     const file = join(yield* folder, "report.html")
     writeFileSync(file, html)
     const url = pathToFileURL(file).href
     const complaints: Array<string> = []
     const requests: Array<string> = []
-    page.on("console", (message) =>
-      complaints.push(message.text()))
+    page.on("console", (message) => complaints.push(message.text()))
     page.on("pageerror", (error) => complaints.push(String(error)))
     page.on("request", (request) => requests.push(request.url()))
     const session = yield* Effect.promise(() => page.context().newCDPSession(page))
