@@ -103,27 +103,31 @@ describe("Limit", () => {
         assert.strictEqual(probe.most, 1)
       }))
 
-    it.effect("loses no permit, and lends none twice, whenever its holders are interrupted", () =>
-      Effect.gen(function*() {
-        for (const budget of range(40)) {
-          for (const after of range(12)) {
-            const limit = Limit.concurrency(1)
-            const probe = new Probe()
-            const nested = (n: number) =>
-              Parallel.forEach([n, n], () => probe.watch(n, Effect.yieldNow), { limit, concurrency: 2 })
-            const run = Parallel.forEach(range(4), nested, { limit }).pipe(
-              Effect.provideService(Scheduler.MaxOpsBeforeYield, budget + 3)
-            )
-            const fiber = yield* Effect.forkChild(run, { startImmediately: true })
-            for (let i = 0; i < after; i++) yield* Effect.yieldNow
-            yield* Fiber.interrupt(fiber)
-            const exit = yield* drive(Parallel.forEach([1, 2], nested, { limit }), "1 millis", 50)
+    it.effect(
+      "loses no permit, and lends none twice, whenever its holders are interrupted",
+      () =>
+        Effect.gen(function*() {
+          for (const budget of range(40)) {
+            for (const after of range(12)) {
+              const limit = Limit.concurrency(1)
+              const probe = new Probe()
+              const nested = (n: number) =>
+                Parallel.forEach([n, n], () => probe.watch(n, Effect.yieldNow), { limit, concurrency: 2 })
+              const run = Parallel.forEach(range(4), nested, { limit }).pipe(
+                Effect.provideService(Scheduler.MaxOpsBeforeYield, budget + 3)
+              )
+              const fiber = yield* Effect.forkChild(run, { startImmediately: true })
+              for (let i = 0; i < after; i++) yield* Effect.yieldNow
+              yield* Fiber.interrupt(fiber)
+              const exit = yield* drive(Parallel.forEach([1, 2], nested, { limit }), "1 millis", 50)
 
-            assert.isTrue(Exit.isSuccess(exit), `after ${after} turns of ${budget + 3} operations`)
-            assert.strictEqual(probe.most, 1)
+              assert.isTrue(Exit.isSuccess(exit), `after ${after} turns of ${budget + 3} operations`)
+              assert.strictEqual(probe.most, 1)
+            }
           }
-        }
-      }))
+        }),
+      60_000
+    )
 
     it.effect("passes a permit on along any number of attempts that outlive each other", () =>
       Effect.gen(function*() {
@@ -199,7 +203,7 @@ describe("Limit", () => {
         const large = yield* time(20_000)
 
         assert.isBelow(large / small, 40)
-      }))
+      }), 60_000)
   })
 
   describe("rate", () => {

@@ -257,7 +257,7 @@ describe("Progress.layerLog", () => {
       assert.strictEqual(minute.at(-1), "Info job stopped: 2 of 4 (50%) done, in 1m 00s")
       assert.strictEqual(minute.length, 11)
       assert.strictEqual(hour.length, 22)
-    }))
+    }), 60_000)
 
   it.effect("begins when it is told to", () =>
     Effect.gen(function*() {
@@ -398,7 +398,7 @@ describe("Progress over a run", () => {
         if (failed < program.maxErrors) assert.strictEqual(last.state, "done")
         if (total < program.ways.length) assert.strictEqual(last.state, "stopped")
       }),
-    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 300) } }
+    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 300) }, timeout: 600_000 }
   )
 
   it.effect.prop(
@@ -422,7 +422,7 @@ describe("Progress over a run", () => {
           for (const { end, message } of tries) assert.strictEqual(end === "Failed", message !== undefined)
         }
       }),
-    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 300) } }
+    { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 300) }, timeout: 600_000 }
   )
 })
 

@@ -99,7 +99,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(valueOf(exit), range(5))
         assert.deepStrictEqual(calls, [2, 2, 2, 2, 2])
       }),
-      { arbitrary: { runs: 200 } }
+      { arbitrary: { runs: 200 }, timeout: 60_000 }
     )
 
     it.effect.prop(

@@ -21,7 +21,7 @@ const longestTurn = <A, E>(effect: Effect.Effect<A, E>) =>
   })
 
 describe("engine", () => {
-  describe("the event loop", () => {
+  describe("the event loop", { timeout: 60_000 }, () => {
     for (
       const [name, work] of Object.entries({
         ready: (n: number) => Effect.succeed(n),
