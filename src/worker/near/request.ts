@@ -89,6 +89,8 @@ export class BatchRequest {
   transfer: ReadonlyArray<unknown> = []
   /** Number of payloads whose exits the worker has reported. */
   told = 0
+  /** True once an input has failed here, and not in a worker. */
+  hasFailures = false
   private readonly batch: Backend.Batch<unknown>
   private readonly onExit: Backend.OnExit<unknown, unknown>
   private readonly sender: Sender
@@ -333,6 +335,7 @@ export class BatchRequest {
   }
 
   private fail(position: number, reason: Reason, worker: number | undefined): void {
+    this.hasFailures = true
     this.onExit(position, this.backendFailure(position, reason), worker, undefined)
   }
 

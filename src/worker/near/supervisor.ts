@@ -101,8 +101,7 @@ export class WorkerSupervisor implements Keeper {
     this.exclusive = request.alone
     handle.clear(slot)
     handle.hold(true)
-    if (!this.send(request, request.state, handle)) return this.finish(request)
-    this.watch(request, slot, handle)
+    this.send(request, request.state, handle)
   }
 
   /** Stops a batch; kills the worker if it does not stop within the grace. */
@@ -144,13 +143,16 @@ export class WorkerSupervisor implements Keeper {
     return this.state._tag === "Starting" || this.state._tag === "Up"
   }
 
-  /** Sends the payloads that can be cloned and fails the others; false if none is left. */
-  private send(request: BatchRequest, { id, slot }: Placement, handle: WorkerHandle): boolean {
+  /**
+   * Sends the payloads that can be cloned and fails the others. A failure may end the run, and with it this batch; its fiber
+   * learns of that when it gets control back, so what is left is sent a microtask later, unless the batch was stopped.
+   */
+  private send(request: BatchRequest, { id, slot }: Placement, handle: WorkerHandle): void {
     const shared = request.introduce(handle)
-    for (;;) {
-      const { ambient, job, limits, payloads, transfer } = request
-      // what was taken out may have ended the run, and with it this batch
-      if (payloads.length === 0 || request.state._tag !== "Sent") return false
+    const post = (): void => {
+      const { ambient, job, limits, payloads, state, transfer } = request
+      if (state._tag === "Over") return
+      if (state._tag !== "Sent" || payloads.length === 0) return this.finish(request)
       const message: BatchMessage = {
         _tag: "Run",
         id,
@@ -165,11 +167,14 @@ export class WorkerSupervisor implements Keeper {
       }
       try {
         handle.post(message, transfer)
-        return true
       } catch (error) {
         request.dropUncloneable(error)
+        return queueMicrotask(post)
       }
+      this.watch(request, slot, handle)
     }
+    if (request.hasFailures) queueMicrotask(post)
+    else post()
   }
 
   /** Handles a message of the worker. A task may post messages of its own, which are ignored. */
