@@ -1,4 +1,4 @@
-// Runs all tests so many times (once unless told otherwise) and prints a line for each run: `node scripts/suite.ts 10 --busy`.
+// Runs all tests so many times (once unless told otherwise) and prints a line for each run: `npm run test:repeat -- 10 --busy`.
 // With `--busy` as many loops as the machine has cores burn them meanwhile. Exits with 1 if a test has failed in any run.
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
