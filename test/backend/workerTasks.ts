@@ -269,6 +269,12 @@ export const waitsForLayer = Task.make("waitsForLayer", {
   layer: Layer.effect(Resource, Effect.onInterrupt(Effect.never, () => notesOf("LAYER_FILE", "interrupted")))
 })
 
+export const holdsOn = Task.make("holdsOn", {
+  module,
+  run: (n: number) => Effect.as(Resource, n),
+  layer: Layer.effect(Resource, Effect.acquireRelease(Effect.succeed({ uses: () => 0 }), () => Effect.never))
+})
+
 let tries = 0
 
 export const failsAtFirst = Task.make("failsAtFirst", {

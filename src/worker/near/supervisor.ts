@@ -5,7 +5,7 @@
  * | state | the worker | leads to |
  * | --- | --- | --- |
  * | `Absent` | does not exist | `Starting`, by `begin` |
- * | `Starting` | was spawned and does not listen yet; batches are sent to it anyway | `Up`, by its `Ready` |
+ * | `Starting` | was spawned and does not listen yet; batches are sent to it anyway | `Up`, by its `Ready`; `Ending` |
  * | `Up` | listens | `Ending`, by `retire` |
  * | `Ending` | was told to end, and is killed after its grace; nothing new is sent to it | `Absent`, by `exited` |
  * | `Killed` | is being killed because of `culprit`: a batch that is late, or does not stop | `Absent`, by `exited` |
@@ -19,10 +19,10 @@
  * | `exclusive` | `begin`, `onIdle`, `exited` | true while the only batch here must be alone |
  * | `tasks` | `begin`, `finish`, `exited` | number of payloads that this worker has had, against `maxTasksPerWorker` |
  * | `lastError` | `receive`, `exited` | what the worker has thrown outside a task, until it ends |
- * | `timer` | `onIdle`, `retire` | while the worker is idle (its `idleTimeout`), or ending (its grace) |
+ * | `timer` | `onIdle`, `retire`; cleared by `begin`, `exited` | while idle (its `idleTimeout`), or ending (its grace) |
  *
- * Invariant: after `exited` no batch is here, and each of them is over; what its worker did not report is dispatched
- * again by the run.
+ * Invariant: when a worker has ended, each batch that was with it is over, and what it did not report is dispatched again
+ * by the run. That may happen while `exited` runs, and start the next worker.
  */
 import { hasProperty } from "effect/Predicate"
 import { type BatchMessage, type FromFar, NotStarted, type Thrown } from "../wire/messages.ts"
@@ -130,7 +130,6 @@ export class WorkerSupervisor implements Keeper {
    * killed.
    */
   end(): Promise<void> {
-    clearTimeout(this.timer)
     if (this.state._tag === "Absent") return Promise.resolve()
     return new Promise((resolve) => {
       this.endListeners.push(resolve)
@@ -241,6 +240,7 @@ export class WorkerSupervisor implements Keeper {
   private retire(): void {
     if (this.state._tag === "Absent" || !this.isReachable) return
     const { handle } = this.state
+    clearTimeout(this.timer)
     this.state = { _tag: "Ending", handle, wasUp: this.state._tag === "Up" }
     handle.hold(true)
     handle.post({ _tag: "End" }, [])

@@ -66,7 +66,7 @@ for (const kind of kinds) {
           assert.strictEqual(yield* tasks.nests(20), 8)
         }))
 
-      it.effect("that is warm answers in far less than ten milliseconds", () =>
+      it.effect("that is warm answers in far less time than a worker takes to start", () =>
         Effect.gen(function*() {
           const [, cold] = yield* timed(Effect.provide(tasks.tiny(1), kind.layer({ workers: 1 })))
           yield* tasks.tiny(1)
@@ -78,6 +78,16 @@ for (const kind of kinds) {
         }))
     }
   )
+
+  describe(`the layer of ${kind.name}`, () => {
+    it.live("ends a worker by force that was ending already, and does not come to an end", () =>
+      Effect.gen(function*() {
+        const layer = kind.layer({ workers: 1, maxTasksPerWorker: 2 })
+        const values = yield* Effect.provide(Parallel.forEach([1, 2], tasks.holdsOn), layer)
+
+        assert.deepStrictEqual(values, [1, 2])
+      }))
+  })
 
   layer(kind.layer(), { excludeTestServices: true })(kind.name, (it) => {
     it.effect("serves runs beside each other, whatever their options", () =>
@@ -104,7 +114,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(sizes, range(10).map(() => 100))
       }))
 
-    it.effect("gets batches that follow the burst of the inputs", () =>
+    it.effect("gets batches that follow the pace of the inputs", () =>
       Effect.gen(function*() {
         const sizes: Array<number> = []
         const backend = yield* watching(sizes)
