@@ -25,7 +25,7 @@ import * as Path from "./flow/path.ts"
 import { route, type StepLimit, walk } from "./flow/walk.ts"
 import type { Aside, Checked, Edges, Joined, Leaving, LineExit, Linked, Nodes, SharedInput } from "./flow/wiring.ts"
 import { all } from "./Parallel.ts"
-import { knownKeys, outOfRange, positiveInteger, wrongType } from "./primitives/check.ts"
+import { knownKeys, oneOf, outOfRange, positiveInteger, wrongType } from "./primitives/check.ts"
 
 /** @since 0.1.0 */
 export type { End, Leave } from "./flow/graph.ts"
@@ -134,13 +134,19 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
   checkNodes(nodes)
   const names = Object.keys(nodes)
   const known = names.map((name) => `"${name}"`).join(", ")
-  if (!Object.hasOwn(nodes, start)) outOfRange("start", `one of ${known}`, start)
+  oneOf("start", start, names, `one of ${known}`)
   knownKeys("on", on, names)
   for (const name of names) {
     if (!Object.hasOwn(on, name)) wrongType(`on.${name}`, "given", undefined)
     for (const [action, target] of Object.entries(on[name]!)) {
       const leads = typeof target === "string" ? Object.hasOwn(nodes, target) : isOutward(target)
-      if (!leads) outOfRange(`on.${name}.${action}`, `one of ${known}, Flow.end or Flow.exit(action)`, target)
+      if (!leads) {
+        ;(typeof target === "string" ? outOfRange : wrongType)(
+          `on.${name}.${action}`,
+          `one of ${known}, Flow.end or Flow.exit(action)`,
+          target
+        )
+      }
     }
   }
   return fromWiring(name, nodes, { start, on }, {

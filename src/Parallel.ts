@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import { dual, identity } from "effect/Function"
 import type * as Stream from "effect/Stream"
 import type * as Outcome from "./Outcome.ts"
-import { outOfRange, wrongType } from "./primitives/check.ts"
+import { oneOf, wrongType } from "./primitives/check.ts"
 import type * as Report from "./Report.ts"
 import * as Collect from "./run/collect.ts"
 import * as Plan from "./run/plan.ts"
@@ -316,7 +316,7 @@ export const stream: {
   work: Types.Work<I, A, E, R>,
   { order = "input", ...options }: StreamOptions<E> = {}
 ): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> => {
-  if (order !== "input" && order !== "completion") outOfRange("order", `"input" or "completion"`, order)
+  oneOf("order", order, ["input", "completion"], `"input" or "completion"`)
   return RunStream.stream(Plan.make(inputs, work, options), order)
 })
 

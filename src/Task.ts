@@ -9,7 +9,7 @@ import type * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Backend from "./Backend.ts"
-import { knownKeys, nonEmptyString, wrongType } from "./primitives/check.ts"
+import { knownKeys, nonEmptyString, outOfRange, wrongType } from "./primitives/check.ts"
 
 const TypeId = "~effect-parallel/Task"
 
@@ -118,7 +118,9 @@ export const make: {
   nonEmptyString("name", name)
   knownKeys("task options", options, ["module", "payload", "success", "error", "run", "layer"])
   const { error, layer, module, payload, run, success } = options
-  if (typeof module !== "string" || !URL.canParse(module)) wrongType("module", "a URL (`import.meta.url`)", module)
+  if (typeof module !== "string" || !URL.canParse(module)) {
+    ;(typeof module === "string" ? outOfRange : wrongType)("module", "a URL (`import.meta.url`)", module)
+  }
   if (typeof run !== "function") wrongType("run", "a function", run)
   const task = (payload: I) => Backend.call(task as unknown as Task<I, A, E>, payload)
   Object.defineProperty(task, "name", { value: name })

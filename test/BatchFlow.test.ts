@@ -150,9 +150,10 @@ describe("BatchFlow", () => {
   it("refuses what is no flow where it is built", () => {
     const make = BatchFlow.make as (name: string, options: unknown) => unknown
 
-    assert.throws(() => make("x", { flow: 3, concurrency: 1 }), /expected `flow` to be a flow/)
+    assert.throws(() => make("x", { flow: 3, concurrency: 1 }), TypeError, /expected `flow` to be a flow/)
     assert.throws(
       () => make("x", { flow: pipeline(() => Effect.void), concurrency: 1, exec: 3 }),
+      TypeError,
       /expected `batch options` to be made of .*, got .*exec/
     )
   })

@@ -203,19 +203,23 @@ describe("Flow", () => {
       const make = Flow.make as (name: unknown, options: unknown) => unknown
       const a = add("a", 1)
       const good = { start: "a", nodes: { a }, on: { a: { default: Flow.end } } }
-      const bad: ReadonlyArray<readonly [unknown, RegExp]> = [
-        [{ ...good, start: "b" }, /expected `start` to be one of "a", got "b"/],
-        [{ ...good, nodes: {} }, /expected `nodes` to be at least one node/],
-        [{ ...good, nodes: { a: 3 } }, /expected `nodes.a` to be a node, got 3/],
-        [{ ...good, on: {} }, /expected `on.a` to be given/],
-        [{ ...good, on: { a: { default: "b" } } }, /expected `on.a.default` to be one of "a", Flow.end or .*, got "b"/],
-        [{ ...good, on: { ...good.on, b: {} } }, /expected `on` to be made of `a`, got .*b/],
-        [{ ...good, maxSteps: 0 }, /expected `maxSteps` to be a positive integer, got 0/],
-        [{ ...good, steps: 3 }, /expected `flow options` to be made of .*, got .*steps/]
+      const bad: ReadonlyArray<readonly [unknown, ErrorConstructor, RegExp]> = [
+        [{ ...good, start: "b" }, RangeError, /expected `start` to be one of "a", got "b"/],
+        [{ ...good, nodes: {} }, RangeError, /expected `nodes` to be at least one node/],
+        [{ ...good, nodes: { a: 3 } }, TypeError, /expected `nodes.a` to be a node, got 3/],
+        [{ ...good, on: {} }, TypeError, /expected `on.a` to be given/],
+        [
+          { ...good, on: { a: { default: "b" } } },
+          RangeError,
+          /expected `on.a.default` to be one of "a", Flow.end or .*, got "b"/
+        ],
+        [{ ...good, on: { ...good.on, b: {} } }, TypeError, /expected `on` to be made of `a`, got .*b/],
+        [{ ...good, maxSteps: 0 }, RangeError, /expected `maxSteps` to be a positive integer, got 0/],
+        [{ ...good, steps: 3 }, TypeError, /expected `flow options` to be made of .*, got .*steps/]
       ]
 
-      for (const [options, message] of bad) assert.throws(() => make("flow", options), message)
-      assert.throws(() => make("", good), /expected `name`/)
+      for (const [options, error, message] of bad) assert.throws(() => make("flow", options), error, message)
+      assert.throws(() => make("", good), RangeError, /expected `name`/)
     })
   })
 

@@ -221,20 +221,30 @@ describe("Node", () => {
     it("refuses what cannot run where it is built", () => {
       const make = Node.make as (name: unknown, options: unknown) => unknown
       const exec = (n: number) => n
-      const bad: ReadonlyArray<readonly [unknown, unknown, RegExp]> = [
-        ["", { exec }, /expected `name` to be a non-empty string, got ""/],
-        ["n", {}, /expected `exec` to be given, or `post`/],
-        ["n", { exec: 3 }, /expected `exec` to be a function, got 3/],
-        ["n", { exec, retry: { times: -1 } }, /expected `retry.times` to be an integer of at least 0, got -1/],
-        ["n", { exec, retry: {} }, /expected `retry` to be a Schedule/],
-        ["n", { exec, timeout: 0 }, /expected `timeout` to be a positive duration, got 0/],
-        ["n", { exec, limit: 3 }, /expected `limit` to be a Limit/],
-        ["n", { exec, retries: 3 }, /expected `node options` to be made of .*, got .*retries/],
-        ["n", { post: exec, fallback: exec }, /expected `fallback` to be left out where there is no `exec`/],
-        ["n", { post: exec, timeout: 3 }, /expected `timeout` to be left out where there is no `exec`, got 3/]
+      const bad: ReadonlyArray<readonly [unknown, unknown, ErrorConstructor, RegExp]> = [
+        ["", { exec }, RangeError, /expected `name` to be a non-empty string, got ""/],
+        ["n", {}, TypeError, /expected `exec` to be given, or `post`/],
+        ["n", { exec: 3 }, TypeError, /expected `exec` to be a function, got 3/],
+        [
+          "n",
+          { exec, retry: { times: -1 } },
+          RangeError,
+          /expected `retry.times` to be an integer of at least 0, got -1/
+        ],
+        ["n", { exec, retry: {} }, TypeError, /expected `retry` to be a Schedule/],
+        ["n", { exec, timeout: 0 }, RangeError, /expected `timeout` to be a positive duration, got 0/],
+        ["n", { exec, limit: 3 }, TypeError, /expected `limit` to be a Limit/],
+        ["n", { exec, retries: 3 }, TypeError, /expected `node options` to be made of .*, got .*retries/],
+        ["n", { post: exec, fallback: exec }, TypeError, /expected `fallback` to be left out where there is no `exec`/],
+        [
+          "n",
+          { post: exec, timeout: 3 },
+          TypeError,
+          /expected `timeout` to be left out where there is no `exec`, got 3/
+        ]
       ]
 
-      for (const [name, options, message] of bad) assert.throws(() => make(name, options), message)
+      for (const [name, options, error, message] of bad) assert.throws(() => make(name, options), error, message)
     })
   })
 

@@ -6,7 +6,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Outcome from "../Outcome.ts"
-import { knownKeys, optionalFunction, outOfRange, wrongType } from "../primitives/check.ts"
+import { knownKeys, oneOf, optionalFunction, wrongType } from "../primitives/check.ts"
 import { flatMapValue, toEffect } from "../primitives/effects.ts"
 import type * as Report from "../Report.ts"
 import * as Plan from "../run/plan.ts"
@@ -126,7 +126,7 @@ export const fromSteps = (
   for (const [step, given] of Object.entries({ prep, post, fallback, watch })) {
     optionalFunction(step, given)
   }
-  if (!modes.includes(collect)) outOfRange("collect", modes.map((mode) => `"${mode}"`).join(", "), collect)
+  oneOf("collect", collect, modes, modes.map((mode) => `"${mode}"`).join(", "))
   if (options.concurrency === undefined) wrongType("concurrency", `a positive integer or "unbounded"`, undefined)
   knownKeys("batch options", options, optionKeys)
   const checked = Plan.checkOptions({ ...options, name } as Types.Options<any>)

@@ -33,6 +33,11 @@ export const numberWhere = (
 ): number =>
   typeof value === "number" && allowed(value) ? value : refuse(typeof value === "number", name, expected, value)
 
+/** Checks for one of some words. */
+export const oneOf = (name: string, value: unknown, words: ReadonlyArray<string>, expected: string): void => {
+  if (!words.includes(value as string)) refuse(typeof value === "string", name, expected, value)
+}
+
 /** Checks for a positive integer, and returns it. */
 export const positiveInteger = (name: string, value: unknown): number =>
   numberWhere(name, value, "a positive integer", isPositiveInteger)

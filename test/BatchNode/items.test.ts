@@ -195,16 +195,24 @@ describe("BatchNode", () => {
   it("refuses what cannot run where it is built", () => {
     const make = BatchNode.make as (name: unknown, options: unknown) => unknown
     const batch = { exec: (n: number) => n, concurrency: 2 }
-    const bad: ReadonlyArray<readonly [unknown, RegExp]> = [
-      [{ exec: batch.exec }, /expected `concurrency` to be a positive integer or "unbounded", got undefined/],
-      [{ ...batch, concurrency: 0 }, /expected `concurrency` to be a positive integer or "unbounded", got 0/],
-      [{ ...batch, retry: { times: -1 } }, /expected `retry.times` to be an integer of at least 0, got -1/],
-      [{ ...batch, collect: "all" }, /expected `collect` to be "forEach", .*, got "all"/],
-      [{ ...batch, exec: 3 }, /expected `exec` to be a function or a task, got 3/],
-      [{ ...batch, post: 3 }, /expected `post` to be a function, got 3/],
-      [{ ...batch, name: "x" }, /expected `batch options` to be made of .*, got .*name/]
+    const bad: ReadonlyArray<readonly [unknown, ErrorConstructor, RegExp]> = [
+      [
+        { exec: batch.exec },
+        TypeError,
+        /expected `concurrency` to be a positive integer or "unbounded", got undefined/
+      ],
+      [
+        { ...batch, concurrency: 0 },
+        RangeError,
+        /expected `concurrency` to be a positive integer or "unbounded", got 0/
+      ],
+      [{ ...batch, retry: { times: -1 } }, RangeError, /expected `retry.times` to be an integer of at least 0, got -1/],
+      [{ ...batch, collect: "all" }, RangeError, /expected `collect` to be "forEach", .*, got "all"/],
+      [{ ...batch, exec: 3 }, TypeError, /expected `exec` to be a function or a task, got 3/],
+      [{ ...batch, post: 3 }, TypeError, /expected `post` to be a function, got 3/],
+      [{ ...batch, name: "x" }, TypeError, /expected `batch options` to be made of .*, got .*name/]
     ]
 
-    for (const [options, message] of bad) assert.throws(() => make("batch", options), message)
+    for (const [options, error, message] of bad) assert.throws(() => make("batch", options), error, message)
   })
 })

@@ -70,7 +70,7 @@ describe("Parallel", () => {
         }))
     }
 
-    it.effect("slows the workers down to the burst of its consumer", () =>
+    it.effect("slows the workers down to the pace of its consumer", () =>
       Effect.gen(function*() {
         const inputs = new Counted(100)
         let consumed = 0
