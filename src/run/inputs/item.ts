@@ -6,7 +6,7 @@
  * | field | written by | valid |
  * | --- | --- | --- |
  * | `index`, `input` | the queue that gives the item out; a batch that uses one item for all its inputs | always |
- * | `attempts` | the attempt that begins; a batch, when it is sent or comes back unstarted | if reported or revisited |
+ * | `attempts` | the queue, to 0; the attempt that begins; a batch | if reported, revisited or with spans |
  * | `startedAt`, `endedAt`, `unstarted` | the lane's clock, an attempt behind limits, or the batch | if reported |
  * | `worker` | the attempt that decides the exit | once there is an exit |
  * | `round` | `InputQueue.ended` alone | where items come back (retries, stragglers) |
@@ -16,7 +16,7 @@
  *
  * An item belongs to one lane at a time, or to the queue. Two lanes have the same item only while two copies race.
  * Invariant: `round` decides the race. The first attempt to end increments it, and an attempt that finds another round
- * than its own has lost and writes nothing.
+ * than its own has lost: it settles nothing, and of the item it writes at most `endedAt`, before it finds out.
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"

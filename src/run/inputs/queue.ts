@@ -7,13 +7,14 @@
  * | state | kept in | leads to |
  * | --- | --- | --- |
  * | not taken | the source, pulled ahead as far as the window allows | in flight, by `next` or `takeSlice` |
- * | in flight | counted in `inFlight`; its lane has the item | done, dropped, waiting (`delay`), due (`requeue`) |
+ * | in flight | counted in `inFlight`; a lane has taken the item | done, dropped, waiting (`delay`), due (`requeue`) |
  * | waiting | counted in `parked`; a timer has the item | due, when its delay has passed |
  * | due | counted in `parked`; the item is in `retryQueue` | in flight, by `next` |
  * | done | counted in `done` | |
  *
  * The run is over when the source is `exhausted` and nothing is in flight or parked. It is `stopped` when it is ended
- * early; lanes find nothing from then on. `inFlight` is kept only where inputs may come back (`tracked`), since lanes
+ * early; lanes find nothing from then on, and what was in flight stays counted there. Only the queue writes its fields,
+ * on calls of the lanes, the timers, the source and the sink. `inFlight` is kept only where inputs may come back (`tracked`), since lanes
  * need it to know whether to wait.
  *
  * Invariants: `count` equals `inFlight + parked + done` plus the dropped inputs, where inputs are tracked; `onlyNew` is

@@ -1,7 +1,7 @@
 /**
  * A lane that takes inputs in batches, for tasks on a backend that accepts them.
  *
- * No object is made for an input, unless it may be tried again: its exit comes as a call while its batch runs, and one
+ * No object is made for an input, unless it may be tried again or comes back unstarted: its exit comes as a call while its batch runs, and one
  * item serves all these calls. The lane is idle, has inputs in `batch`, or waits for a batch to end. Its fiber runs no
  * work of users.
  */

@@ -4,18 +4,21 @@
  * | state | the lane has | leads to |
  * | --- | --- | --- |
  * | `Idle` | no item | `Loaded`, by `take`; the end of the loop, when `found` is `Done` |
- * | `Loaded` | an item whose attempt has not begun | `Running`, by `start`; `Idle`, by `drop`, if the run was stopped |
- * | `Running` | an item and its attempt | `Idle`, by `claimExit` or `succeed`; `ValuePending`, by `step` |
+ * | `Loaded` | an item whose attempt has not begun | `Running`, by `start`; `Idle`, by `drop` or `lost` |
+ * | `Running` | an item and its attempt | `Idle`, by `claimExit`, `succeed` or `drainReady`; `ValuePending`, by `step` |
  * | `ValuePending` | a value in `pendingValue`, and fibers to be interrupted first | `Idle`, by `finish` |
  * | `Deciding` | a cause in `pendingCause`, and the effect that decides what follows it | `Idle`, by `decided` |
+ *
+ * `fail` claims the exit of an item, so that the lane is `Idle`, and enters `Deciding` from there in the same step.
  *
  * | field | written by | valid |
  * | --- | --- | --- |
  * | `state` | the methods above | always |
- * | `item`, `round` | `take` | in `Loaded` and `Running`; the last item's in `ValuePending` and `Deciding` |
- * | `found` | `take` | in `Idle`: why there is no item; `Taken` after `drainReady`, which makes `body` take again |
+ * | `item`, `round` | `take`; `drainReady` refills its one item | in `Loaded` and `Running`; the last item's in others |
+ * | `found` | `take` | after a `take` that took nothing: why; else `Taken`, or `Waiting` before the first |
  * | `pendingValue` / `pendingCause` | `step` / `fail` | in `ValuePending` / `Deciding` |
- * | `beganAt`, `withdrawn` | the clock and the attempt | from `start` on |
+ * | `beganAt` | the clock, where items come back; the attempt, behind limits | from `start` on, in runs that report times |
+ * | `withdrawn` | the attempt, behind limits | true once the run was stopped before the attempt began |
  * | `children` | `run`, when the fiber starts; the runtime adds to it | always |
  * | `wake` | `awaitInput` | while the fiber waits for inputs, and after |
  *

@@ -8,10 +8,11 @@
  * | `Stopping` | with a worker that was told to stop it | `Over` |
  * | `Over` | with nobody; nothing more is reported for it | |
  *
- * A queued batch is over when it is cancelled, the pool closes, or nothing of it can be sent. A sent one is over when
- * its worker has reported all of it or has ended.
+ * A queued batch is over when it is cancelled, the pool closes, no worker can be started, or nothing of it can be sent. A
+ * sent one is over when nothing of it could be cloned, or when its worker has refused it, said that it is done, or ended.
  *
- * The pool moves it from `Queued`; then its supervisor moves it, and only the supervisor writes `watchdog`. Invariant:
+ * `cancel` and the pool's end take it out of the queue; the supervisor makes all other moves, and only the supervisor
+ * writes `watchdog`. Invariant:
  * payloads are reported in order, so exactly those below `told` are settled by reports. Payloads without an exit when
  * the batch is over are dispatched again by the run.
  */
