@@ -198,8 +198,8 @@ const largestGroup = 8192
 
 /**
  * Opens the lanes of a run and waits for them. They are opened in groups: the last lane of a group opens the next group
- * when it has found an input, so a high concurrency costs nothing if there is little to do. Invariant: `opened <=
- * wanted <= concurrency`.
+ * when it has found an input, so a high concurrency costs nothing if few inputs are there at the start. Inputs that have
+ * to be waited for open lanes faster than they need them. Invariant: `opened <= wanted <= concurrency`.
  */
 class LaneOpener<R, EI, RI> {
   private readonly queue: InputQueue<any, EI, RI>

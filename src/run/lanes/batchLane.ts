@@ -47,10 +47,8 @@ export class BatchLane<I, A, E, R> {
     return false
   }
 
-  /** Returns false: no value waits in this lane. */
-  keep(): boolean {
-    return false
-  }
+  /** Does nothing: no value waits in this lane. */
+  keep(): void {}
 
   /**
    * Waits until there may be inputs. Takes once more in the step that begins the wait, so no input can arrive unnoticed

@@ -218,11 +218,9 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     }
   }
 
-  /** Settles the item whose value was pending when the fiber was stopped; false if there is none. */
-  keep(): boolean {
-    if (this.state !== ValuePending) return false
-    this.finish(this.pendingValue as A)
-    return true
+  /** Settles the item whose value was pending when the fiber was stopped, if there is one. */
+  keep(): void {
+    if (this.state === ValuePending) this.finish(this.pendingValue as A)
   }
 
   /**
