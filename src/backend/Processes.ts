@@ -4,19 +4,19 @@
  * @since 0.1.0
  */
 import type * as Layer from "effect/Layer"
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { closeSync, openSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Readable } from "node:stream"
+import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { serialize } from "node:v8"
 import * as Workers from "../worker/near/layer.ts"
 import type { Platform } from "../worker/near/platform.ts"
-import { StderrTail } from "../worker/near/stderrTail.ts"
-import { resultsPipe, Unframer } from "../worker/wire/framing.ts"
-import { type FromFar, NotStarted, type ToFar } from "../worker/wire/messages.ts"
+import { shownError, StderrTail } from "../worker/near/stderrTail.ts"
+import { bytes } from "../worker/wire/bytes.ts"
+import { frame, Unframer } from "../worker/wire/framing.ts"
+import { NotStarted, type ToFar } from "../worker/wire/messages.ts"
 import { FilePositions } from "../worker/wire/positions.ts"
 
 /**
@@ -46,17 +46,15 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
 
 const kind = (options: Options): Platform => ({
   name: "processes",
-  clone: serialize,
-  spawn: (_, onMessage, onExit) => {
+  crossing: bytes,
+  spawn: (_, { onExit, onMessage, onNonsense }) => {
     const file = openUnlinkedFile()
     const positions = new FilePositions(file)
-    const child = forkWorker(options, file)
-    const [stdout, stderr] = [child.stdout!, child.stderr!]
-    const results = child.stdio[resultsPipe] as Readable
+    const { child, requests, results, stderr, stdout } = start(options, file)
     const tail = new StderrTail(stderr)
     stdout.on("data", (chunk: Buffer) => process.stdout.write(chunk))
     stderr.on("data", (chunk: Buffer) => process.stderr.write(chunk))
-    const unframer = new Unframer((message) => onMessage(message as FromFar))
+    const unframer = new Unframer(onMessage)
     let failure = ""
     let ended = false
     let closeTimer: NodeJS.Timeout | undefined
@@ -70,18 +68,20 @@ const kind = (options: Options): Platform => ({
         stderr: [tail.lines, failure].filter((text) => text !== "").join("\n")
       })
       closeSync(file)
-      for (const stream of [stdout, stderr, results]) stream.destroy()
+      for (const stream of [stdout, stderr, results, requests]) stream.destroy()
     }
     results.on("data", (chunk: Buffer) => {
       try {
         unframer.push(chunk)
       } catch (error) {
-        failure = String(error)
-        child.kill("SIGKILL")
+        results.removeAllListeners("data").resume()
+        onNonsense(error)
       }
     })
+    // a process that ends closes its pipes, and its end is told by its own events
+    for (const stream of [stdout, stderr, results, requests]) stream.on("error", () => {})
     child.on("error", (error) => {
-      failure = String(error.stack ?? error)
+      failure = shownError(error)
       if (child.pid === undefined) end(null, null)
     })
     child.on("close", end)
@@ -91,18 +91,17 @@ const kind = (options: Options): Platform => ({
     })
     return {
       post: (message: ToFar) => {
-        if (child.connected) child.send(message, () => {})
+        const framed = frame(message)
+        if (requests.writable) requests.write(framed)
       },
       position: (slot) => positions.read(slot),
       clear: (slot) => positions.write(slot, NotStarted, 0),
       cut: undefined,
       kill: () => void child.kill("SIGKILL"),
       hold: (busy) => {
-        for (
-          const each of [child, child.channel, stdout, stderr, results] as ReadonlyArray<Refable | null | undefined>
-        ) {
-          if (busy) each?.ref?.()
-          else each?.unref?.()
+        for (const each of [child, stdout, stderr, results, requests] as ReadonlyArray<Refable>) {
+          if (busy) each.ref?.()
+          else each.unref?.()
         }
       }
     }
@@ -112,23 +111,58 @@ const kind = (options: Options): Platform => ({
 /** Milliseconds to wait for the last output of a process that has exited, if its pipes stay open. */
 const closeGraceMillis = 500
 
-/** Forks a process that has the file open; closes the file if that fails. */
-const forkWorker = ({ env, execArgv }: Options, file: number): ChildProcess => {
+interface WorkerProcess {
+  readonly child: ChildProcess
+  readonly stdout: Readable
+  readonly stderr: Readable
+  readonly requests: Writable
+  readonly results: Readable
+}
+
+/** First descriptor of a process that may be one of its channel, and how many there are to choose from. */
+const firstDescriptor = 32
+const descriptors = 64
+
+/** Starts a process that has the file open. If that fails, the file is closed. */
+const start = ({ env, execArgv }: Options, file: number): WorkerProcess => {
+  const from = firstDescriptor + Math.floor(Math.random() * descriptors)
+  const channel = [from, from + 1, from + 2] as const
+  const stdio: StdioOptions = [
+    "ignore",
+    "pipe",
+    "pipe",
+    ...Array.from({ length: from - 3 }, () => "ignore" as const),
+    "pipe",
+    "pipe",
+    file
+  ]
+  let child: ChildProcess | undefined
   try {
-    const args = Workers.execArgv(execArgv)
-    const child = fork(fileURLToPath(Workers.entry("process")), [], {
-      serialization: "advanced",
-      stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", file],
-      ...(env !== undefined && { env: { ...process.env, ...env } }),
-      ...(args !== undefined && { execArgv: [...args] })
+    child = spawn(process.execPath, [...Workers.execArgv(execArgv) ?? execArgvOfProgram(), entry, channel.join()], {
+      stdio,
+      ...(env !== undefined && { env: { ...process.env, ...env } })
     })
+    const { stderr, stdout } = child
+    const [requests, results] = [child.stdio[from], child.stdio[from + 1]]
     // with too many open files there are no pipes, and Node.js emits the reason later
-    if (child.stdio?.[resultsPipe] == null) throw new Error("a process cannot be started: too many files are open")
-    return child
+    if (stdout == null || stderr == null || requests == null || results == null) {
+      throw new Error("a process cannot be started: too many files are open")
+    }
+    return { child, stdout, stderr, requests: requests as Writable, results: results as Readable }
   } catch (error) {
+    child?.on("error", () => {}).kill("SIGKILL")
     closeSync(file)
     throw error
   }
+}
+
+const entry = fileURLToPath(Workers.entry("process"))
+
+/** The command-line options of this process, without a program that is given as text. */
+const execArgvOfProgram = (): ReadonlyArray<string> => {
+  const { execArgv } = process
+  const text = execArgv.findIndex((arg) => ["-e", "--eval", "-p", "--print", "-pe"].includes(arg))
+  return text < 0 ? execArgv : [...execArgv.slice(0, text), ...execArgv.slice(text + 2)]
 }
 
 interface Refable {

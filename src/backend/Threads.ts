@@ -4,11 +4,17 @@
  * @since 0.1.0
  */
 import type * as Layer from "effect/Layer"
-import { type ResourceLimits, Worker } from "node:worker_threads"
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  type ResourceLimits,
+  Worker
+} from "node:worker_threads"
 import * as Workers from "../worker/near/layer.ts"
 import { type Platform, slots } from "../worker/near/platform.ts"
-import { StderrTail } from "../worker/near/stderrTail.ts"
-import type { FromFar } from "../worker/wire/messages.ts"
+import { shownError, StderrTail } from "../worker/near/stderrTail.ts"
+import { ports } from "../worker/wire/ports.ts"
 import { SharedPositions } from "../worker/wire/positions.ts"
 
 /**
@@ -56,38 +62,55 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
 
 const kind = ({ env, execArgv, resourceLimits }: Options): Platform => ({
   name: "threads",
-  clone: structuredClone,
-  spawn: (number, onMessage, onExit) => {
+  crossing: ports,
+  spawn: (number, { onExit, onMessage, onNonsense }) => {
     const memory = SharedPositions.memory(slots)
     const positions = new SharedPositions(memory)
     const args = Workers.execArgv(execArgv)
+    const { port1: port, port2: farPort } = new MessageChannel()
     const worker = new Worker(Workers.entry("thread"), {
       name: `effect-parallel ${number}`,
-      workerData: { positions: memory },
+      workerData: { positions: memory, port: farPort },
+      transferList: [farPort],
       ...(env !== undefined && { env: { ...process.env, ...env } as NodeJS.Dict<string> }),
       ...(args !== undefined && { execArgv: [...args] }),
       ...(resourceLimits !== undefined && { resourceLimits })
     })
     const tail = new StderrTail(worker.stderr)
     let failure = ""
-    worker.on("message", (message: FromFar) => onMessage(message))
-    worker.on("error", (error: Error) => {
-      failure = String(error.stack ?? error)
-    })
-    worker.on("messageerror", (error: Error) => {
-      failure = String(error.stack ?? error)
-      void worker.terminate()
+    port.on("message", onMessage)
+    port.on("messageerror", onNonsense)
+    worker.on("error", (error: unknown) => {
+      failure = shownError(error)
     })
     worker.on("exit", (exitCode) => {
+      drain(port, onMessage)
+      port.close()
       onExit({ exitCode, signal: undefined, stderr: [tail.lines, failure].filter((text) => text !== "").join("\n") })
     })
     return {
-      post: (message, transfer) => worker.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),
+      post: (message, transfer) => port.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),
       position: (slot) => positions.read(slot),
       clear: (slot) => positions.clear(slot),
       cut: (slot) => positions.cut(slot),
       kill: () => void worker.terminate(),
-      hold: (busy) => busy ? worker.ref() : worker.unref()
+      hold: (busy) => {
+        for (const each of [worker, port]) {
+          if (busy) each.ref()
+          else each.unref()
+        }
+      }
     }
   }
 })
+
+/** Passes on the messages of a thread that has ended, which wait in its port. */
+const drain = (port: MessagePort, onMessage: (message: unknown) => void): void => {
+  try {
+    for (let found = receiveMessageOnPort(port); found !== undefined; found = receiveMessageOnPort(port)) {
+      onMessage((found as { readonly message: unknown }).message)
+    }
+  } catch {
+    // a message that cannot be read is the last that counts
+  }
+}

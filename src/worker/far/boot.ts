@@ -4,9 +4,10 @@
  * Nothing here imports Effect, so that a worker is up before Effect is loaded: the runner comes with the first task.
  */
 import { enableCompileCache } from "node:module"
+import type { Crossing } from "../wire/crossing.ts"
 import { type Inside, insideKey } from "../wire/inside.ts"
 import type { Address, BatchMessage, Refusal } from "../wire/messages.ts"
-import { type Clone, encodeThrown } from "../wire/thrown.ts"
+import { encodeThrown } from "../wire/thrown.ts"
 import type { Link, Runner } from "./link.ts"
 
 const TaskTypeId = "~effect-parallel/Task"
@@ -36,8 +37,7 @@ export const boot = (link: Link): void => {
     if (programs.has(run.module)) return refuse(run, { _tag: "ProgramStarted" })
     try {
       const module = await load(modules, run.module)
-      loading ??= import("./runner.ts").then(({ make }) => runner = make(link))
-      const { run: begin } = await loading
+      const { run: begin } = await loadRunner()
       const task = tasksOf(module).find(({ name }) => name === run.task)
       if (!waiting.has(run.id)) return
       if (task === undefined) {
@@ -46,8 +46,15 @@ export const boot = (link: Link): void => {
       waiting.delete(run.id)
       begin(run, task)
     } catch (error) {
-      refuse(run, refusalOf(run, error, link.clone))
+      refuse(run, refusalOf(run, error, link.crossing))
     }
+  }
+
+  /** Imports the runner once; again after a failure, such as one for lack of file descriptors. */
+  const loadRunner = (): Promise<Runner> => {
+    loading ??= import("./runner.ts").then(({ make }) => runner = make(link))
+    loading.catch(() => loading = undefined)
+    return loading
   }
 
   const stop = (id: number): void => {
@@ -67,14 +74,14 @@ export const boot = (link: Link): void => {
   })
   process.on("uncaughtException", (error) => {
     runner?.flush()
-    link.post({ _tag: "Dying", error: encodeThrown(error, link.clone) })
+    link.post({ _tag: "Dying", error: encodeThrown(error, link.crossing) })
     process.exit(1)
   })
   process.on("exit", (code) => {
     runner?.flush()
     // no batch runs, so a module that is being imported ends the worker
     if (runner?.busy() === true) return
-    const error = encodeThrown(new Error(`it ended its worker with exit code ${code}`), link.clone)
+    const error = encodeThrown(new Error(`it ended its worker with exit code ${code}`), link.crossing)
     for (const run of waiting.values().toArray()) refuse(run, { _tag: "ModuleFailed", error })
   })
 
@@ -114,9 +121,18 @@ const tasksOf = (module: Module): ReadonlyArray<Named> =>
   )
 
 /** Makes the refusal for a module that could not be imported: it is not there, or it threw. */
-const refusalOf = ({ module }: Address, error: unknown, clone: Clone): Refusal => {
-  const { code, url } = error as { readonly code?: unknown; readonly url?: unknown }
-  return code === "ERR_MODULE_NOT_FOUND" && url === module
+const refusalOf = ({ module }: Address, error: unknown, crossing: Crossing): Refusal => {
+  return isMissing(error, module)
     ? { _tag: "ModuleMissing" }
-    : { _tag: "ModuleFailed", error: encodeThrown(error, clone) }
+    : { _tag: "ModuleFailed", error: encodeThrown(error, crossing) }
+}
+
+/** True for the error of Node.js for a module that is not there. A module may throw anything, so nothing is taken for granted. */
+const isMissing = (error: unknown, module: string): boolean => {
+  try {
+    const { code, url } = error as { readonly code?: unknown; readonly url?: unknown }
+    return code === "ERR_MODULE_NOT_FOUND" && url === module
+  } catch {
+    return false
+  }
 }

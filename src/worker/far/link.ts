@@ -1,12 +1,12 @@
 /**
  * The parts of a worker as they see each other: its link to the near side, and the runner of its batches.
  */
+import type { Crossing } from "../wire/crossing.ts"
 import type { BatchMessage, FromFar, ToFar } from "../wire/messages.ts"
-import type { Clone } from "../wire/thrown.ts"
 
 /** Connection of a worker to its near side. */
 export interface Link {
-  readonly clone: Clone
+  readonly crossing: Crossing
   readonly post: (message: FromFar, transfer?: ReadonlyArray<unknown>) => void
   readonly listen: (receive: (message: ToFar) => void) => void
   /**

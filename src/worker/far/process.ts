@@ -1,25 +1,27 @@
 /**
  * Entry point of a worker process.
  *
- * It reads messages from the channel of `fork`, and writes to a pipe of its own, synchronously: exits are written
- * before a process that exits is gone.
+ * It reads messages from one pipe, and writes to another, synchronously: exits are written before a process that exits
+ * is gone. Where these descriptors lie is told by an argument, and differs from process to process, so that no task
+ * meets them by chance.
  */
-import { serialize } from "node:v8"
+import { Socket } from "node:net"
 import { SHARE_ENV, Worker } from "node:worker_threads"
-import { frame, resultsPipe, writeWhole } from "../wire/framing.ts"
+import { bytes } from "../wire/bytes.ts"
+import { frame, Unframer, writeWhole } from "../wire/framing.ts"
 import type { ToFar } from "../wire/messages.ts"
-import { FilePositions, positionsFile } from "../wire/positions.ts"
+import { FilePositions } from "../wire/positions.ts"
 import { boot } from "./boot.ts"
 
 interface Printer {
   readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void }
 }
 
-const positions = new FilePositions(positionsFile)
+const [requests, results, file] = process.argv.pop()!.split(",").map(Number) as [number, number, number]
+const positions = new FilePositions(file)
 
 // a terminal sends its signals to the whole process group; the program decides and tells its workers
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
-process.on("disconnect", () => process.exit())
 
 // output right before an exit must be complete: Node.js would write to a pipe asynchronously
 for (const stream of [process.stdout, process.stderr] as ReadonlyArray<Printer>) stream._handle?.setBlocking?.(true)
@@ -29,13 +31,22 @@ const parentWatch = `setInterval(() => process.ppid !== ${process.ppid} && proce
 new Worker(parentWatch, { eval: true, env: SHARE_ENV, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } })
   .unref()
 
+/** Reads messages until the near side is gone. */
+const listen = (receive: (message: ToFar) => void): void => {
+  const unframer = new Unframer((message) => receive(message as ToFar))
+  new Socket({ fd: requests, readable: true, writable: false })
+    .on("data", (chunk) => unframer.push(chunk))
+    .on("error", () => process.exit())
+    .on("close", () => process.exit())
+}
+
 boot({
-  clone: serialize,
+  crossing: bytes,
   post: (message) => {
     // the near side is gone
-    if (!writeWhole(resultsPipe, frame(message))) process.exit()
+    if (!writeWhole(results, frame(message))) process.exit()
   },
-  listen: (receive) => process.on("message", (message: ToFar) => receive(message)),
+  listen,
   claim: (slot, position, since) => {
     positions.write(slot, position, since)
     return true

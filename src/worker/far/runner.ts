@@ -29,8 +29,10 @@ import { withDeadline } from "../../task/deadline.ts"
 import * as Layers from "../../task/layers.ts"
 import { ballast } from "../wire/ballast.ts"
 import * as Causes from "../wire/causes.ts"
-import type { BatchMessage, Exits, Fault, WireFailure } from "../wire/messages.ts"
-import { type Clone, cloneError, encodeThrown, isCloneable } from "../wire/thrown.ts"
+import { type Arrived, arrived, OutOfBandWriter, plainCopy } from "../wire/crossing.ts"
+import { formOf, isPrimitive } from "../wire/form.ts"
+import type { BatchMessage, Fault, Place, WireFailure } from "../wire/messages.ts"
+import { encodeThrown } from "../wire/thrown.ts"
 import type { Link, Runner } from "./link.ts"
 
 /** Milliseconds for which exits are collected before they are posted: a message costs about a hundredth of that. */
@@ -93,13 +95,15 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   /** Position of the first exit that was not posted, and the values and failures from there on. */
   private from = 0
   private values: Array<unknown> = []
+  private places: Array<Place> = []
   private failures: Array<readonly [position: number, failure: WireFailure]> = []
+  private outOfBand: OutOfBandWriter
+  /** Payloads that have crossed by themselves, by position. */
+  private readonly arrived: ReadonlyMap<number, Arrived>
   /** Duration of each payload, in milliseconds. */
   private readonly millis: Float64Array
   /** Weight that is held as long as the payloads. */
   protected readonly ballast: ArrayBuffer | undefined
-  /** Objects to be moved with the next post. */
-  private moved: Array<unknown> = []
   /** True if a post is scheduled for when the event loop turns. */
   private postScheduled = false
 
@@ -109,6 +113,9 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     this.link = link
     this.millis = new Float64Array(message.payloads.length)
     this.ballast = message.shared > 0 ? ballast(message.shared) : undefined
+    this.outOfBand = new OutOfBandWriter(link.crossing)
+    const values = arrived(link.crossing, message.outOfBand)
+    this.arrived = new Map(message.places.map(([position, place]) => [position, values[place]!]))
   }
 
   /** Runs the batch. If a task takes its lane down with it, another lane follows. */
@@ -119,7 +126,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       : await this.runFiber<Context.Context<any>, unknown>(Layers.servicesOf(layer, scope), Context.empty())
     if (!this.cancelled) {
       if (Exit.isSuccess(built)) await this.lanes(this.ambient(built.value))
-      else this.failAll({ _tag: "LayerFailed", error: encodeThrown(Cause.squash(built.cause), this.link.clone) })
+      else this.failAll({ _tag: "LayerFailed", error: encodeThrown(Cause.squash(built.cause), this.link.crossing) })
     }
     this.post(true)
   }
@@ -154,6 +161,14 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     const { payload: schema, run } = this.job
     const { timeout } = this.message
     let payload = item.input
+    const apart = this.arrived.get(item.index)
+    if (apart !== undefined) {
+      if (!("value" in apart)) {
+        this.fault = Causes.notReadable("payload", apart)
+        return notBegun
+      }
+      payload = apart.value
+    }
     if (schema !== undefined) {
       const decoded = Codec.decode(schema, payload)
       if (Exit.isFailure(decoded)) {
@@ -168,17 +183,17 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
 
   onSuccess(_: Item<unknown>, value: unknown): void {
     const { success } = this.job
-    if (success === undefined) return this.record(value)
+    if (success === undefined) return this.succeed(value, [])
     const encoded = Codec.encode(success, value)
-    this.moved.push(...Codec.takeTransfers())
-    if (Exit.isSuccess(encoded)) this.record(encoded.value)
+    const moved = Codec.takeTransfers()
+    if (Exit.isSuccess(encoded)) this.succeed(encoded.value, moved)
     else this.failBy(Causes.refused("success", value, encoded.cause))
   }
 
   onFailure(_: Item<unknown>, cause: Cause.Cause<unknown>): boolean {
-    const { fault } = this
+    const { fault, job, link, outOfBand } = this
     this.fault = undefined
-    if (fault === undefined) this.fail(Causes.encode(cause, this.job.error, this.link.clone))
+    if (fault === undefined) this.fail(Causes.encode(cause, job.error, link.crossing, outOfBand))
     else this.failBy(fault)
     return false
   }
@@ -190,30 +205,51 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       if (over) this.link.post({ _tag: "Done", id: this.message.id })
       return
     }
-    const { failures, from, moved, values } = this
-    const millis = this.millis.slice(from, from + values.length)
-    this.from = from + values.length
-    this.values = []
-    this.failures = []
-    this.moved = []
-    const exits = { _tag: "Exits", id: this.message.id, from, values, failures, millis, over } as const
     try {
-      this.link.post(exits, moved)
+      this.postExits(over)
     } catch {
-      this.postCloneable(exits)
+      // a value has changed since it was looked at, or has a getter that throws at times
+      this.moveOutOfBand()
+      this.postExits(over)
     }
+    this.outOfBand.close()
+    this.outOfBand = new OutOfBandWriter(this.link.crossing)
+    this.from += this.values.length
+    this.values = []
+    this.places = []
+    this.failures = []
   }
 
-  /** Posts the exits without values that cannot be cloned, which fail. If no such value is found, all of them fail. */
-  private postCloneable(exits: Exits): void {
-    const { from, values } = exits
-    try {
-      this.link.post({ ...exits, ...onlyCloneable(exits, this.link.clone) })
-    } catch (error) {
-      const failures = values.map((value, offset) =>
-        [from + offset, failureBy(Causes.notCloneable("success", value, error, this.link.clone))] as const
-      )
-      this.link.post({ ...exits, values: values.map(() => undefined), failures })
+  private postExits(over: boolean): void {
+    const { failures, from, outOfBand, places, values } = this
+    const millis = this.millis.slice(from, from + values.length)
+    this.link.post(
+      {
+        _tag: "Exits",
+        id: this.message.id,
+        from,
+        values,
+        places,
+        failures,
+        outOfBand: outOfBand.sealed,
+        millis,
+        over
+      },
+      outOfBand.transfer
+    )
+  }
+
+  /** Lets each value that is part of the message cross by itself; those that cannot be cloned fail. */
+  private moveOutOfBand(): void {
+    for (const [offset, value] of this.values.entries()) {
+      if (isPrimitive(value)) continue
+      const position = this.from + offset
+      this.values[offset] = undefined
+      try {
+        this.places.push([position, this.outOfBand.add(value)])
+      } catch (error) {
+        this.failures.push([position, failureBy(Causes.notCloneable("success", value, error, this.link.crossing))])
+      }
     }
   }
 
@@ -252,6 +288,17 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     const fiber = Effect.runForkWith(context)(effect)
     this.fiber = fiber
     return await Effect.runPromise(Fiber.await(fiber))
+  }
+
+  /** Records a value: as part of the next message, or by itself. */
+  private succeed(value: unknown, moved: ReadonlyArray<unknown>): void {
+    if (moved.length === 0 && formOf(value) === "plain") return this.record(value)
+    try {
+      this.places.push([this.from + this.values.length, this.outOfBand.add(value, moved)])
+      this.record(undefined)
+    } catch (error) {
+      this.failBy(Causes.notCloneable("success", value, error, this.link.crossing))
+    }
   }
 
   /** Fails every payload. */
@@ -305,19 +352,23 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
 
   /** Logger that sends entries to the near side, which has the loggers. */
   private readonly logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
+    const { crossing } = this.link
+    const outOfBand = new OutOfBandWriter(crossing)
     const annotations: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
-      annotations[key] = isCloneable(value, this.link.clone) ? value : shorten(value)
+      annotations[key] = plainCopy(value, crossing) ?? shorten(value)
     }
     this.link.post({
       _tag: "Log",
       id: this.message.id,
       position: this.started - 1,
       level: logLevel,
-      message: (Array.isArray(message) ? message : [message]).map((part) => encodeThrown(part, this.link.clone)),
+      message: (Array.isArray(message) ? message : [message]).map((part) => encodeThrown(part, crossing, outOfBand)),
       annotations,
-      cause: Causes.reasons(cause, this.link.clone)
-    })
+      cause: Causes.reasons(cause, crossing, outOfBand),
+      outOfBand: outOfBand.sealed
+    }, outOfBand.transfer)
+    outOfBand.close()
   })
 }
 
@@ -325,15 +376,3 @@ const failureBy = (fault: Fault): WireFailure => ({ _tag: "Fault", fault })
 
 /** Exit of an attempt whose payload was refused; `fault` has the reason. */
 const notBegun = Exit.interrupt()
-
-/** Splits exits: values that cannot be cloned become failures. */
-const onlyCloneable = ({ failures, from, values }: Exits, clone: Clone) => {
-  const refused: Array<readonly [number, WireFailure]> = []
-  const sent = values.map((value, offset) => {
-    const error = cloneError(value, clone)
-    if (error === undefined) return value
-    refused.push([from + offset, failureBy(Causes.notCloneable("success", value, error, clone))])
-    return undefined
-  })
-  return { values: sent, failures: [...failures, ...refused] }
-}

@@ -1,16 +1,29 @@
 /**
  * Entry point of a worker thread.
+ *
+ * Its channel is a port of its own, which no task can reach: what a task does with `parentPort` is its own affair.
  */
-import { parentPort, workerData } from "node:worker_threads"
+import { type MessagePort, workerData } from "node:worker_threads"
 import type { ToFar } from "../wire/messages.ts"
+import { ports } from "../wire/ports.ts"
 import { SharedPositions } from "../wire/positions.ts"
 import { boot } from "./boot.ts"
 
-const port = parentPort!
-const positions = new SharedPositions((workerData as { readonly positions: SharedArrayBuffer }).positions)
+interface ThreadData {
+  port?: MessagePort
+  positions?: SharedArrayBuffer
+}
+
+const data = workerData as ThreadData
+const port = data.port!
+const positions = new SharedPositions(data.positions!)
+delete data.port
+delete data.positions
+
+port.on("messageerror", () => process.exit(1))
 
 boot({
-  clone: structuredClone,
+  crossing: ports,
   post: (message, transfer = []) => port.postMessage(message, transfer as ReadonlyArray<ArrayBuffer>),
   listen: (receive) => port.on("message", (message: ToFar) => receive(message)),
   claim: (slot, position, since) => positions.claim(slot, position, since),

@@ -21,13 +21,19 @@ export interface WorkerOptions {
   readonly maxTasksPerWorker?: number | undefined
   /** How long a task may take to heed its interruption or deadline before its worker is ended. Default: 1 second. */
   readonly grace?: Duration.Input | undefined
+  /**
+   * How long a worker that has nothing else to do may take until it begins an input that it was sent: its start, the
+   * import of the task's module and the build of the task's layer count. A worker that takes longer is ended, and what
+   * waited for it fails with `WorkerCrashed`. Default: 30 seconds.
+   */
+  readonly startTimeout?: Duration.Input | undefined
   /** Environment variables of the workers, beside those of this process. */
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Command-line options of Node.js for the workers. Default: those of this process. */
   readonly execArgv?: ReadonlyArray<string> | undefined
 }
 
-const keys = ["workers", "idleTimeout", "maxTasksPerWorker", "grace", "env", "execArgv"]
+const keys = ["workers", "idleTimeout", "maxTasksPerWorker", "grace", "startTimeout", "env", "execArgv"]
 
 /** Checks options; an unknown or invalid one is a defect. */
 export const check = (options: WorkerOptions, others: ReadonlyArray<string>): void => {
@@ -36,17 +42,21 @@ export const check = (options: WorkerOptions, others: ReadonlyArray<string>): vo
 }
 
 const poolOptions = (
-  { grace, idleTimeout, maxTasksPerWorker, workers }: WorkerOptions,
+  { grace, idleTimeout, maxTasksPerWorker, startTimeout, workers }: WorkerOptions,
   maxBytes: number | undefined
 ): PoolOptions => ({
   workers: countOf(workers),
-  grace: grace === undefined ? 1000 : Duration.toMillis(positiveDuration("grace", grace)),
-  idleTimeout: idleTimeout === undefined ? Infinity : Duration.toMillis(positiveDuration("idleTimeout", idleTimeout)),
+  grace: millisOf("grace", grace, 1000),
+  startTimeout: millisOf("startTimeout", startTimeout, 30_000),
+  idleTimeout: millisOf("idleTimeout", idleTimeout, Infinity),
   maxTasksPerWorker: maxTasksPerWorker === undefined
     ? Infinity
     : positiveInteger("maxTasksPerWorker", maxTasksPerWorker),
   maxBytes
 })
+
+const millisOf = (name: string, duration: Duration.Input | undefined, otherwise: number): number =>
+  duration === undefined ? otherwise : Duration.toMillis(positiveDuration(name, duration))
 
 /** Converts the `maxBytes` option: the size from which a typed array is shared, in bytes. */
 export const bytes = (maxBytes: number | undefined): number => {

@@ -1,9 +1,9 @@
 /**
  * Platforms: the contract between the near side and a worker thread or process.
  */
-import type { FromFar, ToFar } from "../wire/messages.ts"
+import type { Crossing } from "../wire/crossing.ts"
+import type { ToFar } from "../wire/messages.ts"
 import type { Position } from "../wire/positions.ts"
-import type { Clone } from "../wire/thrown.ts"
 
 /** End of a worker, as reported by the operating system or Node.js. */
 export interface WorkerExit {
@@ -15,7 +15,7 @@ export interface WorkerExit {
 
 /** A running worker. */
 export interface WorkerHandle {
-  /** Sends a message. Throws if it cannot be cloned. */
+  /** Sends a message. Throws if it cannot be cloned. Nothing is sent to a worker that has ended. */
   readonly post: (message: ToFar, transfer: ReadonlyArray<unknown>) => void
   /** Reads the position of the batch in a slot. */
   readonly position: (slot: number) => Position
@@ -31,22 +31,29 @@ export interface WorkerHandle {
   readonly hold: (busy: boolean) => void
 }
 
+/** What is told of a worker. */
+export interface WorkerListener {
+  readonly onMessage: (message: unknown) => void
+  readonly onNonsense: (error: unknown) => void
+  readonly onExit: (exit: WorkerExit) => void
+}
+
 /** Operations that differ between threads and processes. */
 export interface Platform {
   readonly name: string
-  readonly clone: Clone
-  /** Starts a worker. Throws if it cannot be started. */
-  readonly spawn: (
-    number: number,
-    onMessage: (message: FromFar) => void,
-    onExit: (exit: WorkerExit) => void
-  ) => WorkerHandle
+  readonly crossing: Crossing
+  /**
+   * Starts a worker. Throws if it cannot be started. What comes from it is passed to `onMessage` unchecked, and to
+   * `onNonsense` if it is not even a message.
+   */
+  readonly spawn: (number: number, listener: WorkerListener) => WorkerHandle
 }
 
 /** Options of a pool; times are milliseconds. */
 export interface PoolOptions {
   readonly workers: number
   readonly grace: number
+  readonly startTimeout: number
   readonly idleTimeout: number
   readonly maxTasksPerWorker: number
   /** Size in bytes from which a typed array crosses as shared memory; undefined means never. */

@@ -11,8 +11,9 @@ import type * as Backend from "../../Backend.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import * as Plan from "../../run/plan.ts"
 import * as Causes from "../wire/causes.ts"
+import { type Arrived, type Crossing, plainCopy } from "../wire/crossing.ts"
 import type { Ambient, Log } from "../wire/messages.ts"
-import { type Clone, decodeThrown, isCloneable } from "../wire/thrown.ts"
+import { decodeThrown } from "../wire/thrown.ts"
 import type { Platform, PoolOptions } from "./platform.ts"
 import { BatchRequest, type RunState, type Sender } from "./request.ts"
 import { SharedMemory } from "./sharedMemory.ts"
@@ -85,13 +86,16 @@ export class Pool {
   private serve(): void {
     if (this.serving) return
     this.serving = true
-    for (let request = this.queue.peek(); request !== undefined && !this.closed; request = this.queue.peek()) {
-      const supervisor = this.supervisorFor(request)
-      if (supervisor === undefined) break
-      this.queue.shift()
-      supervisor.begin(request)
+    try {
+      for (let request = this.queue.peek(); request !== undefined && !this.closed; request = this.queue.peek()) {
+        const supervisor = this.supervisorFor(request)
+        if (supervisor === undefined) break
+        this.queue.shift()
+        supervisor.begin(request)
+      }
+    } finally {
+      this.serving = false
     }
-    this.serving = false
   }
 
   /**
@@ -117,11 +121,11 @@ export class Pool {
   private sender(context: Context.Context<Scope.Scope>): Sender {
     const run = Effect.runForkWith(context)
     return {
-      ...this.stateOf(Context.get(context, Scope.Scope)),
+      state: this.stateOf(Context.get(context, Scope.Scope)),
       backend: this.platform.name,
-      ambient: ambientOf(context, this.platform.clone),
-      clone: this.platform.clone,
-      log: (log, annotations) => void run(logged(log, annotations))
+      ambient: ambientOf(context, this.platform.crossing),
+      crossing: this.platform.crossing,
+      log: (log, values, annotations) => void run(logged(log, values, annotations))
     }
   }
 
@@ -129,7 +133,7 @@ export class Pool {
   private stateOf(scope: Scope.Scope): RunState {
     let state = this.runs.get(scope)
     if (state === undefined) {
-      state = { sharedMemory: new SharedMemory(this.maxBytes), suspects: new Set(), unlucky: new Set() }
+      state = { sharedMemory: new SharedMemory(this.maxBytes), suspects: new Set(), unlucky: new Set(), vain: 0 }
       this.runs.set(scope, state)
     }
     return state
@@ -137,11 +141,12 @@ export class Pool {
 }
 
 /** Collects those parts of the caller's context that can be sent. */
-const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {
+const ambientOf = (context: Context.Context<never>, crossing: Crossing): Ambient => {
   const span = Context.getOrUndefined(context, Tracer.ParentSpan)
   const annotations: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(Context.get(context, References.CurrentLogAnnotations))) {
-    if (isCloneable(value, clone)) annotations[key] = value
+    const copy = plainCopy(value, crossing)
+    if (copy !== undefined) annotations[key] = copy
   }
   return {
     span: span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled },
@@ -152,9 +157,13 @@ const ambientOf = (context: Context.Context<never>, clone: Clone): Ambient => {
 }
 
 /** Logs an entry of a worker through the loggers of the caller. */
-const logged = (log: Log, annotations: Readonly<Record<string, unknown>>): Effect.Effect<void> => {
-  const message = log.message.map(decodeThrown)
-  const cause = Causes.decode(log.cause, undefined)
+const logged = (
+  log: Log,
+  values: ReadonlyArray<Arrived>,
+  annotations: Readonly<Record<string, unknown>>
+): Effect.Effect<void> => {
+  const message = log.message.map((part) => decodeThrown(part, values))
+  const cause = Causes.decode(log.cause, undefined, values)
   const parts = Cause.isCause(cause) && cause.reasons.length > 0 ? [...message, cause] : message
   return Effect.annotateLogs(Effect.logWithLevel(log.level as never)(...parts), annotations)
 }

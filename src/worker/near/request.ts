@@ -19,13 +19,15 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import * as Backend from "../../Backend.ts"
+import type { LongTimeout } from "../../primitives/longTimeout.ts"
 import * as Codec from "../../task/codec.ts"
 import { timeoutError } from "../../task/deadline.ts"
 import * as Causes from "../wire/causes.ts"
+import { type Arrived, arrived, type Crossing } from "../wire/crossing.ts"
 import type { Ambient, Exits, Fault, Log, Refusal, Thrown, WireFailure } from "../wire/messages.ts"
-import { type Clone, cloneError, decodeThrown } from "../wire/thrown.ts"
+import { decodeThrown } from "../wire/thrown.ts"
+import { Payloads } from "./payloads.ts"
 import type { WorkerExit } from "./platform.ts"
 import type { SharedMemory } from "./sharedMemory.ts"
 
@@ -43,15 +45,21 @@ export interface RunState {
   readonly suspects: Set<number | undefined>
   /** Indices of first inputs of batches that had not begun when their worker ended. */
   readonly unlucky: Set<number | undefined>
+  /** Number of workers that have ended before they began anything, since one has begun or finished an input. */
+  vain: number
 }
 
 /** The run that sends a batch, as the batch sees it. */
-export interface Sender extends RunState {
+export interface Sender {
+  readonly state: RunState
   readonly backend: string
   readonly ambient: Ambient
-  readonly log: (log: Log, annotations: Readonly<Record<string, unknown>>) => void
-  /** Converts a value to what is sent; throws if it cannot be sent. */
-  readonly clone: Clone
+  readonly log: (
+    log: Log,
+    values: ReadonlyArray<Arrived>,
+    annotations: Readonly<Record<string, unknown>>
+  ) => void
+  readonly crossing: Crossing
 }
 
 /** Owner of a batch that was sent: the supervisor of its worker. */
@@ -85,9 +93,8 @@ export class BatchRequest {
   readonly alone: boolean
   state: RequestState = { _tag: "Queued", leave: () => {} }
   /** Timer after which the supervisor checks whether the worker is late. */
-  watchdog: NodeJS.Timeout | undefined
-  payloads: ReadonlyArray<unknown> = []
-  transfer: ReadonlyArray<unknown> = []
+  watchdog: LongTimeout | undefined
+  readonly payloads: Payloads
   /** Number of payloads whose exits the worker has reported. */
   told = 0
   /** True once an input has failed here, and not in a worker. */
@@ -96,11 +103,6 @@ export class BatchRequest {
   private readonly onExit: Backend.OnExit<unknown, unknown>
   private readonly sender: Sender
   private readonly onOver: Array<() => void>
-  /**
-   * Position in the batch of each payload, if some inputs could not be sent; undefined if payload and position are
-   * equal.
-   */
-  private positions: ReadonlyArray<number> | undefined
 
   constructor(
     job: Backend.Job<unknown, unknown, unknown>,
@@ -114,6 +116,12 @@ export class BatchRequest {
     this.onExit = onExit
     this.sender = sender
     this.onOver = [onOver]
+    this.payloads = new Payloads(
+      job,
+      sender.crossing,
+      sender.state.sharedMemory,
+      (position, fault) => this.fail(position, reasonOfFault(fault), undefined)
+    )
     this.concurrency = batch.concurrency
     this.alone = this.isSuspect(0)
     this.limits = {
@@ -130,7 +138,7 @@ export class BatchRequest {
    * Registers a worker that gets the batch; returns the greatest number of bytes of shared memory that are new to it.
    */
   introduce(worker: object): number {
-    return this.sender.sharedMemory.introduce(worker)
+    return this.sender.state.sharedMemory.introduce(worker)
   }
 
   /** Calls `done` when the batch is over. */
@@ -154,7 +162,8 @@ export class BatchRequest {
 
   /** Ends the batch: no worker has it any more. May be called twice. */
   end(): void {
-    clearTimeout(this.watchdog)
+    this.watchdog?.clear()
+    this.payloads.outOfBand.close()
     this.state = { _tag: "Over" }
     for (const done of this.onOver.splice(0)) done()
   }
@@ -167,43 +176,41 @@ export class BatchRequest {
   prepare(atMost: number): number {
     const { inputs } = this.batch
     let count = this.alone ? 1 : Math.min(inputs.length, atMost)
-    if (this.sender.suspects.size > 0) {
+    if (this.sender.state.suspects.size > 0) {
       for (let position = 1; position < count; position++) if (this.isSuspect(position)) count = position
     }
-    this.payloads = count === inputs.length ? inputs : inputs.slice(0, count)
-    if (this.job.payload !== undefined || !this.payloads.every(isPrimitive)) this.encodeAll()
-    return this.payloads.length
+    this.payloads.encode(count === inputs.length ? inputs : inputs.slice(0, count))
+    return this.count
   }
 
-  /** Fails the payloads that cannot be cloned, and keeps the others. If none is found, all fail with the error. */
-  dropUncloneable(error: unknown): void {
-    const { clone } = this.sender
-    const errors = this.payloads.map((payload) => cloneError(payload, clone))
-    const unexplained = errors.every((error) => error === undefined)
-    const payloads: Array<unknown> = []
-    const positions: Array<number> = []
-    this.payloads.forEach((payload, k) => {
-      const reason = unexplained ? error : errors[k]
-      if (reason === undefined) {
-        payloads.push(payload)
-        positions.push(this.positionOf(k))
-      } else {
-        this.fail(this.positionOf(k), reasonOfFault(Causes.notCloneable("payload", payload, reason, clone)), undefined)
-      }
-    })
-    this.keep(payloads, positions)
+  /** Number of payloads. */
+  get count(): number {
+    return this.payloads.values.length
   }
 
   /** Settles payloads as reported by their worker. */
-  settle({ failures, from, millis, values }: Exits, worker: number): void {
+  settle({ failures, from, millis, outOfBand, places, values }: Exits, worker: number): void {
+    const apart = arrived(this.sender.crossing, outOfBand)
     const failed = failures.length === 0 ? undefined : new Map(failures)
+    const placed = places.length === 0 ? undefined : new Map(places)
+    this.sender.state.vain = 0
     this.told = from + values.length
     for (let k = 0; k < values.length; k++) {
       const position = this.positionOf(from + k)
       const failure = failed?.get(from + k)
-      const exit = failure === undefined ? this.succeed(position, values[k]) : this.failure(position, failure)
+      const place = placed?.get(from + k)
+      const exit = failure !== undefined
+        ? this.failure(position, failure, apart)
+        : place === undefined
+        ? this.succeed(position, values[k])
+        : this.arrive(position, apart[place])
       this.onExit(position, exit, worker, millis[k])
     }
+  }
+
+  /** True if exits are those that can come next. */
+  expects({ from, values }: Exits): boolean {
+    return from === this.told && from + values.length <= this.count
   }
 
   /** True if the worker has reported the exit of a payload. */
@@ -232,12 +239,17 @@ export class BatchRequest {
 
   /** Fails all payloads that are not settled, because no worker can be started. */
   failAllCrashed(crash: WorkerCrash, worker: number): void {
-    for (let payload = this.told; payload < this.payloads.length; payload++) this.failCrashed(payload, crash, worker)
+    for (let payload = this.told; payload < this.count; payload++) this.failCrashed(payload, crash, worker)
+  }
+
+  /** State of the run, which its batches share. */
+  get run(): RunState {
+    return this.sender.state
   }
 
   /** Records that the worker ended before it began this batch; true if that has happened to its first input before. */
   noteUnlucky(): boolean {
-    const { unlucky } = this.sender
+    const { unlucky } = this.sender.state
     const index = this.batch.index(this.positionOf(0))
     if (unlucky.has(index)) return true
     unlucky.add(index)
@@ -246,71 +258,42 @@ export class BatchRequest {
 
   /** Records that the worker ended at this payload, or at another that was under way: it will run alone. */
   noteSuspect(payload: number): void {
-    this.sender.suspects.add(this.batch.index(this.positionOf(payload)))
+    this.sender.state.suspects.add(this.batch.index(this.positionOf(payload)))
   }
 
   /** Fails all payloads, because the batch cannot run. */
   refuse(refusal: Refusal): void {
     const { module, name } = this.job
-    this.payloads.forEach((_, k) => this.fail(this.positionOf(k), reasonOfRefusal(module, name, refusal), undefined))
+    for (let payload = 0; payload < this.count; payload++) {
+      this.fail(this.positionOf(payload), reasonOfRefusal(module, name, refusal), undefined)
+    }
   }
 
   /** Returns the inputs from this payload on to the run; they were not started. */
   giveBack(payload: number): void {
-    this.batch.recall?.giveBack(payload < this.payloads.length ? this.positionOf(payload) : this.batch.inputs.length)
+    this.batch.recall?.giveBack(payload < this.count ? this.positionOf(payload) : this.batch.inputs.length)
   }
 
   log(log: Log, worker: number): void {
     const index = this.batch.index(this.positionOf(Math.max(0, log.position)))
-    this.sender.log(log, { ...log.annotations, worker, ...(index !== undefined && { index }) })
+    const values = arrived(this.sender.crossing, log.outOfBand)
+    this.sender.log(log, values, { ...log.annotations, worker, ...(index !== undefined && { index }) })
   }
 
   private isSuspect(position: number): boolean {
-    const { suspects } = this.sender
+    const { suspects } = this.sender.state
     return suspects.size > 0 && suspects.has(this.batch.index(position))
   }
 
-  /** Returns the position in the batch of a payload. */
   private positionOf(payload: number): number {
-    return this.positions === undefined ? payload : this.positions[payload]!
+    return this.payloads.positionOf(payload)
   }
 
-  /** Encodes payloads up to the first that must go alone. */
-  private encodeAll(): void {
-    const payloads: Array<unknown> = []
-    const positions: Array<number> = []
-    for (const [position, input] of this.payloads.entries()) {
-      const encoded = this.encode(input)
-      const moved = Codec.takeTransfers()
-      if (Result.isFailure(encoded)) {
-        this.fail(position, reasonOfFault(encoded.failure), undefined)
-        continue
-      }
-      if (moved.length > 0 && payloads.length > 0) break
-      payloads.push(encoded.success)
-      positions.push(position)
-      if (moved.length === 0) continue
-      this.transfer = [...new Set(moved)]
-      break
-    }
-    this.keep(payloads, positions)
-  }
-
-  /** Replaces the payloads by a part of them. */
-  private keep(payloads: ReadonlyArray<unknown>, positions: ReadonlyArray<number>): void {
-    this.payloads = payloads
-    this.positions = positions.at(-1) === positions.length - 1 ? undefined : positions
-  }
-
-  /** Encodes an input for sending. */
-  private encode(input: unknown): Result.Result<unknown, Fault> {
-    const { payload: schema } = this.job
-    const { sharedMemory } = this.sender
-    if (schema === undefined) return Result.succeed(sharedMemory.pack(input))
-    const encoded = Codec.encode(schema, input)
-    return Exit.isSuccess(encoded)
-      ? Result.succeed(sharedMemory.pack(encoded.value))
-      : Result.fail(Causes.refused("payload", input, encoded.cause))
+  private arrive(position: number, value: Arrived | undefined): Exit.Exit<unknown, unknown> {
+    if (value === undefined) return Exit.die(new Error("its worker has sent an exit without a value"))
+    return "value" in value
+      ? this.succeed(position, value.value)
+      : this.backendFailure(position, reasonOfFault(Causes.notReadable("success", value)))
   }
 
   private succeed(position: number, value: unknown): Exit.Exit<unknown, unknown> {
@@ -321,9 +304,21 @@ export class BatchRequest {
     return this.backendFailure(position, reasonOfFault(Causes.refused("success", value, decoded.cause)))
   }
 
-  private failure(position: number, failure: WireFailure): Exit.Exit<never, unknown> {
+  private failure(position: number, failure: WireFailure, values: ReadonlyArray<Arrived>): Exit.Exit<never, unknown> {
+    try {
+      return this.decodedFailure(position, failure, values)
+    } catch {
+      return Exit.die(new Error("its worker has sent a failure that cannot be read"))
+    }
+  }
+
+  private decodedFailure(
+    position: number,
+    failure: WireFailure,
+    values: ReadonlyArray<Arrived>
+  ): Exit.Exit<never, unknown> {
     if (failure._tag === "Fault") return this.backendFailure(position, reasonOfFault(failure.fault))
-    const cause = Causes.decode(failure.reasons, this.job.error)
+    const cause = Causes.decode(failure.reasons, this.job.error, values)
     if (!Cause.isCause(cause)) return this.backendFailure(position, reasonOfFault(cause))
     const { timeout } = this.batch
     return Exit.failCause(
@@ -352,9 +347,6 @@ export class BatchRequest {
     )
   }
 }
-
-/** True if a value is sent unchanged. */
-const isPrimitive = (value: unknown): boolean => typeof value !== "object" || value === null
 
 const reasonOfFault = (fault: Fault): Reason => {
   switch (fault._tag) {

@@ -4,6 +4,7 @@
  */
 
 import { ballast } from "../wire/ballast.ts"
+import { isSparse } from "../wire/form.ts"
 
 type View = ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number }
 type ViewClass = new(buffer: ArrayBufferLike, offset: number, length: number) => View
@@ -48,6 +49,7 @@ export class SharedMemory {
   }
 
   private array(values: ReadonlyArray<unknown>, levels: number): ReadonlyArray<unknown> {
+    if (isSparse(values)) return values
     let copy: Array<unknown> | undefined
     for (let index = 0; index < values.length; index++) {
       const packed = this.visit(values[index], levels)

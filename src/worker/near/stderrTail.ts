@@ -1,8 +1,9 @@
 /**
- * The end of what a worker writes to its standard error.
+ * What a worker says before it ends: the end of what it writes to its standard error, and its last error.
  */
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
+import { shorten } from "../../primitives/shorten.ts"
 
 /** Number of characters that are kept. */
 const maxLength = 4000
@@ -20,5 +21,15 @@ export class StderrTail {
   /** Last lines, at most twenty. */
   get lines(): string {
     return this.text.trim().split("\n").slice(-20).join("\n")
+  }
+}
+
+/** Shows the error that a worker has ended with: its stack, if it can be read. A worker may throw anything. */
+export const shownError = (error: unknown): string => {
+  try {
+    const { stack } = error as Error
+    return typeof stack === "string" ? stack : shorten(error, 400)
+  } catch {
+    return shorten(error, 400)
   }
 }

@@ -8,9 +8,10 @@
  * | `Starting` | was spawned and does not listen yet; batches are sent to it anyway | `Up`, by its `Ready`; `Ending` |
  * | `Up` | listens | `Ending`, by `retire` |
  * | `Ending` | was told to end, and is killed after its grace; nothing new is sent to it | `Absent`, by `exited` |
- * | `Killed` | is being killed because of `culprit`: a batch that is late, or does not stop | `Absent`, by `exited` |
+ * | `Killed` | is being killed because of `culprit`: a batch that is late, does not begin, or does not stop | `Absent`, by `exited` |
+ * | `Broken` | is being killed because it sent what is no message; nothing more is heard of it | `Absent`, by `exited` |
  *
- * From any state but `Absent` a worker may end by itself (`exited`), or be killed (`kill`).
+ * From any state but `Absent` a worker may end by itself (`exited`), be killed (`kill`), or break (`breakOff`).
  *
  * | field | written by | valid |
  * | --- | --- | --- |
@@ -18,30 +19,38 @@
  * | `active`, `free` | `begin`, `finish`, `exited` | the batches that are here, each in one slot; the other slots |
  * | `exclusive` | `begin`, `onIdle`, `exited` | true while the only batch here must be alone |
  * | `tasks` | `begin`, `finish`, `exited` | number of payloads that this worker has had, against `maxTasksPerWorker` |
- * | `lastError` | `receive`, `exited` | what the worker has thrown outside a task, until it ends |
+ * | `lastError` | `receive`, `breakOff`, `exited` | what the worker has thrown outside a task, or sent, until it ends |
+ * | `begun` | `receive`, `exited` | tasks of which the worker has finished an input: they need no start any more |
  * | `timer` | `onIdle`, `retire`; cleared by `begin`, `exited` | while idle (its `idleTimeout`), or ending (its grace) |
  *
  * Invariant: when a worker has ended, each batch that was with it is over, and what it did not report is dispatched again
  * by the run. That may happen while `exited` runs, and start the next worker.
  */
-import { hasProperty } from "effect/Predicate"
-import { type BatchMessage, type FromFar, NotStarted, type Thrown } from "../wire/messages.ts"
+import { LongTimeout } from "../../primitives/longTimeout.ts"
+import { shorten } from "../../primitives/shorten.ts"
+import { type BatchMessage, NotStarted, type Thrown } from "../wire/messages.ts"
+import { isReply } from "../wire/replies.ts"
 import { type Platform, type PoolOptions, slots, type WorkerExit, type WorkerHandle } from "./platform.ts"
 import type { BatchRequest, Keeper, Placement, WorkerCrash } from "./request.ts"
+import { accuse, convict, countVain, notStarted, startedOf } from "./verdict.ts"
 
 type WorkerState =
   | { readonly _tag: "Absent" }
   | { readonly _tag: "Starting" | "Up"; readonly handle: WorkerHandle }
   | { readonly _tag: "Ending"; readonly handle: WorkerHandle; readonly wasUp: boolean }
-  | { readonly _tag: "Killed"; readonly handle: WorkerHandle; readonly culprit: BatchRequest }
-
-/** A batch at a worker, and the payload it was at when the worker ended. */
-interface Started {
-  readonly request: BatchRequest
-  readonly payload: number
-}
+  | { readonly _tag: "Killed"; readonly handle: WorkerHandle; readonly culprit: BatchRequest; readonly stuck: boolean }
+  | { readonly _tag: "Broken"; readonly handle: WorkerHandle; readonly wasUp: boolean }
 
 const Absent: WorkerState = { _tag: "Absent" }
+
+/**
+ * Number of workers that may end one after another before any of them has begun an input of a run. After that the run
+ * gets no further worker: its inputs fail.
+ */
+const mostVain = 10
+
+/** Least number of milliseconds that a worker has for beginning an input: a busy machine may not let it sooner. */
+const leastStartMillis = 1000
 
 export class WorkerSupervisor implements Keeper {
   readonly number: number
@@ -56,7 +65,8 @@ export class WorkerSupervisor implements Keeper {
   private ids = 0
   private tasks = 0
   private lastError: Thrown | undefined
-  private timer: NodeJS.Timeout | undefined
+  private timer: LongTimeout | undefined
+  private readonly begun = new Set<unknown>()
   private readonly endListeners: Array<() => void> = []
 
   constructor(number: number, platform: Platform, options: PoolOptions, freed: () => void) {
@@ -79,7 +89,7 @@ export class WorkerSupervisor implements Keeper {
   /** True if another batch may come here. */
   get isOpen(): boolean {
     const { _tag } = this.state
-    return _tag !== "Ending" && _tag !== "Killed" && !this.exclusive && this.free.length > 0 &&
+    return _tag !== "Ending" && _tag !== "Killed" && _tag !== "Broken" && !this.exclusive && this.free.length > 0 &&
       this.tasks < this.options.maxTasksPerWorker
   }
 
@@ -92,16 +102,21 @@ export class WorkerSupervisor implements Keeper {
     const wanted = count > 0 && request.state._tag === "Queued"
     const handle = wanted ? this.ensureSpawned(request) : undefined
     if (handle === undefined) return this.over(request)
-    clearTimeout(this.timer)
+    this.timer?.clear()
     const id = ++this.ids
     const slot = this.free.pop()!
     request.state = { _tag: "Sent", keeper: this, id, slot, count }
     this.active.set(id, request)
     this.tasks += count
     this.exclusive = request.alone
-    handle.clear(slot)
-    handle.hold(true)
-    this.send(request, request.state, handle)
+    try {
+      handle.clear(slot)
+      handle.hold(true)
+      this.send(request, request.state, handle)
+    } catch (error) {
+      request.failAllCrashed(notStarted(shorten(error, 400)), this.number)
+      this.finish(request)
+    }
   }
 
   /** Stops a batch; kills the worker if it does not stop within the grace. */
@@ -112,7 +127,7 @@ export class WorkerSupervisor implements Keeper {
     const { handle } = this.state
     handle.cut?.(state.slot)
     if (this.isReachable) handle.post({ _tag: "Cancel", id: state.id }, [])
-    this.setWatchdog(request, this.options.grace, () => this.kill(request))
+    this.setWatchdog(request, this.options.grace, () => this.kill(request, false))
   }
 
   /** Recalls the unstarted payloads of a batch: cuts it where the platform can, or asks the worker. */
@@ -149,36 +164,43 @@ export class WorkerSupervisor implements Keeper {
   private send(request: BatchRequest, { id, slot }: Placement, handle: WorkerHandle): void {
     const shared = request.introduce(handle)
     const post = (): void => {
-      const { ambient, job, limits, payloads, state, transfer } = request
+      const { ambient, count, job, limits, payloads: { outOfBand, places, values }, state } = request
       if (state._tag === "Over") return
-      if (state._tag !== "Sent" || payloads.length === 0) return this.finish(request)
+      if (state._tag !== "Sent" || count === 0) return this.finish(request)
       const message: BatchMessage = {
         _tag: "Run",
         id,
         slot,
         module: job.module,
         task: job.name,
-        payloads,
+        payloads: values,
+        places,
+        outOfBand: outOfBand.sealed,
         timeout: limits.timeout,
         budget: limits.budget,
         shared,
         ambient
       }
       try {
-        handle.post(message, transfer)
+        handle.post(message, outOfBand.transfer)
       } catch (error) {
-        request.dropUncloneable(error)
+        request.payloads.moveOutOfBand(error)
         return queueMicrotask(post)
       }
+      outOfBand.close()
       this.watch(request, slot, handle)
     }
     if (request.hasFailures) queueMicrotask(post)
     else post()
   }
 
-  /** Handles a message of the worker. A task may post messages of its own, which are ignored. */
-  private receive(message: FromFar): void {
-    if (!hasProperty(message, "_tag")) return
+  /**
+   * Handles a message of the worker. What the worker was not asked for is nonsense: a task may have reached the channel,
+   * so nothing that comes from there is trusted any more.
+   */
+  private receive(message: unknown): void {
+    if (this.state._tag === "Broken" || this.state._tag === "Absent") return
+    if (!isReply(message)) return this.breakOff(message)
     if (message._tag === "Ready") {
       if (this.state._tag === "Starting") this.state = { ...this.state, _tag: "Up" }
       else if (this.state._tag === "Ending") this.state = { ...this.state, wasUp: true }
@@ -189,9 +211,11 @@ export class WorkerSupervisor implements Keeper {
       return
     }
     const request = this.active.get(message.id)
-    if (request === undefined) return
+    if (request === undefined) return message.id <= this.ids ? undefined : this.breakOff(message)
     switch (message._tag) {
       case "Exits":
+        if (!request.expects(message)) return this.breakOff(message)
+        this.begun.add(request.job)
         request.settle(message, this.number)
         if (message.over) this.finish(request)
         return
@@ -203,6 +227,15 @@ export class WorkerSupervisor implements Keeper {
       case "Done":
         return this.finish(request)
     }
+  }
+
+  /** Ends a worker that has sent what is no message. The input it was at fails, as if the worker had crashed there. */
+  private breakOff(nonsense: unknown): void {
+    if (this.state._tag === "Broken" || this.state._tag === "Absent") return
+    const { handle, _tag } = this.state
+    this.lastError = { _tag: "Shown", text: `it has sent what is no message: ${shorten(nonsense)}` }
+    this.state = { _tag: "Broken", handle, wasUp: _tag !== "Starting" }
+    handle.kill()
   }
 
   /** Ends a batch that its worker is done with. Payloads that were not reported do not count as tasks. */
@@ -233,42 +266,68 @@ export class WorkerSupervisor implements Keeper {
     this.state.handle.hold(false)
     if (this.tasks >= this.options.maxTasksPerWorker) return this.retire()
     if (this.options.idleTimeout === Infinity) return
-    this.timer = setTimeout(() => this.retire(), this.options.idleTimeout).unref()
+    this.timer = new LongTimeout(() => this.retire(), this.options.idleTimeout).unref()
   }
 
   /** Tells the worker to end; kills it after the grace. */
   private retire(): void {
     if (this.state._tag === "Absent" || !this.isReachable) return
     const { handle } = this.state
-    clearTimeout(this.timer)
+    this.timer?.clear()
     this.state = { _tag: "Ending", handle, wasUp: this.state._tag === "Up" }
     handle.hold(true)
     handle.post({ _tag: "End" }, [])
-    this.timer = setTimeout(() => handle.kill(), this.options.grace)
+    this.timer = new LongTimeout(() => handle.kill(), this.options.grace)
   }
 
-  /** Kills the worker because of a batch. */
-  private kill(culprit: BatchRequest): void {
-    if (this.state._tag === "Absent" || this.state._tag === "Killed") return
+  /** Kills the worker because of a batch, which may be stuck: nothing of it has begun in time. */
+  private kill(culprit: BatchRequest, stuck: boolean): void {
+    if (this.state._tag === "Absent" || this.state._tag === "Killed" || this.state._tag === "Broken") return
     const { handle } = this.state
-    this.state = { _tag: "Killed", handle, culprit }
+    this.state = { _tag: "Killed", handle, culprit, stuck }
     handle.kill()
   }
 
   /**
-   * Watches a batch with a timeout: kills the worker if it is at one payload for longer than the timeout and the grace.
+   * Watches a batch: kills the worker if it is at one payload for longer than the timeout and the grace, or if it does
+   * not begin the first for too long while it has nothing else to do. A task that it has run before has to begin within
+   * the timeout and the grace; for another it may have to start, import the module and build the layer first.
    */
   private watch(request: BatchRequest, slot: number, handle: WorkerHandle): void {
-    const { timeout } = request.limits
-    if (timeout === undefined) return
-    const patience = timeout + this.options.grace
+    const { job, limits: { timeout } } = request
+    const { grace, startTimeout } = this.options
+    const patience = timeout === undefined ? Infinity : timeout + grace
+    const isStart = timeout === undefined || !this.begun.has(job)
+    const startPatience = isStart ? startTimeout : Math.max(patience, leastStartMillis)
+    let idleSince = now()
     const check = () => {
       const { position, since } = handle.position(slot)
-      const waited = position < 0 || request.isSettled(position) ? 0 : Number(process.hrtime.bigint()) / 1e6 - since
-      if (waited >= patience) return this.kill(request)
+      if (position === NotStarted) {
+        if (this.isAtAnother(request, handle)) idleSince = now()
+        const waited = now() - idleSince
+        if (waited >= startPatience) return this.kill(request, isStart)
+        return this.setWatchdog(request, Math.min(patience, startPatience - waited + 1), check)
+      }
+      if (timeout === undefined) return
+      const waited = request.isSettled(position) ? 0 : now() - since
+      if (waited >= patience) return this.kill(request, false)
       this.setWatchdog(request, patience - waited + 1, check)
     }
-    this.setWatchdog(request, patience, check)
+    this.setWatchdog(request, Math.min(patience, startPatience), check)
+  }
+
+  /** True if the worker is at a payload of another batch, which may keep this one waiting. */
+  private isAtAnother(request: BatchRequest, handle: WorkerHandle): boolean {
+    return startedOf([...this.active.values()], handle).some((started) => started.request !== request)
+  }
+
+  /** Crash of a worker that was ended because it was stuck. */
+  private get stuckCrash(): WorkerCrash {
+    const seconds = this.options.startTimeout / 1000
+    return notStarted(
+      `it has begun no input within ${seconds} s, in which it had to start, to import the module and to build the layer ` +
+        "of the task (startTimeout)"
+    )
   }
 
   /**
@@ -276,8 +335,8 @@ export class WorkerSupervisor implements Keeper {
    * fires before the messages that have arrived in the meantime, so `check` waits until these have been handled.
    */
   private setWatchdog(request: BatchRequest, millis: number, check: () => void): void {
-    clearTimeout(request.watchdog)
-    const watchdog = setTimeout(() =>
+    request.watchdog?.clear()
+    const watchdog = new LongTimeout(() =>
       setImmediate(() => {
         if (request.watchdog === watchdog && request.state._tag !== "Over") check()
       }), millis)
@@ -289,17 +348,20 @@ export class WorkerSupervisor implements Keeper {
    */
   private ensureSpawned(request: BatchRequest): WorkerHandle | undefined {
     if (this.state._tag !== "Absent") return this.state.handle
+    if (request.run.vain >= mostVain) {
+      request.failAllCrashed(notStarted(`${mostVain} workers have ended before they began an input`), this.number)
+      return undefined
+    }
     try {
-      const handle = this.platform.spawn(
-        this.number,
-        (message) => this.receive(message),
-        (exit) => this.exited(exit)
-      )
+      const handle = this.platform.spawn(this.number, {
+        onMessage: (message) => this.receive(message),
+        onNonsense: (error) => this.breakOff(error),
+        onExit: (exit) => this.exited(exit)
+      })
       this.state = { _tag: "Starting", handle }
       return handle
     } catch (error) {
-      const exit = { exitCode: undefined, signal: undefined, stderr: String(error) }
-      request.failAllCrashed({ exit, thrown: undefined }, this.number)
+      request.failAllCrashed(notStarted(shorten(error, 400)), this.number)
       return undefined
     }
   }
@@ -311,13 +373,16 @@ export class WorkerSupervisor implements Keeper {
     const remaining = [...this.active.values()]
     const started = startedOf(remaining, state.handle)
     const crash = { exit, thrown: this.lastError }
-    clearTimeout(this.timer)
+    this.timer?.clear()
+    this.begun.clear()
     this.state = Absent
     this.exclusive = false
     this.tasks = 0
     this.lastError = undefined
-    if (state._tag !== "Killed") this.accuse(remaining, started, state, crash)
-    else if (state.culprit.state._tag !== "Stopping") this.convict(state.culprit, started, state.handle)
+    countVain(remaining, started)
+    if (state._tag === "Killed") {
+      convict(state.culprit, state.stuck ? this.stuckCrash : undefined, started, state.handle, this.number)
+    } else accuse(remaining, started, wasUp(state), crash, state.handle, this.number)
     for (const request of remaining) {
       this.release(request)
       request.end()
@@ -325,50 +390,10 @@ export class WorkerSupervisor implements Keeper {
     for (const done of this.endListeners.splice(0)) done()
     this.freed()
   }
-
-  /**
-   * Finds the input at which a worker ended that was not killed by its supervisor, and fails it. If several were under
-   * way, each runs again alone. If none was, the first input of a batch fails when this happens to it for the second
-   * time: the cause may lie before the batch. If the worker never was up, no other will be, so all payloads fail.
-   */
-  private accuse(
-    remaining: ReadonlyArray<BatchRequest>,
-    started: ReadonlyArray<Started>,
-    state: Exclude<WorkerState, { readonly _tag: "Absent" | "Killed" }>,
-    crash: WorkerCrash
-  ): void {
-    const wasUp = state._tag === "Up" || (state._tag === "Ending" && state.wasUp)
-    const wanted = remaining.filter((request) => request.state._tag !== "Stopping")
-    if (!wasUp) {
-      for (const request of wanted) request.failAllCrashed(crash, this.number)
-    } else if (remaining.every((request) => positionOf(request, state.handle) === NotStarted)) {
-      for (const request of wanted) if (request.noteUnlucky()) request.failCrashed(0, crash, this.number)
-    } else if (started.length === 1) {
-      const { payload, request } = started[0]!
-      if (request.state._tag !== "Stopping") request.failCrashed(payload, crash, this.number)
-    } else {
-      for (const { payload, request } of started) request.noteSuspect(payload)
-    }
-  }
-
-  /**
-   * Fails the input for which a worker was killed, unless its batch has ended meanwhile. If others were under way, any
-   * of them may have blocked it, so each runs again alone.
-   */
-  private convict(culprit: BatchRequest, started: ReadonlyArray<Started>, handle: WorkerHandle): void {
-    if (started.length > 1) {
-      for (const { payload, request } of started) request.noteSuspect(payload)
-    } else if (culprit.state._tag === "Sent") {
-      culprit.failLate(positionOf(culprit, handle), this.number)
-    }
-  }
 }
 
-const positionOf = (request: BatchRequest, handle: WorkerHandle): number =>
-  handle.position((request.state as Placement).slot).position
+/** True if a worker has listened. */
+const wasUp = (state: WorkerState): boolean => state._tag === "Up" || ("wasUp" in state && state.wasUp)
 
-/** Returns the batches that are at a payload whose exit is not known. */
-const startedOf = (remaining: ReadonlyArray<BatchRequest>, handle: WorkerHandle): ReadonlyArray<Started> =>
-  remaining
-    .map((request) => ({ request, payload: positionOf(request, handle) }))
-    .filter(({ payload, request }) => payload !== NotStarted && !request.isSettled(payload))
+/** Returns the time in milliseconds of the system's monotonic clock, as positions have it. */
+const now = (): number => Number(process.hrtime.bigint()) / 1e6

@@ -7,46 +7,82 @@ import type * as Schema from "effect/Schema"
 import { shorten } from "../../primitives/shorten.ts"
 import * as Codec from "../../task/codec.ts"
 import { isDeadline } from "../../task/deadline.ts"
+import { type Arrived, type Crossing, type OutOfBandWriter, send } from "./crossing.ts"
+import { deepPath, formOf, pathTo } from "./form.ts"
 import type { Fault, ValueRole, WireFailure, WireReason } from "./messages.ts"
-import { type Clone, cloneError, decodeThrown, encodeThrown, uncloneablePath } from "./thrown.ts"
+import { decodeThrown, encodeThrown } from "./thrown.ts"
 
 /** Makes the fault of a value that its schema refuses. */
-export const refused = (value: ValueRole, input: unknown, cause: Cause.Cause<Schema.SchemaError>): Fault => {
-  const error = Cause.squash(cause)
-  return { _tag: "ValueRefused", value, shown: shorten(input), issue: messageOf(error) }
-}
-
-/** Makes the fault of a value that cannot be cloned. */
-export const notCloneable = (value: ValueRole, input: unknown, error: unknown, clone: Clone): Fault => ({
-  _tag: "NotCloneable",
+export const refused = (value: ValueRole, input: unknown, cause: Cause.Cause<Schema.SchemaError>): Fault => ({
+  _tag: "ValueRefused",
   value,
-  path: uncloneablePath(input, clone),
-  issue: messageOf(error)
+  shown: shorten(input),
+  issue: messageOf(Cause.squash(cause))
 })
 
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : shorten(error)
+/** Makes the fault of a value that cannot be cloned. */
+export const notCloneable = (value: ValueRole, input: unknown, error: unknown, crossing: Crossing): Fault =>
+  formOf(input) === "deep"
+    ? { _tag: "NotCloneable", value, path: deepPath(input), issue: tooDeep }
+    : {
+      _tag: "NotCloneable",
+      value,
+      path: pathTo(input, (part) => !isCloneable(part, crossing)),
+      issue: messageOf(error)
+    }
+
+/** Makes the fault of a value that was sent and could not be read. */
+export const notReadable = (value: ValueRole, { error, path }: Extract<Arrived, { readonly path: string }>): Fault => ({
+  _tag: "NotCloneable",
+  value,
+  path,
+  issue: path === "" ? messageOf(error) : tooDeep
+})
+
+const tooDeep = "it is nested too deeply"
+
+const isCloneable = (value: unknown, crossing: Crossing): boolean => {
+  try {
+    crossing.clone(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const messageOf = (error: unknown): string => {
+  try {
+    return error instanceof Error && typeof error.message === "string" ? error.message : shorten(error)
+  } catch {
+    return shorten(error)
+  }
+}
 
 /** Encodes a reason with its error as data. */
-const plain = (reason: Cause.Reason<unknown>, clone: Clone): WireReason => {
+const plain = (reason: Cause.Reason<unknown>, crossing: Crossing, outOfBand?: OutOfBandWriter): WireReason => {
   switch (reason._tag) {
     case "Interrupt":
       return { _tag: "Interrupt" }
     case "Die":
-      return { _tag: "Die", defect: encodeThrown(reason.defect, clone) }
+      return { _tag: "Die", defect: encodeThrown(reason.defect, crossing, outOfBand) }
     case "Fail":
-      return { _tag: "Fail", error: encodeThrown(reason.error, clone) }
+      return { _tag: "Fail", error: encodeThrown(reason.error, crossing, outOfBand) }
   }
 }
 
 /** Encodes the reasons of a cause that is not the exit of an attempt. */
-export const reasons = (cause: Cause.Cause<unknown>, clone: Clone): ReadonlyArray<WireReason> =>
-  cause.reasons.map((reason) => plain(reason, clone))
+export const reasons = (
+  cause: Cause.Cause<unknown>,
+  crossing: Crossing,
+  outOfBand: OutOfBandWriter
+): ReadonlyArray<WireReason> => cause.reasons.map((reason) => plain(reason, crossing, outOfBand))
 
-/** Encodes the cause of an attempt. The deadline becomes the tag `Late`. */
+/** Encodes the cause of an attempt. The deadline becomes the tag `Late`. Never throws. */
 export const encode = (
   cause: Cause.Cause<unknown>,
   schema: Schema.Codec<any, any> | undefined,
-  clone: Clone
+  crossing: Crossing,
+  outOfBand: OutOfBandWriter
 ): WireFailure => {
   let late = false
   const reasons: Array<WireReason> = []
@@ -56,20 +92,23 @@ export const encode = (
     } else if (reason._tag === "Fail" && schema !== undefined) {
       const encoded = Codec.encode(schema, reason.error)
       if (Exit.isFailure(encoded)) return { _tag: "Fault", fault: refused("error", reason.error, encoded.cause) }
-      const unfit = cloneError(encoded.value, clone)
-      if (unfit !== undefined) return { _tag: "Fault", fault: notCloneable("error", encoded.value, unfit, clone) }
-      reasons.push({ _tag: "Encoded", error: encoded.value })
+      try {
+        reasons.push({ _tag: "Encoded", error: send(encoded.value, crossing, outOfBand) })
+      } catch (error) {
+        return { _tag: "Fault", fault: notCloneable("error", encoded.value, error, crossing) }
+      }
     } else {
-      reasons.push(plain(reason, clone))
+      reasons.push(plain(reason, crossing, outOfBand))
     }
   }
   return { _tag: late ? "Late" : "Cause", reasons }
 }
 
-/** Decodes reasons to a cause; or returns the fault of an error that its schema refuses on arrival. */
+/** Decodes reasons to a cause; or returns the fault of an error that cannot be read, or that its schema refuses. */
 export const decode = (
   reasons: ReadonlyArray<WireReason>,
-  schema: Schema.Codec<any, any> | undefined
+  schema: Schema.Codec<any, any> | undefined,
+  values: ReadonlyArray<Arrived>
 ): Cause.Cause<unknown> | Fault => {
   const decoded: Array<Cause.Reason<unknown>> = []
   for (const reason of reasons) {
@@ -78,14 +117,16 @@ export const decode = (
         decoded.push(Cause.makeInterruptReason())
         break
       case "Die":
-        decoded.push(Cause.makeDieReason(decodeThrown(reason.defect)))
+        decoded.push(Cause.makeDieReason(decodeThrown(reason.defect, values)))
         break
       case "Fail":
-        decoded.push(Cause.makeFailReason(decodeThrown(reason.error)))
+        decoded.push(Cause.makeFailReason(decodeThrown(reason.error, values)))
         break
       case "Encoded": {
-        const exit = Codec.decode(schema!, reason.error)
-        if (Exit.isFailure(exit)) return refused("error", reason.error, exit.cause)
+        const arrived = reason.error._tag === "Value" ? reason.error : values[reason.error.place]!
+        if (!("value" in arrived)) return notReadable("error", arrived)
+        const exit = Codec.decode(schema!, arrived.value)
+        if (Exit.isFailure(exit)) return refused("error", arrived.value, exit.cause)
         decoded.push(Cause.makeFailReason(exit.value))
       }
     }

@@ -1,20 +1,23 @@
 /**
- * Framing of messages that a worker process writes to a pipe: each has its length before it.
+ * Framing of the messages between a program and a worker process: each has a mark and its length before it.
+ *
+ * A task may write to any descriptor of its process. A frame without the mark, or with a length that no message has, is
+ * therefore no message.
  */
+import { constants } from "node:buffer"
 import { writeSync } from "node:fs"
-import { deserialize, serialize } from "node:v8"
+import { deserialize, serialize } from "./bytes.ts"
 
-/** File descriptor of the pipe in the worker process. */
-export const resultsPipe = 4
-
-/** Number of bytes of the length before a message. */
-const head = 4
+/** Bytes before a message: the mark, then its length. */
+const head = 8
+const mark = 0x7c1f_e0ba
 
 /** Makes a frame of a message. Throws if it cannot be cloned. */
 export const frame = (message: unknown): Buffer => {
   const body = serialize(message)
   const framed = Buffer.allocUnsafe(head + body.length)
-  framed.writeUInt32LE(body.length)
+  framed.writeUInt32LE(mark)
+  framed.writeUInt32LE(body.length, 4)
   body.copy(framed, head)
   return framed
 }
@@ -36,7 +39,7 @@ export const writeWhole = (descriptor: number, bytes: Buffer): boolean => {
 
 const sleepWord = new Int32Array(new SharedArrayBuffer(4))
 
-/** Reads messages from chunks of any length. */
+/** Reads messages from chunks of any length. `push` throws at what is no message. */
 export class Unframer {
   private readonly receive: (message: unknown) => void
   private chunks: Array<Buffer> = []
@@ -51,7 +54,9 @@ export class Unframer {
     this.size += chunk.length
     for (;;) {
       if (this.size < head) return
-      const length = this.join(head).readUInt32LE()
+      const first = this.join(head)
+      const length = first.readUInt32LE(4)
+      if (first.readUInt32LE() !== mark || length > constants.MAX_LENGTH) throw new Error("these bytes are no message")
       if (this.size < head + length) return
       const bytes = this.join(head + length)
       this.chunks = bytes.length === head + length ? [] : [bytes.subarray(head + length)]

@@ -17,6 +17,18 @@ export interface Address {
   readonly task: string
 }
 
+/**
+ * Values of a message that cross each by itself, and so cost only themselves where they cannot be read: what the platform
+ * makes of them, and for each the start of the way to where it is nested deeply, if it is.
+ */
+export interface OutOfBand {
+  readonly sealed: unknown
+  readonly paths: ReadonlyArray<string | undefined>
+}
+
+/** The place, among the values that cross by themselves, of the value at a position. */
+export type Place = readonly [position: number, place: number]
+
 /** Work for the far side. A worker runs the payloads of a batch one after another, and batches concurrently. */
 export interface BatchMessage extends Address {
   readonly _tag: "Run"
@@ -24,6 +36,8 @@ export interface BatchMessage extends Address {
   /** Slot in which the far side records the position of this batch. */
   readonly slot: number
   readonly payloads: ReadonlyArray<unknown>
+  readonly places: ReadonlyArray<Place>
+  readonly outOfBand: OutOfBand | undefined
   /** Milliseconds that each payload may take from its start. */
   readonly timeout: number | undefined
   /** Milliseconds after which no further payload is started. */
@@ -66,15 +80,20 @@ export type WireFailure =
 
 export type WireReason =
   /** An error that was encoded through its schema. */
-  | { readonly _tag: "Encoded"; readonly error: unknown }
+  | { readonly _tag: "Encoded"; readonly error: Sent }
   | { readonly _tag: "Fail"; readonly error: Thrown }
   | { readonly _tag: "Die"; readonly defect: Thrown }
   | { readonly _tag: "Interrupt" }
 
+/** A value of a message: a part of it, or a place among the values that cross by themselves. */
+export type Sent =
+  | { readonly _tag: "Value"; readonly value: unknown }
+  | { readonly _tag: "OutOfBand"; readonly place: number }
+
 /** A thrown value: an error as data, anything else unchanged if it can be cloned, otherwise as text. */
 export type Thrown =
   | { readonly _tag: "Error"; readonly error: ThrownError }
-  | { readonly _tag: "Value"; readonly value: unknown }
+  | Sent
   | { readonly _tag: "Shown"; readonly text: string }
 
 export interface ThrownError {
@@ -82,20 +101,24 @@ export interface ThrownError {
   readonly message: string
   readonly stack: string | undefined
   readonly cause: Thrown | undefined
+  /** The errors of an `AggregateError`. */
+  readonly errors: ReadonlyArray<Thrown> | undefined
   /** Other own fields that can be cloned. */
-  readonly fields: Readonly<Record<string, unknown>>
+  readonly fields: Readonly<Record<string, Sent>>
 }
 
 /**
- * Exits of consecutive payloads of a batch: a value for each, and failures by position, which replace the values there.
- * `millis` is the duration of each in milliseconds. If the batch is `over`, payloads without an exit were not started.
+ * Exits of consecutive payloads of a batch: a value for each; failures by position, and places of values that cross by
+ * themselves, which replace the values there. `millis` is the duration of each in milliseconds. If the batch is `over`, payloads without an exit were not started.
  */
 export interface Exits {
   readonly _tag: "Exits"
   readonly id: number
   readonly from: number
   readonly values: ReadonlyArray<unknown>
+  readonly places: ReadonlyArray<Place>
   readonly failures: ReadonlyArray<readonly [position: number, failure: WireFailure]>
+  readonly outOfBand: OutOfBand | undefined
   readonly millis: Float64Array
   readonly over: boolean
 }
@@ -108,6 +131,7 @@ export interface Log {
   readonly message: ReadonlyArray<Thrown>
   readonly annotations: Readonly<Record<string, unknown>>
   readonly cause: ReadonlyArray<WireReason>
+  readonly outOfBand: OutOfBand | undefined
 }
 
 export type FromFar =

@@ -54,9 +54,6 @@ export class SharedPositions {
   }
 }
 
-/** File descriptor of the file in a worker process. */
-export const positionsFile = 5
-
 /** Positions in a file that both sides have open. */
 export class FilePositions {
   private readonly file: number

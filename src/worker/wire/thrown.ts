@@ -3,65 +3,103 @@
  * it.
  */
 import { shorten } from "../../primitives/shorten.ts"
-import type { Thrown, ThrownError } from "./messages.ts"
+import { type Arrived, type Crossing, type OutOfBandWriter, send } from "./crossing.ts"
+import type { Sent, Thrown, ThrownError } from "./messages.ts"
 
-/** Number of causes of causes that are sent. */
-const depth = 10
+/** Numbers of causes of causes, of errors in all, and of fields of an error that are sent. */
+const mostLevels = 10
+const mostErrors = 100
+const mostFields = 1000
 
-/** Function that converts a value to what is sent; it throws if that is impossible. */
-export type Clone = (value: unknown) => unknown
+/** Encodes a thrown value in a form that can be sent. Never throws. */
+export const encodeThrown = (
+  value: unknown,
+  crossing: Crossing,
+  outOfBand?: OutOfBandWriter
+): Thrown => new Encoder(crossing, outOfBand).encode(value, mostLevels)
 
-/** Returns the error of cloning a value; undefined if it can be cloned. Costs a clone. */
-export const cloneError = (value: unknown, clone: Clone): unknown => {
-  if (value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")) return
+class Encoder {
+  private readonly crossing: Crossing
+  private readonly outOfBand: OutOfBandWriter | undefined
+  private left = mostErrors
+
+  constructor(crossing: Crossing, outOfBand: OutOfBandWriter | undefined) {
+    this.crossing = crossing
+    this.outOfBand = outOfBand
+  }
+
+  encode(value: unknown, levels: number): Thrown {
+    if (isError(value) && this.left-- > 0) return { _tag: "Error", error: this.error(value, levels - 1) }
+    return attempt(() => send(value, this.crossing, this.outOfBand)) ?? { _tag: "Shown", text: shorten(value, 400) }
+  }
+
+  private error(error: Error, levels: number): ThrownError {
+    const stack = attempt(() => error.stack)
+    const cause = levels === 0 ? undefined : attempt(() => error.cause)
+    const errors = levels === 0 ? undefined : attempt(() => (error as AggregateError).errors)
+    return {
+      name: textOf(() => error.name),
+      message: textOf(() => error.message),
+      stack: typeof stack === "string" ? stack : undefined,
+      cause: cause === undefined ? undefined : this.encode(cause, levels),
+      errors: isAggregate(error) && Array.isArray(errors)
+        ? errors.slice(0, mostErrors).map((each) => this.encode(each, levels))
+        : undefined,
+      fields: this.fields(error)
+    }
+  }
+
+  private fields(error: Error): Record<string, Sent> {
+    const fields: Record<string, Sent> = {}
+    for (const key of (attempt(() => Object.keys(error)) ?? []).slice(0, mostFields)) {
+      if (standardFields.has(key)) continue
+      const value = () => (error as unknown as Record<string, unknown>)[key]
+      const field = attempt(() => send(value(), this.crossing, this.outOfBand))
+      if (field !== undefined) define(fields, key, field, true)
+    }
+    return fields
+  }
+}
+
+const isError = (value: unknown): value is Error => attempt(() => value instanceof Error) === true
+
+const isAggregate = (error: Error): boolean => attempt(() => error instanceof AggregateError) === true
+
+/** Reads a text that may be of any type at run time, or may not be readable. */
+const textOf = (read: () => unknown): string => attempt(() => String(read())) ?? "(it cannot be read)"
+
+/** Returns what a function returns; undefined if it throws. */
+const attempt = <A>(get: () => A): A | undefined => {
   try {
-    clone(value)
+    return get()
+  } catch {
     return undefined
-  } catch (error) {
-    return error ?? new Error("its getter threw nothing")
   }
-}
-
-/** True if a value can be cloned. Costs a clone. */
-export const isCloneable = (value: unknown, clone: Clone): boolean => cloneError(value, clone) === undefined
-
-/** Encodes a thrown value in a form that can be sent. */
-export const encodeThrown = (value: unknown, clone: Clone, levels = depth): Thrown => {
-  if (value instanceof Error) return { _tag: "Error", error: encodeError(value, clone, levels) }
-  return isCloneable(value, clone) ? { _tag: "Value", value } : { _tag: "Shown", text: shorten(value, 400) }
-}
-
-const encodeError = (error: Error, clone: Clone, levels: number): ThrownError => ({
-  // at run time these may be of any type
-  // oxlint-disable-next-line typescript/no-unnecessary-type-conversion
-  name: String(error.name),
-  // oxlint-disable-next-line typescript/no-unnecessary-type-conversion
-  message: String(error.message),
-  stack: typeof error.stack === "string" ? error.stack : undefined,
-  cause: error.cause === undefined || levels === 0 ? undefined : encodeThrown(error.cause, clone, levels - 1),
-  fields: fieldsOf(error, clone)
-})
-
-const fieldsOf = (error: Error, clone: Clone): Record<string, unknown> => {
-  const fields: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(error)) {
-    if (!standardFields.has(key) && isCloneable(value, clone)) fields[key] = value
-  }
-  return fields
 }
 
 const standardFields = new Set(["name", "message", "stack", "cause"])
 
-/** Decodes a thrown value. An error gets the class of its name if that is one of the standard ones. */
-export const decodeThrown = (wire: Thrown): unknown => {
+/**
+ * Decodes a thrown value; `values` are those that have crossed by themselves. An error gets the class of its name if
+ * that is one of the standard ones.
+ */
+export const decodeThrown = (wire: Thrown, values: ReadonlyArray<Arrived> = []): unknown => {
   switch (wire._tag) {
     case "Value":
-      return wire.value
+    case "OutOfBand":
+      return receive(wire, values)
     case "Shown":
       return wire.text
     case "Error":
-      return decodeError(wire.error)
+      return decodeError(wire.error, values)
   }
+}
+
+/** Returns a value that was sent; if it could not be read, a text instead. */
+const receive = (sent: Sent, values: ReadonlyArray<Arrived>): unknown => {
+  if (sent._tag === "Value") return sent.value
+  const arrived = values[sent.place]
+  return arrived !== undefined && "value" in arrived ? arrived.value : "(it is nested too deeply)"
 }
 
 const classes: Readonly<Record<string, ErrorConstructor>> = {
@@ -73,52 +111,23 @@ const classes: Readonly<Record<string, ErrorConstructor>> = {
   URIError
 }
 
-const decodeError = ({ cause, fields, message, name, stack }: ThrownError): Error => {
-  const options = cause === undefined ? undefined : { cause: decodeThrown(cause) }
-  const error = new (Object.hasOwn(classes, name) ? classes[name]! : Error)(message, options)
-  Object.assign(error, fields)
-  define(error, "name", name)
-  define(error, "stack", stack)
+const decodeError = (wire: ThrownError, values: ReadonlyArray<Arrived>): Error => {
+  const { fields, name, stack } = wire
+  const error = makeError(wire, values)
+  for (const [key, field] of Object.entries(fields)) define(error, key, receive(field, values), true)
+  define(error, "name", name, false)
+  define(error, "stack", stack, false)
   return error
 }
 
-/** Defines a property of an error as the language does: not enumerable. */
-const define = (error: Error, key: string, value: unknown): void => {
-  Object.defineProperty(error, key, { value, enumerable: false, configurable: true, writable: true })
+const makeError = ({ cause, errors, message, name }: ThrownError, values: ReadonlyArray<Arrived>): Error => {
+  const options = cause === undefined ? undefined : { cause: decodeThrown(cause, values) }
+  return errors === undefined
+    ? new (Object.hasOwn(classes, name) ? classes[name]! : Error)(message, options)
+    : new AggregateError(errors.map((each) => decodeThrown(each, values)), message, options)
 }
 
-/**
- * Finds the part of a value that cannot be cloned; returns a path like `.jobs[3].callback`, empty for the value itself.
- * Costs a clone at each step down.
- */
-export const uncloneablePath = (value: unknown, clone: Clone): string => {
-  const seen = new Set<unknown>()
-  const search = (value: unknown): string | undefined => {
-    if (isCloneable(value, clone) || seen.has(value)) return undefined
-    seen.add(value)
-    if (typeof value !== "object" || value === null) return ""
-    for (const [step, child] of childrenOf(value)) {
-      const path = search(child)
-      if (path !== undefined) return step + path
-    }
-    return ""
-  }
-  return search(value) ?? ""
-}
-
-const childrenOf = function*(value: object): Iterable<readonly [step: string, child: unknown]> {
-  if (Array.isArray(value)) {
-    for (const [index, child] of value.entries()) yield [`[${index}]`, child]
-  } else if (value instanceof Map) {
-    for (const [key, child] of value) {
-      yield [`.keys(${shorten(key, 20)})`, key]
-      yield [`.get(${shorten(key, 20)})`, child]
-    }
-  } else if (value instanceof Set) {
-    for (const child of value) yield [".values()", child]
-  } else {
-    for (const [key, child] of Object.entries(value)) {
-      yield [/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`, child]
-    }
-  }
+/** Defines a property, whatever its name is; those of the language are not enumerable. */
+const define = (object: object, key: string, value: unknown, enumerable: boolean): void => {
+  Object.defineProperty(object, key, { value, enumerable, configurable: true, writable: true })
 }

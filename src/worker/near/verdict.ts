@@ -1,0 +1,89 @@
+/**
+ * Who is at fault when a worker has ended: which inputs fail, which run again alone, and which are dispatched again as if
+ * nothing had happened.
+ */
+import { NotStarted } from "../wire/messages.ts"
+import type { WorkerHandle } from "./platform.ts"
+import type { BatchRequest, Placement, RunState, WorkerCrash } from "./request.ts"
+
+/** A batch at a worker, and the payload it is at. */
+export interface Started {
+  readonly request: BatchRequest
+  readonly payload: number
+}
+
+/** Returns the batches that are at a payload whose exit is not known. */
+export const startedOf = (batches: ReadonlyArray<BatchRequest>, handle: WorkerHandle): ReadonlyArray<Started> =>
+  batches
+    .map((request) => ({ request, payload: positionOf(request, handle) }))
+    .filter(({ payload, request }) => payload !== NotStarted && !request.isSettled(payload))
+
+/**
+ * Returns the payload that a batch is at. A task may have written into the file of positions; what cannot be is taken
+ * for the beginning.
+ */
+const positionOf = (request: BatchRequest, handle: WorkerHandle): number => {
+  const { position } = handle.position((request.state as Placement).slot)
+  return Number.isInteger(position) && position >= 0 && position < request.count ? position : NotStarted
+}
+
+/** Makes the crash of a worker that could not be started. */
+export const notStarted = (text: string): WorkerCrash => ({
+  exit: { exitCode: undefined, signal: undefined, stderr: text },
+  thrown: undefined
+})
+
+/** Counts a worker that has ended, for each run that had batches there, if it had begun nothing of them. */
+export const countVain = (remaining: ReadonlyArray<BatchRequest>, started: ReadonlyArray<Started>): void => {
+  const busy = new Set<RunState>(started.map(({ request }) => request.run))
+  for (const run of new Set(remaining.map((request) => request.run))) run.vain = busy.has(run) ? 0 : run.vain + 1
+}
+
+/**
+ * Finds the input at which a worker ended that was not killed because of one, and fails it. If several were under way,
+ * each runs again alone. If none was, the first input of a batch fails when this happens to it for the second time: the
+ * cause may lie before the batch. If the worker never was up, no other will be, so all payloads fail.
+ */
+export const accuse = (
+  remaining: ReadonlyArray<BatchRequest>,
+  started: ReadonlyArray<Started>,
+  wasUp: boolean,
+  crash: WorkerCrash,
+  handle: WorkerHandle,
+  worker: number
+): void => {
+  const wanted = remaining.filter((request) => request.state._tag !== "Stopping")
+  if (!wasUp) {
+    for (const request of wanted) request.failAllCrashed(crash, worker)
+  } else if (remaining.every((request) => positionOf(request, handle) === NotStarted)) {
+    for (const request of wanted) if (request.noteUnlucky()) request.failCrashed(0, crash, worker)
+  } else if (started.length === 1) {
+    const { payload, request } = started[0]!
+    if (request.state._tag !== "Stopping") request.failCrashed(payload, crash, worker)
+  } else {
+    noteSuspects(started)
+  }
+}
+
+/**
+ * Fails the input because of which a worker was killed, unless its batch has ended meanwhile; all inputs of a batch that
+ * was `stuck`. If others were under way, any of them may have blocked it, so each runs again alone.
+ */
+export const convict = (
+  culprit: BatchRequest,
+  stuck: WorkerCrash | undefined,
+  started: ReadonlyArray<Started>,
+  handle: WorkerHandle,
+  worker: number
+): void => {
+  if (culprit.state._tag === "Stopping") return
+  if (started.length > 1) return noteSuspects(started)
+  if (culprit.state._tag !== "Sent") return
+  const payload = positionOf(culprit, handle)
+  if (payload === NotStarted && stuck !== undefined) culprit.failAllCrashed(stuck, worker)
+  else culprit.failLate(Math.max(0, payload), worker)
+}
+
+const noteSuspects = (started: ReadonlyArray<Started>): void => {
+  for (const { payload, request } of started) request.noteSuspect(payload)
+}

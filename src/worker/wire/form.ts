@@ -1,0 +1,257 @@
+/**
+ * The form of a value: whether it may be part of a message, beside other values.
+ *
+ * A message is one clone. So a value that cannot be written, or that the receiver cannot read, costs all values of its
+ * message. Only plain values are therefore part of a message: those of little depth, with few objects, made of what any
+ * clone keeps. All others cross each by itself, and cost only themselves.
+ *
+ * Does not import Effect, so that a worker can boot with it.
+ */
+import { types } from "node:util"
+import { shorten } from "../../primitives/shorten.ts"
+
+/**
+ * Why a value is not part of a message: it has many objects, many levels, or something that a clone may refuse. The
+ * first that is found counts.
+ */
+export type Form = "plain" | "large" | "deep" | "odd"
+
+/** Greatest number of levels of a plain value. With the usual stack, Node.js reads about 1600 levels. */
+const mostLevels = 64
+
+/** Greatest number of objects of a plain value. More cost so much that a message of their own costs nothing beside. */
+const mostObjects = 1000
+
+/** Number of objects that the current search may still visit. */
+let left = 0
+
+/** Returns the form of a value. Reads its fields; never throws. */
+export const formOf = (value: unknown, levels = mostLevels): Form => {
+  if (isPrimitive(value)) return "plain"
+  left = mostObjects
+  try {
+    return visit(value, levels)
+  } catch {
+    return "odd"
+  }
+}
+
+/** True if a value is sent unchanged. */
+export const isPrimitive = (value: unknown): boolean => {
+  const type = typeof value
+  return type === "object" ? value === null : type !== "function" && type !== "symbol"
+}
+
+const visit = (value: unknown, levels: number): Form => {
+  if (typeof value !== "object") return isPrimitive(value) ? "plain" : "odd"
+  if (value === null) return "plain"
+  if (levels === 0) return "deep"
+  if (--left < 0) return "large"
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return record(value, levels - 1)
+  if (Array.isArray(value)) return array(value, levels - 1)
+  if (types.isMap(value)) return map(value, levels - 1)
+  if (types.isSet(value)) return set(value, levels - 1)
+  if (types.isNativeError(value)) return visit(value.cause, levels - 1)
+  if (isLeaf(value)) return "plain"
+  return knownClasses.has(prototype as object) && hasFields(value) ? record(value, levels - 1) : "odd"
+}
+
+const record = (value: object, levels: number): Form => {
+  for (const key in value) {
+    const form = visit((value as Record<string, unknown>)[key], levels)
+    if (form !== "plain") return form
+  }
+  return "plain"
+}
+
+const array = (values: ReadonlyArray<unknown>, levels: number): Form => {
+  if (isSparse(values)) return "large"
+  for (let index = 0; index < values.length; index++) {
+    const form = visit(values[index], levels)
+    if (form !== "plain") return form
+  }
+  return "plain"
+}
+
+const map = (values: ReadonlyMap<unknown, unknown>, levels: number): Form => {
+  for (const [key, value] of entriesOf(values)) {
+    const form = visit(key, levels)
+    if (form !== "plain") return form
+    const other = visit(value, levels)
+    if (other !== "plain") return other
+  }
+  return "plain"
+}
+
+const set = (values: ReadonlySet<unknown>, levels: number): Form => {
+  for (const value of valuesOf(values)) {
+    const form = visit(value, levels)
+    if (form !== "plain") return form
+  }
+  return "plain"
+}
+
+/** True for objects without parts that every clone keeps. */
+const isLeaf = (value: object): boolean => {
+  if (ArrayBuffer.isView(value)) return !isDetached(value.buffer)
+  if (types.isAnyArrayBuffer(value)) return !isDetached(value)
+  return types.isDate(value) || types.isRegExp(value) || (types.isBoxedPrimitive(value) && !types.isSymbolObject(value))
+}
+
+const isDetached = (buffer: ArrayBufferLike): boolean => (buffer as { readonly detached?: boolean }).detached === true
+
+/** Number of elements from which an array may be sparse, and number of elements that are looked at. */
+const leastSparse = 1000
+const samples = 32
+
+/** True if most elements of a long array are not there. A loop over its length could take minutes. */
+export const isSparse = (values: ReadonlyArray<unknown>): boolean => {
+  const { length } = values
+  if (length < leastSparse) return false
+  let present = 0
+  for (let k = 0; k < samples; k++) if (Math.floor(k * length / samples) in values) present++
+  return present * 2 < samples
+}
+
+/** The entries of a map, whatever its own iterator does. */
+const entriesOf = (values: ReadonlyMap<unknown, unknown>): IterableIterator<[unknown, unknown]> =>
+  Map.prototype.entries.call(values)
+
+const valuesOf = (values: ReadonlySet<unknown>): IterableIterator<unknown> => Set.prototype.values.call(values)
+
+const hasFields = (value: object): boolean => Object.keys(value).length > 0
+
+/** Prototypes of classes whose instances arrive as plain objects with their fields. */
+const knownClasses = new WeakSet<object>()
+
+/**
+ * Throws if a value has a part of which a clone would keep nothing: an instance of a class without fields. With
+ * `everywhere`, also for objects of Node.js that can be cloned within a process alone, such as a `Blob`.
+ */
+export const refuseLost = (value: unknown, everywhere: boolean): void => {
+  const seen = new Set<object>()
+  const waiting: Array<unknown> = [value]
+  while (waiting.length > 0) {
+    const part = waiting.pop()
+    if (typeof part !== "object" || part === null || types.isProxy(part) || seen.has(part)) continue
+    seen.add(part)
+    if (isInstance(part)) learn(part, everywhere)
+    for (const child of partsOf(part)) if (typeof child === "object") waiting.push(child)
+  }
+}
+
+/** True for an object of a class of which a clone knows nothing. */
+const isInstance = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype !== Object.prototype && prototype !== null && !Array.isArray(value) && !types.isMap(value) &&
+    !types.isSet(value) && !types.isNativeError(value) && !ArrayBuffer.isView(value) &&
+    !types.isAnyArrayBuffer(value) &&
+    !isLeaf(value)
+}
+
+/** Finds out what arrives of an instance. Throws if that is nothing. */
+const learn = (value: object, everywhere: boolean): void => {
+  const prototype = Object.getPrototypeOf(value) as object
+  if (knownClasses.has(prototype) && hasFields(value)) return
+  const arrives: unknown = Object.getPrototypeOf(structuredClone(value))
+  if (arrives !== Object.prototype) {
+    if (everywhere) throw new TypeError(`an instance of ${nameOf(value)} cannot leave its process`)
+  } else if (hasFields(value)) {
+    knownClasses.add(prototype)
+  } else {
+    throw new TypeError(`an instance of ${nameOf(value)} has no fields, so nothing of it would arrive`)
+  }
+}
+
+/** Name of the class of an object, for messages. */
+export const nameOf = (value: object): string => {
+  const name: unknown = value.constructor?.name
+  return typeof name === "string" && name !== "" ? name : "a class"
+}
+
+/** The parts of an object that a clone visits. */
+const partsOf = (value: object): Iterable<unknown> => {
+  if (Array.isArray(value)) return isSparse(value) ? Object.values(value) : value
+  if (types.isMap(value)) return [...entriesOf(value)].flat()
+  if (types.isSet(value)) return valuesOf(value)
+  if (types.isNativeError(value)) return [value.cause]
+  return isLeaf(value) || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) ? [] : Object.values(value)
+}
+
+/** Greatest number of steps of a path, and of parts that are looked at in search of one. */
+const mostSteps = 16
+const mostParts = 10_000
+
+/**
+ * Finds the part of a value that is at fault; returns a path like `.jobs[3].callback`, empty for the value itself. A
+ * longer path is cut to its start.
+ */
+export const pathTo = (value: unknown, isAtFault: (part: unknown, steps: number) => boolean): string => {
+  const seen = new Set<unknown>()
+  let path = ""
+  let part = value
+  let looked = 0
+  for (let steps = 0; steps < mostSteps; steps++) {
+    seen.add(part)
+    let next: readonly [step: string, part: unknown] | undefined
+    try {
+      for (const [step, child] of stepsFrom(part)) {
+        if (isPrimitive(child)) continue
+        if (++looked > mostParts) return `${path}…`
+        if (seen.has(child) || !isAtFault(child, steps + 1)) continue
+        next = [step, child]
+        break
+      }
+    } catch (error) {
+      return error instanceof Unreadable ? path + error.step : path
+    }
+    if (next === undefined) return path
+    path += next[0]
+    part = next[1]
+  }
+  return `${path}…`
+}
+
+/** Finds where a value that is nested deeply begins to be so. */
+export const deepPath = (value: unknown): string =>
+  pathTo(value, (part, steps) => formOf(part, mostLevels - steps) === "deep")
+
+/** Thrown for a part that cannot be read. */
+class Unreadable {
+  readonly step: string
+  constructor(step: string) {
+    this.step = step
+  }
+}
+
+const stepsFrom = function*(value: unknown): Iterable<readonly [step: string, part: unknown]> {
+  if (typeof value !== "object" || value === null || types.isProxy(value)) return
+  if (types.isMap(value)) {
+    for (const [key, part] of entriesOf(value)) {
+      yield [`.keys(${shownKey(key)})`, key]
+      yield [`.get(${shownKey(key)})`, part]
+    }
+  } else if (types.isSet(value)) {
+    for (const part of valuesOf(value)) yield [".values()", part]
+  } else if (Array.isArray(value) && !isSparse(value)) {
+    for (let index = 0; index < value.length; index++) yield [`[${index}]`, read(value, index, `[${index}]`)]
+  } else {
+    for (const key of Object.keys(value)) {
+      const step = isIdentifier(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+      yield [step, read(value, key, step)]
+    }
+  }
+}
+
+const read = (value: object, key: string | number, step: string): unknown => {
+  try {
+    return (value as Record<string | number, unknown>)[key]
+  } catch {
+    throw new Unreadable(step)
+  }
+}
+
+const isIdentifier = (key: string): boolean => /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
+
+const shownKey = (key: unknown): string => shorten(key, 20)

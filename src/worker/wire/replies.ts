@@ -1,0 +1,61 @@
+/**
+ * Recognition of messages of a worker. A task can reach the channel of its process if it looks for it, and may write
+ * anything there.
+ */
+import type { Exits, FromFar } from "./messages.ts"
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** True if a value has the form of a message of a worker. The values inside it are those of tasks, and not checked. */
+export const isReply = (value: unknown): value is FromFar => {
+  if (typeof value !== "object" || value === null) return false
+  const message = value as Fields
+  switch (message["_tag"]) {
+    case "Ready":
+      return true
+    case "Dying":
+      return isTagged(message["error"])
+    case "Exits":
+      return isExits(message)
+    case "Done":
+      return isId(message["id"])
+    case "Refused":
+      return isId(message["id"]) && isTagged(message["refusal"])
+    case "Log":
+      return isId(message["id"]) && isIndex(message["position"], -1) && typeof message["level"] === "string" &&
+        areTagged(message["message"]) && areTagged(message["cause"]) && typeof message["annotations"] === "object" &&
+        isOutOfBand(message["outOfBand"])
+    default:
+      return false
+  }
+}
+
+const isExits = (message: Fields): boolean => {
+  const { failures, from, id, millis, outOfBand, over, places, values } = message as {
+    readonly [K in keyof Exits]: unknown
+  }
+  return isId(id) && isIndex(from) && Array.isArray(values) && values.length > 0 && millis instanceof Float64Array &&
+    millis.length === values.length && typeof over === "boolean" && areEntries(places, isIndex) &&
+    areEntries(failures, isFailure) && isOutOfBand(outOfBand)
+}
+
+const isFailure = (failure: unknown): boolean => {
+  if (!isTagged(failure)) return false
+  return failure._tag === "Fault" ? isTagged((failure as Fields)["fault"]) : areTagged((failure as Fields)["reasons"])
+}
+
+const isOutOfBand = (value: unknown): boolean =>
+  value === undefined || (typeof value === "object" && value !== null && Array.isArray((value as Fields)["paths"]))
+
+const isTagged = (value: unknown): value is { readonly _tag: string } =>
+  typeof value === "object" && value !== null && typeof (value as Fields)["_tag"] === "string"
+
+const areTagged = (values: unknown): boolean => Array.isArray(values) && values.every(isTagged)
+
+const areEntries = (values: unknown, isValue: (value: unknown) => boolean): boolean =>
+  Array.isArray(values) &&
+  values.every((entry) => Array.isArray(entry) && isIndex(entry[0]) && isValue(entry[1]))
+
+const isId = (value: unknown): boolean => isIndex(value, 1)
+
+const isIndex = (value: unknown, least = 0): boolean => Number.isSafeInteger(value) && (value as number) >= least
