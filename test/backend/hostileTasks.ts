@@ -1,0 +1,126 @@
+/** Tasks that give, throw, log and post what hurts whoever is not careful. Plain Node.js imports this file. */
+import { Task } from "effect-parallel"
+import * as Effect from "effect/Effect"
+import { appendFileSync, closeSync, fstatSync, readdirSync, writeSync } from "node:fs"
+import { isMainThread, parentPort, workerData } from "node:worker_threads"
+import { nested, values } from "../hostile.ts"
+
+const module = import.meta.url
+
+/** Gives back what it gets. */
+export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
+
+/** Tells the type of what it gets. */
+export const typeOf = Task.make("typeOf", { module, run: (value: unknown) => Effect.succeed(typeof value) })
+
+/** How a value leaves a task; `note` is a file to which each start is written. */
+export interface Leaving {
+  readonly as: "value" | "error" | "defect" | "log" | "annotation" | "plain"
+  /** Number of the value in the list of hostile values, or of levels of a nested one. */
+  readonly number: number
+  readonly nested?: boolean
+  readonly note?: string
+}
+
+export const leaves = Task.make("leaves", {
+  module,
+  run: ({ as, nested: isNested, note, number }: Leaving): Effect.Effect<unknown, unknown> => {
+    if (note !== undefined) appendFileSync(note, `${as} ${number}\n`)
+    const value = isNested === true ? nested(number) : values[number]?.[1]
+    switch (as) {
+      case "value":
+        return Effect.succeed(value)
+      case "error":
+        return Effect.fail(value)
+      case "defect":
+        return Effect.die(value)
+      case "log":
+        return Effect.as(Effect.log(value, { value }), number)
+      case "annotation":
+        return Effect.as(Effect.annotateLogs(Effect.log("annotated"), { value }), number)
+      case "plain":
+        return Effect.succeed(number)
+    }
+  }
+})
+
+/** What a task does to the channel of its worker. */
+export type Junk =
+  | "posts"
+  | "closes"
+  | "removes listeners"
+  | "writes to descriptors"
+  | "closes descriptors"
+  | "fills descriptors"
+  | "nothing"
+
+const forged = { _tag: "Exits", id: 1, from: 0, values: ["forged"], places: [], failures: [], millis: 1, over: true }
+
+/** The open descriptors above the standard ones. */
+const descriptors = (): ReadonlyArray<number> =>
+  readdirSync("/proc/self/fd").map(Number).filter((fd) => {
+    try {
+      return fd > 2 && (fstatSync(fd).isSocket() || fstatSync(fd).isFile())
+    } catch {
+      return false
+    }
+  })
+
+const meddle = (junk: Junk): void => {
+  switch (junk) {
+    case "posts":
+      parentPort?.postMessage(forged)
+      parentPort?.postMessage("junk")
+      process.send?.(forged)
+      return
+    case "closes":
+      parentPort?.close()
+      if (process.connected) process.disconnect()
+      return
+    case "removes listeners":
+      parentPort?.removeAllListeners()
+      process.removeAllListeners()
+      return
+    case "writes to descriptors":
+      for (let fd = 3; fd < 8; fd++) {
+        try {
+          writeSync(fd, "junk that is no message")
+        } catch {
+          // there is no such descriptor
+        }
+      }
+      return
+    case "closes descriptors":
+      // the descriptors of a thread are those of the program
+      if (!isMainThread) return
+      for (const fd of descriptors()) closeSync(fd)
+      return
+    case "fills descriptors":
+      if (!isMainThread) return
+      for (const fd of descriptors()) {
+        try {
+          writeSync(fd, "junk that is no message ".repeat(10))
+        } catch {
+          // it cannot be written to
+        }
+      }
+      return
+    case "nothing":
+      return
+  }
+}
+
+/** Meddles with the channel of its worker, and gives what it was told. */
+export const meddles = Task.make("meddles", {
+  module,
+  run: ({ junk, value }: { readonly junk: Junk; readonly value: number }) => Effect.sync(() => (meddle(junk), value))
+})
+
+/** What a task of a thread finds of its channel. */
+export const finds = Task.make("finds", {
+  module,
+  run: (_: unknown) => Effect.sync(() => Object.keys((workerData ?? {}) as object))
+})
+
+/** Tells its process. */
+export const pid = Task.make("pid", { module, run: (_: number) => Effect.sync(() => process.pid) })
