@@ -1,6 +1,9 @@
 /**
  * Values as one short line, for messages and logs, which must never contain a whole input.
+ *
+ * Whatever a value is, showing it does not throw: what throws when it is read is shown as far as it can be read.
  */
+import { prefix, printable } from "./printable.ts"
 
 /** Number of elements or keys of a value that are shown, and how many levels deep. */
 const width = 6
@@ -14,23 +17,41 @@ const reach = 10_000
 
 /**
  * Shows a value as one line of at most `limit` characters; an error as its name and message. Parts that will not be
- * shown are not visited, so a long text or array costs as much as a short one. Two exceptions cost in proportion to
- * their size: the names of the keys of an object (0.3 s for a million) and the digits of a bigint.
+ * shown are not visited, so a long text or array costs as much as a short one. One exception costs in proportion to its
+ * size: the names of the keys of an object (0.3 s for a million). The value of a `Redacted` is not shown.
  */
 export const shorten = (value: unknown, limit = 80): string => cut(show(value, depth, limit), limit)
 
 /** Shows a message as one line: a string without quotes, anything else as `shorten` does. */
 export const shortenMessage = (value: unknown, limit = 80): string =>
-  typeof value === "string" ? cut(value.slice(0, reach), limit) : shorten(value, limit)
+  typeof value === "string" ? cut(prefix(value, reach), limit) : shorten(value, limit)
+
+/** A function that shows an input, of whatever type the inputs are. */
+export type ShowInput = (input: never) => string
+
+/** Shows an input as one line: as `show` does, if there is one. Where that throws, or returns no string, nothing is shown. */
+export const shortenInput = (input: unknown, show: ShowInput | undefined, limit = 80): string => {
+  if (show === undefined) return shorten(input, limit)
+  try {
+    const text: unknown = show(input as never)
+    if (typeof text === "string") return shortenMessage(text, limit)
+    // the rejection of a promise that nobody asked for would end the program
+    if (text instanceof Promise) text.catch(() => {})
+  } catch {}
+  return "<not shown>"
+}
+
+/** Matches white space, apart from what `printable` makes visible. */
+const space = /[ \t\n\v\f\r\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+/g
 
 /**
  * Cuts a text to one line of at most `limit` characters. Paths lose folders from their middle before the line loses its
  * end: the two ends of a path say what is missing or broken.
  */
 const cut = (text: string, limit: number): string => {
-  let line = text.replace(/\s+/g, " ").trim()
+  let line = printable(text.replace(space, " ").trim())
   if (line.length > limit) line = line.replace(folders, "$1…/")
-  return line.length <= limit ? line : `${line.slice(0, limit - 1)}…`
+  return line.length <= limit ? line : `${prefix(line, limit - 1)}…`
 }
 
 /**
@@ -42,43 +63,102 @@ const folders =
 
 const show = (value: unknown, levels: number, limit: number): string => {
   try {
-    if (typeof value === "string") return JSON.stringify(value.slice(0, limit))
-    if (typeof value === "bigint") return `${value}n`
-    if (typeof value === "function") return `[function ${value.name}]`
+    if (typeof value === "string") return JSON.stringify(prefix(value, limit))
+    if (typeof value === "bigint") return showBigint(value)
+    if (typeof value === "symbol") return showSymbol(value, limit)
+    if (typeof value === "function") return `[function ${nameOf(value, limit) ?? ""}]`
     if (typeof value !== "object" || value === null) return String(value)
-    if (value instanceof Error) return showError(value)
-    if (value instanceof Date) return value.toISOString()
-    if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`
-    if (value instanceof Map || value instanceof Set) return `${value.constructor.name}(${value.size})`
+    if (RedactedTypeId in value) return showRedacted(value, limit)
+    if (value instanceof Error) return showError(value, levels, limit)
+    if (value instanceof Date) return showDate(value)
+    if (ArrayBuffer.isView(value)) return `${classOf(value, limit)}(${value.byteLength} bytes)`
+    if (value instanceof Map || value instanceof Set) return `${classOf(value, limit)}(${value.size})`
     if (levels === 0) return Array.isArray(value) ? "[…]" : "{…}"
     return Array.isArray(value) ? showArray(value, levels, limit) : showObject(value, levels, limit)
   } catch {
-    return Object.prototype.toString.call(value)
+    return showTag(value, limit)
   }
 }
 
-const showError = (error: Error): string => {
-  const message = error.message.slice(0, reach)
-  return message === "" || message === error.name ? error.name : `${error.name}: ${message}`
+/** Property that marks a `Redacted`. It is repeated here because a worker boots without Effect. */
+const RedactedTypeId = "~effect/Redacted"
+
+const showRedacted = (value: object, limit: number): string => {
+  const label = read(value, "label")
+  return typeof label === "string" ? `<redacted:${prefix(label, limit)}>` : "<redacted>"
+}
+
+/** Numbers with more digits than a line has are not written out, which would take long. */
+const mostDigits = 100
+const largest = 10n ** BigInt(mostDigits)
+
+const showBigint = (value: bigint): string =>
+  value < largest && value > -largest ? `${value}n` : `[bigint of over ${mostDigits} digits]`
+
+const showSymbol = (value: symbol, limit: number): string =>
+  value === unreadable ? "[unreadable]" : `Symbol(${prefix(value.description ?? "", limit)})`
+
+/** Shows an error by its name and message; what is no text in the place of a text is shown as a value. */
+const showError = (error: Error, levels: number, limit: number): string => {
+  const name = nameOf(error, reach) ?? "Error"
+  const message = read(error, "message")
+  if (message === undefined || message === "" || message === name) return name
+  const shown = typeof message === "string" ? prefix(message, reach) : levels === 0 ? "…" : show(message, 0, limit)
+  return `${name}: ${shown}`
+}
+
+const showDate = (value: Date): string => {
+  const time = Date.prototype.getTime.call(value)
+  return Number.isNaN(time) ? "Invalid Date" : new Date(time).toISOString()
 }
 
 const showArray = (values: ReadonlyArray<unknown>, levels: number, limit: number): string => {
-  const shown = values.slice(0, width).map((value) => show(value, levels - 1, limit))
-  return values.length > width ? `[${shown.join(", ")}, … ${values.length} in all]` : `[${shown.join(", ")}]`
+  const { length } = values
+  const shown: Array<string> = []
+  for (let i = 0; i < length && i < width; i++) shown.push(show(read(values, i), levels - 1, limit))
+  return length > width ? `[${shown.join(", ")}, … ${length} in all]` : `[${shown.join(", ")}]`
 }
 
 const showObject = (value: object, levels: number, limit: number): string => {
   const shown: Array<string> = []
-  const record = value as Record<string, unknown>
-  for (const key in record) {
-    if (!Object.hasOwn(record, key)) continue
+  for (const key in value) {
+    if (!Object.hasOwn(value, key)) continue
     if (shown.length === width) {
       shown.push("…")
       break
     }
-    shown.push(`${key}: ${show(record[key], levels - 1, limit)}`)
+    shown.push(`${prefix(key, limit)}: ${show(read(value, key), levels - 1, limit)}`)
   }
-  const name = value.constructor?.name
-  const prefix = name === undefined || name === "Object" ? "" : `${name} `
-  return shown.length === 0 ? `${prefix}{}` : `${prefix}{ ${shown.join(", ")} }`
+  const name = classOf(value, limit)
+  const before = name === "Object" ? "" : `${name} `
+  return shown.length === 0 ? `${before}{}` : `${before}{ ${shown.join(", ")} }`
 }
+
+/** Shows of a value that cannot be looked into what kind of thing it says it is. */
+const showTag = (value: unknown, limit: number): string => {
+  try {
+    return prefix(Object.prototype.toString.call(value), limit)
+  } catch {
+    return showSymbol(unreadable, limit)
+  }
+}
+
+/** Takes the place of what throws when it is read. */
+const unreadable = Symbol("unreadable")
+
+/** Reads a property; what throws gives `unreadable`, which is no text. */
+export const read = (value: unknown, key: PropertyKey): unknown => {
+  try {
+    return (value as Record<PropertyKey, unknown>)[key]
+  } catch {
+    return unreadable
+  }
+}
+
+/** Returns the name of an error, a class or a function, if it is a text. */
+const nameOf = (value: unknown, limit: number): string | undefined => {
+  const name = read(value, "name")
+  return typeof name === "string" ? prefix(name, limit) : undefined
+}
+
+const classOf = (value: object, limit: number): string => nameOf(read(value, "constructor"), limit) || "Object"
