@@ -1,9 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import { Outcome, Parallel } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Counted, CountedAsync, drive, Probe, range, Refused } from "../helpers.ts"
 
+/** Interrupts the fiber it runs in, and gives it no effect to go on with. */
+const interruptOwn = Effect.withFiber<number>((fiber) => {
+  fiber.interruptUnsafe()
+  return Effect.never
+})
 const double = (n: number) => Effect.succeed(n * 2)
 const evens = (n: number) => n % 2 === 0 ? Effect.succeed(n) : Effect.fail(new Refused({ n }))
 
@@ -134,6 +139,22 @@ describe("Parallel", () => {
 
         assert.isTrue(Exit.isFailure(exit))
         assert.deepStrictEqual(seen, [1, 2, 3])
+      }))
+
+    it.effect("begins nothing after the failure that uses up the budget, though its consumer makes room", () =>
+      Effect.gen(function*() {
+        const begun: Array<number> = []
+        const work = (n: number) => {
+          begun.push(n)
+          if (n === 1 || n === 2) return Effect.succeed(n)
+          return Effect.andThen(n === 0 ? Effect.sleep(6) : Effect.void, interruptOwn)
+        }
+        const options = { maxErrors: 1, concurrency: 3, preDispatch: 0 }
+        const exit = yield* drive(Effect.flip(Stream.runDrain(Parallel.stream(range(9), work, options))))
+
+        const failures = Exit.isSuccess(exit) ? exit.value.failures : assert.fail(Cause.pretty(exit.cause))
+        assert.deepStrictEqual(failures.map((failure) => failure.index), [0])
+        assert.deepStrictEqual(begun, [0, 1, 2])
       }))
 
     it.effect("fails with the error of its inputs after what they gave", () =>

@@ -17,7 +17,7 @@ export interface Sink<I, A, E> {
   readonly retires: boolean
   /** Takes a value; returns true if other code has run meanwhile, so that time may have passed. */
   readonly onSuccess: (item: Item<I>, value: A) => true | void
-  /** Takes a failure; returns true to end the run. */
+  /** Takes a failure; returns true to end the run, and then no other code has run meanwhile. */
   readonly onFailure: (item: Item<I>, cause: Cause.Cause<E>) => boolean
 }
 

@@ -133,7 +133,10 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     return Effect.succeed(chunk)
   }
 
-  /** Adds an outcome and wakes the consumer now or soon; true if the consumer has run. */
+  /**
+   * Adds an outcome and wakes the consumer now or soon; true if the consumer has run. A consumer makes room for more
+   * inputs, so it is not woken now by the failure that ends the run, which is stopped only after this.
+   */
   private push(outcome: Outcome.Outcome<I, A, E>): true | void {
     const { buffered, ready } = this
     if (this.order === "completion" || outcome.index === this.next) {
@@ -149,7 +152,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
       }
     }
     if (this.wakeConsumer === undefined || ready.length === 0) return
-    if (ready.length >= this.chunkSize || (!this.wakeScheduled && this.burst.begins())) {
+    if (!this.tripped && (ready.length >= this.chunkSize || (!this.wakeScheduled && this.burst.begins()))) {
       this.wakeConsumer()
       return true
     }
