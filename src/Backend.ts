@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import { checkedEffect } from "./primitives/effects.ts"
 import { shorten } from "./primitives/shorten.ts"
 import * as Codec from "./task/codec.ts"
+import { checkBackend, executed, mistake, mostGivenBack, neverRan, wrongReport } from "./task/contract.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
 import { BackendError, LayerFailed, ValueRefused } from "./task/errors.ts"
 import * as Layers from "./task/layers.ts"
@@ -114,11 +115,16 @@ export type OnExit<A, E> = (
  *
  * **Details**
  *
- * `workers` is how many tasks it runs at once when a run does not say. One that has no `batches` gets one input at a
- * time. `execute` reports each exit as it happens, by the input's position in the batch, once; what it has not reported
- * when it ends is dispatched again. It never fails: what goes wrong with one input is that input's exit, with
- * `BackendError` where the task is not to blame. What it must keep for the length of a run it adds to the run's scope.
- * Interrupting it stops what it started, and returns when that has stopped.
+ * `workers` is how many tasks it runs at once when a run does not say: a positive integer or `Infinity`. One that has
+ * no `batches` gets one input at a time. `execute` reports each exit as it happens, by the input's position in the
+ * batch, once; what it has not reported when it ends is dispatched again. It never fails: what goes wrong with one
+ * input is that input's exit, with `BackendError` where the task is not to blame. What it must keep for the length of a
+ * run it adds to the run's scope. Interrupting it stops what it started, and returns when that has stopped.
+ *
+ * A second report of a position is ignored, and so is one that comes after the end. All else that breaks the contract is
+ * a defect that names the backend, the task and the input: an `execute` that throws or fails, a report of a position that
+ * is not in the batch or of something that is no exit, and an input that comes back ten times in a row with nothing of
+ * its batch done, unless the run has recalled it.
  *
  * @category models
  * @since 0.1.0
@@ -175,10 +181,15 @@ export const Backend: Context.Reference<Backend> = Context.Reference<Backend>("e
 /**
  * A layer that runs the tasks inside on the given backend.
  *
+ * **Details**
+ *
+ * Errors: none; a backend without a `name` or an `execute`, or whose `workers` are no positive integer or `Infinity`, is
+ * a defect, thrown here, and where the first task runs if the backend was provided in another way.
+ *
  * @category layers
  * @since 0.1.0
  */
-export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Backend, backend)
+export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Backend, checkBackend(backend))
 
 /**
  * Runs one input of a task on the provided backend.
@@ -188,14 +199,8 @@ export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Bac
  */
 export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E | BackendError> =>
   Effect.scoped(
-    Effect.flatMap(Backend, (backend) => attempt(backend, job, { input }, undefined, 1))
+    Effect.flatMap(Backend, (backend) => attempt(checkBackend(backend), job, { input }, undefined, 1))
   ) as Effect.Effect<A, E | BackendError>
-
-/**
- * Number of times that a backend may give back an only input. A crash gives it back once, so this many mean that it
- * never runs.
- */
-const mostGivenBack = 10
 
 /**
  * Runs one input of a task on a backend, as a batch of its own.
@@ -209,22 +214,25 @@ export const attempt = <I, A, E>(
   item: { readonly input: I; readonly index?: number },
   timeout: Duration.Duration | undefined,
   concurrency: number
-): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
-  Effect.suspend(() => {
-    let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined
-    const batch = { inputs: [item.input], index: () => item.index, timeout, concurrency }
-    const once = backend.execute(job, batch, (_, result) => {
-      exit = result
+): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> => {
+  const batch = { inputs: [item.input], index: () => item.index, timeout, concurrency }
+  const blamed = { backend: backend.name, task: job.name, index: item.index }
+  const round = (givenBack: number): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
+    Effect.suspend(() => {
+      let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined
+      let over = false
+      const onExit: OnExit<A, E> = (position, result) => {
+        if (over || exit !== undefined) return
+        const what = wrongReport(position, result, 1)
+        exit = what === undefined ? result : Exit.die(mistake(blamed, what))
+      }
+      return Effect.flatMap(executed(() => backend.execute(job, batch, onExit), blamed), () => {
+        over = true
+        return exit ?? (givenBack < mostGivenBack ? round(givenBack + 1) : Effect.die(neverRan(blamed)))
+      })
     })
-    let givenBack = 0
-    const untilDone = (): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
-      Effect.flatMap(once, () =>
-        exit ??
-          (++givenBack < mostGivenBack
-            ? untilDone()
-            : Effect.die(new Error(`backend ${backend.name} gave an input back ten times`))))
-    return untilDone()
-  })
+  return round(1)
+}
 
 const runHere = <I, A, E>(
   job: Job<I, A, E>,

@@ -29,7 +29,10 @@ const rooms: Readonly<Record<string, Room>> = {
   "Progress": { imports: ["observability"] },
   "run/inputs": { imports: ["primitives"], types: ["Outcome"] },
   "run/outcomes": { imports: ["primitives", "outcome", "Outcome", "observability", "report"], types: ["run/inputs"] },
-  "run/lanes": { imports: ["primitives", "observability", "run/inputs"], types: ["Limit", "Backend", "run/outcomes"] },
+  "run/lanes": {
+    imports: ["primitives", "task", "observability", "run/inputs"],
+    types: ["Limit", "Backend", "run/outcomes"]
+  },
   "run": {
     imports: ["primitives", "task", "Outcome", "report", "run/inputs", "run/outcomes", "run/lanes"],
     types: ["Limit", "Backend", "Task"]

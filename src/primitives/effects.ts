@@ -2,8 +2,9 @@
  * Replacements for functions of Effect that cost too much on the hot path or accept only effects: type checks without a
  * call, plain values as effects, an effect in a child fiber.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { shorten } from "./shorten.ts"
 
@@ -20,8 +21,12 @@ const ExitTypeId = "~effect/Exit"
 export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Exit<A, E> & Effect.Effect<A, E, R> =>
   (effect as { readonly [ExitTypeId]?: unknown } | undefined)?.[ExitTypeId] !== undefined
 
+/** True if a value is a complete exit, with its tag and its cause: what claims to be one may come from anywhere. */
+export const isWholeExit = (u: unknown): u is Exit.Exit<unknown, unknown> =>
+  Exit.isExit(u) && (u._tag === "Success" || (u._tag === "Failure" && Cause.isCause(u.cause)))
+
 /** True if a value is an effect. It is `Effect.isEffect` inline, for the same reason. */
-const isEffect = (effect: unknown): boolean =>
+export const isEffect = (effect: unknown): boolean =>
   (effect as { readonly [Effect.TypeId]?: unknown } | undefined)?.[Effect.TypeId] !== undefined
 
 /**

@@ -21,6 +21,7 @@ import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { FiberGroup } from "../primitives/fiberGroup.ts"
 import { Timers } from "../primitives/timers.ts"
+import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
 import { InputQueue } from "./inputs/queue.ts"
 import { sizeOf } from "./inputs/source.ts"
@@ -49,7 +50,7 @@ export const run = <I, A, E, R, EI, RI>(
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<R | RI>
     const task = Plan.asTask(plan.work)
-    const backend = task && Context.get(context, task[Plan.TaskTypeId].backend)
+    const backend = task && checkBackend(Context.get(context, task[Plan.TaskTypeId].backend))
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const observer = new RunObserver(context, settings.name, sizeOf(plan.inputs))
     const runWith = (lanes: MakeLanes<I, A, E, R>) => execute(plan, makeSink, settings, observer, fiber, lanes)
@@ -223,14 +224,18 @@ class LaneOpener<R, EI, RI> {
 
   /**
    * Runs the lanes to their end. Fails with the failure of the inputs, if there is one; defects that came while the run
-   * was being stopped are logged first.
+   * was being stopped are logged first. Dies if the lanes have ended and inputs are left, although nobody stopped the
+   * run.
    */
   run(): Effect.Effect<void, EI, R | RI> {
     return Effect.flatMap(this.fibers.run(() => this.begin()), () => {
-      const { failure } = this.queue
+      const { complete, count, done, failure, stopped } = this.queue
+      const left = stopped || complete ? Effect.void : Effect.die(
+        new Error(`a run ended while inputs were left: ${done} of the ${count} that were taken are done`)
+      )
       return Effect.andThen(
         quietly(this.fibers.lateDefects),
-        failure === undefined ? Effect.void : Effect.failCause(failure)
+        failure === undefined ? left : Effect.failCause(failure)
       )
     })
   }

@@ -139,6 +139,11 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     return this.stopped || (this.exhausted && !this.tracked)
   }
 
+  /** True if every input was taken and is settled. */
+  get complete(): boolean {
+    return this.exhausted && this.done === this.count
+  }
+
   /** Number of inputs, once it is known. */
   get total(): number | undefined {
     return this.exhausted ? this.count : undefined

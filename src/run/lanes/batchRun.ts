@@ -3,17 +3,20 @@
  *
  * A position of a batch is open until its exit has come or it was given back; then it is closed. Invariant: a position
  * is closed once, and anything reported about a closed position is ignored; so no input is settled twice or both
- * settled and returned. A failure that may be tried again is kept in `failures` until the batch is over, since its lane
+ * settled and returned. When the batch is over, however it ended, all are closed. A backend that breaks its contract in
+ * another way fails the run, by name. A failure that may be tried again is kept in `failures` until the batch is over, since its lane
  * decides what follows.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
+import { shorten } from "../../primitives/shorten.ts"
 import type { Timers } from "../../primitives/timers.ts"
+import * as Contract from "../../task/contract.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 import { type BatchSizer, budget } from "./batchSizer.ts"
@@ -72,6 +75,8 @@ export class BatchRuns {
   private askScheduled = false
   /** Time at which each worker finished the attempts it has reported, in nanoseconds of the monotonic clock. */
   private readonly freeAt: Array<number> = []
+  /** Number of times in a row that a batch came back with nothing done, by the index of its first input. */
+  private readonly givenBack = new Map<number, number>()
 
   constructor(timers: Timers) {
     this.timers = timers
@@ -83,6 +88,18 @@ export class BatchRuns {
 
   delete(batch: BatchRun<any, any, any, any>): void {
     this.active.delete(batch)
+  }
+
+  /** Records that a batch with this first input has done something. */
+  progressed(index: number): void {
+    this.givenBack.delete(index)
+  }
+
+  /** Records that a batch with this first input came back with nothing done; true if that happens too often. */
+  stalled(index: number): boolean {
+    const times = (this.givenBack.get(index) ?? 0) + 1
+    this.givenBack.set(index, times)
+    return times >= Contract.mostGivenBack
   }
 
   /**
@@ -153,12 +170,18 @@ export class BatchRun<I, A, E, R> {
   /** Runs the batch on the backend, and returns its open positions to the queue at the end. */
   run(): Effect.Effect<void> {
     const { backend, batches, job, scope } = this.options
-    const execute = Scope.provide(backend.execute(job, this.toBatch(), this.onExit), scope)
+    const execute = Scope.provide(
+      Contract.executed(() => backend.execute(job, this.toBatch(), this.onExit), this.blamed(0)),
+      scope
+    )
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkChild(restore(execute), { startImmediately: true }), (fiber) => {
         batches.add(this)
         return Effect.flatMap(
-          Effect.onInterrupt(restore(Fiber.await(fiber)), () => Fiber.interrupt(fiber)),
+          Effect.onInterrupt(
+            restore(Fiber.await(fiber)),
+            () => Effect.andThen(Fiber.interrupt(fiber), Effect.sync(() => this.close()))
+          ),
           (exit) => this.end(exit)
         )
       })
@@ -182,10 +205,25 @@ export class BatchRun<I, A, E, R> {
     }
   }
 
+  /** Names the backend, and an input of the batch by its position. */
+  private blamed(position: number): Contract.Blamed {
+    const { backend, job } = this.options
+    return { backend: backend.name, task: job.name, index: this.batch.index(position) }
+  }
+
+  /** Fails the run over a mistake of the backend. */
+  private fault(what: string): void {
+    this.options.queue.fail(Cause.die(Contract.mistake(this.blamed(0), what)))
+  }
+
   /** Settles the input at a position, or keeps its failure for the lane. */
-  private readonly onExit: Backend.OnExit<A, E> = (position, exit, worker = this.worker, millis) => {
+  private readonly onExit: Backend.OnExit<A, E> = (position, exit, reportedWorker, reportedMillis) => {
     const { afterFailure, observer, queue, sink } = this.options
-    if (this.closed[position] !== 0) return
+    if (this.openCount === 0 || this.closed[position] === 1) return
+    const what = Contract.wrongReport(position, exit, this.closed.length)
+    if (what !== undefined) return this.fault(what)
+    const worker = isCount(reportedWorker) ? reportedWorker : this.worker
+    const millis = isTime(reportedMillis) ? reportedMillis : undefined
     this.closed[position] = 1
     this.openCount--
     this.exits++
@@ -244,6 +282,8 @@ export class BatchRun<I, A, E, R> {
   /** Returns the open positions from `from` on to the queue; they were not started. */
   private giveBack(from: number): void {
     const { batch, options: { queue } } = this
+    if (this.openCount === 0) return
+    if (!isCount(from)) return this.fault(`it gave back from position ${shorten(from)}`)
     for (let position = from; position < this.closed.length; position++) {
       if (this.closed[position] !== 0) continue
       this.closed[position] = 1
@@ -254,14 +294,46 @@ export class BatchRun<I, A, E, R> {
     }
   }
 
+  /** Closes the positions that are open: the batch is over, and what is reported from now on is ignored. */
+  private close(): void {
+    this.options.batches.delete(this)
+    this.closed.fill(1)
+    this.openCount = 0
+  }
+
   /** Ends the batch: fails if the backend failed, otherwise learns its pace and requeues what was not started. */
   private end(exit: Exit.Exit<void>): Effect.Effect<void> {
-    const { batches, queue, sizer, timers } = this.options
-    batches.delete(this)
-    if (queue.stopped) return Effect.void
-    if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
-    sizer.learn(this.exits, this.millis ?? timers.now() - this.startMillis)
-    this.giveBack(0)
-    return Effect.void
+    const { queue, sizer, timers } = this.options
+    const failure = queue.stopped ? undefined : Exit.isFailure(exit) ? this.failureOf(exit.cause) : this.stall()
+    if (!queue.stopped && failure === undefined) {
+      sizer.learn(this.exits, this.millis ?? timers.now() - this.startMillis)
+      this.giveBack(0)
+    }
+    this.close()
+    return failure === undefined ? Effect.void : Effect.failCause(failure)
+  }
+
+  /** Counts a batch that ended with nothing done, unless it was recalled; returns a defect if there are too many. */
+  private stall(): Cause.Cause<never> | undefined {
+    const { batches } = this.options
+    const first = this.batch.index(0)
+    if (this.exits > 0) batches.progressed(first)
+    else if (this.controller?.signal.aborted !== true && batches.stalled(first)) {
+      return Cause.die(Contract.neverRan(this.blamed(0)))
+    }
+    return undefined
+  }
+
+  /** Returns the cause of a backend that failed; one that interrupted itself must not look like an interrupted run. */
+  private failureOf(cause: Cause.Cause<never>): Cause.Cause<never> {
+    return Cause.hasInterruptsOnly(cause)
+      ? Cause.die(Contract.mistake(this.blamed(0), "its `execute` interrupted itself"))
+      : cause
   }
 }
+
+/** True if a value is an integer of at least 0. */
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** True if a value is a finite number of at least 0. */
+const isTime = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0

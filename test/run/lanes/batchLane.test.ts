@@ -71,17 +71,6 @@ describe("batches", () => {
       assert.deepStrictEqual(report.outcomes.map((outcome) => outcome.attempts), range(10).map(() => 1))
       assert.strictEqual(calls.length, 10)
     }).pipe(Effect.provide(given(({ index }) => index === 2 ? TestBackend.crash() : TestBackend.run))))
-
-  it.effect("that nobody reports are an endless loop of nobody but the backend: interruption ends it", () =>
-    Effect.gen(function*() {
-      const silent: Backend.Backend = { name: "silent", workers: 1, batches: true, execute: () => Effect.yieldNow }
-      const run = yield* Effect.forkChild(Parallel.forEach([1, 2], sleeps).pipe(Effect.provide(Backend.layer(silent))))
-      yield* turn
-      yield* turn
-
-      assert.isUndefined(run.pollUnsafe())
-      yield* Fiber.interrupt(run)
-    }))
 })
 
 const Attempt = Schema.Struct({

@@ -1,0 +1,73 @@
+/**
+ * The contract of a backend, for those who rely on it: what a backend is made of, how its `execute` ends, and the
+ * mistakes that it is told of. A mistake of a backend is a defect that names it, and no input's fault.
+ */
+import * as Effect from "effect/Effect"
+import { nonEmptyString, numberWhere, wrongType } from "../primitives/check.ts"
+import { isEffect, isWholeExit } from "../primitives/effects.ts"
+import { shorten } from "../primitives/shorten.ts"
+
+/**
+ * Number of times in a row that a backend may give an input back with nothing of its batch done. A crash gives it back
+ * once, so this many mean that the input never runs.
+ */
+export const mostGivenBack = 10
+
+/** Checks what a backend is made of, and returns it; a bad part is a defect that names it. */
+export const checkBackend = <B>(backend: B): B => {
+  if (typeof backend !== "object" || backend === null) return wrongType("backend", "a Backend", backend)
+  const { batches, execute, name, workers }: { readonly [K in "batches" | "execute" | "name" | "workers"]?: unknown } =
+    backend
+  nonEmptyString("backend.name", name)
+  numberWhere(
+    "backend.workers",
+    workers,
+    "a positive integer or Infinity",
+    (count) => count === Infinity || (Number.isSafeInteger(count) && count > 0)
+  )
+  if (typeof execute !== "function") wrongType("backend.execute", "a function", execute)
+  if (batches !== undefined && typeof batches !== "boolean") wrongType("backend.batches", "a boolean", batches)
+  return backend
+}
+
+/** The batch to which a mistake belongs. */
+export interface Blamed {
+  readonly backend: string
+  readonly task: string
+  /** Index in the run of the first input of the batch. */
+  readonly index: number | undefined
+}
+
+/** Makes the defect of a mistake. */
+export const mistake = ({ backend, index, task }: Blamed, what: string, cause?: unknown): Error =>
+  new Error(
+    `task ${task}${index === undefined ? "" : `, input #${index}`}, backend ${backend}: ${what}`,
+    cause === undefined ? undefined : { cause }
+  )
+
+/** Makes the defect of a backend that gives an input back again and again. */
+export const neverRan = (blamed: Blamed): Error =>
+  mistake(blamed, `it was given back ${mostGivenBack} times with nothing of its batch done`)
+
+/** Runs what `execute` returns. If it throws, fails or returns no effect, that is a defect. */
+export const executed = <R>(
+  execute: () => Effect.Effect<void, never, R>,
+  blamed: Blamed
+): Effect.Effect<void, never, R> =>
+  Effect.suspend(() => {
+    const effect = execute()
+    return isEffect(effect)
+      ? Effect.catch(
+        effect as Effect.Effect<void, unknown, R>,
+        (error) => Effect.die(mistake(blamed, "its `execute` failed, which it must not", error))
+      )
+      : Effect.die(mistake(blamed, "its `execute` returned no effect"))
+  })
+
+/** Tells what is wrong with the report of an exit, if something is; `size` is the number of inputs of the batch. */
+export const wrongReport = (position: unknown, exit: unknown, size: number): string | undefined =>
+  !(Number.isInteger(position) && (position as number) >= 0 && (position as number) < size)
+    ? `it reported position ${shorten(position)} of a batch of ${size}`
+    : isWholeExit(exit)
+    ? undefined
+    : `it reported ${shorten(exit)}, which is no exit`
