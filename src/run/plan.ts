@@ -9,7 +9,8 @@ import type * as Limit from "../Limit.ts"
 import * as check from "../primitives/check.ts"
 import type * as Task from "../Task.ts"
 import type { Decide } from "./inputs/item.ts"
-import * as Source from "./inputs/source.ts"
+import * as Open from "./inputs/open.ts"
+import type * as Source from "./inputs/source.ts"
 import type { Recover } from "./lanes/afterFailure.ts"
 import * as Retry from "./lanes/retry.ts"
 import type { DefaultOptions, Options, Work } from "./types.ts"
@@ -87,7 +88,7 @@ export const make = <I, A, E, R, EI, RI>(
   work: Work<I, A, E, R>,
   options: Options<E> | undefined
 ): Plan<I, A, E, R, EI, RI> => {
-  Source.check(inputs)
+  Open.check(inputs)
   if (typeof work !== "function") check.wrongType("work", "a function or a task", work)
   return { inputs, work, options: checkOptions(options ?? {}), node: {} }
 }
@@ -99,7 +100,7 @@ export const ofNode = <I, A, E, R, EI, RI>(
   options: CheckedOptions,
   node: NodeWork<I, A, E, R>
 ): Plan<I, A, E, R, EI, RI> => {
-  Source.check(inputs)
+  Open.check(inputs)
   return { inputs, work, options, node }
 }
 

@@ -28,6 +28,7 @@ import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import { type AttemptContext, Item } from "./item.ts"
+import { open } from "./open.ts"
 import * as Source from "./source.ts"
 import { Stragglers } from "./stragglers.ts"
 import { Waiters } from "./waiters.ts"
@@ -125,7 +126,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     this.tracked = this.revisits || options.batches
     this.window = new Source.Window(options.window)
     this.waiters = new Waiters(turnBudget, options.window, () => this.available)
-    this.source = Source.open(inputs, this.window, () => this.notify())
+    this.source = open(inputs, this.window, () => this.notify())
     this.stragglers = options.stragglers && new Stragglers(options.stragglers, options.detailed, timers, this)
     this.close = this.source.close
     this.feed = this.source.feed

@@ -4,19 +4,6 @@ import { Parallel } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Counted, CountedAsync, drive, Probe, range, Refused, turn } from "../../helpers.ts"
 
-/** An iterator that gives what it is told to, whatever that is. */
-const giving = (...results: ReadonlyArray<unknown>) => {
-  let next = 0
-  return { next: () => results[Math.min(next++, results.length - 1)] } as Iterator<number>
-}
-
-const lazily = {
-  get value(): number {
-    throw new Error("value")
-  },
-  done: false
-}
-
 describe("engine", () => {
   describe("inputs", () => {
     it.effect("may be an array, a set, a map, a generator, an async iterable or a stream", () =>
@@ -332,30 +319,6 @@ describe("engine", () => {
           assert.isTrue(Exit.isFailure(exits[0]!) && Cause.hasDies(exits[0].cause))
           assert.isTrue(Exit.isFailure(exits[1]!) && Cause.hasInterruptsOnly(exits[1].cause))
         }))
-    })
-
-    describe("that break the protocol", () => {
-      const all: Readonly<Record<string, Parallel.Inputs<number>>> = {
-        "an iterator that is no object": { [Symbol.iterator]: () => undefined as never },
-        "a result that is no object": { [Symbol.iterator]: () => giving(undefined) },
-        "a number for a result": { [Symbol.iterator]: () => giving(1) },
-        "a value that throws": { [Symbol.iterator]: () => giving(lazily) },
-        "an array whose element throws": Object.defineProperty([1], 0, { get: () => lazily.value }),
-        "an async iterator that is no object": { [Symbol.asyncIterator]: () => 1 as never },
-        "an async iterator without `next`": { [Symbol.asyncIterator]: () => ({}) as never },
-        "an async result that is no object": { [Symbol.asyncIterator]: () => giving(undefined) as never },
-        "a number for an async result": { [Symbol.asyncIterator]: () => giving(Promise.resolve(1)) as never },
-        "an async value that throws": { [Symbol.asyncIterator]: () => giving(Promise.resolve(lazily)) as never }
-      }
-      for (const [name, inputs] of Object.entries(all)) {
-        it.effect(`are a defect of the run: ${name}`, () =>
-          Effect.gen(function*() {
-            const exit = yield* drive(Parallel.run(inputs, () => Effect.void), "1 millis", 20)
-
-            assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof Error)
-            assert.isTrue(Exit.isFailure(exit) && exit.cause.reasons.length === 1 && Cause.hasDies(exit.cause))
-          }))
-      }
     })
 
     it.effect("that come while a lane gives way, before it waits, are not missed", () =>
