@@ -8,6 +8,7 @@
  * Invariant: `wakesAt` is the time the sleeper sleeps until; `-Infinity` while `fire` runs or after `close`, so that
  * `at` starts no sleeper; `Infinity` when there is none.
  */
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -29,13 +30,21 @@ export class Timers {
   private readonly time: () => number
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   private readonly heap: Array<Timer> = []
+  private readonly failed: (cause: Cause.Cause<never>) => void
   private sleeper: Fiber.Fiber<void> | undefined
   private wakesAt = Infinity
+  private closed = false
 
-  constructor(clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>) {
+  /** Makes timers. An action that throws does not stop the others: its defect is given to `failed`, or else logged. */
+  constructor(
+    clock: Clock.Clock,
+    fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>,
+    failed: (cause: Cause.Cause<never>) => void = (cause) => fork(Effect.logError("a timer has failed", cause))
+  ) {
     this.clock = clock
     this.time = nanoClock(clock)
     this.fork = fork
+    this.failed = failed
   }
 
   /** Reads the clock: milliseconds of the monotonic clock. */
@@ -73,6 +82,7 @@ export class Timers {
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     for (const timer of this.heap) timer.index = -1
     this.heap.length = 0
+    this.closed = true
     this.wakesAt = -Infinity
     return this.sleeper === undefined ? Effect.void : Fiber.interrupt(this.sleeper)
   })
@@ -97,8 +107,13 @@ export class Timers {
     this.wakesAt = -Infinity
     for (let first = this.heap[0]; first !== undefined && first.at <= this.now(); first = this.heap[0]) {
       this.cancel(first)
-      first.action()
+      try {
+        first.action()
+      } catch (defect) {
+        this.failed(Cause.die(defect))
+      }
     }
+    if (this.closed) return
     this.wakesAt = Infinity
     if (this.heap.length > 0 && this.heap[0]!.at < Infinity) this.sleep()
   }

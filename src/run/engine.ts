@@ -96,7 +96,8 @@ const execute = <I, A, E, R, EI, RI>(
   const time = nanoClock(clock)
   const beganAt = time()
   const startedAt = DateTime.makeUnsafe(clock.currentTimeMillisUnsafe())
-  const timers = new Timers(clock, Effect.runForkWith(fiber.context))
+  const fork = Effect.runForkWith(fiber.context)
+  const timers = new Timers(clock, fork, (cause) => queue.stopped ? fork(warn(cause)) : queue.fail(cause))
   const turnBudget = turnBudgetOf(fiber)
   const sink = makeSink({ size: observer.size, beganAt, retire: (count) => queue.retire(count) }, settings)
   const queue: InputQueue<I, EI, RI> = new InputQueue<I, EI, RI>(

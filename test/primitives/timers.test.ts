@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Random } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, Layer, Logger, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { Timers } from "../../src/primitives/timers.ts"
 import { turn } from "../helpers.ts"
@@ -66,6 +66,78 @@ describe("Timers", () => {
       yield* turn
 
       assert.deepStrictEqual(log, ["sleeper", "timers"])
+      yield* timers.close
+    }))
+
+  it.effect("calls the others when one throws, and gives its defect on", () =>
+    Effect.gen(function*() {
+      const defects: Array<unknown> = []
+      const fork = Effect.runForkWith(yield* Effect.context())
+      const timers = new Timers(yield* Clock.Clock, fork, (cause) => defects.push(Cause.squash(cause)))
+      const rung: Array<number> = []
+      for (const millis of [5, 5, 6, 8]) {
+        timers.after(Duration.millis(millis), () => {
+          rung.push(millis)
+          if (rung.length === 1) throw new Error("first")
+        })
+      }
+      yield* TestClock.adjust(6)
+      timers.after(Duration.millis(1), () => rung.push(7))
+      yield* TestClock.adjust(2)
+
+      assert.deepStrictEqual(rung, [5, 5, 6, 7, 8])
+      assert.deepStrictEqual(defects, [new Error("first")])
+      yield* timers.close
+    }))
+
+  it.effect("logs the defect of one that throws, when nobody takes it", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ cause }) => logged.push(Cause.pretty(cause)))
+      const context = yield* Layer.build(Logger.layer([logger]))
+      const timers = new Timers(yield* Clock.Clock, Effect.runForkWith(Context.merge(yield* Effect.context(), context)))
+      timers.after(Duration.millis(5), () => {
+        throw new Error("first")
+      })
+      yield* TestClock.adjust(6)
+
+      assert.match(logged.join(), /first/)
+      yield* timers.close
+    }))
+
+  it.effect("waits for times beyond a Node.js timer, and for ever, without calling early", () =>
+    Effect.gen(function*() {
+      const timers = yield* makeAlarm
+      const rung: Array<string> = []
+      timers.after(Duration.infinity, () => rung.push("never"))
+      timers.after(Duration.days(30), () => rung.push("30 days"))
+      timers.after(Duration.days(3000), () => rung.push("3000 days"))
+      yield* TestClock.adjust("29 days")
+      timers.after(Duration.millis(5), () => rung.push("29 days"))
+      yield* TestClock.adjust("12 hours")
+      assert.deepStrictEqual(rung, ["29 days"])
+      yield* TestClock.adjust("12 hours")
+      assert.deepStrictEqual(rung, ["29 days", "30 days"])
+      yield* TestClock.adjust("4000 days")
+      assert.deepStrictEqual(rung, ["29 days", "30 days", "3000 days"])
+      yield* timers.close
+    }))
+
+  it.live("waits on the runtime's clock for times beyond a Node.js timer, without a warning", () =>
+    Effect.gen(function*() {
+      const warnings: Array<unknown> = []
+      const warned = (warning: unknown) => warnings.push(warning)
+      process.on("warning", warned)
+      const timers = yield* makeAlarm
+      const rung: Array<string> = []
+      for (const days of [25, 30, 3e6, Infinity]) timers.after(Duration.days(days), () => rung.push(`${days} days`))
+      const soon = yield* Deferred.make<void>()
+      timers.after(Duration.millis(30), () => Deferred.doneUnsafe(soon, Effect.void))
+      yield* Deferred.await(soon)
+      yield* turn
+      process.off("warning", warned)
+
+      assert.deepStrictEqual([rung, warnings], [[], []])
       yield* timers.close
     }))
 
