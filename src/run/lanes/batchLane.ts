@@ -9,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { inChildFiber } from "../../primitives/effects.ts"
 import { shortenMessage } from "../../primitives/shorten.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import * as InputQueue from "../inputs/queue.ts"
@@ -108,7 +109,13 @@ export class BatchLane<I, A, E, R> {
   private settle(item: Item<I>, cause: Cause.Cause<E>, start: AttemptStart): Effect.Effect<void, never, R> {
     const { afterFailure, observer, queue, sink } = this.options
     if (queue.stopped) return Effect.void
-    return Effect.map(afterFailure!(item, cause), (next) => {
+    // in a fiber of its own, which the code of a user may end: no other input is to pay for that
+    const decided = inChildFiber(
+      afterFailure!(item, cause),
+      () => {},
+      (exit) => Exit.succeed(Exit.isSuccess(exit) ? exit.value : Exit.failCause(Cause.combine(cause, exit.cause)))
+    )
+    return Effect.map(decided, (next) => {
       if (queue.stopped) return
       if (sink.detailed && (Duration.isDuration(next) || item.attempts > 1)) {
         item.record(start, "Failed", shortenMessage(Cause.squash(cause)))

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import { knownKeys, numberWhere, optionalFunction, wrongType } from "../../primitives/check.ts"
+import { isEffect } from "../../primitives/effects.ts"
 import type { Decide } from "../inputs/item.ts"
 
 /** The option: a schedule, or the number of retries, their schedule and their condition. */
@@ -20,40 +21,46 @@ interface RetryOptions<in E> {
 
 /** Checks the option and returns a function that makes the decisions of one input. */
 export const make = (retry: Retry<any>): () => Decide => {
-  const options: RetryOptions<any> = Schedule.isSchedule(retry)
+  const { schedule, times = Infinity, while: mayRetry }: RetryOptions<any> = Schedule.isSchedule(retry)
     ? { schedule: retry as Schedule.Schedule<unknown> }
     : check(retry)
   return () => {
     let retries = 0
     let step: ((now: number, error: unknown) => Pull.Pull<[unknown, Duration.Duration], never, unknown>) | undefined
     return Effect.fnUntraced(function*(error) {
-      if (options.times !== undefined && retries >= options.times) return undefined
+      if (retries >= times) return undefined
       retries++
-      if (options.while !== undefined) {
-        const proceed = options.while(error)
-        if (!(typeof proceed === "boolean" ? proceed : yield* proceed)) return undefined
+      if (mayRetry !== undefined) {
+        const answer: unknown = mayRetry(error)
+        if (!(isEffect(answer) ? yield* answer as Effect.Effect<boolean> : checkAnswer(answer))) return undefined
       }
-      if (options.schedule === undefined) return Duration.zero
-      step ??= yield* Schedule.toStep(options.schedule)
+      if (schedule === undefined) return Duration.zero
+      step ??= yield* Schedule.toStep(schedule)
       const now = yield* Clock.currentTimeMillis
       return yield* step(now, error).pipe(
-        Effect.map(([, delay]): Duration.Duration | undefined => delay),
+        Effect.map(([, delay]): Duration.Duration | undefined => checkDelay(delay)),
         Pull.catchDone(() => Effect.undefined)
       )
     })
   }
 }
 
+const checkAnswer = (answer: unknown): boolean =>
+  typeof answer === "boolean" ? answer : wrongType("retry.while(error)", "a boolean or an effect of one", answer)
+
+const checkDelay = (delay: unknown): Duration.Duration =>
+  Duration.isDuration(delay) ? delay : wrongType("the delay of retry.schedule", "a Duration", delay)
+
 const check = (retry: RetryOptions<any>): RetryOptions<any> => {
   knownKeys("retry", retry, ["times", "schedule", "while"])
-  const { schedule, times } = retry
-  if (times === undefined && schedule === undefined && retry.while === undefined) {
+  const { schedule, times, while: mayRetry } = retry
+  if (times === undefined && schedule === undefined && mayRetry === undefined) {
     wrongType("retry", "a Schedule or to state `times`, `schedule` or `while`", retry)
   }
   if (times !== undefined && times !== Infinity) {
     numberWhere("retry.times", times, "an integer of at least 0", (n) => Number.isSafeInteger(n) && n >= 0)
   }
   if (schedule !== undefined && !Schedule.isSchedule(schedule)) wrongType("retry.schedule", "a Schedule", schedule)
-  optionalFunction("retry.while", retry.while)
-  return retry
+  optionalFunction("retry.while", mayRetry)
+  return { schedule, times, while: mayRetry }
 }
