@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schedule, Schema } from "effect"
-import { BatchNode, Flow, Limit, Node, Outcome, Report } from "effect-parallel"
+import { BatchNode, Flow, Limit, Node, Outcome, Progress, Report } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { drive, Probe, range, Refused } from "../helpers.ts"
 
@@ -54,6 +54,31 @@ describe("BatchNode", () => {
           seen,
           range(4).map((index) => [undefined, index, { path: `batch[${index}]`, node: "batch", index, attempt: 3 }])
         )
+      }))
+
+    it.effect("what a fallback replaces was not known before, though its limit died before the attempt began", () =>
+      Effect.gen(function*() {
+        const watched: Array<Progress.Run> = []
+        const progress: Progress.Progress = {
+          watch: (run, self) => {
+            watched.push(run)
+            return self
+          }
+        }
+        const batch = BatchNode.make("batch", {
+          prep: items,
+          exec: (n: number): Effect.Effect<number, string> => Effect.succeed(n),
+          concurrency: 2,
+          limit: Limit.make({ name: "dies", around: () => Effect.die("limit") }),
+          fallback: (n) => n,
+          collect: "run"
+        })
+
+        const exit = yield* drive(Effect.provideService(Flow.run(batch, 4), Progress.Progress, progress))
+
+        const tally = Report.tally(valueOf(exit))
+        assert.deepStrictEqual([tally.succeeded, tally.recalled, tally.attempts], [4, 0, 4])
+        assert.deepStrictEqual(watched.map((run) => run.counts().recalled), [0])
       }))
 
     it.effect("a fallback that fails is the failure of its item", () =>

@@ -383,9 +383,13 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     this.host!.delay(this.item, delay)
   }
 
-  /** Settles an item whose failure was replaced by a value. */
+  /**
+   * Settles an item whose failure was replaced by a value. It counts as tried, even if a limit failed before its attempt
+   * began: a value without an attempt would be one that was known before.
+   */
   private replace(cause: Cause.Cause<E>, value: A): void {
     this.decided()
+    this.item.attempts = Math.max(1, this.item.attempts)
     if (this.revisits && this.item.attempts > 1) this.recordFailure(cause)
     if (this.observed) this.observer?.settled(this.item, false)
     this.sink.onSuccess(this.item, value)
