@@ -146,21 +146,20 @@ const completions = (
       outcomes.push(outcome)
       return watch === undefined ? Effect.void : toEffect(watch(outcome))
     }
-    return RunStream.stream(plan, "completion").pipe(
+    let own: Outcome.TooManyErrors<any, any, any> | undefined
+    const isOwn = (error: unknown): error is Outcome.TooManyErrors<any, any, any> => error === own
+    return RunStream.stream(plan, "completion", (error) => own = error).pipe(
       Stream.tap(show),
       Stream.takeUntil(ends),
       Stream.runDrain,
       Effect.catchIf(
-        isTooMany,
+        isOwn,
         ({ limit }) => Effect.flatMap(reported, (report) => Effect.fail(tooManyErrors(report, limit)))
       ),
       Effect.flatMap(() => reported),
       Effect.map((report) => ({ last: outcomes.at(-1), report }))
     )
   })
-
-const isTooMany = (error: unknown): error is Outcome.TooManyErrors<any, any, any> =>
-  error instanceof Outcome.TooManyErrors
 
 /** Spans of the items of a batch, one for each, with the spans of their attempts inside. */
 class ItemSpans {

@@ -10,16 +10,20 @@ import * as Engine from "./engine.ts"
 import { type Chunk, type Order, StreamSink } from "./outcomes/streamSink.ts"
 import type * as Plan from "./plan.ts"
 
-/** Runs a plan as a stream of its outcomes. The run lives in the scope of the stream. */
+/**
+ * Runs a plan as a stream of its outcomes. The run lives in the scope of the stream. Calls `exceeded` with the error of a
+ * used up budget, by which it can be told from those of other runs.
+ */
 export const stream = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>,
-  order: Order
+  order: Order,
+  exceeded: (error: Outcome.TooManyErrors<I, A, E>) => void = () => {}
 ): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Stream.fromChannel(Channel.fromTransform((_, scope) =>
     Effect.withFiber((fiber) => {
       const sink = new StreamSink<I, A, E>(order, fiber.currentDispatcher)
       const run = Engine.run(plan, (control, settings) => sink.attach(control, settings)).pipe(
-        Effect.flatMap((ran) => sink.verdict(ran)),
+        Effect.flatMap((ran) => Effect.tapError(sink.verdict(ran), (error) => Effect.sync(() => exceeded(error)))),
         Effect.exit,
         Effect.map((exit) => sink.close(exit))
       )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schedule, Schema } from "effect"
-import { BatchNode, Flow, Limit, Node, Outcome, Progress, Report } from "effect-parallel"
+import { BatchNode, Flow, Limit, Node, Outcome, Parallel, Progress, Report } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { drive, Probe, range, Refused } from "../helpers.ts"
 
@@ -79,6 +79,23 @@ describe("BatchNode", () => {
         const tally = Report.tally(valueOf(exit))
         assert.deepStrictEqual([tally.succeeded, tally.recalled, tally.attempts], [4, 0, 4])
         assert.deepStrictEqual(watched.map((run) => run.counts().recalled), [0])
+      }))
+
+    it.effect("the budget of another run, in what watches this one, is handed on as it is", () =>
+      Effect.gen(function*() {
+        const other = yield* Effect.flip(Parallel.run([1], refuse, { maxErrors: 1 }))
+        for (const maxErrors of [undefined, 3]) {
+          const batch = BatchNode.make("batch", {
+            prep: items,
+            exec: (n: number) => Effect.succeed(n),
+            concurrency: 1,
+            maxErrors,
+            watch: () => Effect.fail(other),
+            collect: "partition"
+          })
+
+          assert.strictEqual(errorOf(yield* drive(Flow.run(batch, 4))), other)
+        }
       }))
 
     it.effect("a fallback that fails is the failure of its item", () =>

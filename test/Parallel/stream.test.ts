@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import { Outcome, Parallel } from "effect-parallel"
 import { TestClock } from "effect/testing"
-import { Counted, CountedAsync, drive, Probe, range, Refused } from "../helpers.ts"
+import { Counted, CountedAsync, drive, Probe, range, Refused, turn } from "../helpers.ts"
 
 /** Interrupts the fiber it runs in, and gives it no effect to go on with. */
 const interruptOwn = Effect.withFiber<number>((fiber) => {
@@ -155,6 +155,25 @@ describe("Parallel", () => {
         const failures = Exit.isSuccess(exit) ? exit.value.failures : assert.fail(Cause.pretty(exit.cause))
         assert.deepStrictEqual(failures.map((failure) => failure.index), [0])
         assert.deepStrictEqual(begun, [0, 1, 2])
+      }))
+
+    it.effect("loses no outcome to a pull that was interrupted", () =>
+      Effect.gen(function*() {
+        const outcomes = Parallel.stream(range(4), (n) => Effect.as(Effect.sleep(10 * (n + 1)), n), { concurrency: 4 })
+        const pull = yield* Stream.toPull(outcomes)
+        const seen: Array<number> = []
+        for (let i = 0; seen.length < 4 && i < 20; i++) {
+          const pulling = yield* Effect.forkChild(pull)
+          yield* turn
+          if (i % 2 === 0) yield* Fiber.interrupt(pulling)
+          yield* TestClock.adjust(10)
+          yield* turn
+          const exit = pulling.pollUnsafe()
+          if (exit === undefined) yield* Fiber.interrupt(pulling)
+          else if (Exit.isSuccess(exit)) seen.push(...exit.value.map((outcome) => outcome.index))
+        }
+
+        assert.deepStrictEqual(seen, range(4))
       }))
 
     it.effect("fails with the error of its inputs after what they gave", () =>

@@ -111,14 +111,22 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     return this.ready.length > 0 || this.end !== undefined ? this.take() : this.arrival
   })
 
-  /** Waits for outcomes, or the end. */
+  /**
+   * Waits for outcomes, or the end. They are taken by the fiber that waited, when it goes on: an interrupted pull takes
+   * nothing, and leaves them to the next.
+   */
   private readonly arrival: Pull.Pull<Chunk<I, A, E>, unknown> = Effect.callback(
     (resume) => {
-      if (this.ready.length > 0 || this.end !== undefined) return resume(this.take())
-      this.wakeConsumer = () => {
+      const next = Effect.suspend(() => this.take())
+      if (this.ready.length > 0 || this.end !== undefined) return resume(next)
+      const wake = () => {
         this.wakeConsumer = undefined
-        resume(this.take())
+        resume(next)
       }
+      this.wakeConsumer = wake
+      return Effect.sync(() => {
+        if (this.wakeConsumer === wake) this.wakeConsumer = undefined
+      })
     }
   )
 
