@@ -36,10 +36,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { isReady } from "../../primitives/effects.ts"
+import { isReady, isWholeExit } from "../../primitives/effects.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { childrenOf, noFibers } from "../../primitives/fiberGroup.ts"
-import { shortenMessage } from "../../primitives/shorten.ts"
+import { shorten, shortenMessage } from "../../primitives/shorten.ts"
 import { type AttemptContext, Item } from "../inputs/item.ts"
 import * as InputQueue from "../inputs/queue.ts"
 import type { ItemObserver, Sink } from "../outcomes/sink.ts"
@@ -336,7 +336,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   private settleReady(exit: Exit.Exit<A, E>): void {
     if (this.clock !== undefined && this.item.attempts > 1) this.clock.end(this.item)
     if (exit._tag === "Success") this.succeed(exit.value)
-    else if (this.claimExit()) this.conclude(exit.cause)
+    else if (this.claimExit()) this.conclude(isWholeExit(exit) ? exit.cause : notAnExit(exit))
   }
 
   /** Settles a success. */
@@ -441,3 +441,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return true
   }
 }
+
+/** Makes the cause of an attempt that gave something which is no exit, though it claims to be one. */
+const notAnExit = (exit: unknown): Cause.Cause<never> =>
+  Cause.die(new TypeError(`expected the work to return an Effect, got ${shorten(exit)}`))
