@@ -97,7 +97,9 @@ const kind = (options: Options): Platform => ({
       position: (slot) => positions.read(slot),
       clear: (slot) => positions.write(slot, NotStarted, 0),
       cut: undefined,
-      kill: () => void child.kill("SIGKILL"),
+      kill: () => {
+        if (child.pid !== undefined && child.pid > 0) child.kill("SIGKILL")
+      },
       hold: (busy) => {
         for (const each of [child, stdout, stderr, results, requests] as ReadonlyArray<Refable>) {
           if (busy) each.ref?.()
@@ -150,7 +152,9 @@ const start = ({ env, execArgv }: Options, file: number): WorkerProcess => {
     }
     return { child, stdout, stderr, requests: requests as Writable, results: results as Readable }
   } catch (error) {
-    child?.on("error", () => {}).kill("SIGKILL")
+    // a process that was never started has no number, and a signal to it would go to this program
+    child?.on("error", () => {})
+    if (child?.pid !== undefined && child.pid > 0) child.kill("SIGKILL")
     closeSync(file)
     throw error
   }

@@ -51,7 +51,7 @@ export const timeoutError = (timeout: Duration.Duration): Cause.TimeoutError => 
 const deadlines = new WeakSet<object>()
 
 /** True if an error is the deadline of an attempt in this process, not a `TimeoutError` of the task itself. */
-export const isDeadline = (error: unknown): boolean => Cause.isTimeoutError(error) && deadlines.has(error)
+export const isDeadline = (error: unknown): boolean => deadlines.has(error as object)
 
 /** Makes the exit of a late attempt: `TimeoutError`, and the defects of its finalizers. */
 const timedOut = <A, E>(exit: Exit.Exit<A, E>, timeout: Duration.Duration): Exit.Exit<A, E | Cause.TimeoutError> => {

@@ -2,7 +2,7 @@
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import { appendFileSync, closeSync, fstatSync, readdirSync, writeSync } from "node:fs"
-import { isMainThread, parentPort, workerData } from "node:worker_threads"
+import { parentPort, workerData } from "node:worker_threads"
 import { nested, values } from "../hostile.ts"
 
 const module = import.meta.url
@@ -35,7 +35,7 @@ export const leaves = Task.make("leaves", {
       case "defect":
         return Effect.die(value)
       case "log":
-        return Effect.as(Effect.log(value, { value }), number)
+        return Effect.as(Effect.log("hostile", { value }, [value]), number)
       case "annotation":
         return Effect.as(Effect.annotateLogs(Effect.log("annotated"), { value }), number)
       case "plain":
@@ -91,12 +91,9 @@ const meddle = (junk: Junk): void => {
       }
       return
     case "closes descriptors":
-      // the descriptors of a thread are those of the program
-      if (!isMainThread) return
       for (const fd of descriptors()) closeSync(fd)
       return
     case "fills descriptors":
-      if (!isMainThread) return
       for (const fd of descriptors()) {
         try {
           writeSync(fd, "junk that is no message ".repeat(10))

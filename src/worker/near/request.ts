@@ -30,6 +30,7 @@ import { decodeThrown } from "../wire/thrown.ts"
 import { Payloads } from "./payloads.ts"
 import type { WorkerExit } from "./platform.ts"
 import type { SharedMemory } from "./sharedMemory.ts"
+import { shownError } from "./stderrTail.ts"
 
 /** End of a worker that was not ended by its supervisor. */
 export interface WorkerCrash {
@@ -227,8 +228,7 @@ export class BatchRequest {
 
   /** Fails a payload as the one at which its worker ended. */
   failCrashed(payload: number, { exit, thrown }: WorkerCrash, worker: number): void {
-    const error = thrown === undefined ? undefined : decodeThrown(thrown)
-    const last = error instanceof Error ? error.stack ?? `${error.name}: ${error.message}` : ""
+    const last = thrown === undefined ? "" : shownError(decodeThrown(thrown))
     const reason = new Backend.WorkerCrashed({
       ...(exit.exitCode !== undefined && { exitCode: exit.exitCode }),
       ...(exit.signal !== undefined && { signal: exit.signal }),

@@ -27,6 +27,7 @@ export class StderrTail {
 /** Shows the error that a worker has ended with: its stack, if it can be read. A worker may throw anything. */
 export const shownError = (error: unknown): string => {
   try {
+    if (typeof error === "string") return error
     const { stack } = error as Error
     return typeof stack === "string" ? stack : shorten(error, 400)
   } catch {

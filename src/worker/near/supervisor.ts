@@ -371,7 +371,7 @@ export class WorkerSupervisor implements Keeper {
     const { state } = this
     if (state._tag === "Absent") return
     const remaining = [...this.active.values()]
-    const started = startedOf(remaining, state.handle)
+    const started = startedOf(remaining, state.handle, state._tag === "Broken")
     const crash = { exit, thrown: this.lastError }
     this.timer?.clear()
     this.begun.clear()

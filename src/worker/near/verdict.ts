@@ -6,25 +6,35 @@ import { NotStarted } from "../wire/messages.ts"
 import type { WorkerHandle } from "./platform.ts"
 import type { BatchRequest, Placement, RunState, WorkerCrash } from "./request.ts"
 
-/** A batch at a worker, and the payload it is at. */
+/** A payload that is under way at a worker. */
 export interface Started {
   readonly request: BatchRequest
   readonly payload: number
 }
 
-/** Returns the batches that are at a payload whose exit is not known. */
-export const startedOf = (batches: ReadonlyArray<BatchRequest>, handle: WorkerHandle): ReadonlyArray<Started> =>
-  batches
-    .map((request) => ({ request, payload: positionOf(request, handle) }))
-    .filter(({ payload, request }) => payload !== NotStarted && !request.isSettled(payload))
-
 /**
- * Returns the payload that a batch is at. A task may have written into the file of positions; what cannot be is taken
- * for the beginning.
+ * Returns the payloads that are under way: those that batches are at, and whose exits are not known. Where a task has
+ * meddled with the channel (`isBroken`), or has written over the position of its batch, any payload may have done it that
+ * was begun and not reported.
  */
+export const startedOf = (
+  batches: ReadonlyArray<BatchRequest>,
+  handle: WorkerHandle,
+  isBroken = false
+): ReadonlyArray<Started> =>
+  batches.flatMap((request) => {
+    const position = positionOf(request, handle)
+    if (position === NotStarted) return []
+    const last = Number.isNaN(position) ? request.count - 1 : position
+    const first = Number.isNaN(position) || isBroken ? Math.min(request.told, last) : last
+    return Array.from({ length: last - first + 1 }, (_, k) => ({ request, payload: first + k }))
+      .filter(({ payload }) => !request.isSettled(payload))
+  })
+
+/** Returns the payload that a batch is at; not a number if that is unknown. */
 const positionOf = (request: BatchRequest, handle: WorkerHandle): number => {
   const { position } = handle.position((request.state as Placement).slot)
-  return Number.isInteger(position) && position >= 0 && position < request.count ? position : NotStarted
+  return position < request.count ? position : NaN
 }
 
 /** Makes the crash of a worker that could not be started. */
@@ -81,7 +91,7 @@ export const convict = (
   if (culprit.state._tag !== "Sent") return
   const payload = positionOf(culprit, handle)
   if (payload === NotStarted && stuck !== undefined) culprit.failAllCrashed(stuck, worker)
-  else culprit.failLate(Math.max(0, payload), worker)
+  else culprit.failLate(Math.max(0, started[0]?.payload ?? payload), worker)
 }
 
 const noteSuspects = (started: ReadonlyArray<Started>): void => {

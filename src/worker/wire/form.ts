@@ -237,6 +237,7 @@ const stepsFrom = function*(value: unknown): Iterable<readonly [step: string, pa
   } else if (Array.isArray(value) && !isSparse(value)) {
     for (let index = 0; index < value.length; index++) yield [`[${index}]`, read(value, index, `[${index}]`)]
   } else {
+    if (types.isNativeError(value)) yield [".cause", read(value, "cause", ".cause")]
     for (const key of Object.keys(value)) {
       const step = isIdentifier(key) ? `.${key}` : `[${JSON.stringify(key)}]`
       yield [step, read(value, key, step)]

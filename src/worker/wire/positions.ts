@@ -7,6 +7,7 @@
  * started and given back. Processes write positions to a file that both sides have open, and cannot be cut.
  */
 import { readSync, writeSync } from "node:fs"
+import { NotStarted } from "./messages.ts"
 
 /** Position of a batch, and the time at which it got there in milliseconds of the monotonic clock of the system. */
 export interface Position {
@@ -54,7 +55,10 @@ export class SharedPositions {
   }
 }
 
-/** Positions in a file that both sides have open. */
+/** Added to positions in a file, so that what a task may write there is not taken for one. */
+const mark = 2 ** 45
+
+/** Positions in a file that both sides have open. A position is not a number where the file holds none. */
 export class FilePositions {
   private readonly file: number
   private readonly bytes = Buffer.alloc(stride)
@@ -64,13 +68,17 @@ export class FilePositions {
   }
 
   write(slot: number, position: number, since: number): void {
-    this.bytes.writeDoubleLE(position, 0)
+    this.bytes.writeDoubleLE(position + mark, 0)
     this.bytes.writeDoubleLE(since, 8)
     writeSync(this.file, this.bytes, 0, stride, slot * stride)
   }
 
   read(slot: number): Position {
     readSync(this.file, this.bytes, 0, stride, slot * stride)
-    return { position: this.bytes.readDoubleLE(0), since: this.bytes.readDoubleLE(8) }
+    const position = this.bytes.readDoubleLE(0) - mark
+    return {
+      position: Number.isInteger(position) && position >= NotStarted ? position : NaN,
+      since: this.bytes.readDoubleLE(8)
+    }
   }
 }

@@ -5,15 +5,21 @@ import { fileURLToPath } from "node:url"
 import { range } from "../../helpers.ts"
 import { kinds, until, withFile } from "../workerKinds.ts"
 
+const nodeArgs = (name: string, args: ReadonlyArray<string>) => [
+  "--conditions=@effect-parallel/source",
+  fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url)),
+  ...args
+]
+
 const program = (name: string, args: ReadonlyArray<string>, options: { readonly detached?: boolean } = {}) =>
+  spawn(process.execPath, nodeArgs(name, args), { stdio: ["ignore", "pipe", "pipe"], ...options })
+
+/** Starts a program that may have so many files open at most. */
+const withFewFiles = (files: number, name: string, args: ReadonlyArray<string>) =>
   spawn(
-    process.execPath,
-    [
-      "--conditions=@effect-parallel/source",
-      fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url)),
-      ...args
-    ],
-    { stdio: ["ignore", "pipe", "pipe"], ...options }
+    "sh",
+    ["-c", `ulimit -n ${files} && exec "$0" "$@"`, process.execPath, ...nodeArgs(name, args)],
+    { stdio: ["ignore", "pipe", "pipe"] }
   )
 
 /** Waits for a program to end. */
@@ -45,6 +51,18 @@ for (const kind of kinds) {
         assert.deepStrictEqual(imported.resources.filter((name: string) => !/^(TTY|Pipe|FSReq|TCP)/.test(name)), [])
         assert.deepStrictEqual({ ...built, when: "" }, { ...imported, when: "" })
         assert.strictEqual(ran.when, "ran 2,3")
+      }))
+
+    it.live("fails inputs, and nothing else, when no more files can be opened; later runs succeed", () =>
+      Effect.gen(function*() {
+        for (const left of [2, 8, 12]) {
+          const { code, text } = yield* ended(withFewFiles(128, "fewFiles", [kind.name, `${left}`]))
+          const { after, settled } = JSON.parse(text)
+
+          assert.strictEqual(code, 0)
+          assert.strictEqual(settled, 3)
+          assert.deepStrictEqual(after, [2, 3, 4])
+        }
       }))
 
     it.live("prints whole lines, also right before it exits", () =>
