@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { checkedEffect } from "./primitives/effects.ts"
-import { shorten } from "./primitives/shorten.ts"
+import { shorten, shortenInput } from "./primitives/shorten.ts"
 import * as Codec from "./task/codec.ts"
 import { checkBackend, executed, mistake, mostGivenBack, neverRan, wrongReport } from "./task/contract.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
@@ -61,7 +61,8 @@ export interface Job<in I, out A, out E> {
  * position among the inputs of the run; a task that is called by itself has none. `timeout` bounds each attempt from
  * the moment it starts on the worker; when the batch has run for its `budget`, no further input is started.
  * `concurrency` is how many batches the run has under way at once, at most; where it is more than there are workers, a
- * worker has several at once. A backend that can heeds `recall`.
+ * worker has several at once. A backend that can heeds `recall`. `show` is how the run shows an input: an error about one
+ * goes through `shownBy`.
  *
  * @category models
  * @since 0.1.0
@@ -73,6 +74,7 @@ export interface Batch<out I> {
   readonly budget?: Duration.Duration | undefined
   readonly concurrency: number
   readonly recall?: Recall | undefined
+  readonly show?: ((input: never) => string) | undefined
 }
 
 /**
@@ -213,9 +215,10 @@ export const attempt = <I, A, E>(
   job: Job<I, A, E>,
   item: { readonly input: I; readonly index?: number },
   timeout: Duration.Duration | undefined,
-  concurrency: number
+  concurrency: number,
+  show?: Batch<I>["show"]
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> => {
-  const batch = { inputs: [item.input], index: () => item.index, timeout, concurrency }
+  const batch = { inputs: [item.input], index: () => item.index, timeout, concurrency, show }
   const blamed = { backend: backend.name, task: job.name, index: item.index }
   const round = (givenBack: number): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
     Effect.suspend(() => {
@@ -234,6 +237,21 @@ export const attempt = <I, A, E>(
   return round(1)
 }
 
+/**
+ * The reason of an error about the input at a position of a batch, with the input shown as the run shows its inputs.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const shownBy = (
+  { inputs, show }: Batch<unknown>,
+  position: number,
+  reason: BackendError["reason"]
+): BackendError["reason"] =>
+  show === undefined || reason._tag !== "ValueRefused" || reason.value !== "payload"
+    ? reason
+    : new ValueRefused({ value: "payload", shown: shortenInput(inputs[position], show), issue: reason.issue })
+
 const runHere = <I, A, E>(
   job: Job<I, A, E>,
   batch: Batch<I>,
@@ -244,7 +262,12 @@ const runHere = <I, A, E>(
   const input = batch.inputs[position]!
   const index = batch.index(position)
   const blame = (reason: BackendError["reason"]) =>
-    new BackendError({ backend: async.name, task: job.name, ...(index !== undefined && { index }), reason })
+    new BackendError({
+      backend: async.name,
+      task: job.name,
+      ...(index !== undefined && { index }),
+      reason: shownBy(batch, position, reason)
+    })
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>
     Effect.mapError(cross(what, schema, value), blame)
   const fail = (error: E | Cause.TimeoutError): Effect.Effect<never, E | BackendError | Cause.TimeoutError> =>

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
 import { type Attempt, type Facts, failed, once, type Settled, succeeded, TypeId } from "./outcome/settled.ts"
-import { shorten, shortenMessage } from "./primitives/shorten.ts"
+import { shortenInput, shortenMessage } from "./primitives/shorten.ts"
 
 /** @since 0.1.0 */
 export type { Attempt, Settled } from "./outcome/settled.ts"
@@ -55,7 +55,8 @@ export type Outcome<I, A, E = never> = Success<I, A> | Failure<I, E>
  *
  * Shape: `outcomes` holds one outcome for each input that was settled; a run that stopped early leaves out what it
  * interrupted. `values` and `failures` are its two sides, in the same order. Units: `startedAt` is the date of the run,
- * where it is known, and `elapsed` the wall time of the whole.
+ * where it is known, and `elapsed` the wall time of the whole. `show` is the option of the run: texts of a report show
+ * its inputs by it.
  *
  * @category models
  * @since 0.1.0
@@ -67,6 +68,7 @@ export interface Report<out I, out A, out E = never> {
   readonly failures: ReadonlyArray<Failure<I, E>>
   readonly startedAt: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
+  readonly show?: ((input: never) => string) | undefined
 }
 
 /**
@@ -99,7 +101,8 @@ export const isFailure = <I, A, E>(self: Outcome<I, A, E>): self is Failure<I, E
  * **Details**
  *
  * Shape: `failures` in input order, at least one; `report` holds every outcome, so the values that were reached are
- * not lost. The message counts the failures and shows the first, its input shortened.
+ * not lost. The message counts the failures and shows the first, with its input shortened, or as the option `show` of
+ * the run says.
  *
  * @category errors
  * @since 0.1.0
@@ -110,7 +113,7 @@ export class FailedExamples<I, A, E> extends Data.TaggedError("FailedExamples")<
 }> {
   override get message(): string {
     const { failures, report } = this
-    return `${failures.length} of ${report.outcomes.length} inputs failed, first ${describe(failures[0])}`
+    return `${failures.length} of ${report.outcomes.length} inputs failed, first ${describe(failures[0], report)}`
   }
 }
 
@@ -132,8 +135,8 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
   readonly report: Report<I, A, E>
 }> {
   override get message(): string {
-    const { failures, limit } = this
-    return `stopped at ${failures.length} failed inputs (maxErrors: ${limit}), first ${describe(failures[0])}`
+    const { failures, limit, report } = this
+    return `stopped at ${failures.length} failed inputs (maxErrors: ${limit}), first ${describe(failures[0], report)}`
   }
 }
 
@@ -191,8 +194,10 @@ export const toExit = <I, A, E>(self: Outcome<I, A, E>): Exit.Exit<A, E> =>
  */
 export const error = <I, E>(self: Failure<I, E>): Option.Option<E> => Cause.findErrorOption(self.cause)
 
-const describe = (failure: Failure<unknown, unknown>): string =>
-  `#${failure.index} (${shorten(failure.input)}): ${shortenMessage(Cause.squash(failure.cause))}`
+const describe = (
+  { cause, index, input }: Failure<unknown, unknown>,
+  { show }: Pick<Report<unknown, unknown>, "show">
+): string => `#${index} (${shortenInput(input, show)}): ${shortenMessage(Cause.squash(cause))}`
 
 const factsOf = <I>(fields: GivenFields<Settled<I>>): Facts<I> => ({
   index: fields.index,

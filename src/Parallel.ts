@@ -43,8 +43,8 @@ export type { Budgeted, Timed } from "./run/types.ts"
  * @category models
  * @since 0.1.0
  */
-export interface StreamOptions<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget>
-  extends Types.Options<E, T, M>
+export interface StreamOptions<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget, I = unknown>
+  extends Types.Options<E, T, M, I>
 {
   /** Whether outcomes are handed on in input order (the default) or each as soon as it is there. */
   readonly order?: "input" | "completion" | undefined
@@ -88,20 +88,20 @@ const isDataFirst = (args: IArguments): boolean => typeof args[0] !== "function"
 export const forEach: {
   <I, A, E, R, T extends Timeout = never>(
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T>
+    options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>>
   ): <EI = never, RI = never>(
     inputs: Types.Inputs<I, EI, RI>
   ) => Effect.Effect<Array<A>, Timed<T, E> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never>(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T>
+    options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>>
   ): Effect.Effect<Array<A>, Timed<T, E> | NoInfer<EI>, R | NoInfer<RI>>
   <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E>
+  options?: Types.Options<E, Timeout, Budget, I>
 ): Effect.Effect<Array<A>, E | EI, R | RI> => Collect.values(Plan.make(inputs, work, options)))
 
 /**
@@ -138,7 +138,7 @@ export const forEach: {
 export const validate: {
   <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
   ): <EI = never, RI = never>(inputs: Types.Inputs<I, EI, RI>) => Effect.Effect<
     Array<A>,
     Outcome.FailedExamples<I, A, Timed<T, E>> | Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
@@ -147,7 +147,7 @@ export const validate: {
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
   ): Effect.Effect<
     Array<A>,
     Outcome.FailedExamples<I, A, Timed<T, E>> | Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
@@ -157,7 +157,7 @@ export const validate: {
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E>
+  options?: Types.Options<E, Timeout, Budget, I>
 ): Effect.Effect<Array<A>, Outcome.FailedExamples<I, A, E> | Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Effect.flatMap(Collect.report(Plan.make(inputs, work, options)), Collect.validated))
 
@@ -194,7 +194,7 @@ export const validate: {
 export const partition: {
   <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
   ): <EI = never, RI = never>(inputs: Types.Inputs<I, EI, RI>) => Effect.Effect<
     [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<T, E>>>],
     Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
@@ -203,7 +203,7 @@ export const partition: {
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
   ): Effect.Effect<
     [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<T, E>>>],
     Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
@@ -213,7 +213,7 @@ export const partition: {
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E>
+  options?: Types.Options<E, Timeout, Budget, I>
 ): Effect.Effect<
   [values: Array<A>, failures: Array<Outcome.Failure<I, E>>],
   Outcome.TooManyErrors<I, A, E> | EI,
@@ -250,20 +250,20 @@ export const partition: {
 export const run: {
   <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
   ): <EI = never, RI = never>(
     inputs: Types.Inputs<I, EI, RI>
   ) => Effect.Effect<Report.Report<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
   ): Effect.Effect<Report.Report<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
   <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E>
+  options?: Types.Options<E, Timeout, Budget, I>
 ): Effect.Effect<Report.Report<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Collect.report(Plan.make(inputs, work, options)))
 
@@ -301,20 +301,20 @@ export const run: {
 export const stream: {
   <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
     work: Types.Work<I, A, E, R>,
-    options?: StreamOptions<NoInfer<E>, T, M>
+    options?: StreamOptions<NoInfer<E>, T, M, NoInfer<I>>
   ): <EI = never, RI = never>(
     inputs: Types.Inputs<I, EI, RI>
   ) => Stream.Stream<Outcome.Outcome<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
   <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: StreamOptions<NoInfer<E>, T, M>
+    options?: StreamOptions<NoInfer<E>, T, M, NoInfer<I>>
   ): Stream.Stream<Outcome.Outcome<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
   <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, StreamOptions<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  { order = "input", ...options }: StreamOptions<E> = {}
+  { order = "input", ...options }: StreamOptions<E, Timeout, Budget, I> = {}
 ): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> => {
   oneOf("order", order, ["input", "completion"], `"input" or "completion"`)
   return RunStream.stream(Plan.make(inputs, work, options), order)
@@ -391,7 +391,10 @@ export const all = <
 export const pairs = <
   const Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>,
   T extends Timeout = never
->(pairs: Pairs & Fitting<Pairs>, options?: Types.Options<EffectErrors<ReturnType<Pairs[number][0]>>, T>): Effect.Effect<
+>(
+  pairs: Pairs & Fitting<Pairs>,
+  options?: Types.Options<EffectErrors<ReturnType<Pairs[number][0]>>, T, Budget, Pairs[number]>
+): Effect.Effect<
   { -readonly [K in keyof Pairs]: EffectValue<ReturnType<Pairs[K][0]>> },
   Timed<T, EffectErrors<ReturnType<Pairs[number][0]>>>,
   EffectServices<ReturnType<Pairs[number][0]>>

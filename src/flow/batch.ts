@@ -76,6 +76,8 @@ export type PreparedInputs = Types.Inputs<any, any, any> | Effect.Effect<Types.I
 export interface Options<I, A, E, F, C extends Collect, T, M, W>
   extends Pick<Types.Options<any>, "limit" | "stragglers" | "preDispatch" | "batchSize">
 {
+  /** How texts show an item. */
+  readonly show?: ((item: I) => string) | undefined
   /** How many items are in flight; 1 runs one after another. It has to be said. */
   readonly concurrency: number | "unbounded"
   /** What `post` gets; default `"forEach"`. */
@@ -142,4 +144,14 @@ export const fromSteps = (
 
 const modes: ReadonlyArray<Collect> = ["forEach", "validate", "partition", "run", "race"]
 
-const optionKeys = ["concurrency", "retry", "timeout", "limit", "maxErrors", "stragglers", "preDispatch", "batchSize"]
+const optionKeys = [
+  "concurrency",
+  "retry",
+  "timeout",
+  "limit",
+  "maxErrors",
+  "stragglers",
+  "preDispatch",
+  "batchSize",
+  "show"
+]

@@ -136,11 +136,12 @@ const completions = (
 ): Effect.Effect<Completed, any, any> =>
   Effect.flatMap(Clock.monotonicTimeNanos, (startedAt) => {
     const outcomes: Array<AnyOutcome> = []
-    const reported = Effect.map(Clock.monotonicTimeNanos, (now) =>
+    const reported = Effect.zipWith(Clock.monotonicTimeNanos, Plan.Defaults, (now, around) =>
       RunReport.make({
         name: plan.options.name!,
         outcomes: outcomes.toSorted((a, b) => a.index - b.index),
-        elapsed: Duration.nanos(now - startedAt)
+        elapsed: Duration.nanos(now - startedAt),
+        show: plan.options.show ?? around.show
       }))
     const show = (outcome: AnyOutcome) => {
       outcomes.push(outcome)

@@ -27,10 +27,10 @@ export const shortenMessage = (value: unknown, limit = 80): string =>
   typeof value === "string" ? cut(prefix(value, reach), limit) : shorten(value, limit)
 
 /** A function that shows an input, of whatever type the inputs are. */
-export type ShowInput = (input: never) => string
+export type ShowInput = (input: any) => string
 
 /** Shows an input as one line: as `show` does, if there is one. Where that throws, or returns no string, nothing is shown. */
-export const shortenInput = (input: unknown, show: ShowInput | undefined, limit = 80): string => {
+export const shortenInput = (input: unknown, show: ((input: never) => string) | undefined, limit = 80): string => {
   if (show === undefined) return shorten(input, limit)
   try {
     const text: unknown = show(input as never)

@@ -6,7 +6,7 @@ import type * as Duration from "effect/Duration"
 import * as Outcome from "../Outcome.ts"
 
 /**
- * Makes a report of outcomes that are in input order.
+ * Makes a report of outcomes that are in input order. Its texts show inputs by `show`, or shortened where there is none.
  *
  * @category constructors
  * @since 0.1.0
@@ -16,25 +16,23 @@ export const make = <I, A, E>(options: {
   readonly outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>
   readonly startedAt?: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
-}): Outcome.Report<I, A, E> => new ReportImpl(options.name, options.outcomes, options.startedAt, options.elapsed)
+  readonly show?: ((input: NoInfer<I>) => string) | undefined
+}): Outcome.Report<I, A, E> => new ReportImpl(options)
 
 class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
   readonly name: string
   readonly outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>
   readonly startedAt: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
+  readonly show: ((input: never) => string) | undefined
   private sides: { readonly values: Array<A>; readonly failures: Array<Outcome.Failure<I, E>> } | undefined
 
-  constructor(
-    name: string,
-    outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>,
-    startedAt: DateTime.Utc | undefined,
-    elapsed: Duration.Duration
-  ) {
+  constructor({ elapsed, name, outcomes, show, startedAt }: Parameters<typeof make<I, A, E>>[0]) {
     this.name = name
     this.outcomes = outcomes
     this.startedAt = startedAt
     this.elapsed = elapsed
+    this.show = show
   }
 
   get values(): ReadonlyArray<A> {

@@ -131,6 +131,7 @@ const execute = <I, A, E, R, EI, RI>(
     Effect.ensuring(Effect.andThen(timers.close, quietly(queue.close))),
     Effect.map(() => ({
       name: settings.name,
+      show: settings.show,
       inputs: queue.count,
       startedAt,
       elapsed: Duration.nanos(BigInt(time() - beganAt))
@@ -163,10 +164,10 @@ const taskLanes = <I, A, E, R>(
   backend: Backend.Backend,
   scope: Scope.Scope
 ): MakeLane<R> => {
-  const { observer, settings: { batches, batchSize, concurrency, timeout, widest }, timers } = parts
+  const { observer, settings: { batches, batchSize, concurrency, show, timeout, widest }, timers } = parts
   if (!batches) {
     const { attempt } = task[Plan.TaskTypeId]
-    return itemLanes(parts, (item) => Scope.provide(attempt(backend, task, item, timeout, concurrency), scope))
+    return itemLanes(parts, (item) => Scope.provide(attempt(backend, task, item, timeout, concurrency, show), scope))
   }
   const options = {
     ...parts,
@@ -175,6 +176,7 @@ const taskLanes = <I, A, E, R>(
     scope,
     timeout,
     concurrency,
+    show,
     size: observer.size,
     sizer: new BatchSizer(batchSize, concurrency, widest),
     batches: new BatchRuns(timers)

@@ -7,13 +7,14 @@ import { hasProperty } from "effect/Predicate"
 import type * as Backend from "../Backend.ts"
 import type * as Limit from "../Limit.ts"
 import * as check from "../primitives/check.ts"
+import type { ShowInput } from "../primitives/shorten.ts"
 import type * as Task from "../Task.ts"
 import type { Decide } from "./inputs/item.ts"
 import * as Open from "./inputs/open.ts"
 import type * as Source from "./inputs/source.ts"
 import type { Recover } from "./lanes/afterFailure.ts"
 import * as Retry from "./lanes/retry.ts"
-import type { DefaultOptions, Options, Work } from "./types.ts"
+import type { Budget, DefaultOptions, Options, Timeout, Work } from "./types.ts"
 
 /** Options that have been checked; an option that was not given is absent. */
 export interface CheckedOptions {
@@ -26,6 +27,7 @@ export interface CheckedOptions {
   readonly batchSize?: number | "auto"
   readonly preDispatch?: number
   readonly spans?: number
+  readonly show?: ShowInput
   readonly name?: string
 }
 
@@ -74,6 +76,8 @@ export interface Settings {
   readonly limits: ReadonlyArray<Limit.Limit>
   /** Share of inputs whose attempts have spans, from 0 to 1. */
   readonly spans: number
+  /** How texts show an input; undefined means shortened. */
+  readonly show: ShowInput | undefined
 }
 
 /** Options of the runs inside, where those give none themselves. */
@@ -86,7 +90,7 @@ export const Defaults: Context.Reference<CheckedOptions> = Context.Reference<Che
 export const make = <I, A, E, R, EI, RI>(
   inputs: Source.Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
-  options: Options<E> | undefined
+  options: Options<E, Timeout, Budget, I> | undefined
 ): Plan<I, A, E, R, EI, RI> => {
   Open.check(inputs)
   if (typeof work !== "function") check.wrongType("work", "a function or a task", work)
@@ -167,7 +171,8 @@ export const settings = (
     maxErrors: options.maxErrors ?? Infinity,
     stragglers,
     limits,
-    spans
+    spans,
+    show: options.show
   }
 }
 
@@ -181,13 +186,16 @@ const optionKeys: ReadonlyArray<keyof Options> = [
   "batchSize",
   "preDispatch",
   "spans",
+  "show",
   "name"
 ]
 
 /** Checks options; an unknown or invalid one is a defect. */
-export const checkOptions = (options: Options<any>): CheckedOptions => {
+export const checkOptions = (options: Options<any, Timeout, Budget, any>): CheckedOptions => {
   check.knownKeys("options", options, optionKeys)
-  const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, spans, stragglers, timeout } = options
+  const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, show, spans, stragglers, timeout } =
+    options
+  check.optionalFunction("show", show)
   return {
     ...(concurrency !== undefined && { concurrency: check.positiveIntegerOr("concurrency", concurrency, "unbounded") }),
     ...(timeout !== undefined && finiteTimeout(check.positiveDuration("timeout", timeout))),
@@ -200,6 +208,7 @@ export const checkOptions = (options: Options<any>): CheckedOptions => {
     }),
     ...(preDispatch !== undefined && { preDispatch: checkPreDispatch(preDispatch) }),
     ...(spans !== undefined && { spans: checkSpans(spans) }),
+    ...(show !== undefined && { show }),
     ...(name !== undefined && { name: check.nonEmptyString("name", name) })
   }
 }

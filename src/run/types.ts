@@ -63,10 +63,12 @@ export type RetryOption<E> = Retry.Retry<E>
  *   ahead is then a batch for each lane, and of asynchronous inputs as many as are already done with.
  * - `spans`: whether each attempt has a span of its own, named after the run, with index, attempt, worker and outcome;
  *   or the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
+ * - `show`: how texts show an input: messages of errors, and reports in all their forms. Default: shortened to a line,
+ *   without the value of a `Redacted`. What it returns is shortened too; if it throws, the input is not shown.
  * - `name`: how spans, metrics, progress and reports call the run. Default the task's name, or `"parallel"`.
  *
  * Types: `retry` is asked about `E`, the error of the work; `T` and `M` are the types of `timeout` and `maxErrors`, by
- * which a run knows what they add. Errors: an option out of its range, or one that does not exist, is a defect, thrown
+ * which a run knows what they add; `show` is given an `I`, an input. Errors: an option out of its range, or one that does not exist, is a defect, thrown
  * where the effect is built: nothing has started by then.
  *
  * **Gotchas**
@@ -78,7 +80,7 @@ export type RetryOption<E> = Retry.Retry<E>
  * @category models
  * @since 0.1.0
  */
-export interface Options<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget> {
+export interface Options<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget, I = unknown> {
   readonly concurrency?: number | "unbounded" | undefined
   readonly timeout?: T | undefined
   readonly retry?: RetryOption<Timed<T, E>> | undefined
@@ -88,6 +90,7 @@ export interface Options<E = unknown, T extends Timeout = Timeout, M extends Bud
   readonly batchSize?: number | "auto" | undefined
   readonly preDispatch?: number | "all" | undefined
   readonly spans?: boolean | number | undefined
+  readonly show?: ((input: I) => string) | undefined
   readonly name?: string | undefined
 }
 

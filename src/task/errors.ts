@@ -2,7 +2,14 @@
  * Errors of the way to a task and back, apart from the errors of the task itself.
  */
 import * as Schema from "effect/Schema"
+import { prefix, printable } from "../primitives/printable.ts"
 import { shorten, shortenMessage } from "../primitives/shorten.ts"
+
+/** Shows a name, a path or a URL, which may be long, on one line. */
+const named = (text: string): string => shortenMessage(text, 400)
+
+/** Shows what a schema says, in several lines. */
+const explained = (text: string): string => printable(prefix(text, 1000))
 
 /**
  * A value that the task's schema refuses, so it cannot cross.
@@ -19,7 +26,7 @@ export class ValueRefused extends Schema.TaggedError<ValueRefused>("effect-paral
   }
 ) {
   override get message(): string {
-    return `the ${this.value} schema refuses ${this.shown}: ${this.issue}`
+    return `the ${this.value} schema refuses ${shortenMessage(this.shown)}: ${explained(this.issue)}`
   }
 }
 
@@ -59,7 +66,7 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-par
 ) {
   override get message(): string {
     const how = this.signal !== undefined
-      ? `its worker ended by ${this.signal}`
+      ? `its worker ended by ${named(this.signal)}`
       : this.exitCode !== undefined
       ? `its worker ended with exit code ${this.exitCode}`
       : "its worker could not be started"
@@ -87,7 +94,8 @@ export class NotCloneable extends Schema.TaggedError<NotCloneable>("effect-paral
   }
 ) {
   override get message(): string {
-    return `the ${this.value} cannot be cloned at ${this.path === "" ? "its root" : this.path}: ${this.issue}`
+    const where = this.path === "" ? "its root" : named(this.path)
+    return `the ${this.value} cannot be cloned at ${where}: ${named(this.issue)}`
   }
 }
 
@@ -103,7 +111,7 @@ export class ModuleMissing extends Schema.TaggedError<ModuleMissing>("effect-par
   { module: Schema.String }
 ) {
   override get message(): string {
-    return `its worker finds no module ${this.module}`
+    return `its worker finds no module ${named(this.module)}`
   }
 }
 
@@ -118,7 +126,7 @@ export class ModuleFailed extends Schema.TaggedError<ModuleFailed>("effect-paral
   { module: Schema.String, cause: Schema.Defect() }
 ) {
   override get message(): string {
-    return `its worker could not import ${this.module}: ${shorten(this.cause)}`
+    return `its worker could not import ${named(this.module)}: ${shorten(this.cause)}`
   }
 }
 
@@ -133,8 +141,8 @@ export class TaskMissing extends Schema.TaggedError<TaskMissing>("effect-paralle
   { module: Schema.String, task: Schema.String, found: Schema.Array(Schema.String) }
 ) {
   override get message(): string {
-    const found = this.found.length === 0 ? "no task" : this.found.join(", ")
-    return `${this.module} exports no task ${this.task}; it exports ${found}`
+    const found = this.found.length === 0 ? "no task" : named(this.found.join(", "))
+    return `${named(this.module)} exports no task ${named(this.task)}; it exports ${found}`
   }
 }
 
@@ -149,7 +157,9 @@ export class ProgramStarted extends Schema.TaggedError<ProgramStarted>("effect-p
   { module: Schema.String }
 ) {
   override get message(): string {
-    return `${this.module} starts its program when a worker imports it: put the task into a module of its own, ` +
+    return `${
+      named(this.module)
+    } starts its program when a worker imports it: put the task into a module of its own, ` +
       "or, from Node.js 24.2 on, start the program only `if (import.meta.main)`"
   }
 }
@@ -185,6 +195,6 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
 ) {
   override get message(): string {
     const input = this.index === undefined ? "" : `, input #${this.index}`
-    return `task ${this.task}${input}, backend ${this.backend}: ${this.reason.message}`
+    return `task ${named(this.task)}${input}, backend ${named(this.backend)}: ${this.reason.message}`
   }
 }

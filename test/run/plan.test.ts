@@ -52,6 +52,7 @@ describe("Plan", () => {
       [{ batchSize: "all" }, "expected `batchSize` to be a positive integer or \"auto\", got \"all\""],
       [{ preDispatch: -1 }, "expected `preDispatch` to be an integer of at least 0 or \"all\", got -1"],
       [{ preDispatch: "auto" }, "expected `preDispatch` to be an integer of at least 0 or \"all\", got \"auto\""],
+      [{ show: "short" }, "expected `show` to be a function, got \"short\""],
       [{ name: "" }, "expected `name` to be a non-empty string, got \"\""],
       [{ name: 3 }, "expected `name` to be a non-empty string, got 3"]
     ]
@@ -68,7 +69,7 @@ describe("Plan", () => {
       assert.throws(
         build({ concurency: 3 }).run,
         "expected `options` to be made of `concurrency`, `timeout`, `retry`, `maxErrors`, `stragglers`, `limit`, `batchSize`, "
-          + "`preDispatch`, `spans`, `name`, got \"`concurency`\""
+          + "`preDispatch`, `spans`, `show`, `name`, got \"`concurency`\""
       )
       assert.throws(build(3).run, "expected `options` to be an object, got 3")
     })

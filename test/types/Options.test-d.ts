@@ -1,6 +1,6 @@
 // @effect-diagnostics missingEffectError:off
 import { type Cause, type Duration, Effect, Schedule, Schema, type Stream } from "effect"
-import { type Outcome, Parallel, type Report } from "effect-parallel"
+import { BatchNode, type Outcome, Parallel, Report } from "effect-parallel"
 import { describe, expectTypeOf, it } from "vitest"
 
 class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Finite }) {}
@@ -9,6 +9,7 @@ class Busy extends Schema.TaggedError<Busy>()("Busy", { retryAfter: Schema.Finit
 const work = (n: number): Effect.Effect<string, Negative> => Effect.fail(new Negative({ n }))
 const never = (n: number): Effect.Effect<number> => Effect.succeed(n)
 declare const cond: boolean
+declare const elapsed: Duration.Duration
 
 type Timeout = Cause.TimeoutError
 type TooMany<E> = Outcome.TooManyErrors<number, string, E>
@@ -181,5 +182,39 @@ describe("inputs", () => {
     void Parallel.forEach(() => Effect.void)(Effect.succeed([1]))
     expectTypeOf(Parallel.forEach("abc", (letter) => Effect.succeed(letter)))
       .toEqualTypeOf<Effect.Effect<Array<string>>>()
+  })
+})
+
+describe("show", () => {
+  it("is given an input of the run, or of a batch", () => {
+    const show = (n: number) => `number ${n}`
+    void Parallel.run([1], work, { show: (n) => n.toFixed(1) })
+    void Parallel.run(work, { show: (n) => n.toFixed(1) })([1])
+    void Parallel.stream([1], work, { show: (n) => n.toFixed(1), order: "completion" })
+    void Parallel.validate([1], work, { show, timeout: 1 })
+    void Parallel.pairs([[work, 1]], { show: ([work, n]) => `${work(n)}` })
+    void BatchNode.make("batch", {
+      prep: (numbers: ReadonlyArray<number>) => numbers,
+      exec: (n) => n,
+      show: (n) => n.toFixed(1),
+      concurrency: 1
+    })
+    void Report.make({ name: "own", outcomes: [] as ReadonlyArray<Outcome.Outcome<number, string>>, elapsed, show })
+    // @ts-expect-error the inputs are numbers
+    void Parallel.run([1], work, { show: (text: string) => text })
+    // @ts-expect-error it returns no text
+    void Parallel.run([1], work, { show: (n) => n })
+  })
+
+  it("is given anything where it is set for all runs inside", () => {
+    void Parallel.withDefaults({ show: (input) => typeof input })
+    // @ts-expect-error the runs inside may have any inputs
+    void Parallel.withDefaults({ show: (n: number) => n.toFixed(1) })
+  })
+
+  it("changes no type", () => {
+    expectTypeOf(Parallel.run([1], work, { show: String }))
+      .toEqualTypeOf<Effect.Effect<Report.Report<number, string, Negative>>>()
+    expectTypeOf<Report.Report<1, string>>().toExtend<Report.Report<number, string>>()
   })
 })

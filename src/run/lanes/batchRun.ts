@@ -37,6 +37,7 @@ export interface BatchLaneOptions<I, A, E, R>
   readonly sizer: BatchSizer
   readonly timeout: Duration.Duration | undefined
   readonly concurrency: number
+  readonly show?: Backend.Batch<unknown>["show"]
   /** Number of inputs, if it is known. */
   readonly size: number | undefined
   readonly batches: BatchRuns
@@ -194,12 +195,13 @@ export class BatchRun<I, A, E, R> {
   }
 
   private toBatch(): Backend.Batch<I> {
-    const { concurrency, sizer, timeout } = this.options
+    const { concurrency, show, sizer, timeout } = this.options
     return {
       inputs: this.batch.inputs,
       index: (position) => this.batch.index(position),
       timeout,
       concurrency,
+      show,
       budget: sizer.automatic ? Duration.millis(budget) : undefined,
       recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
     }

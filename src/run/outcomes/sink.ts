@@ -4,6 +4,7 @@
 import type * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
+import type { ShowInput } from "../../primitives/shorten.ts"
 import type { Item } from "../inputs/item.ts"
 
 /**
@@ -41,6 +42,8 @@ export interface Control {
 /** Summary of a run that is over. */
 export interface RunSummary {
   readonly name: string
+  /** How the run shows its inputs. */
+  readonly show: ShowInput | undefined
   /** Number of inputs that were taken. */
   readonly inputs: number
   readonly startedAt: DateTime.Utc

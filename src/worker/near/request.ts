@@ -342,7 +342,7 @@ export class BatchRequest {
         backend: this.sender.backend,
         task: this.job.name,
         ...(index !== undefined && { index }),
-        reason
+        reason: Backend.shownBy(this.batch, position, reason)
       })
     )
   }
