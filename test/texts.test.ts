@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Redacted } from "effect"
+import { Cause, Duration, Effect, Redacted, Schema, Stream } from "effect"
+import { Backend, BatchNode, Flow, Outcome, Parallel, Report, Task } from "effect-parallel"
 import { showCause, warn } from "../src/primitives/causes.ts"
 import { prefix, printable } from "../src/primitives/printable.ts"
 import { shorten, shortenInput, shortenMessage } from "../src/primitives/shorten.ts"
@@ -138,4 +139,176 @@ describe("inputs", () => {
     assert.isAtMost(shortenInput(5, () => "x".repeat(1e6)).length, 80)
     for (const show of shows) assert.strictEqual(shortenInput(5, show as () => string), "<not shown>")
   })
+})
+
+const failure = (index: number, input: unknown, thrown: unknown) =>
+  Outcome.failure({
+    index,
+    input,
+    attempts: 2,
+    elapsed: Duration.millis(1),
+    worker: 0,
+    history: [
+      { startedAt: Duration.zero, elapsed: Duration.zero, worker: 0, end: "Failed", message: "a\u202eb\x1b[2J" },
+      { startedAt: Duration.zero, elapsed: Duration.zero, worker: 0, end: "Failed", message: undefined }
+    ],
+    cause: index % 2 === 0 ? Cause.fail(thrown) : Cause.die(thrown)
+  })
+
+/** Every form of a report, and the line breaks that it may have. */
+const forms: ReadonlyArray<
+  readonly [name: string, allowed: string, form: (report: Report.Report<unknown, unknown, unknown>) => string]
+> = [
+  ["toText", "\n", (report) => Report.toText(report, { failures: Infinity })],
+  ["toText with causes", "\n\t", (report) => Report.toText(report, { failures: Infinity, causes: true })],
+  ["toJson", "", (report) => JSON.stringify(Report.toJson(report))],
+  ["toTrace", "", (report) => JSON.stringify(Report.toTrace(report))],
+  // the script of the page has bytes of its own
+  ["toHtml", "\n\t", (report) => Report.toHtml(report).replace(/<script>[^]*?<\/script>/, "")]
+]
+
+describe("reports", () => {
+  const report = Report.make({
+    name: `a report ${marked}`,
+    elapsed: Duration.millis(5),
+    outcomes: values.flatMap(([, value], i) => [failure(2 * i, value, value), failure(2 * i + 1, value, value)])
+  })
+
+  it.each(forms)("are written whatever is in them: %s", (_, allowed, form) => {
+    const before = worked()
+    const text = form(report)
+
+    assert.deepStrictEqual(marksIn(text, allowed), [])
+    assert.include(text, "a report a\\x00z".replaceAll("\\", text.startsWith("{") ? "\\\\" : "\\"))
+    assert.isBelow(worked() - before, 10 * soon)
+  })
+
+  it("are JSON that holds no mark either once it is read", () => {
+    const read: unknown = JSON.parse(JSON.stringify(Report.toJson(report)))
+    const texts: Array<string> = []
+    JSON.stringify(read, (_, value) => {
+      if (typeof value === "string") texts.push(value)
+      return value
+    })
+
+    assert.strictEqual(read === undefined, false)
+    assert.isAbove(texts.length, 200)
+    for (const text of texts) assert.deepStrictEqual(marksIn(text, "\n\t"), [])
+    Schema.decodeUnknownSync(Report.Json)(read)
+  })
+
+  it.effect("are streamed whatever is in them", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        yield* Stream.mkString(Report.toJsonStream(report)),
+        JSON.stringify(Report.toJson(report))
+      )
+    }))
+})
+
+describe("show", () => {
+  const secret = "hunter2"
+  const show = (input: string) => `${input.length} letters`
+  const fails = () => Effect.fail("refused")
+  const has = (text: string, what: string) => {
+    assert.include(text, what)
+    assert.notInclude(text, secret)
+  }
+
+  it.effect("decides how errors and reports show an input", () =>
+    Effect.gen(function*() {
+      const failed = yield* Effect.flip(Parallel.validate([secret], fails, { show }))
+      const stopped = yield* Effect.flip(Parallel.run([secret], fails, { show, maxErrors: 1 }))
+      const parted = yield* Effect.flip(Parallel.partition([secret], fails, { show, maxErrors: 1 }))
+      const streamed = yield* Effect.flip(Stream.runDrain(Parallel.stream([secret], fails, { show, maxErrors: 1 })))
+      const report = yield* Parallel.run([secret], fails, { show })
+
+      for (const { message } of [failed, stopped, parted, streamed]) has(message, "#0 (7 letters): refused")
+      for (const { report } of [failed, stopped, parted, streamed]) has(Report.toText(report), "#0 7 letters: refused")
+      for (const [, , form] of forms) has(form(report), "7 letters")
+      for (const [, , form] of forms) has(form({ ...report, values: [], failures: report.failures }), "7 letters")
+      has(JSON.stringify(Report.toJson(report, { input: () => "an input" })), "an input")
+    }))
+
+  it.effect("may be set for all runs inside, and for batches", () =>
+    Effect.gen(function*() {
+      const inside = Parallel.withDefaults({ show: () => "an input" })
+      const batch = (options: { readonly show?: (item: string) => string; readonly watch?: () => void }) =>
+        BatchNode.make("batch", { exec: (_: string) => fails(), collect: "validate", concurrency: 1, ...options })
+      const error = yield* Effect.flip(inside(Parallel.validate([secret], fails)))
+      const own = yield* Effect.flip(inside(Parallel.validate([secret], fails, { show })))
+
+      has(error.message, "an input")
+      has(own.message, "7 letters")
+      for (const watch of [{}, { watch: () => {} }]) {
+        has((yield* Effect.flip(Flow.run(batch({ show, ...watch }), [secret]))).message, "7 letters")
+        has((yield* Effect.flip(inside(Flow.run(batch(watch), [secret])))).message, "an input")
+      }
+    }))
+
+  it.effect("costs an input nothing but its text where it fails", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Parallel.validate([secret], fails, {
+        show: () => {
+          throw new Error("no")
+        }
+      }))
+
+      has(error.message, "#0 (<not shown>): refused")
+      for (const [, , form] of forms) {
+        has(form(error.report), form(error.report).includes("\\u003c") ? "not shown>" : "<not shown>")
+      }
+    }))
+
+  it.effect("decides how a task shows what its schema refuses", () =>
+    Effect.gen(function*() {
+      const task = Task.make("task", {
+        module: import.meta.url,
+        payload: Schema.Struct({ key: Schema.String, n: Schema.Int }),
+        run: () => Effect.void
+      })
+      const error = yield* Effect.flip(
+        Parallel.forEach([{ key: secret, n: 1.5 }], task, { show: ({ n }) => `number ${n}` })
+      )
+
+      has(error.message, "the payload schema refuses number 1.5: ")
+      assert.instanceOf(error, Backend.BackendError)
+    }))
+})
+
+describe("a redacted value", () => {
+  const key = Redacted.make("hunter2")
+
+  it.effect("is in no text of a run", () =>
+    Effect.gen(function*() {
+      const input = { key, keys: [key] }
+      const fails = () => Effect.fail({ _tag: "Refused", key, message: key })
+      const error = yield* Effect.flip(Parallel.validate([input, key], fails, { retry: { times: 1 } }))
+
+      for (
+        const text of [
+          error.message,
+          Cause.pretty(Cause.fail(error)),
+          ...forms.map(([, , form]) => form(error.report))
+        ]
+      ) {
+        assert.notInclude(text, "hunter2")
+      }
+      assert.include(error.message, "#0 ({ key: <redacted>, keys: [<redacted>] })")
+    }))
+
+  it.effect("is in no error of a task whose schema refuses it", () =>
+    Effect.gen(function*() {
+      const task = Task.make("task", {
+        module: import.meta.url,
+        payload: Schema.Struct({ key: Schema.Redacted(Schema.String.check(Schema.isMinLength(100))), n: Schema.Int }),
+        run: () => Effect.void
+      })
+      for (const n of [1, 1.5]) {
+        const error = yield* Effect.flip(Parallel.forEach([{ key, n }], task))
+
+        assert.notInclude(error.message, "hunter2")
+        assert.notInclude(Cause.pretty(Cause.fail(error)), "hunter2")
+      }
+    }))
 })

@@ -1,6 +1,6 @@
 /** The entry point of the viewer: shows the report that is in the page. */
 import uPlotStyle from "uplot/dist/uPlot.min.css"
-import type { Json } from "../src/report/json.ts"
+import { type Plain, plain } from "../src/report/plain.ts"
 import { charts } from "./charts.ts"
 import { count, duration, el, measured } from "./dom.ts"
 import { latencies, make, type Model, quantile, utilisation } from "./model.ts"
@@ -28,7 +28,7 @@ const tiles = (model: Model): HTMLElement => {
   return el("div", { class: "tiles" }, ...facts.map(tile))
 }
 
-const show = (report: Json): void => {
+const show = (report: Plain): void => {
   const model = make(report)
   const date = report.startedAt === undefined
     ? []
@@ -48,5 +48,5 @@ const dateOf = (iso: string): string =>
   new Date(iso).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "medium" })
 
 const data = document.getElementById("report")!
-show(JSON.parse(data.textContent))
+show(plain(JSON.parse(data.textContent)))
 data.remove()

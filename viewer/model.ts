@@ -1,8 +1,8 @@
 /** The report in the form that the charts need. */
-import type { Json } from "../src/report/json.ts"
+import type { Plain, PlainOutcome } from "../src/report/plain.ts"
 import { attemptsOf } from "../src/report/trace.ts"
 
-export type Outcome = Json["outcomes"][number]
+export type Outcome = PlainOutcome
 
 /** Kind of an attempt for drawing: a last failure is `failed`, a failure before another attempt `retried`. */
 export type Kind = "succeeded" | "retried" | "failed" | "interrupted"
@@ -19,14 +19,14 @@ export interface Bar {
 }
 
 export interface Model {
-  readonly report: Json
+  readonly report: Plain
   /** Bars of each worker, in the order of their starts. */
   readonly rows: ReadonlyArray<ReadonlyArray<Bar>>
   /** End of the last attempt or of the run, whichever is later, in milliseconds since the start of the run. */
   readonly until: number
 }
 
-export const make = (report: Json): Model => {
+export const make = (report: Plain): Model => {
   const rows: Array<Array<Bar>> = []
   let until = report.elapsed
   for (const outcome of report.outcomes) {

@@ -6,7 +6,12 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as Outcome from "../Outcome.ts"
-import { shortenMessage } from "../primitives/shorten.ts"
+import { showCause } from "../primitives/causes.ts"
+import { prefix } from "../primitives/printable.ts"
+import { shortenInput, shortenMessage } from "../primitives/shorten.ts"
+
+/** A text, or its place in `texts`, from 0. */
+const Text = Schema.Union([Schema.String, Schema.Int])
 
 /** One attempt. Times are milliseconds; `startedAt` is counted from the start of the run. */
 const Attempt = Schema.Struct({
@@ -14,7 +19,7 @@ const Attempt = Schema.Struct({
   elapsed: Schema.Finite,
   worker: Schema.Int,
   end: Schema.Literals(["Succeeded", "Failed", "Interrupted"]),
-  message: Schema.optionalKey(Schema.String)
+  message: Schema.optionalKey(Text)
 })
 
 /** The outcome of one input. `error` is there if it failed, `history` if it took more than one attempt. */
@@ -27,8 +32,8 @@ const Settled = Schema.Struct({
   elapsed: Schema.Finite,
   worker: Schema.Int,
   error: Schema.optionalKey(Schema.Struct({
-    message: Schema.String,
-    cause: Schema.optionalKey(Schema.String)
+    message: Text,
+    cause: Schema.optionalKey(Text)
   })),
   history: Schema.optionalKey(Schema.Array(Attempt))
 })
@@ -39,15 +44,17 @@ const Settled = Schema.Struct({
  * **Details**
  *
  * Units: all times are milliseconds, to the microsecond; `startedAt` of the report is its date in ISO 8601, elsewhere
- * it is counted from the start of the run. Inputs and messages are shortened to a line. `version` changes when a reader
- * of the version before would misread it; keys may be added without.
+ * it is counted from the start of the run. Inputs and messages are shortened to a line. Messages and causes that are
+ * long stand once in `texts`, and elsewhere as their place there, counted from 0; when `texts` holds 10 000, any others
+ * stand where they belong. `version` changes when a reader of the version before would misread it; keys may be added
+ * without. Version 1 had no `texts`; this schema reads it too.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const Json = Schema.Struct({
   format: Schema.Literal("effect-parallel/report"),
-  version: Schema.Literal(1),
+  version: Schema.Literals([1, 2]),
   name: Schema.String,
   startedAt: Schema.optionalKey(Schema.String),
   elapsed: Schema.Finite,
@@ -59,7 +66,8 @@ export const Json = Schema.Struct({
     recalled: Schema.Int,
     attempts: Schema.Int
   }),
-  outcomes: Schema.Array(Settled)
+  outcomes: Schema.Array(Settled),
+  texts: Schema.optionalKey(Schema.Array(Schema.String))
 })
 
 /**
@@ -75,8 +83,9 @@ export interface Json extends Schema.Schema.Type<typeof Json> {}
  *
  * **Details**
  *
- * - `input`: an input as a line of text. By default a text is itself and anything else is shown as far as it goes on a
- *   line; both are shortened. State it to leave out what must not be written down.
+ * - `input`: an input as a line of text. By default the option `show` of the run; without that a text is itself and
+ *   anything else is shown as far as it goes on a line. It is shortened; if it throws, the input is not shown. State it
+ *   to leave out what must not be written down.
  * - `causes`: of how many failed inputs the whole cause is kept, stacks included (1000); of the others the message.
  *
  * @category models
@@ -87,53 +96,108 @@ export interface Options<in I> {
   readonly causes?: number | undefined
 }
 
-/** Greatest number of characters of a shown input, and of the text of a cause. */
+/** Greatest numbers of characters of the shown name, of an input, a message, and the text of a cause. */
+const nameLength = 200
 const inputLength = 120
+const messageLength = 240
 const causeLength = 4000
 
-export const make = <I>(
-  self: Outcome.Report<I, unknown, unknown>,
-  tally: Json["tally"],
-  options: Options<I> = {}
-): Json => {
-  let causes = options.causes ?? 1000
+/** Least number of characters of a text that is shared, and greatest number of such texts. */
+const sharedLength = 32
+const mostShared = 10_000
+
+/** Number of outcomes in a chunk of a report that is written in chunks. */
+const chunkSize = 256
+
+type AnyReport<I> = Outcome.Report<I, unknown, unknown>
+
+export const make = <I>(self: AnyReport<I>, tally: Json["tally"], options: Options<I> = {}): Json => {
+  const writer = new Writer(self, options)
   return {
+    ...headOf(self, tally),
+    outcomes: self.outcomes.map((outcome) => writer.outcome(outcome)),
+    texts: writer.texts
+  }
+}
+
+/** Writes the document that `make` makes, in pieces. */
+export function* write<I>(self: AnyReport<I>, tally: Json["tally"], options: Options<I> = {}): Generator<string> {
+  const writer = new Writer(self, options)
+  yield `${JSON.stringify(headOf(self, tally)).slice(0, -1)},"outcomes":[`
+  for (let from = 0; from < self.outcomes.length; from += chunkSize) {
+    const chunk = self.outcomes.slice(from, from + chunkSize)
+    yield (from === 0 ? "" : ",") + chunk.map((outcome) => JSON.stringify(writer.outcome(outcome))).join(",")
+  }
+  yield `],"texts":${JSON.stringify(writer.texts)}}`
+}
+
+const headOf = (self: AnyReport<unknown>, tally: Json["tally"]) =>
+  ({
     format: "effect-parallel/report",
-    version: 1,
-    name: self.name,
+    version: 2,
+    name: shortenMessage(self.name, nameLength),
     ...(self.startedAt !== undefined && { startedAt: DateTime.formatIso(self.startedAt) }),
     elapsed: millis(self.elapsed),
-    tally,
-    outcomes: self.outcomes.map((outcome) => ({
+    tally
+  }) as const
+
+/** Writes outcomes one after another, and gathers the texts that they share. */
+class Writer<I> {
+  readonly texts: Array<string> = []
+  private readonly places = new Map<string, number>()
+  private readonly input: ((input: never) => string) | undefined
+  private causes: number
+
+  constructor({ show }: AnyReport<I>, { causes = 1000, input }: Options<I>) {
+    this.input = input ?? show
+    this.causes = causes
+  }
+
+  outcome(outcome: Outcome.Outcome<I, unknown, unknown>): Json["outcomes"][number] {
+    return {
       index: outcome.index,
       _tag: outcome._tag,
-      input: shortenMessage(options.input === undefined ? outcome.input : options.input(outcome.input), inputLength),
+      input: this.input === undefined
+        ? shortenMessage(outcome.input, inputLength)
+        : shortenInput(outcome.input, this.input, inputLength),
       attempts: outcome.attempts,
       startedAt: millis(outcome.startedAt),
       elapsed: millis(outcome.elapsed),
       worker: outcome.worker,
-      ...(Outcome.isFailure(outcome) && { error: errorOf(outcome.cause, causes-- > 0) }),
-      ...(outcome.history.length > 0 && { history: outcome.history.map(attemptOf) })
-    }))
+      ...(Outcome.isFailure(outcome) && { error: this.error(outcome.cause) }),
+      ...(outcome.history.length > 0 && { history: outcome.history.map((attempt) => this.attempt(attempt)) })
+    }
+  }
+
+  private error(cause: Cause.Cause<unknown>): NonNullable<Json["outcomes"][number]["error"]> {
+    const message = this.shared(shortenMessage(Cause.squash(cause), messageLength))
+    return this.causes-- > 0 ? { message, cause: this.shared(cut(showCause(cause))) } : { message }
+  }
+
+  private attempt(
+    { elapsed, end, message, startedAt, worker }: Outcome.Attempt
+  ): Schema.Schema.Type<typeof Attempt> {
+    return {
+      startedAt: millis(startedAt),
+      elapsed: millis(elapsed),
+      worker,
+      end,
+      ...(message !== undefined && { message: this.shared(shortenMessage(message, messageLength)) })
+    }
+  }
+
+  /** Returns the place of a text among those that are shared, or the text itself if it is not. */
+  private shared(text: string): string | number {
+    const { places, texts } = this
+    if (text.length < sharedLength) return text
+    const place = places.get(text)
+    if (place !== undefined || texts.length === mostShared) return place ?? text
+    places.set(text, texts.length)
+    return texts.push(text) - 1
   }
 }
 
-const errorOf = (cause: Cause.Cause<unknown>, whole: boolean): NonNullable<Json["outcomes"][number]["error"]> => {
-  const message = shortenMessage(Cause.squash(cause), 2 * inputLength)
-  return whole ? { message, cause: cut(Cause.pretty(cause)) } : { message }
-}
-
-const cut = (text: string): string => text.length <= causeLength ? text : `${text.slice(0, causeLength)}\n…`
-
-const attemptOf = (
-  { elapsed, end, message, startedAt, worker }: Outcome.Attempt
-): Schema.Schema.Type<typeof Attempt> => ({
-  startedAt: millis(startedAt),
-  elapsed: millis(elapsed),
-  worker,
-  end,
-  ...(message !== undefined && { message })
-})
+const cut = (text: string): string => text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`
 
 /** Converts to milliseconds, rounded to the microsecond: further digits say nothing and take space. */
 const millis = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 1000) / 1000

@@ -1,7 +1,7 @@
 /**
  * Reports in the Trace Event Format, which Perfetto and chrome://tracing open.
  */
-import type { Json } from "./json.ts"
+import type { Plain, PlainAttempt, PlainOutcome } from "./plain.ts"
 
 /**
  * One event of a trace: an attempt (`X`), or the name of a row (`M`). Times are microseconds.
@@ -42,7 +42,7 @@ export interface Trace {
 
 const pid = 1
 
-export const make = (report: Json): Trace => {
+export const make = (report: Plain): Trace => {
   const workers = new Set<number>()
   const events: Array<TraceEvent> = [{ ph: "M", name: "process_name", pid, tid: 0, args: { name: report.name } }]
   for (const outcome of report.outcomes) {
@@ -81,8 +81,8 @@ export const make = (report: Json): Trace => {
  * started.
  */
 export const attemptsOf = (
-  { _tag, attempts, elapsed, error, history, startedAt, worker }: Json["outcomes"][number]
-): ReadonlyArray<NonNullable<Json["outcomes"][number]["history"]>[number]> => {
+  { _tag, attempts, elapsed, error, history, startedAt, worker }: PlainOutcome
+): ReadonlyArray<PlainAttempt> => {
   if (history !== undefined) return history
   if (attempts === 0) return []
   const end = _tag === "Success" ? "Succeeded" : "Failed"

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Schema } from "effect"
+import { Cause, Duration, Effect, Schema, Stream } from "effect"
 import { Outcome, Report } from "effect-parallel"
+import { plain } from "../../src/report/plain.ts"
+import { worked } from "../helpers.ts"
 import { sample } from "./sample.ts"
 
 describe("Report.toJson", () => {
@@ -10,7 +12,7 @@ describe("Report.toJson", () => {
     const read = Schema.decodeSync(Schema.fromJsonString(Report.Json))(JSON.stringify(json))
 
     assert.deepStrictEqual(read, json)
-    assert.strictEqual(json.version, 1)
+    assert.strictEqual(json.version, 2)
     assert.strictEqual(json.startedAt, "2025-06-01T12:00:00.000Z")
   })
 
@@ -51,7 +53,7 @@ describe("Report.toJson", () => {
       })
     const report = Report.make({ name: "bad", outcomes: [0, 1, 2].map(failure), elapsed: Duration.zero })
 
-    const errors = Report.toJson(report, { causes: 2 }).outcomes.map(({ error }) => error!)
+    const errors = plain(Report.toJson(report, { causes: 2 })).outcomes.map(({ error }) => error!)
 
     assert.deepStrictEqual(errors.map(({ cause }) => cause !== undefined), [true, true, false])
     for (const { cause = "", message } of errors) {
@@ -59,6 +61,100 @@ describe("Report.toJson", () => {
       assert.isBelow(cause.length, 5000)
     }
   })
+})
+
+const failures = (count: number, message: (index: number) => string) =>
+  Report.make({
+    name: "failures",
+    elapsed: Duration.zero,
+    outcomes: Array.from({ length: count }, (_, index) =>
+      Outcome.failure({
+        index,
+        input: index,
+        attempts: 2,
+        elapsed: Duration.zero,
+        worker: 0,
+        history: [
+          { startedAt: Duration.zero, elapsed: Duration.zero, worker: 0, end: "Failed", message: message(index) }
+        ],
+        cause: Cause.fail(message(index))
+      }))
+  })
+
+describe("texts of a report", () => {
+  it("stand once in it if they are long, and each where it belongs if it is short", () => {
+    const long = "no answer from the service, for a reason of its own"
+    const json = Report.toJson(failures(1000, (index) => index % 2 === 0 ? long : "odd"))
+
+    assert.deepStrictEqual(json.texts, [long, `Error: ${long}`])
+    assert.deepStrictEqual(json.outcomes[2]!.error, { message: 0, cause: 1 })
+    assert.deepStrictEqual(json.outcomes[3]!.error, { message: "odd", cause: "Error: odd" })
+    assert.strictEqual(json.outcomes[2]!.history![0]!.message, 0)
+    assert.deepStrictEqual(plain(json).outcomes[2]!.error, { message: long, cause: `Error: ${long}` })
+    assert.isBelow(JSON.stringify(Report.toJson(failures(10_000, () => long.repeat(6)))).length, 2_500_000)
+  })
+
+  it("are shared up to a number", () => {
+    const json = Report.toJson(failures(20_000, (index) => `a message that is different for each, ${index}`), {
+      causes: 0
+    })
+
+    assert.strictEqual(json.texts!.length, 10_000)
+    assert.strictEqual(json.outcomes[9999]!.error!.message, 9999)
+    assert.strictEqual(json.outcomes[10_000]!.error!.message, "a message that is different for each, 10000")
+    assert.strictEqual(plain(json).outcomes[9999]!.error!.message, "a message that is different for each, 9999")
+  })
+
+  it("are read from the first version of the format too", () => {
+    const first = {
+      format: "effect-parallel/report",
+      version: 1,
+      name: "old",
+      elapsed: 1,
+      tally: { total: 1, succeeded: 0, failed: 1, retried: 0, recalled: 0, attempts: 1 },
+      outcomes: [
+        {
+          index: 0,
+          _tag: "Failure",
+          input: "a",
+          attempts: 1,
+          startedAt: 0,
+          elapsed: 1,
+          worker: 0,
+          error: { message: "no" }
+        }
+      ]
+    }
+
+    assert.deepStrictEqual(plain(Schema.decodeUnknownSync(Report.Json)(first)).outcomes[0]!.error, { message: "no" })
+  })
+})
+
+describe("Report.toJsonStream", () => {
+  it.effect("is the document of toJson, in pieces, and each time anew", () =>
+    Effect.gen(function*() {
+      for (const report of [sample(0), sample(1), sample(256), sample(1000), failures(600, (n) => "long ".repeat(n))]) {
+        for (const options of [{}, { causes: 0, input: () => "an input" }]) {
+          const pieces = Report.toJsonStream<unknown>(report, options)
+          const whole = JSON.stringify(Report.toJson<unknown>(report, options))
+
+          assert.strictEqual(yield* Stream.mkString(pieces), whole)
+          assert.strictEqual((yield* Stream.runCollect(pieces)).join(""), whole)
+        }
+      }
+    }))
+
+  it.effect("makes no more than it is asked for", () =>
+    Effect.gen(function*() {
+      const before = worked()
+      const report = failures(100_000, (index) => `a message that is different for each, ${index}`)
+      const made = worked() - before
+      const pieces = yield* Report.toJsonStream(report).pipe(Stream.take(2), Stream.runCollect)
+
+      assert.strictEqual(pieces.length, 2)
+      assert.isBelow(worked() - before - made, Math.max(100, made))
+      assert.isBelow(pieces[1]!.length, 256 * 300)
+    }))
 })
 
 describe("Report.toTrace", () => {
