@@ -9,7 +9,7 @@ import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { knownKeys, outOfRange, wrongType } from "./primitives/check.ts"
-import { shorten, shortenMessage } from "./primitives/shorten.ts"
+import { shorten, shortenMessage, shortenName } from "./primitives/shorten.ts"
 import type { Work } from "./run/types.ts"
 
 const TypeId = "~effect-parallel/Example"
@@ -62,7 +62,7 @@ export class NotJson extends Schema.TaggedError<NotJson>("effect-parallel/Exampl
   issue: Schema.String
 }) {
   override get message(): string {
-    return `is not JSON (${this.issue})`
+    return `is not JSON (${shortenName(this.issue)})`
   }
 }
 
@@ -76,7 +76,7 @@ export class NotARow extends Schema.TaggedError<NotARow>("effect-parallel/Exampl
   issue: Schema.String
 }) {
   override get message(): string {
-    return `is no row: ${this.issue}`
+    return `is no row: ${shortenName(this.issue)}`
   }
 }
 
@@ -92,7 +92,7 @@ export class LineError extends Schema.TaggedError<LineError>("effect-parallel/Ex
   reason: Schema.Union([NotJson, NotARow])
 }) {
   override get message(): string {
-    return `line ${this.line} ${this.reason.message}: ${this.shown}`
+    return `line ${this.line} ${this.reason.message}: ${shortenMessage(this.shown)}`
   }
 }
 

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Outcome from "./Outcome.ts"
 import { showCause } from "./primitives/causes.ts"
-import { shortenInput, shortenMessage } from "./primitives/shorten.ts"
+import { shortenInput, shortenMessage, shortenName } from "./primitives/shorten.ts"
 import * as ReportJson from "./report/json.ts"
 import * as Page from "./report/page.ts"
 import { plain } from "./report/plain.ts"
@@ -223,7 +223,7 @@ const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
   if (failed > 0) parts.push(`${failed} failed`)
   if (retried > 0) parts.push(`${retried} tried again`)
   if (recalled > 0) parts.push(`${recalled} recalled`)
-  return `${shortenMessage(self.name)}: ${parts.join(", ")} in ${
+  return `${shortenName(self.name)}: ${parts.join(", ")} in ${
     Duration.format(Duration.millis(Math.round(Duration.toMillis(self.elapsed))))
   }`
 }

@@ -1,6 +1,7 @@
 /**
  * Flows as Mermaid flowcharts.
  */
+import { printable } from "../primitives/printable.ts"
 import type { Branches, Graph, GraphNode, Target, Wiring } from "./graph.ts"
 
 /** Draws a node as a flowchart, one line for each node, box and edge. */
@@ -105,6 +106,6 @@ class Chart {
 const leavesBy = (action: string, target: Exclude<Target, string>): string =>
   target._tag === "Leave" ? target.action : action
 
-/** Quotes a label. Characters that Mermaid may interpret are written as its numeric entities (`#59;`). */
+/** Quotes a label. What is invisible becomes visible; characters that Mermaid may interpret are written as its numeric entities (`#59;`). */
 const quoted = (text: string): string =>
-  `"${text.replace(/[^\p{L}\p{N} _.,:-]/gu, (character) => `#${character.codePointAt(0)!};`)}"`
+  `"${printable(text).replace(/[^\p{L}\p{N} _.,:-]/gu, (character) => `#${character.codePointAt(0)!};`)}"`

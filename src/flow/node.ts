@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
 import { nonEmptyString } from "../primitives/check.ts"
+import { shortenName } from "../primitives/shorten.ts"
 import type { Graph, GraphNode } from "./graph.ts"
 import * as Path from "./path.ts"
 
@@ -162,11 +163,14 @@ export const runAt = <I, X extends Out<string, unknown>, E, R>(
 ): Effect.Effect<X, E, R> => {
   const { run } = node[TypeId]
   if (!path.traced) return run(input, path)
-  const attributes = { "flow.path": Path.pathOf(path), "flow.node": node.name }
+  const attributes = { "flow.path": Path.pathOf(path), "flow.node": shortenName(node.name) }
   return Path.spanned(
     path.index === undefined ? path.name : node.name,
     { attributes },
     (span) =>
-      Effect.tap(run(input, { ...path, span }), (out) => Effect.sync(() => span.attribute("flow.action", out.action)))
+      Effect.tap(
+        run(input, { ...path, span }),
+        (out) => Effect.sync(() => span.attribute("flow.action", shortenName(out.action)))
+      )
   )
 }

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { toEffect } from "../primitives/effects.ts"
+import { shortenName } from "../primitives/shorten.ts"
 
 /** A node at its position in a run: a linked list from the node up to the outermost flow. */
 export interface Path {
@@ -68,7 +69,8 @@ export const item = (at: Path, index: number): Path => ({ ...at, index })
 
 /** Formats a path: the names from the outermost flow down, as in `approval/perFile[2]/load`. */
 export const pathOf = ({ index, name, parent }: Path): string => {
-  const own = index === undefined ? name : `${name}[${index}]`
+  const shown = shortenName(name)
+  const own = index === undefined ? shown : `${shown}[${index}]`
   return parent === undefined ? own : `${pathOf(parent)}/${own}`
 }
 
@@ -124,7 +126,7 @@ export const spanned = <A, E, R>(
   effect: (span: Tracer.Span) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
   Effect.useSpan(
-    name,
+    shortenName(name),
     options,
     (span) => Effect.provideService(Effect.suspend(() => effect(span)), Tracer.ParentSpan, span)
   )

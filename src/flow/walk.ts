@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
-import { shorten } from "../primitives/shorten.ts"
+import { shorten, shortenName } from "../primitives/shorten.ts"
 import type { Target, Wiring } from "./graph.ts"
 import { type Any, isOut, type Out, out, runAt } from "./node.ts"
 import * as Path from "./path.ts"
@@ -25,7 +25,8 @@ export class StepLimit extends Schema.TaggedError<StepLimit>("effect-parallel/Fl
   last: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `flow ${this.path} took ${this.limit} steps and was not left; the last were ${this.last.join(", ")}`
+    const [path, last] = [shortenName(this.path), shortenName(this.last.join(", "))]
+    return `flow ${path} took ${this.limit} steps and was not left; the last were ${last}`
   }
 }
 
@@ -116,13 +117,17 @@ class Walk {
 
   step(exit: Out<string, unknown>): void {
     const { name } = this.path
-    if (!isOut(exit)) throw new TypeError(`expected \`${name}\` to be left by a \`Node.out\`, got ${shorten(exit)}`)
+    if (!isOut(exit)) {
+      throw new TypeError(`expected \`${shortenName(name)}\` to be left by a \`Node.out\`, got ${shorten(exit)}`)
+    }
     const target = this.current.on.get(exit.action)
     if (typeof target === "string") {
       this.next = target
       this.value = exit.value
     } else if (target === undefined && !this.route.open) {
-      throw new TypeError(`\`${name}\` was left by the action ${shorten(exit.action)}, which leads nowhere`)
+      throw new TypeError(
+        `\`${shortenName(name)}\` was left by the action ${shorten(exit.action)}, which leads nowhere`
+      )
     } else {
       this.exit = target?._tag === "Leave" ? out(target.action, exit.value) : exit
     }

@@ -3,6 +3,7 @@
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Duration from "effect/Duration"
+import { shortenName } from "../primitives/shorten.ts"
 import type { Snapshot } from "./contract.ts"
 
 /**
@@ -25,7 +26,9 @@ export const toText = (snapshot: Snapshot): string => {
   } else {
     parts.push(`in ${clock(elapsed)}`)
   }
-  return `${snapshot.name}${state === "running" || state === "done" ? "" : ` ${state}`}: ${parts.join(", ")}`
+  return `${shortenName(snapshot.name)}${state === "running" || state === "done" ? "" : ` ${state}`}: ${
+    parts.join(", ")
+  }`
 }
 
 /** Width and colour of a line. */
@@ -52,7 +55,7 @@ const plain = 0
 /** Draws a snapshot as a line that fits: name, bar, counts, rate, time left. Runs inside another are indented. */
 export const bar = (snapshot: Snapshot, { colour, columns }: Style): string => {
   const room = Math.max(1, columns - 1)
-  const name = `${"  ".repeat(snapshot.depth)}${cut(tidy(snapshot.name), 28)}`
+  const name = `${"  ".repeat(snapshot.depth)}${cut(shortenName(snapshot.name), 28)}`
   const parts = [{ text: name, code: plain, weight: 9 }, ...partsOf(snapshot)]
   while (parts.length > 1 && width(parts) > room) parts.splice(lightest(parts), 1)
   const bar = room - width(parts) - 2
@@ -123,9 +126,6 @@ const clock = (duration: Duration.Duration): string => {
 }
 
 const padded = (n: number): string => String(n).padStart(2, "0")
-
-/** Replaces control characters, which could move the cursor, and runs of white space by one space. */
-const tidy = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
 

@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Tracer from "effect/Tracer"
+import { shortenName } from "../primitives/shorten.ts"
 
 /**
  * True if the input at an index has spans. The choice is even and deterministic: every third input for a share of a
@@ -28,7 +29,7 @@ export const sampled = <
   const { attempts: attempt, index } = item
   if (!isSampled(index, share)) return start(item, context)
   return Effect.useSpan(
-    `${run}.attempt`,
+    `${shortenName(run)}.attempt`,
     { attributes: { index, attempt, worker: context.worker } },
     (span) =>
       Effect.onExit(

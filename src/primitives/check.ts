@@ -3,10 +3,10 @@
  * `TypeError` for a value of the wrong type, a `RangeError` for a value of the right type that is out of range.
  */
 import * as Duration from "effect/Duration"
-import { shorten } from "./shorten.ts"
+import { shorten, shortenName } from "./shorten.ts"
 
 const message = (name: string, expected: string, got: unknown): string =>
-  `expected \`${name}\` to be ${expected}, got ${shorten(got)}`
+  `expected \`${shortenName(name)}\` to be ${expected}, got ${shorten(got)}`
 
 /** Throws the defect of an option of the wrong type. */
 export const wrongType = (name: string, expected: string, got: unknown): never => {

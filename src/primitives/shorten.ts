@@ -26,6 +26,9 @@ export const shorten = (value: unknown, limit = 80): string => cut(show(value, d
 export const shortenMessage = (value: unknown, limit = 80): string =>
   typeof value === "string" ? cut(prefix(value, reach), limit) : shorten(value, limit)
 
+/** Shows a name on one line, as a whole unless it is very long. */
+export const shortenName = (name: string): string => shortenMessage(name, 400)
+
 /** A function that shows an input, of whatever type the inputs are. */
 export type ShowInput = (input: any) => string
 

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Outcome from "../Outcome.ts"
 import { showCause } from "../primitives/causes.ts"
 import { prefix } from "../primitives/printable.ts"
-import { shortenInput, shortenMessage } from "../primitives/shorten.ts"
+import { shortenInput, shortenMessage, shortenName } from "../primitives/shorten.ts"
 
 /** A text, or its place in `texts`, from 0. */
 const Text = Schema.Union([Schema.String, Schema.Int])
@@ -96,8 +96,7 @@ export interface Options<in I> {
   readonly causes?: number | undefined
 }
 
-/** Greatest numbers of characters of the shown name, of an input, a message, and the text of a cause. */
-const nameLength = 200
+/** Greatest numbers of characters of a shown input, a message, and the text of a cause. */
 const inputLength = 120
 const messageLength = 240
 const causeLength = 4000
@@ -135,7 +134,7 @@ const headOf = (self: AnyReport<unknown>, tally: Json["tally"]) =>
   ({
     format: "effect-parallel/report",
     version: 2,
-    name: shortenMessage(self.name, nameLength),
+    name: shortenName(self.name),
     ...(self.startedAt !== undefined && { startedAt: DateTime.formatIso(self.startedAt) }),
     elapsed: millis(self.elapsed),
     tally

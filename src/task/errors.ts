@@ -3,10 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { prefix, printable } from "../primitives/printable.ts"
-import { shorten, shortenMessage } from "../primitives/shorten.ts"
-
-/** Shows a name, a path or a URL, which may be long, on one line. */
-const named = (text: string): string => shortenMessage(text, 400)
+import { shorten, shortenMessage, shortenName } from "../primitives/shorten.ts"
 
 /** Shows what a schema says, in several lines. */
 const explained = (text: string): string => printable(prefix(text, 1000))
@@ -66,7 +63,7 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-par
 ) {
   override get message(): string {
     const how = this.signal !== undefined
-      ? `its worker ended by ${named(this.signal)}`
+      ? `its worker ended by ${shortenName(this.signal)}`
       : this.exitCode !== undefined
       ? `its worker ended with exit code ${this.exitCode}`
       : "its worker could not be started"
@@ -94,8 +91,8 @@ export class NotCloneable extends Schema.TaggedError<NotCloneable>("effect-paral
   }
 ) {
   override get message(): string {
-    const where = this.path === "" ? "its root" : named(this.path)
-    return `the ${this.value} cannot be cloned at ${where}: ${named(this.issue)}`
+    const where = this.path === "" ? "its root" : shortenName(this.path)
+    return `the ${this.value} cannot be cloned at ${where}: ${shortenName(this.issue)}`
   }
 }
 
@@ -111,7 +108,7 @@ export class ModuleMissing extends Schema.TaggedError<ModuleMissing>("effect-par
   { module: Schema.String }
 ) {
   override get message(): string {
-    return `its worker finds no module ${named(this.module)}`
+    return `its worker finds no module ${shortenName(this.module)}`
   }
 }
 
@@ -126,7 +123,7 @@ export class ModuleFailed extends Schema.TaggedError<ModuleFailed>("effect-paral
   { module: Schema.String, cause: Schema.Defect() }
 ) {
   override get message(): string {
-    return `its worker could not import ${named(this.module)}: ${shorten(this.cause)}`
+    return `its worker could not import ${shortenName(this.module)}: ${shorten(this.cause)}`
   }
 }
 
@@ -141,8 +138,8 @@ export class TaskMissing extends Schema.TaggedError<TaskMissing>("effect-paralle
   { module: Schema.String, task: Schema.String, found: Schema.Array(Schema.String) }
 ) {
   override get message(): string {
-    const found = this.found.length === 0 ? "no task" : named(this.found.join(", "))
-    return `${named(this.module)} exports no task ${named(this.task)}; it exports ${found}`
+    const found = this.found.length === 0 ? "no task" : shortenName(this.found.join(", "))
+    return `${shortenName(this.module)} exports no task ${shortenName(this.task)}; it exports ${found}`
   }
 }
 
@@ -158,7 +155,7 @@ export class ProgramStarted extends Schema.TaggedError<ProgramStarted>("effect-p
 ) {
   override get message(): string {
     return `${
-      named(this.module)
+      shortenName(this.module)
     } starts its program when a worker imports it: put the task into a module of its own, ` +
       "or, from Node.js 24.2 on, start the program only `if (import.meta.main)`"
   }
@@ -195,6 +192,6 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
 ) {
   override get message(): string {
     const input = this.index === undefined ? "" : `, input #${this.index}`
-    return `task ${named(this.task)}${input}, backend ${named(this.backend)}: ${this.reason.message}`
+    return `task ${shortenName(this.task)}${input}, backend ${shortenName(this.backend)}: ${this.reason.message}`
   }
 }

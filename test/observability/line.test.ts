@@ -75,7 +75,7 @@ describe("the bar of a run", () => {
     const line = bar(snapshot({ failed: 3, name: "a\u001B[31m\r\nb\u202Ec" }), { columns: 100, colour: true })
 
     assert.include(line, "\u001B[31m3 failed\u001B[0m")
-    assert.isTrue(line.startsWith("a [31m b c  "))
+    assert.isTrue(line.startsWith("a\\x1b[31m b\\u202ec  "))
     assert.notInclude(inPlain(everything, 100), "\u001B")
   })
 

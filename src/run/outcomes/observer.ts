@@ -7,11 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 import * as Progress from "../../observability/contract.ts"
 import * as Metrics from "../../observability/metrics.ts"
+import { shortenName } from "../../primitives/shorten.ts"
 import type { Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 import type { ItemObserver } from "./sink.ts"
 
 export class RunObserver implements Progress.Run, ItemObserver {
+  /** Name of the run as spans, progress and metrics show it. */
   readonly name: string
   readonly parent: Progress.Run | undefined
   /** Number of inputs, if they know it themselves. */
@@ -26,11 +28,11 @@ export class RunObserver implements Progress.Run, ItemObserver {
   private over = false
 
   constructor(context: Context.Context<never>, name: string, size: number | undefined) {
-    this.name = name
+    this.name = shortenName(name)
     this.size = size
     this.parent = Context.get(context, Progress.Current)
     this.progress = Context.get(context, Progress.Progress)
-    this.series = Metrics.seriesOf(context, name)
+    this.series = Metrics.seriesOf(context, this.name)
   }
 
   /** Connects the queue, whose counts are read from now on. Attempts and times are known if the run is `detailed`. */
