@@ -76,7 +76,11 @@ export const layerLog = (options?: Log.LogOptions): Layer.Layer<never> =>
  * **Details**
  *
  * Shape: every run that is under way, each before those inside it, and once more, with its last snapshot, each that has
- * ended. Errors: the function must not fail. It is never called twice at a time.
+ * ended. It is never called twice at a time, and runs that it starts are not watched.
+ *
+ * Errors: no run pays for its progress. A function that fails, dies or is interrupted is logged once, as a warning, and
+ * called again when it is due. The end of a run waits for it at most 5 seconds, by Effect's clock; then it is
+ * interrupted, which is logged too, and from then on no run waits for it. The same holds for the other layers.
  *
  * **Example** (How it ended)
  *

@@ -2,18 +2,28 @@
  * The runs that a progress watches, and their snapshots: taken when they are due, in one order, with rates and
  * remaining times.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
+import { warn } from "../primitives/causes.ts"
+import { checkedEffect } from "../primitives/effects.ts"
+import * as Contract from "./contract.ts"
 import type { Progress, Run, Snapshot } from "./contract.ts"
 
 /** Least time between two calls of `show`, in milliseconds. */
 const pause = 100
+
+/** Longest time that the end of a run waits for `show`, in milliseconds. */
+const patience = 5000
+
+/** Number of ended runs that are kept for a `show` that has been late. */
+const mostEnded = 1000
 
 /** Length of the window over which a rate is taken, in milliseconds. */
 const span = 10_000
@@ -25,9 +35,13 @@ const span = 10_000
  *
  * Shape: `show` is given every run that is under way, each before those that it contains, and once more, with its last
  * snapshot, every run that has ended since. A run that ends is shown at once, where that is not the eleventh time in a
- * second; a quick succession of runs is shown together. `show` is never called twice at a time. Units: the first time
- * is 100 milliseconds after the start of a run. Errors: `show` must not fail. Interruption: when the scope closes, what
- * has ended and was not shown yet is shown.
+ * second; a quick succession of runs is shown together. `show` is never called twice at a time, and runs that it starts
+ * are not watched. Units: the first time is 100 milliseconds after the start of a run. Interruption: when the scope
+ * closes, what has ended and was not shown yet is shown.
+ *
+ * Errors: no run pays for its progress. A `show` that fails, dies or is interrupted is logged once, as a warning, and
+ * called again when it is due. The end of a run, and of the scope, waits for `show` at most 5 seconds, by Effect's clock;
+ * then `show` is interrupted, which is logged, and from then on no run waits for it.
  *
  * @category constructors
  * @since 0.1.0
@@ -37,14 +51,13 @@ export const make = (
 ): Effect.Effect<Progress, never, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
     const board = new Board(show, context)
-    return Effect.as(Effect.addFinalizer(() => board.showNow), { watch: (run, self) => board.watch(run, self) })
+    return Effect.as(Effect.addFinalizer(() => board.showEnd), { watch: (run, self) => board.watch(run, self) })
   })
 
 class Board {
   private readonly show: (snapshots: ReadonlyArray<Snapshot>) => Effect.Effect<void>
   private readonly context: Context.Context<Scope.Scope>
   private readonly clock: Clock.Clock
-  private readonly turn = Semaphore.makeUnsafe(1)
   private readonly live = new Map<Run, Watched>()
   private ended: Array<Snapshot> = []
   private count = 0
@@ -54,6 +67,16 @@ class Board {
    * a call that came early is made up for by a longer wait.
    */
   private next = -Infinity
+  /**
+   * True while `show` is called. `call` is its fiber, and `showing` the one in it that `show` may end, once it has
+   * suspended.
+   */
+  private busy = false
+  private call: Fiber.Fiber<void> | undefined
+  private showing: Fiber.Fiber<void> | undefined
+  /** True if a run has given up waiting for `show`; true if something about `show` has been logged. */
+  private late = false
+  private warned = false
 
   constructor(
     show: (snapshots: ReadonlyArray<Snapshot>) => Effect.Effect<void>,
@@ -75,19 +98,89 @@ class Board {
     })
   }
 
+  /** Shows what there is to show, and waits for the end of the call, and of one under way before that. */
+  private readonly showNow: Effect.Effect<void> = Effect.suspend(() =>
+    this.call === undefined ? Effect.andThen(this.begin, this.callEnd) : Effect.andThen(this.callEnd, this.showNow)
+  )
+
+  /** Does the same, and waits no longer than a run may. */
+  readonly showEnd: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.late) return this.begin
+    if (this.call !== undefined) return this.bounded(this.showNow)
+    return Effect.andThen(
+      this.begin,
+      Effect.suspend(() => this.call === undefined ? Effect.void : this.bounded(this.callEnd))
+    )
+  })
+
+  private readonly callEnd: Effect.Effect<void> = Effect.suspend(() =>
+    this.call === undefined ? Effect.void : Effect.asVoid(Fiber.await(this.call))
+  )
+
+  /** Waits for an effect in another fiber, since the end of a run cannot be interrupted; gives up when it is late. */
+  private bounded(wait: Effect.Effect<void>): Effect.Effect<void> {
+    const bound = Effect.provideContext(Effect.timeoutOption(wait, patience), this.context)
+    return Effect.flatMap(
+      Effect.forkDetach(bound, { startImmediately: true }),
+      (fiber) =>
+        Effect.flatMap(
+          Fiber.await(fiber),
+          (exit) => Exit.isSuccess(exit) && Option.isSome(exit.value) ? Effect.void : this.giveUp
+        )
+    )
+  }
+
+  private readonly giveUp = Effect.suspend(() => {
+    this.late = true
+    return Effect.andThen(
+      this.warnOnce(`a progress was not shown within ${patience / 1000} seconds; no run waits for it any more`),
+      Effect.sync(() => this.showing?.interruptUnsafe())
+    )
+  })
+
+  private warnOnce(message: string, cause: Cause.Cause<unknown> = Cause.empty): Effect.Effect<void> {
+    if (this.warned) return Effect.void
+    this.warned = true
+    return Effect.provideContext(warn(message, cause), this.context)
+  }
+
   /**
-   * Shows the runs that are under way and those that have ended since the last call; nothing if there are none. Never
-   * runs twice at a time.
+   * Calls `show` with the runs that are under way and those that have ended since the last call; nothing if there are
+   * none, or a call is under way. Waits only for what ends without suspending.
    */
-  readonly showNow: Effect.Effect<void> = Effect.suspend(() => {
+  private readonly begin: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.busy) return Effect.void
     const now = this.now()
     const snapshots = [...this.live.values()].map((watched) => watched.snapshot(now, "running"))
     const all = [...snapshots, ...this.ended]
     if (all.length === 0) return Effect.void
     this.ended = []
     this.next = Math.max(this.next, now) + pause
-    return Effect.provideContext(this.show(inOrder(all)), this.context)
-  }).pipe(this.turn.withPermits(1))
+    this.busy = true
+    return Effect.map(Effect.forkDetach(this.calling(inOrder(all)), { startImmediately: true }), (fiber) => {
+      if (fiber.pollUnsafe() === undefined) this.call = fiber
+      fiber.addObserver(() => {
+        this.busy = false
+        this.call = undefined
+        this.showing = undefined
+      })
+    })
+  })
+
+  /** Calls `show` in a fiber of its own, which it may end, and logs how that fails. */
+  private calling(snapshots: ReadonlyArray<Snapshot>): Effect.Effect<void> {
+    const shown = Effect.suspend(() => checkedEffect(this.show(snapshots))).pipe(
+      Effect.provideContext(this.context),
+      Effect.provideService(Contract.Progress, Contract.none)
+    )
+    return Effect.flatMap(Effect.forkChild(shown, { startImmediately: true }), (fiber) => {
+      this.showing = fiber
+      return Effect.flatMap(
+        Fiber.await(fiber),
+        (exit) => Exit.isFailure(exit) ? this.warnOnce("a progress could not be shown", exit.cause) : Effect.void
+      )
+    })
+  }
 
   /** Starts the ticker unless it is running. */
   private readonly start = Effect.suspend(() => {
@@ -116,10 +209,12 @@ class Board {
     const now = this.now()
     const watched = this.live.get(run)!
     this.live.delete(run)
-    this.ended.push(watched.snapshot(now, interrupted ? "interrupted" : "done"))
+    if (!this.late || this.ended.length < mostEnded) {
+      this.ended.push(watched.snapshot(now, interrupted ? "interrupted" : "done"))
+    }
     const early = this.next - now
     const due = early <= 0 || (early <= pause && this.live.size === 0)
-    return Effect.andThen(due ? this.showNow : Effect.void, Effect.sync(() => this.stopIfIdle()))
+    return Effect.andThen(due ? this.showEnd : Effect.void, Effect.sync(() => this.stopIfIdle()))
   }
 
   /** Stops the ticker if no run is under way and the end of every run has been shown. */

@@ -16,7 +16,7 @@ import { bar } from "./line.ts"
  *
  * **Details**
  *
- * `write` writes synchronously. `columns` and `rows` return the current size. `around` passes to its argument
+ * `write` writes synchronously; when it throws, nothing more is drawn. `columns` and `rows` return the current size. `around` passes to its argument
  * everything else that is written on the same screen, until the function that it returns is called.
  */
 export interface Screen {
@@ -50,6 +50,8 @@ class LiveLines {
   private lines: ReadonlyArray<string> = []
   /** True if other output has left the cursor in the middle of a line. */
   private cursorMidLine = false
+  /** True if the screen could not be written to: nothing is drawn on it any more. */
+  private gone = false
   /** True while these lines are written, so that `giveWay` does not handle its own output. */
   private drawing = false
 
@@ -116,9 +118,12 @@ class LiveLines {
   }
 
   private write(text: string): void {
+    if (this.gone) return
     this.drawing = true
     try {
       this.screen.write(text)
+    } catch {
+      this.gone = true
     } finally {
       this.drawing = false
     }
@@ -137,6 +142,7 @@ interface Output {
   readonly columns?: number
   readonly rows?: number
   write: (chunk: string | Uint8Array, ...rest: ReadonlyArray<unknown>) => boolean
+  readonly once: (event: "error", listener: () => void) => unknown
 }
 
 /** Returns the terminal behind stderr; undefined if stderr is none or cannot move its cursor. */
@@ -144,8 +150,17 @@ export const stderr = (): Screen | undefined => {
   const { process } = globalThis as { readonly process?: Process }
   const output = process?.stderr
   if (process === undefined || output?.isTTY !== true || process.env["TERM"] === "dumb") return undefined
+  let gone = false
   return {
-    write: (text) => void output.write(text),
+    write: (text) => {
+      if (gone) return
+      output.write(text, (error: unknown) => {
+        if (error === undefined || error === null) return
+        gone = true
+        // the event that follows ends the program if nobody listens
+        output.once("error", noop)
+      })
+    },
     columns: () => output.columns ?? 80,
     rows: () => output.rows ?? 24,
     colour: (process.env["NO_COLOR"] ?? "") === "",
