@@ -7,6 +7,14 @@ import { nested, values } from "../hostile.ts"
 
 const module = import.meta.url
 
+interface WithWasm {
+  readonly WebAssembly: { readonly Module: new(bytes: Uint8Array) => object }
+}
+
+/** Makes an empty module of WebAssembly. */
+export const wasmModule = (): object =>
+  new (globalThis as unknown as WithWasm).WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
+
 /** Gives back what it gets. */
 export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
 
@@ -15,7 +23,7 @@ export const typeOf = Task.make("typeOf", { module, run: (value: unknown) => Eff
 
 /** How a value leaves a task; `note` is a file to which each start is written. */
 export interface Leaving {
-  readonly as: "value" | "error" | "defect" | "log" | "annotation" | "plain"
+  readonly as: "value" | "error" | "defect" | "log" | "annotation" | "plain" | "module" | "several"
   /** Number of the value in the list of hostile values, or of levels of a nested one. */
   readonly number: number
   readonly nested?: boolean
@@ -38,6 +46,10 @@ export const leaves = Task.make("leaves", {
         return Effect.as(Effect.log("hostile", { value }, [value]), number)
       case "annotation":
         return Effect.as(Effect.annotateLogs(Effect.log("annotated"), { value }), number)
+      case "module":
+        return Effect.sync(wasmModule)
+      case "several":
+        return Effect.fail(new AggregateError(Array.from({ length: number }, (_, n) => new RangeError(`${n}`)), "all"))
       case "plain":
         return Effect.succeed(number)
     }

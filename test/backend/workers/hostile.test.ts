@@ -1,6 +1,7 @@
 import { assert, describe, it, layer, vi } from "@effect/vitest"
 import { Cause, Effect, Logger } from "effect"
 import { type Outcome, Parallel } from "effect-parallel"
+import { createSecretKey } from "node:crypto"
 import { values } from "../../hostile.ts"
 import * as hostile from "../hostileTasks.ts"
 import * as kills from "../modules/kills.ts"
@@ -20,6 +21,20 @@ const list = (levels: number): object => {
   let value: object = {}
   for (let level = 0; level < levels; level++) value = { next: value }
   return value
+}
+
+/** Objects of Node.js that a process can clone, and no other can have. */
+const foreign = [
+  new Blob(["text"]),
+  new File(["text"], "name"),
+  createSecretKey(Buffer.from("secret")),
+  hostile.wasmModule()
+]
+
+const detached = (): Uint8Array => {
+  const bytes = new Uint8Array(8)
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+  return bytes
 }
 
 /** What a task may do to the channel of its worker without any harm. */
@@ -115,7 +130,9 @@ for (const kind of kinds) {
           new URL("http://localhost"),
           new AbortController().signal,
           new MessageChannel().port1,
-          ...kind.name === "processes" ? [new Blob(["text"]), new File(["text"], "name")] : []
+          detached(),
+          new (class Empty {})(),
+          ...kind.name === "processes" ? foreign : []
         ]
         for (const value of odd) {
           const failure = yield* onlyFourth(among({ value }))
@@ -123,6 +140,27 @@ for (const kind of kinds) {
           assert.strictEqual(reasonOf(failure)._tag, "NotCloneable")
           assert.match(reasonOf(failure).message, /at \.value/)
         }
+      }))
+
+    it.effect("refuse a result that cannot leave its process, and no other", () =>
+      Effect.gen(function*() {
+        if (kind.name === "threads") return
+        const inputs = Array.from({ length: 8 }, (_, number): hostile.Leaving => ({
+          as: number === 3 ? "module" : "plain",
+          number
+        }))
+        const report = yield* Parallel.run(inputs, hostile.leaves, batch)
+
+        assert.deepStrictEqual(report.failures.map((failure) => failure.index), [3])
+        assert.match(reasonOf(report.failures[0]).message, /^the success cannot be cloned/)
+      }))
+
+    it.effect("keep the errors of an AggregateError", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(hostile.leaves({ as: "several", number: 2 }))
+
+        assert.instanceOf(error, AggregateError)
+        assert.deepStrictEqual(error.errors.map(String), ["RangeError: 0", "RangeError: 1"])
       }))
 
     it.effect("keep instances of classes as their fields", () =>
