@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Redacted, Schema, Stream } from "effect"
-import { Backend, BatchNode, Flow, Outcome, Parallel, Report, Task } from "effect-parallel"
+import { Cause, Duration, Effect, Exit, Fiber, Logger, Metric, Redacted, Schema, Stream } from "effect"
+import { Backend, BatchNode, Example, Flow, Node, Outcome, Parallel, Progress, Report, Task } from "effect-parallel"
+import { TestClock } from "effect/testing"
+import { make as makeTerminal } from "../src/observability/terminal.ts"
 import { showCause, warn } from "../src/primitives/causes.ts"
 import { prefix, printable } from "../src/primitives/printable.ts"
 import { shorten, shortenInput, shortenMessage } from "../src/primitives/shorten.ts"
-import { worked } from "./helpers.ts"
+import { spanRecorder, worked } from "./helpers.ts"
 import { chain, marked, marks, marksIn, values } from "./hostile.ts"
 
 /** Time that nothing here may take, in milliseconds of work: what is bounded takes less than one. */
@@ -310,5 +312,138 @@ describe("a redacted value", () => {
         assert.notInclude(error.message, "hunter2")
         assert.notInclude(Cause.pretty(Cause.fail(error)), "hunter2")
       }
+    }))
+})
+
+/** Every text below comes from a run, a flow or an error whose names hold all marks. */
+describe("names and messages with marks", () => {
+  const name = `n${marked}`
+  const shown = "na\\x00z"
+  const isClean = (text: string, allowed = "") => {
+    assert.deepStrictEqual(marksIn(text, allowed), [])
+    assert.include(text, shown)
+  }
+  const run = Parallel.run([1, 2], (n) => Effect.delay(Effect.succeed(n), "10 millis"), { name, spans: true })
+
+  it.effect("are clean on a terminal", () =>
+    Effect.gen(function*() {
+      const drawn: Array<string> = []
+      const progress = yield* makeTerminal({
+        write: (text) => void drawn.push(text),
+        columns: () => 500,
+        rows: () => 24,
+        colour: true,
+        around: () => () => {}
+      })
+      const slow = Parallel.run([1, 2], (n) => Effect.delay(Effect.succeed(n), "1 seconds"), { name })
+      const fiber = yield* Effect.forkChild(Effect.provideService(slow, Progress.Progress, progress))
+      yield* TestClock.adjust("1 seconds")
+      yield* Fiber.join(fiber)
+
+      assert.isAbove(drawn.length, 5)
+      for (const text of drawn) isClean(text, "\n\r\x1b")
+    }).pipe(Effect.scoped))
+
+  it.effect("are clean in a log", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+      const slow = Parallel.run([1, 2], (n) => Effect.delay(Effect.succeed(n), "10 seconds"), { name })
+      const fiber = yield* Effect.forkChild(slow.pipe(Effect.provide(Progress.layerLog()), Effect.provide(logger)))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(fiber)
+
+      assert.isAbove(lines.length, 2)
+      for (const text of lines) isClean(text)
+    }))
+
+  it.effect("are clean in spans and metrics", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = spanRecorder()
+      const fiber = yield* Effect.forkChild(Effect.withTracer(run, tracer))
+      yield* TestClock.adjust("10 millis")
+      const { name: own } = yield* Fiber.join(fiber)
+      const runs = (yield* Metric.snapshot).map(({ attributes }) => attributes?.["run"] ?? "").filter((run) =>
+        run.startsWith("na")
+      )
+
+      assert.strictEqual(own, name)
+      assert.strictEqual(spans.length, 3)
+      for (const span of spans) isClean(span.name)
+      assert.isAbove(runs.length, 3)
+      for (const run of runs) isClean(run)
+    }))
+
+  it.effect("are clean in flows: spans, causes, limits and charts", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = spanRecorder()
+      const fails = Node.make(name, { exec: (_: number) => Effect.fail("no") })
+      const exit = yield* Effect.exit(Effect.withTracer(Flow.run(Flow.chain(name, fails), 1), tracer))
+      const loop = Flow.make(name, {
+        start: name,
+        nodes: { [name]: Node.make(name, { exec: (n: number) => n }) },
+        on: { [name]: { default: name } } as never,
+        maxSteps: 10
+      }) as unknown as Node.Node<number, Node.Out<"never", void>, Error>
+      const limit = yield* Effect.flip(Flow.run(loop, 1))
+
+      for (const span of spans) isClean(span.name === "attempt" ? shown : span.name)
+      for (const span of spans) for (const value of span.attributes.values()) isClean(`${shown}${String(value)}`)
+      assert.isAbove(spans.length, 1)
+      isClean(Exit.isFailure(exit) ? Cause.pretty(exit.cause).replace(/^.*\.ts.*$/gm, "") : "", "\n\t")
+      isClean(limit.message)
+      const chart = Flow.toMermaid(loop)
+      assert.deepStrictEqual(marksIn(chart, "\n"), [])
+      for (const mark of marks.filter((mark) => !"\n\t".includes(mark))) {
+        assert.notInclude(chart, `#${mark.charCodeAt(0)};`)
+      }
+    }))
+
+  const reasons: ReadonlyArray<Backend.BackendError["reason"]> = [
+    new Backend.ValueRefused({ value: "payload", shown: name, issue: name }),
+    new Backend.NotCloneable({ value: "success", path: name, issue: name }),
+    new Backend.ModuleMissing({ module: name }),
+    new Backend.ModuleFailed({ module: name, cause: new Error(name) }),
+    new Backend.TaskMissing({ module: name, task: name, found: [name, name] }),
+    new Backend.ProgramStarted({ module: name }),
+    new Backend.LayerFailed({ cause: new Error(name) }),
+    new Backend.WorkerCrashed({ signal: name, stderr: name })
+  ]
+  it.each(reasons.map((reason) => [reason._tag, reason] as const))("are clean in a BackendError: %s", (_, reason) => {
+    const { message } = new Backend.BackendError({ backend: name, task: name, index: 3, reason })
+
+    isClean(message, "\n\t")
+    isClean(reason.message, "\n\t")
+    assert.isBelow(message.length, 3000)
+  })
+
+  it("are clean in errors of lines", () => {
+    for (const reason of [new Example.NotJson({ issue: name }), new Example.NotARow({ issue: name })]) {
+      isClean(new Example.LineError({ line: 1, shown: name, reason }).message)
+    }
+  })
+})
+
+describe("a defect while a run is stopped", () => {
+  it.effect("is logged whatever it is, and changes nothing", () =>
+    Effect.gen(function*() {
+      let logged = 0
+      const logger = Logger.layer([
+        Logger.make(({ cause }) => {
+          logged += Cause.pretty(cause).length > 0 ? 1 : 0
+        })
+      ])
+      // Effect hashes what a finalizer dies of, every element of it
+      const dieable = values.filter(([name]) => name !== "an array of length 4 000 000 000")
+      for (const [, value] of dieable) {
+        const work = (n: number) =>
+          n === 0
+            ? Effect.yieldNow.pipe(Effect.andThen(Effect.fail("first")))
+            : Effect.onInterrupt(Effect.never, () => Effect.die(value))
+        const exit = yield* Effect.exit(Effect.provide(Parallel.forEach([0, 1], work), logger))
+
+        assert.deepStrictEqual(exit, Exit.fail("first"))
+      }
+      assert.strictEqual(logged, dieable.length)
     }))
 })

@@ -16,6 +16,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
+import * as Causes from "../primitives/causes.ts"
 import { nanoClock } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
@@ -310,4 +311,4 @@ class LaneOpener<R, EI, RI> {
 const quietly = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(effect, warn)
 
 const warn = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Effect.logWarning("a run was stopped, and something failed while it did", cause)
+  Causes.warn("a run was stopped, and something failed while it did", cause)
