@@ -349,7 +349,7 @@ describe("names and messages with marks", () => {
       const lines: Array<string> = []
       const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
       const slow = Parallel.run([1, 2], (n) => Effect.delay(Effect.succeed(n), "10 seconds"), { name })
-      const fiber = yield* Effect.forkChild(slow.pipe(Effect.provide(Progress.layerLog()), Effect.provide(logger)))
+      const fiber = yield* Effect.forkChild(Effect.provide(slow, [Progress.layerLog(), logger]))
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(fiber)
 

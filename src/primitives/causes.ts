@@ -28,7 +28,7 @@ export const showCause = (cause: Cause.Cause<unknown>): string => {
  * throws is ignored, since nothing is left that could report it.
  */
 export const warn = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Effect.suspend(() => Effect.logWarning(message, plain(cause))).pipe(Effect.catchCause(() => Effect.void))
+  Effect.ignoreCause(Effect.suspend(() => Effect.logWarning(message, plain(cause))))
 
 /** Copies a cause; errors become objects that hold the texts of the errors. Stack frames of the cause are kept. */
 const plain = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>

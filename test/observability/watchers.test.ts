@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
+import { Cause, type Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { Parallel, Progress } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Writable } from "node:stream"
@@ -67,7 +67,7 @@ describe("a progress that goes wrong", () => {
           calls++
           return show(snapshots)
         })
-        const exit = yield* ended(second.pipe(Effect.provide(watch), Effect.provide(layer)), "1100 millis")
+        const exit = yield* ended(Effect.provide(second, [watch, layer]), "1100 millis")
 
         assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
         assert.isAtLeast(calls, 9)
@@ -95,7 +95,7 @@ describe("a progress that goes wrong", () => {
         const { layer, warnings } = recorder()
         const watch = Progress.layerCallback(() => Effect.die(value))
         const exit = yield* Effect.exit(
-          Parallel.run([1], Effect.succeed).pipe(Effect.provide(watch), Effect.provide(layer))
+          Effect.provide(Parallel.run([1], Effect.succeed), [watch, layer])
         )
 
         assert.deepStrictEqual([exit._tag, warnings.length], ["Success", 1])
@@ -149,7 +149,7 @@ describe("a progress that does not end", () => {
           ),
           scope
         )
-        const run = second.pipe(Effect.provide(watch), Effect.provide(layer))
+        const run = Effect.provide(second, [Layer.succeedContext(watch), layer])
         const fiber = yield* Effect.forkChild(run)
         yield* TestClock.adjust("5900 millis")
         const before = fiber.pollUnsafe()
@@ -224,7 +224,7 @@ describe("Progress.layerLog", () => {
     Effect.gen(function*() {
       const logger = Logger.layer([Logger.make(boom)])
       const watch = Progress.layerLog({ after: "10 millis" })
-      const exit = yield* ended(second.pipe(Effect.provide(watch), Effect.provide(logger)))
+      const exit = yield* ended(Effect.provide(second, [watch, logger]))
 
       assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
     }))

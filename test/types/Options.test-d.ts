@@ -192,7 +192,7 @@ describe("show", () => {
     void Parallel.run(work, { show: (n) => n.toFixed(1) })([1])
     void Parallel.stream([1], work, { show: (n) => n.toFixed(1), order: "completion" })
     void Parallel.validate([1], work, { show, timeout: 1 })
-    void Parallel.pairs([[work, 1]], { show: ([work, n]) => `${work(n)}` })
+    void Parallel.pairs([[work, 1]], { show: ([, n]) => n.toFixed(1) })
     void BatchNode.make("batch", {
       prep: (numbers: ReadonlyArray<number>) => numbers,
       exec: (n) => n,

@@ -1,6 +1,6 @@
 import { assert, describe, it, layer, vi } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
-import { Parallel, Task } from "effect-parallel"
+import { Limit, Parallel, Task } from "effect-parallel"
 import * as exits from "../modules/exits.ts"
 import * as starts from "../modules/starts.ts"
 import * as throws from "../modules/throws.ts"
@@ -196,6 +196,14 @@ for (const kind of kinds) {
 
           assert.deepStrictEqual(halves, [1, 2])
           assert.match(String(errorOf(refused[0])), /input #1,.* payload schema refuses 1\.5/)
+          for (const batchSize of [1, 4]) {
+            const show = (n: number) => `half of ${2 * n}`
+            const [, shown] = yield* Parallel.partition([2, 1.5], tasks.half, { show, batchSize })
+            assert.match(String(errorOf(shown[0])), /input #1,.* payload schema refuses half of 3:/)
+          }
+          const limit = Limit.concurrency(1)
+          const [, alone] = yield* Parallel.partition([1.5], tasks.half, { show: () => "an input", limit })
+          assert.match(String(errorOf(alone[0])), /payload schema refuses an input:/)
           assert.match(String(errorOf(lies[0])), /input #1,.* success schema refuses 2\.5/)
           assert.strictEqual(errorOf(lies[1]), -1)
           assert.match(String(errorOf(lies[2])), /input #3,.* error schema refuses -2\.5/)
