@@ -7,6 +7,7 @@ const outside = [
   "test/backend/**/*.test.ts",
   "test/examples/summarise/*.test.ts",
   "test/flow/mermaid.test.ts",
+  "test/fuzz/workers.test.ts",
   "test/observability/terminal.test.ts",
   "test/report/page.test.ts",
   "test/types/*.test.ts"

@@ -8,6 +8,8 @@
  * `heap` runs a million tiny tasks through one pool. The heap must not grow by more than 20 MB.
  *
  * `properties` runs the property tests with `PROPERTY_RUNS` programs each (default 50000).
+ *
+ * `fuzz` runs random programs until one does what it must not (`scripts/fuzz.ts`).
  */
 import { Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
@@ -18,6 +20,7 @@ import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Chaos from "../test/backend/chaos.ts"
 import * as tasks from "../test/backend/workerTasks.ts"
+import { fuzz } from "./fuzz.ts"
 import { root, run, runSteps } from "./steps.ts"
 
 const inputs = Number(process.env["SOAK_INPUTS"] ?? 10_000)
@@ -87,5 +90,6 @@ await runSteps({
     const env = { PROPERTY_RUNS: programs }
     run("vitest", ["run", "--testTimeout", "3600000", ...files], { env })
     console.log(`${programs} programs for each property of ${files.join(", ")}`)
-  }
+  },
+  fuzz
 })

@@ -1,0 +1,346 @@
+/** Programs on fibers, on the test clock: run to their end, and judged. */
+import { Limit, type Outcome, Parallel, Progress } from "effect-parallel"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Scheduler from "effect/Scheduler"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import { Probe, range, turn, turns } from "../helpers.ts"
+import { insist, judge, type Result } from "./judge.ts"
+import { type Act, type Expected, expected, type LimitName, type Program, type Run } from "./program.ts"
+import { valueOf } from "./values.ts"
+
+const inputDefect = new Error("the inputs threw")
+
+/** Counts what the works of all runs do under the limits that count. */
+class Gauge {
+  running = 0
+  most = 0
+  readonly hold = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.uninterruptibleMask((restore) => {
+      this.most = Math.max(this.most, ++this.running)
+      return Effect.ensuring(restore(effect), Effect.sync(() => this.running--))
+    })
+}
+
+interface Shared {
+  readonly limits: Readonly<Record<LimitName, Limit.Limit>>
+  readonly gauges: { readonly one: Gauge; readonly two: Gauge }
+}
+
+const makeShared = (): Shared => {
+  const semaphore = Semaphore.makeUnsafe(2)
+  return {
+    limits: {
+      one: Limit.concurrency(1),
+      two: Limit.concurrency(2),
+      rate: Limit.rate({ limit: 5, window: 10 }),
+      adaptive: Limit.adaptive({ max: 4, overload: () => true }),
+      own: Limit.make({ name: "own", around: (attempt) => semaphore.withPermits(1)(attempt) })
+    },
+    gauges: { one: new Gauge(), two: new Gauge() }
+  }
+}
+
+/** The clock, with the number of sleepers that there are. */
+const counting = (clock: Clock.Clock) => {
+  const sleepers = { count: 0 }
+  const counted = Object.assign(Object.create(clock) as Clock.Clock, {
+    sleep: (duration: Duration.Duration) =>
+      Effect.uninterruptibleMask((restore) => {
+        sleepers.count++
+        return Effect.ensuring(restore(clock.sleep(duration)), Effect.sync(() => sleepers.count--))
+      })
+  })
+  return { counted, sleepers }
+}
+
+/** The inputs of a run, which count how often they were pulled and closed. */
+class Inputs {
+  pulled = 0
+  closed = 0
+  private readonly run: Run
+
+  constructor(run: Run) {
+    this.run = run
+  }
+
+  get source(): Parallel.Inputs<unknown> {
+    const values = this.run.payloads.map(valueOf)
+    switch (this.run.inputs) {
+      case "array":
+        return values
+      case "iterator":
+        return new Map(values.entries()).values()
+      case "generator":
+        return this.generate()
+      case "iterable":
+        return { [Symbol.iterator]: () => this.iterate((result) => result) }
+      case "async iterable":
+        return { [Symbol.asyncIterator]: () => this.iterate((result) => Promise.resolve(result)) as never }
+      case "stream":
+        return Stream.ensuring(
+          Stream.fromIterable(this.generate(), { chunkSize: 2 }),
+          Effect.sync(() => void this.closed++)
+        )
+    }
+  }
+
+  private *generate(): Generator {
+    for (const [index] of this.run.payloads.entries()) yield this.pull(index)
+  }
+
+  private pull(index: number): unknown {
+    this.pulled++
+    if (index === this.run.throwsAt) throw inputDefect
+    return valueOf(this.run.payloads[index]!)
+  }
+
+  private iterate(wrap: (result: IteratorResult<unknown>) => unknown): Iterator<unknown> {
+    let next = 0
+    const done = (): unknown => wrap({ done: true, value: undefined })
+    return {
+      next: () => next === this.run.payloads.length ? done() : wrap({ done: false, value: this.pull(next++) }),
+      return: () => {
+        this.closed++
+        return done()
+      }
+    } as Iterator<unknown>
+  }
+}
+
+/** Logs a value, and notes it in the span. Effect itself may die of a value that it looks at, which is no work's fault. */
+const noted = (value: unknown): Effect.Effect<void> =>
+  Effect.suspend(() => Effect.logError(value)).pipe(
+    Effect.annotateLogs("key", value),
+    Effect.andThen(Effect.annotateCurrentSpan("key", value)),
+    Effect.catchCause(() => Effect.void)
+  )
+
+/** What a work does, as an effect; throws if it is to throw. */
+const effectOf = (run: Run, act: Act, shared: Shared): Effect.Effect<unknown, unknown> => {
+  const value = valueOf(act.value)
+  const after = <A, E>(end: Effect.Effect<A, E>) => Effect.delay(end, act.millis)
+  switch (act.kind) {
+    case "succeed":
+      return after(Effect.succeed(value))
+    case "fail":
+      return after(Effect.fail(value))
+    case "die":
+      return after(Effect.die(value))
+    case "hang":
+      return Effect.never
+    case "ready":
+      return Effect.succeed(value)
+    case "ready fail":
+      return Effect.fail(value)
+    case "sync":
+      return Effect.sync(() => value)
+    case "throw":
+      throw value
+    case "promise":
+      return Effect.map(Effect.promise(() => Promise.resolve()), () => value)
+    case "reject":
+      return Effect.promise(() => Promise.reject(value as Error))
+    case "interrupt own fiber":
+      return Effect.withFiber((fiber) => {
+        fiber.interruptUnsafe()
+        return Effect.never
+      })
+    case "no effect":
+      return Effect.flatMap(Effect.void, () => undefined as never)
+    case "nonsense":
+      return value as never
+    case "log":
+      return Effect.andThen(noted(value), after(Effect.succeed(value)))
+    case "slow finalizer":
+      return Effect.onInterrupt(after(Effect.succeed(value)), () => Effect.sleep(4))
+    case "children":
+      return Effect.andThen(Effect.forkChild(Effect.sleep(100_000)), after(Effect.succeed(value)))
+    case "nested": {
+      // a limit that does not lend is held by the work around
+      const limit = run.limits.filter((name) => name !== "own").map((name) => shared.limits[name])
+      const inner = Parallel.forEach(range(3), () => measured(run, shared, Effect.sleep(act.millis)), {
+        limit,
+        concurrency: 2
+      })
+      return Effect.as(inner, value)
+    }
+    default:
+      throw new Error(`works on fibers do not ${act.kind}`)
+  }
+}
+
+/** Counts a work under the limits of its run. */
+const measured = <A, E>(run: Run, { gauges }: Shared, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const one = run.limits.includes("one") ? gauges.one.hold(effect) : effect
+  return run.limits.includes("two") ? gauges.two.hold(one) : one
+}
+
+const workOf = (run: Run, probe: Probe, shared: Shared) => {
+  const calls = new Map<number, number>()
+  return (_: unknown, index: number): Effect.Effect<unknown, unknown> => {
+    const call = calls.get(index) ?? 0
+    calls.set(index, call + 1)
+    const act = run.works[index]![Math.min(call, run.works[index]!.length - 1)]!
+    switch (act.kind) {
+      case "ready":
+      case "ready fail":
+      case "throw":
+      case "nonsense":
+        probe.started.push(index)
+        return effectOf(run, act, shared)
+      // these take their fiber with them, so nothing may watch their end
+      case "interrupt own fiber":
+      case "no effect":
+        return Effect.suspend(() => {
+          probe.started.push(index)
+          return effectOf(run, act, shared)
+        })
+      case "nested":
+        return probe.watch(index, effectOf(run, act, shared))
+      default:
+        return probe.watch(index, measured(run, shared, Effect.suspend(() => effectOf(run, act, shared))))
+    }
+  }
+}
+
+/** Tells whether an outcome is what the model expects: the very value or error, and nobody else's. */
+const fits =
+  (run: Run) =>
+  (outcome: Outcome.Outcome<unknown, unknown, unknown>, { act, attempts, late, tag }: Expected): boolean => {
+    if (!Object.is(outcome.input, valueOf(run.payloads[outcome.index]!))) return false
+    if (run.stragglers !== undefined) return true
+    if (outcome._tag !== tag || outcome.attempts !== attempts) return false
+    const value = valueOf(act.value)
+    if (outcome._tag === "Success") return Object.is(outcome.value, value)
+    const { cause } = outcome
+    const error = Cause.findErrorOption(cause)
+    if (late) return Option.isSome(error) && Cause.isTimeoutError(error.value)
+    switch (act.kind) {
+      case "fail":
+      case "ready fail":
+        return Option.isSome(error) && Object.is(error.value, value)
+      case "interrupt own fiber":
+        return Cause.hasInterruptsOnly(cause)
+      case "no effect":
+      case "nonsense":
+        return Cause.hasDies(cause)
+      default:
+        return cause.reasons.some((reason) => Cause.isDieReason(reason) && Object.is(reason.defect, value))
+    }
+  }
+
+/** Runs inputs in the mode of the run. */
+export const start = (
+  run: Run,
+  inputs: Parallel.Inputs<unknown>,
+  work: (input: unknown, index: number) => Effect.Effect<unknown, unknown>,
+  limit: ReadonlyArray<Limit.Limit>
+): Effect.Effect<Result, unknown> => {
+  const options = {
+    concurrency: run.concurrency,
+    timeout: run.timeout,
+    retry: run.retries === 0
+      ? undefined
+      : { times: run.retries, ...(run.delay > 0 && { schedule: Schedule.spaced(run.delay) }) },
+    maxErrors: run.maxErrors,
+    preDispatch: run.preDispatch,
+    batchSize: run.batchSize,
+    spans: run.spans,
+    stragglers: run.stragglers,
+    limit
+  }
+  switch (run.mode) {
+    case "run":
+      return Effect.map(Parallel.run(inputs, work, options), ({ outcomes }) => ({ outcomes }))
+    case "partition":
+      return Effect.map(Parallel.partition(inputs, work, options), ([values, failures]) => ({ values, failures }))
+    case "validate":
+      return Effect.map(Parallel.validate(inputs, work, options), (values) => ({ values }))
+    case "forEach":
+      return Effect.map(Parallel.forEach(inputs, work, options), (values) => ({ values }))
+    default:
+      return Effect.map(
+        Stream.runCollect(Parallel.stream(inputs, work, { ...options, order: run.mode })),
+        (outcomes) => ({ outcomes })
+      )
+  }
+}
+
+/** Runs a program on fibers; dies with a complaint if it does what it must not. */
+export const check = (program: Program): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { counted, sleepers } = counting(yield* Clock.Clock)
+    const shared = makeShared()
+    const begun = program.runs.map((run) => {
+      const probe = new Probe()
+      const inputs = new Inputs(run)
+      const limits = run.limits.map((name) => shared.limits[name])
+      const effect = start(run, inputs.source, workOf(run, probe, shared), limits).pipe(
+        Effect.provide(
+          Layer.mergeAll(Logger.layer([]), run.watched ? Progress.layerCallback(() => Effect.void) : Layer.empty)
+        ),
+        Effect.provideService(Scheduler.MaxOpsBeforeYield, program.budget),
+        Effect.provideService(Clock.Clock, counted)
+      )
+      return { effect, inputs, probe, run }
+    })
+    const fibers = yield* Effect.forEach(begun, ({ effect }) => Effect.forkChild(effect))
+    const interrupted = new Set<number>()
+    const running = () => fibers.some((fiber) => fiber.pollUnsafe() === undefined)
+    for (let at = 0, step = 0; running() && step < 400; step++) {
+      yield* turns(program.budget)
+      for (const [k, { run }] of begun.entries()) {
+        if (run.interruptAt < 0 || run.interruptAt > at || interrupted.has(k)) continue
+        interrupted.add(k)
+        fibers[k]!.interruptUnsafe()
+      }
+      const millis = at < 30 ? 1 : 3_600_000
+      yield* TestClock.adjust(millis)
+      at += millis
+    }
+    const exits = fibers.map((fiber) => fiber.pollUnsafe())
+    if (exits.includes(undefined)) yield* Effect.forEach(fibers, Fiber.interrupt)
+    insist(!exits.includes(undefined), () => "a run did not end")
+
+    yield* turns(program.budget)
+    const started = begun.map(({ probe }) => probe.started.length)
+    insist(sleepers.count === 0, () => `${sleepers.count} sleepers are left`)
+    yield* TestClock.adjust("1 hour")
+    yield* turn
+    insist(shared.gauges.one.most <= 1, () => `${shared.gauges.one.most} works under a limit of 1`)
+    insist(shared.gauges.two.most <= 2, () => `${shared.gauges.two.most} works under a limit of 2`)
+    for (const [k, { inputs, probe, run }] of begun.entries()) {
+      const lanes = run.concurrency === "unbounded" ? Infinity : run.concurrency
+      insist(probe.running === 0, () => `run ${k}: ${probe.running} works still run`)
+      insist(probe.started.length === started[k], () => `run ${k}: a work started after the end`)
+      insist(probe.most <= lanes, () => `run ${k}: ${probe.most} works at once`)
+      insist(inputs.closed <= 1, () => `run ${k}: the inputs were closed ${inputs.closed} times`)
+      for (const index of run.works.keys()) {
+        const most = run.stragglers === undefined ? expected(run, index).attempts : run.retries + 2
+        const times = probe.started.filter((each) => each === index).length
+        insist(times <= most, () => `run ${k}: input ${index} was begun ${times} times, expected ${most} at most`)
+      }
+      const exit = exits[k] as Exit.Exit<Result, unknown>
+      try {
+        // a copy of a straggler may do what a later attempt would
+        judge({ run, exit, inputDefect, fits: fits(run), exact: run.stragglers === undefined })
+      } catch (error) {
+        throw new Error(`run ${k}: ${(error as Error).message}`, { cause: error })
+      }
+    }
+  })
+
+/** Runs a program from a test or a script: on a test clock of its own. */
+export const checkPromise = (program: Program): Promise<void> =>
+  Effect.runPromise(Effect.scoped(Effect.provide(check(program), TestClock.layer())))
