@@ -10,7 +10,7 @@ type ViewConstructor = new(buffer: ArrayBuffer, offset: number, length: number) 
 
 /** Classes of views, by the number that is written for them. */
 const viewClasses: ReadonlyArray<ViewConstructor> = [
-  Buffer as unknown as ViewConstructor,
+  Buffer,
   Uint8Array,
   Int8Array,
   Uint8ClampedArray,

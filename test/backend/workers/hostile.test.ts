@@ -131,7 +131,7 @@ for (const kind of kinds) {
           new AbortController().signal,
           new MessageChannel().port1,
           detached(),
-          new (class Empty {})(),
+          new TextEncoder(),
           ...kind.name === "processes" ? foreign : []
         ]
         for (const value of odd) {
