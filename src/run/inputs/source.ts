@@ -52,7 +52,7 @@ export type Poll = typeof Ready | typeof Pending | typeof Ended | typeof Threw
 export const Ready = 0
 export const Pending = 1
 export const Ended = 2
-export const Threw = 3
+const Threw = 3
 
 /**
  * The inputs of one run.

@@ -32,7 +32,7 @@ export interface WorkerHandle {
 }
 
 /** What is told of a worker. */
-export interface WorkerListener {
+interface WorkerListener {
   readonly onMessage: (message: unknown) => void
   readonly onNonsense: (error: unknown) => void
   readonly onExit: (exit: WorkerExit) => void

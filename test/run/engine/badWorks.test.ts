@@ -21,6 +21,12 @@ const revoked = (): object => {
 }
 /** A proxy that refuses everything. */
 const refusing = new Proxy({}, new Proxy({}, { get: thrown(new Error("proxy")) }))
+/** A generator for `Effect.gen` that yields a value without `yield*`. */
+const yields = (value: unknown) =>
+  function*() {
+    yield value as never
+    return 1
+  }
 const exit = (fields: object): object => ({ "~effect/Exit": "~effect/Exit", ...fields })
 const effectAndExit = (fields: object): object => ({ "~effect/Effect": {}, ...exit(fields) })
 
@@ -69,16 +75,8 @@ const works: Readonly<Record<string, Work>> = {
   "goes on to nothing": () => Effect.flatMap(Effect.void, () => undefined as never),
   "goes on to a promise": () => Effect.flatMap(Effect.yieldNow, () => Promise.resolve() as never),
   "goes on to half an exit": () => Effect.flatMap(Effect.yieldNow, () => exit({}) as never),
-  "yields what is no effect": () =>
-    Effect.gen(function*() {
-      yield 5 as never
-      return 1
-    }),
-  "yields nothing": () =>
-    Effect.gen(function*() {
-      yield undefined as never
-      return 1
-    }),
+  "yields what is no effect": () => Effect.gen(yields(5)),
+  "yields nothing": () => Effect.gen(yields(undefined)),
   "fails with nothing": () => Effect.fail(undefined),
   "fails with null, later": () => Effect.andThen(Effect.yieldNow, Effect.fail(null)),
   "fails with an object whose message throws": () => Effect.fail(thrower("message")),
