@@ -93,6 +93,13 @@ const longArray = (): Array<unknown> => {
   return array
 }
 
+/** An object whose field is another such object, made when it is read. */
+const endless = (): object => ({
+  get next() {
+    return endless()
+  }
+})
+
 /** Values of every kind that something goes wrong with when they are shown, written down, or only looked at. */
 export const values: ReadonlyArray<readonly [name: string, value: unknown]> = [
   ["an error whose message throws", throwing(new Error("no"), "message")],
@@ -128,6 +135,7 @@ export const values: ReadonlyArray<readonly [name: string, value: unknown]> = [
   ["an object with a long key", { ["key ".repeat(100_000)]: 1 }],
   ["an object in a circle", cyclic()],
   ["an object of 20 000 levels", nested(20_000)],
+  ["an object without an end", endless()],
   ["an array whose length throws", new Proxy([1], { get: (_, key) => key === "length" ? boom() : 1 })],
   ["an array whose elements throw", throwing([1, 2], 0, 1)],
   ["an array of length 4 000 000 000", longArray()],

@@ -125,6 +125,9 @@ const hasFields = (value: object): boolean => Object.keys(value).length > 0
 /** Prototypes of classes whose instances arrive as plain objects with their fields. */
 const knownClasses = new WeakSet<object>()
 
+/** Number of levels that no clone can write: a getter may make a value that has no end. */
+const endlessLevels = 100_000
+
 /**
  * Throws if a value has a part of which a clone would keep nothing: an instance of a class without fields. With
  * `everywhere`, also for objects of Node.js that can be cloned within a process alone, such as a `Blob`.
@@ -132,12 +135,19 @@ const knownClasses = new WeakSet<object>()
 export const refuseLost = (value: unknown, everywhere: boolean): void => {
   const seen = new Set<object>()
   const waiting: Array<unknown> = [value]
+  const levels = [0]
   while (waiting.length > 0) {
     const part = waiting.pop()
+    const level = levels.pop()!
     if (typeof part !== "object" || part === null || types.isProxy(part) || seen.has(part)) continue
+    if (level > endlessLevels) throw new RangeError("it is nested too deeply")
     seen.add(part)
     if (isInstance(part)) learn(part, everywhere)
-    for (const child of partsOf(part)) if (typeof child === "object") waiting.push(child)
+    for (const child of partsOf(part)) {
+      if (typeof child !== "object") continue
+      waiting.push(child)
+      levels.push(level + 1)
+    }
   }
 }
 
