@@ -68,7 +68,10 @@ const record = (value: object, levels: number): Form => {
 const array = (values: ReadonlyArray<unknown>, levels: number): Form => {
   if (isSparse(values)) return "large"
   for (let index = 0; index < values.length; index++) {
-    const form = visit(values[index], levels)
+    const value = values[index]
+    // numbers and strings are most of what there is, and a call costs more than the look
+    if (typeof value === "number" || typeof value === "string") continue
+    const form = visit(value, levels)
     if (form !== "plain") return form
   }
   return "plain"
