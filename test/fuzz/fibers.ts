@@ -129,7 +129,7 @@ const noted = (value: unknown): Effect.Effect<void> =>
 /** What a work does, as an effect; throws if it is to throw. */
 const effectOf = (run: Run, act: Act, shared: Shared): Effect.Effect<unknown, unknown> => {
   const value = valueOf(act.value)
-  const after = <A, E>(end: Effect.Effect<A, E>) => Effect.delay(end, act.millis)
+  const after = <A, E>(end: Effect.Effect<A, E>) => act.millis === 0 ? end : Effect.delay(end, act.millis)
   switch (act.kind) {
     case "succeed":
       return after(Effect.succeed(value))
@@ -152,12 +152,12 @@ const effectOf = (run: Run, act: Act, shared: Shared): Effect.Effect<unknown, un
     case "reject":
       return Effect.promise(() => Promise.reject(value as Error))
     case "interrupt own fiber":
-      return Effect.withFiber((fiber) => {
+      return after(Effect.withFiber((fiber) => {
         fiber.interruptUnsafe()
         return Effect.never
-      })
+      }))
     case "no effect":
-      return Effect.flatMap(Effect.void, () => undefined as never)
+      return after(Effect.suspend(() => undefined as never))
     case "nonsense":
       return value as never
     case "log":

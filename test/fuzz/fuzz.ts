@@ -11,17 +11,20 @@ export interface Campaign {
   readonly seed: number
   readonly until: { readonly programs: number } | { readonly millis: number }
   readonly taste?: Partial<Taste>
+  /** Is told of each seed before its program runs. */
+  readonly begin?: (seed: number) => void
 }
 
 const fiberTaste: Taste = { kinds: fiberKinds, harsh: true, tasks: false, mostInputs: 12 }
 
 /** Runs programs and returns how many; throws with the seed and the program of the first that fails. */
-export const campaign = async ({ backend, check, seed, taste, until }: Campaign): Promise<number> => {
+export const campaign = async ({ backend, begin, check, seed, taste, until }: Campaign): Promise<number> => {
   const from = performance.now()
   const goesOn = (programs: number): boolean =>
     "programs" in until ? programs < until.programs : performance.now() - from < until.millis
   let programs = 0
   for (; goesOn(programs); programs++) {
+    begin?.(seed + programs)
     const program = draw(seed + programs, { ...fiberTaste, ...taste })
     try {
       await check(program)
