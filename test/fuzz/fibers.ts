@@ -123,7 +123,7 @@ const noted = (value: unknown): Effect.Effect<void> =>
   Effect.suspend(() => Effect.logError(value)).pipe(
     Effect.annotateLogs("key", value),
     Effect.andThen(Effect.annotateCurrentSpan("key", value)),
-    Effect.catchCause(() => Effect.void)
+    Effect.ignoreCause
   )
 
 /** What a work does, as an effect; throws if it is to throw. */
@@ -241,7 +241,7 @@ const fits =
   }
 
 /** Runs inputs in the mode of the run. */
-export const start = (
+const start = (
   run: Run,
   inputs: Parallel.Inputs<unknown>,
   work: (input: unknown, index: number) => Effect.Effect<unknown, unknown>,
@@ -278,7 +278,7 @@ export const start = (
 }
 
 /** Runs a program on fibers; dies with a complaint if it does what it must not. */
-export const check = (program: Program): Effect.Effect<void> =>
+const check = (program: Program): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { counted, sleepers } = counting(yield* Clock.Clock)
     const shared = makeShared()

@@ -36,7 +36,7 @@ export const fiberKinds = [
 export const mildTaskKinds = ["succeed", "succeed", "succeed", "fail", "die", "throw", "sync", "log"] as const
 export const taskKinds = [...mildTaskKinds, "hang", "spin", "exit", "kill", "junk", "uncaught"] as const
 
-export type Kind = typeof fiberKinds[number] | typeof taskKinds[number]
+type Kind = typeof fiberKinds[number] | typeof taskKinds[number]
 
 export interface Run {
   readonly mode: "run" | "partition" | "validate" | "forEach" | "input" | "completion"
