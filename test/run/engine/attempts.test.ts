@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Latch, Option, References, Schedule, Stream } from "effect"
 import { Limit, Outcome, Parallel, type Report } from "effect-parallel"
 import { TestClock } from "effect/testing"
-import { Counted, CountedAsync, drive, Probe, range, Refused } from "../../helpers.ts"
+import { Counted, CountedAsync, drive, Probe, range, Refused, turn } from "../../helpers.ts"
 
 const inputsOf = (report: Report.Report<number, unknown, unknown>) => report.failures.map((failure) => failure.input)
 
@@ -88,6 +88,31 @@ describe("engine", () => {
         const exit = yield* drive(Parallel.forEach([100], wait, { timeout: Duration.infinity }))
 
         assert.deepStrictEqual(exit, Exit.succeed([100]))
+      }))
+  })
+
+  describe("a time beyond a Node.js timer", () => {
+    it.live("is neither over at once nor warned of", () =>
+      Effect.gen(function*() {
+        const warnings: Array<unknown> = []
+        const warned = (warning: unknown) => warnings.push(warning)
+        process.on("warning", warned)
+        for (const long of [Duration.days(30), Duration.days(30_000_000), Duration.infinity]) {
+          const options = { timeout: long, stragglers: { after: long }, retry: { times: 1 } }
+          const report = yield* Parallel.run([1, 2], (n) => Effect.as(Effect.sleep(20), n), options)
+
+          assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [1, 1])
+          assert.deepStrictEqual(report.values, [1, 2])
+        }
+        const waits = Parallel.run([1], () => Effect.fail("no"), { retry: Schedule.spaced("30 days") })
+        const fiber = yield* Effect.forkChild(waits)
+        yield* Effect.sleep(20)
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* Fiber.interrupt(fiber)
+        yield* turn
+        process.off("warning", warned)
+
+        assert.deepStrictEqual(warnings, [])
       }))
   })
 
