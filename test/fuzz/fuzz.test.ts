@@ -7,6 +7,6 @@ const millis = Number(process.env["FUZZ_MILLIS"] ?? 3000)
 
 describe("programs at random", () => {
   it("do on fibers what a model says, within their bounds, and leave nothing behind", async () => {
-    await campaign({ backend: "fibers", check: checkPromise, seed: 1, until: { millis }, taste: { harsh: false } })
+    await campaign({ backend: "fibers", check: checkPromise, seed: 1, until: { millis }, taste: { harsh: true } })
   }, 60_000 + millis)
 })

@@ -58,7 +58,8 @@ export const perform = Task.make("perform", {
       case "sync":
         return reply
       case "log":
-        return Effect.logError(valueOf(act.value)).pipe(
+        // Effect itself asks each part of a message whether it is a cause
+        return Effect.logError("a value", { value: valueOf(act.value) }).pipe(
           Effect.annotateLogs("key", valueOf(act.value)),
           Effect.andThen(after(reply))
         )

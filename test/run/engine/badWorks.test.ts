@@ -79,6 +79,7 @@ const works: Readonly<Record<string, Work>> = {
   "yields nothing": () => Effect.gen(yields(undefined)),
   "fails with nothing": () => Effect.fail(undefined),
   "fails with null, later": () => Effect.andThen(Effect.yieldNow, Effect.fail(null)),
+  "fails with a proxy that refuses everything": () => Effect.fail(refusing),
   "fails with an object whose message throws": () => Effect.fail(thrower("message")),
   "fails without a reason": () => Effect.failCause(Cause.empty),
   "fails without a reason, later": () => Effect.andThen(Effect.yieldNow, Effect.failCause(Cause.empty)),
