@@ -388,6 +388,8 @@ export const chatters = Task.make("chatters", {
 /** Next to nothing. */
 export const tiny = Task.make("tiny", { module, run: (n: number) => Effect.succeed(Math.sqrt(n)) })
 
+export const length = Task.make("length", { module, run: (list: ReadonlyArray<number>) => Effect.succeed(list.length) })
+
 /** Is exported by no module. */
 const unexported = Task.make("unexported", { module, run: (n: number) => Effect.succeed(n) })
 export const hidden = { task: unexported }

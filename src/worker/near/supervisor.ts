@@ -49,6 +49,9 @@ const Absent: WorkerState = { _tag: "Absent" }
  */
 const mostVain = 10
 
+/** Milliseconds after which a batch that was to be recalled is looked at again, if it had not begun. */
+const recallMillis = 10
+
 /** Least number of milliseconds that a worker has for beginning an input: a busy machine may not let it sooner. */
 const leastStartMillis = 1000
 
@@ -130,11 +133,18 @@ export class WorkerSupervisor implements Keeper {
     this.setWatchdog(request, this.options.grace, () => this.kill(request, false))
   }
 
-  /** Recalls the unstarted payloads of a batch: cuts it where the platform can, or asks the worker. */
+  /**
+   * Recalls the unstarted payloads of a batch: cuts it where the platform can, or asks the worker. A batch that has not
+   * begun is recalled when it has. Otherwise a batch that takes long to read could be sent and recalled for ever.
+   */
   recall(request: BatchRequest): void {
     const { state } = request
     if (state._tag !== "Sent" || this.state._tag === "Absent" || !this.isReachable) return
     const { handle } = this.state
+    if (handle.position(state.slot).position === NotStarted) {
+      setTimeout(() => this.recall(request), recallMillis).unref()
+      return
+    }
     const started = handle.cut?.(state.slot)
     if (started === undefined) handle.post({ _tag: "Recall", id: state.id }, [])
     else request.giveBack(started)

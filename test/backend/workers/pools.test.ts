@@ -145,6 +145,19 @@ for (const kind of kinds) {
         assert.strictEqual(values.filter((each) => each === "spun").length, 8)
         assert.isBelow(millis, 1.6 * alone)
       }))
+
+    it.effect("recalls no batch before it has begun, however long a worker reads it", () =>
+      Effect.gen(function*() {
+        const sizes: Array<number> = []
+        const lists = range(400).map(() => range(5000))
+        const backend = yield* watching(sizes)
+        for (let round = 0; round < 5; round++) {
+          yield* Effect.provideService(Parallel.forEach(lists, tasks.length), Backend.Backend, backend)
+        }
+
+        // each input once, and once more for each time that what was left of its batch was dealt out again
+        assert.isBelow(sizes.reduce((sum, size) => sum + size, 0), 4 * 5 * lists.length)
+      }))
   })
 
   describe(`a pool of ${kind.name}`, () => {
