@@ -98,8 +98,8 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private places: Array<Place> = []
   private failures: Array<readonly [position: number, failure: WireFailure]> = []
   private outOfBand: OutOfBandWriter
-  /** Payloads that have crossed by themselves, by position. */
-  private readonly arrived: ReadonlyMap<number, Arrived>
+  /** Payloads that have crossed by themselves, by position, if there are any. */
+  private readonly arrived: ReadonlyMap<number, Arrived> | undefined
   /** Duration of each payload, in milliseconds. */
   private readonly millis: Float64Array
   /** Weight that is held as long as the payloads. */
@@ -115,7 +115,9 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     this.ballast = message.shared > 0 ? ballast(message.shared) : undefined
     this.outOfBand = new OutOfBandWriter(link.crossing)
     const values = arrived(link.crossing, message.outOfBand)
-    this.arrived = new Map(message.places.map(([position, place]) => [position, values[place]!]))
+    this.arrived = message.places.length === 0
+      ? undefined
+      : new Map(message.places.map(([position, place]) => [position, values[place]!]))
   }
 
   /** Runs the batch. If a task takes its lane down with it, another lane follows. */
@@ -161,7 +163,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     const { payload: schema, run } = this.job
     const { timeout } = this.message
     let payload = item.input
-    const apart = this.arrived.get(item.index)
+    const apart = this.arrived?.get(item.index)
     if (apart !== undefined) {
       if (!("value" in apart)) {
         this.fault = Causes.notReadable("payload", apart)
@@ -183,7 +185,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
 
   onSuccess(_: Item<unknown>, value: unknown): void {
     const { success } = this.job
-    if (success === undefined) return this.succeed(value, [])
+    if (success === undefined) return isPrimitive(value) ? this.record(value) : this.succeed(value, nothingMoved)
     const encoded = Codec.encode(success, value)
     const moved = Codec.takeTransfers()
     if (Exit.isSuccess(encoded)) this.succeed(encoded.value, moved)
@@ -371,6 +373,8 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     outOfBand.close()
   })
 }
+
+const nothingMoved: ReadonlyArray<unknown> = []
 
 const failureBy = (fault: Fault): WireFailure => ({ _tag: "Fault", fault })
 

@@ -196,10 +196,11 @@ export class BatchRequest {
     const placed = places.length === 0 ? undefined : new Map(places)
     this.sender.state.vain = 0
     this.told = from + values.length
+    const isPlain = failed === undefined && placed === undefined
     for (let k = 0; k < values.length; k++) {
       const position = this.positionOf(from + k)
-      const failure = failed?.get(from + k)
-      const place = placed?.get(from + k)
+      const failure = isPlain ? undefined : failed?.get(from + k)
+      const place = isPlain ? undefined : placed?.get(from + k)
       const exit = failure !== undefined
         ? this.failure(position, failure, apart)
         : place === undefined
