@@ -140,7 +140,7 @@ const start = ({ env, execArgv }: Options, file: number): WorkerProcess => {
   ]
   let child: ChildProcess | undefined
   try {
-    child = spawn(process.execPath, [...Workers.execArgv(execArgv) ?? execArgvOfProgram(), entry, channel.join()], {
+    child = spawn(process.execPath, [...Workers.execArgv(execArgv) ?? process.execArgv, entry, channel.join()], {
       stdio,
       ...(env !== undefined && { env: { ...process.env, ...env } })
     })
@@ -161,13 +161,6 @@ const start = ({ env, execArgv }: Options, file: number): WorkerProcess => {
 }
 
 const entry = fileURLToPath(Workers.entry("process"))
-
-/** The command-line options of this process, without a program that is given as text. */
-const execArgvOfProgram = (): ReadonlyArray<string> => {
-  const { execArgv } = process
-  const text = execArgv.findIndex((arg) => ["-e", "--eval", "-p", "--print", "-pe"].includes(arg))
-  return text < 0 ? execArgv : [...execArgv.slice(0, text), ...execArgv.slice(text + 2)]
-}
 
 interface Refable {
   readonly ref?: () => void

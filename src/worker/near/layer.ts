@@ -108,4 +108,14 @@ export const entry = (name: "thread" | "process"): URL =>
 
 /** Returns the command-line options for a worker; undefined means those of this process. */
 export const execArgv = (given: ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined =>
-  fromSource ? [...given ?? [], "--conditions=@effect-parallel/source"] : given
+  fromSource ? [...given ?? [], "--conditions=@effect-parallel/source"] : given ?? withoutText(process.execArgv)
+
+/** Options that come before a program that is given as text, and options of such a program. */
+const beforeText = /^(-e|-p|-pe|--eval|--print|--input-type)$/
+const ofText = /^(-e|-p|-pe|--eval|--print|--input-type)(=|$)/
+
+/** Removes a program that is given as text: a worker begins in a file. Undefined if there is none. */
+export const withoutText = (args: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+  const others = args.filter((arg, k) => !ofText.test(arg) && !beforeText.test(args[k - 1] ?? ""))
+  return others.length === args.length ? undefined : others
+}
