@@ -9,6 +9,7 @@
  */
 import { checkPromise } from "../test/fuzz/fibers.ts"
 import { type BackendName, campaign } from "../test/fuzz/fuzz.ts"
+import { leavingNothing } from "../test/fuzz/leftovers.ts"
 import { mildTaskKinds, taskKinds } from "../test/fuzz/program.ts"
 import { checkOn } from "../test/fuzz/workers.ts"
 import { watch } from "./watchdog.ts"
@@ -25,7 +26,9 @@ export const fuzz = async (): Promise<void> => {
   console.log(`${programs} programs on ${backend}, from seed ${seed}`)
   const watchdog = watch(endless, `FUZZ_BACKEND=${backend} FUZZ_SEED=<seed> FUZZ_PROGRAMS=1 npm run soak -- fuzz`)
   try {
-    await run(backend, seed, programs, harsh, watchdog.begin)
+    // what the first program opens for good is not left behind
+    await run(backend, seed, 1, harsh, watchdog.begin)
+    await leavingNothing(() => run(backend, seed, programs, harsh, watchdog.begin))
   } finally {
     await watchdog.end()
   }
