@@ -125,7 +125,7 @@ export type OnExit<A, E> = (
  *
  * A second report of a position is ignored, and so is one that comes after the end. All else that breaks the contract is
  * a defect that names the backend, the task and the input: an `execute` that throws or fails, a report of a position that
- * is not in the batch or of something that is no exit, and an input that comes back ten times in a row with nothing of
+ * is not in the batch or of something that is no exit, and an input that comes back a hundred times in a row with nothing of
  * its batch done, unless the run has recalled it.
  *
  * @category models

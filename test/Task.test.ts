@@ -102,6 +102,6 @@ describe("Task", () => {
       const silent: Backend.Backend = { name: "silent", workers: 1, execute: () => Effect.void }
       const exit = yield* Effect.exit(Effect.provide(Task.make("t", { module, run })(1), Backend.layer(silent)))
 
-      assert.match(String(exit), /task t, backend silent: it was given back 10 times with nothing of its batch done/)
+      assert.match(String(exit), /task t, backend silent: it was given back 100 times with nothing of its batch done/)
     }))
 })

@@ -8,10 +8,11 @@ import { isEffect, isWholeExit } from "../primitives/effects.ts"
 import { shorten } from "../primitives/shorten.ts"
 
 /**
- * Number of times in a row that a backend may give an input back with nothing of its batch done. A crash gives it back
- * once, so this many mean that the input never runs.
+ * Number of times in a row that a backend may give an input back with nothing of its batch done. A crash gives back what
+ * waited behind the input that caused it, also inputs of other runs; so many crashes in a row, each before the same
+ * input, are no chance.
  */
-export const mostGivenBack = 10
+export const mostGivenBack = 100
 
 /** Checks what a backend is made of, and returns it; a bad part is a defect that names it. */
 export const checkBackend = <B>(backend: B): B => {

@@ -46,7 +46,7 @@ export interface RunState {
   readonly suspects: Set<number | undefined>
   /** Indices of first inputs of batches that had not begun when their worker ended. */
   readonly unlucky: Set<number | undefined>
-  /** Number of workers that have ended before they began anything, since one has begun or finished an input. */
+  /** Number of workers that have ended while nothing was under way there, since one has begun or finished an input. */
   vain: number
 }
 

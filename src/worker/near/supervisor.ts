@@ -44,8 +44,8 @@ type WorkerState =
 const Absent: WorkerState = { _tag: "Absent" }
 
 /**
- * Number of workers that may end one after another before any of them has begun an input of a run. After that the run
- * gets no further worker: its inputs fail.
+ * Number of workers that may end one after another while nothing is under way there. After that a run gets no further
+ * worker: its inputs fail.
  */
 const mostVain = 10
 

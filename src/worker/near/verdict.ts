@@ -4,7 +4,7 @@
  */
 import { NotStarted } from "../wire/messages.ts"
 import type { WorkerHandle } from "./platform.ts"
-import type { BatchRequest, Placement, RunState, WorkerCrash } from "./request.ts"
+import type { BatchRequest, Placement, WorkerCrash } from "./request.ts"
 
 /** A payload that is under way at a worker. */
 export interface Started {
@@ -43,10 +43,13 @@ export const notStarted = (text: string): WorkerCrash => ({
   thrown: undefined
 })
 
-/** Counts a worker that has ended, for each run that had batches there, if it had begun nothing of them. */
+/**
+ * Counts a worker that has ended while nothing was under way, for each run that had batches there. Where an input was
+ * under way, that one may have ended it, and those that waited are not to blame.
+ */
 export const countVain = (remaining: ReadonlyArray<BatchRequest>, started: ReadonlyArray<Started>): void => {
-  const busy = new Set<RunState>(started.map(({ request }) => request.run))
-  for (const run of new Set(remaining.map((request) => request.run))) run.vain = busy.has(run) ? 0 : run.vain + 1
+  if (started.length === 0) { for (const run of new Set(remaining.map((request) => request.run))) run.vain++ }
+  for (const { request } of started) request.run.vain = 0
 }
 
 /**
