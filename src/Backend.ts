@@ -62,7 +62,9 @@ export interface Job<in I, out A, out E> {
  * the moment it starts on the worker; when the batch has run for its `budget`, no further input is started.
  * `concurrency` is how many batches the run has under way at once, at most; where it is more than there are workers, a
  * worker has several at once. A backend that can heeds `recall`. `show` is how the run shows an input: an error about one
- * goes through `shownBy`.
+ * goes through `shownBy`. A backend that knows where the time went calls `delivered` right before it reports exits; and
+ * when it is interrupted, `interrupted` for an input that had begun, in the same turn. Both are optional, and only reports
+ * depend on them.
  *
  * @category models
  * @since 0.1.0
@@ -75,6 +77,26 @@ export interface Batch<out I> {
   readonly concurrency: number
   readonly recall?: Recall | undefined
   readonly show?: ((input: never) => string) | undefined
+  readonly delivered?: ((delivery: Delivery) => void) | undefined
+  readonly interrupted?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
+}
+
+/**
+ * What a batch waited for until it could begin at its worker, and what its results wait for on the way back.
+ *
+ * **Details**
+ *
+ * All three are milliseconds from the call of `execute` on: `queue` for a worker with room, `startup` for a worker that
+ * starts, imports the task's module and builds its layer, `transfer` for messages on their way to the worker, with
+ * encoding and decoding.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Delivery {
+  readonly queue: number
+  readonly startup: number
+  readonly transfer: number
 }
 
 /**
@@ -94,8 +116,15 @@ export interface Recall {
 }
 
 /**
- * Takes the exit of the input at a position; also which worker it was, from 0, and how many milliseconds it took, where
- * the backend knows.
+ * Takes the exit of the input at a position; also which worker it was, from 0, and when its attempt began and ended there,
+ * where the backend knows.
+ *
+ * **Details**
+ *
+ * Times are milliseconds of the monotonic time of the program's `Clock`, fractions included. Of Effect's own clock that
+ * is the monotonic clock of the machine, `process.hrtime`, which all processes and threads of a machine share. A run
+ * moves times that cannot be: an attempt begins after its dispatch and ends before its report. Without times, an attempt
+ * is reported to have run from its dispatch until its report.
  *
  * @category models
  * @since 0.1.0
@@ -104,8 +133,25 @@ export type OnExit<A, E> = (
   position: number,
   exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError>,
   worker?: number,
-  millis?: number
+  startedAt?: number,
+  endedAt?: number
 ) => void
+
+/**
+ * What a backend has told of an attempt beside its exit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Told {
+  readonly worker: number | undefined
+  readonly startedAt: number | undefined
+  readonly endedAt: number | undefined
+  readonly delivery: Delivery | undefined
+}
+
+/** Takes what a backend has told of an attempt. */
+export type OnAttempt = (told: Told) => void
 
 /**
  * Where tasks run.
@@ -216,18 +262,31 @@ export const attempt = <I, A, E>(
   item: { readonly input: I; readonly index?: number },
   timeout: Duration.Duration | undefined,
   concurrency: number,
-  show?: Batch<I>["show"]
+  show?: Batch<I>["show"],
+  told?: OnAttempt
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> => {
-  const batch = { inputs: [item.input], index: () => item.index, timeout, concurrency, show }
+  let delivery: Delivery | undefined
+  const batch: Batch<I> = {
+    inputs: [item.input],
+    index: () => item.index,
+    timeout,
+    concurrency,
+    show,
+    ...(told !== undefined && {
+      delivered: (given) => void (delivery = given),
+      interrupted: (_, worker, startedAt) => told({ worker, startedAt, endedAt: undefined, delivery })
+    })
+  }
   const blamed = { backend: backend.name, task: job.name, index: item.index }
   const round = (givenBack: number): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
     Effect.suspend(() => {
       let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined
       let over = false
-      const onExit: OnExit<A, E> = (position, result) => {
+      const onExit: OnExit<A, E> = (position, result, worker, startedAt, endedAt) => {
         if (over || exit !== undefined) return
         const what = wrongReport(position, result, 1)
         exit = what === undefined ? result : Exit.die(mistake(blamed, what))
+        if (told !== undefined && (worker ?? startedAt) !== undefined) told({ worker, startedAt, endedAt, delivery })
       }
       return Effect.flatMap(executed(() => backend.execute(job, batch, onExit), blamed), () => {
         over = true

@@ -12,10 +12,14 @@ import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
 import { type Attempt, type Facts, failed, once, type Settled, succeeded, TypeId } from "./outcome/settled.ts"
+import { none, type Waits } from "./outcome/waits.ts"
 import { shortenInput, shortenMessage } from "./primitives/shorten.ts"
 
 /** @since 0.1.0 */
 export type { Attempt, Settled } from "./outcome/settled.ts"
+
+/** @since 0.1.0 */
+export type { Waits } from "./outcome/waits.ts"
 
 /**
  * An input whose work succeeded with `value`.
@@ -140,10 +144,10 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
   }
 }
 
-/** Fields that the constructors take; an input without `startedAt` started with the run. */
+/** Fields that the constructors take; an input without `startedAt` started with the run, one without `waits` has none. */
 type GivenFields<O extends Settled<unknown>> =
-  & Omit<O, typeof TypeId | "_tag" | "startedAt" | "history">
-  & Partial<Pick<O, "startedAt" | "history">>
+  & Omit<O, typeof TypeId | "_tag" | "startedAt" | "waits" | "history">
+  & Partial<Pick<O, "startedAt" | "waits" | "history">>
 
 /**
  * The outcome of an input that succeeded.
@@ -164,6 +168,14 @@ export const failure = <I, E>(fields: GivenFields<Failure<I, E>>): Failure<I, E>
   failed(factsOf(fields), fields.cause)
 
 /**
+ * The waits of an attempt that waited for nothing.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const noWaits: Waits = none
+
+/**
  * The attempts at an input, in the order in which they ended: its history, or the one attempt that settled it; none
  * where no attempt has started.
  *
@@ -172,9 +184,9 @@ export const failure = <I, E>(fields: GivenFields<Failure<I, E>>): Failure<I, E>
  */
 export const tries = (self: Outcome<unknown, unknown, unknown>): ReadonlyArray<Attempt> => {
   if (self.history.length > 0 || self.attempts === 0) return self.history
-  const { elapsed, startedAt, worker } = self
-  if (self._tag === "Success") return [{ startedAt, elapsed, worker, end: "Succeeded", message: undefined }]
-  return [{ startedAt, elapsed, worker, end: "Failed", message: shortenMessage(Cause.squash(self.cause)) }]
+  const { elapsed, startedAt, waits, worker } = self
+  if (self._tag === "Success") return [{ startedAt, elapsed, waits, worker, end: "Succeeded", message: undefined }]
+  return [{ startedAt, elapsed, waits, worker, end: "Failed", message: shortenMessage(Cause.squash(self.cause)) }]
 }
 
 /**
@@ -206,5 +218,6 @@ const factsOf = <I>(fields: GivenFields<Settled<I>>): Facts<I> => ({
   worker: fields.worker,
   history: fields.history ?? once,
   started: fields.startedAt === undefined ? 0 : Number(Duration.toNanosUnsafe(fields.startedAt)),
-  took: fields.elapsed
+  took: fields.elapsed,
+  waited: fields.waits
 })

@@ -8,12 +8,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Outcome from "./Outcome.ts"
+import { spansOf } from "./outcome/settled.ts"
 import { showCause } from "./primitives/causes.ts"
 import { shortenInput, shortenMessage, shortenName } from "./primitives/shorten.ts"
 import * as ReportJson from "./report/json.ts"
 import * as Page from "./report/page.ts"
 import { plain } from "./report/plain.ts"
 import * as ReportTrace from "./report/trace.ts"
+import { type Busy, sumsOf } from "./report/usage.ts"
 
 /** @since 0.1.0 */
 export type { Report } from "./Outcome.ts"
@@ -64,11 +66,97 @@ export const tally = (self: Outcome.Report<unknown, unknown, unknown>): Tally =>
 }
 
 /**
+ * What the workers of a run, or its lanes on fibers, did with their time: each field is a sum over all of them.
+ *
+ * **Details**
+ *
+ * `working` is the time at attempts; where a worker had several at once, it counts once. The time between two attempts
+ * counts for what the later one had waited for (`Outcome.Waits`); what that does not explain is `idle`. All fields
+ * together are `workers` times the time of the run. Only workers that have run an input are counted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Usage {
+  readonly workers: number
+  readonly working: Duration.Duration
+  readonly retry: Duration.Duration
+  readonly limit: Duration.Duration
+  readonly queue: Duration.Duration
+  readonly startup: Duration.Duration
+  readonly transfer: Duration.Duration
+  readonly idle: Duration.Duration
+}
+
+/**
+ * Sums up what the workers of a run did with their time: the answer to why a run was slow.
+ *
+ * **Example** (One slow start)
+ *
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { Limit, Parallel, Report } from "effect-parallel"
+ *
+ * const work = () => Effect.sleep("10 millis")
+ * const report = await Effect.runPromise(Parallel.run([1, 2, 3], work, { limit: Limit.concurrency(1) }))
+ * const { limit, working, workers } = Report.usage(report)
+ *
+ * console.log(workers) // => 3
+ * console.log(Duration.toMillis(limit) >= 29) // => true
+ * console.log(Duration.toMillis(working) >= 29) // => true
+ * ```
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const usage = (self: Outcome.Report<unknown, unknown, unknown>): Usage => {
+  const { idle, limit, queue, retry, startup, transfer, workers, working } = sumsOf(
+    rowsOf(self).values(),
+    Duration.toMillis(self.elapsed)
+  )
+  return {
+    workers,
+    working: Duration.millis(working),
+    retry: Duration.millis(retry),
+    limit: Duration.millis(limit),
+    queue: Duration.millis(queue),
+    startup: Duration.millis(startup),
+    transfer: Duration.millis(transfer),
+    idle: Duration.millis(idle)
+  }
+}
+
+/** Groups the attempts of a report by worker. */
+const rowsOf = (self: Outcome.Report<unknown, unknown, unknown>): Map<number, Array<Busy>> => {
+  const rows = new Map<number, Array<Busy>>()
+  for (const outcome of self.outcomes) {
+    for (const { endedAt, startedAt, waits, worker } of spansOf(outcome)) {
+      const busy = {
+        start: startedAt / 1e6,
+        end: endedAt / 1e6,
+        waits: waits && {
+          retry: waits.retry / 1e6,
+          limit: waits.limit / 1e6,
+          queue: waits.queue / 1e6,
+          startup: waits.startup / 1e6,
+          transfer: waits.transfer / 1e6
+        }
+      }
+      const row = rows.get(worker)
+      if (row === undefined) rows.set(worker, [busy])
+      else row.push(busy)
+    }
+  }
+  return rows
+}
+
+/**
  * A report as lines to print: one that counts, then one for each failed input.
  *
  * **Details**
  *
- * Shape: inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands below each. At
+ * Shape: the first line counts. Where inputs have waited, a second one says what workers did with their time (`usage`).
+ * Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands below each. At
  * most `failures` (20) failed inputs are listed, and the rest is counted. Inputs are shown by the option `show` of the
  * run. What errors and inputs are does not matter: what cannot be read is left out, and control characters and
  * direction marks are shown as escapes.
@@ -94,7 +182,7 @@ export const toText = (
   options?: { readonly causes?: boolean | undefined; readonly failures?: number | undefined }
 ): string => {
   const shown = self.failures.slice(0, options?.failures ?? 20)
-  const lines = [summary(self)]
+  const lines = [summary(self), ...usageLine(self)]
   for (const failure of shown) {
     const reason = shortenMessage(Cause.squash(failure.cause))
     lines.push(`  #${failure.index} ${shortenInput(failure.input, self.show)}: ${reason}${attempts(failure)}`)
@@ -226,6 +314,27 @@ const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
   return `${shortenName(self.name)}: ${parts.join(", ")} in ${
     Duration.format(Duration.millis(Math.round(Duration.toMillis(self.elapsed))))
   }`
+}
+
+/** Returns a line about the time of workers; none where nothing but work took time. */
+const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArray<string> => {
+  if (!self.outcomes.some((outcome) => spansOf(outcome).some(({ waits }) => waits !== undefined))) return []
+  const sums = sumsOf(rowsOf(self).values(), Duration.toMillis(self.elapsed))
+  const { idle, limit, queue, retry, startup, transfer, workers, working } = sums
+  const all = working + retry + limit + queue + startup + transfer + idle
+  const shares = [
+    ["working", working],
+    ["starting up", startup],
+    ["messages", transfer],
+    ["waiting for limits", limit],
+    ["waiting for retries", retry],
+    ["queueing", queue],
+    ["idle", idle]
+  ] as const
+  const parts = shares.map(([what, time]) => [what, Math.round(100 * time / all)] as const)
+    .filter(([what, percent]) => percent > 0 || what === "working")
+    .map(([what, percent]) => `${percent} % ${what}`)
+  return [`  ${workers} ${workers === 1 ? "worker" : "workers"}: ${parts.join(", ")}`]
 }
 
 const attempts = (failure: Outcome.Failure<unknown, unknown>): string =>

@@ -364,6 +364,20 @@ describe("Flow", () => {
         assert.deepStrictEqual(of("attempt").map(({ parent }) => parent), ["once", "once", "item", "item", "item"])
       }))
 
+    it.effect("tell the copy of a straggler from a retry", () =>
+      Effect.gen(function*() {
+        const { seen, tracer } = recorder()
+        const slow = BatchNode.make("each", {
+          prep: () => [0],
+          exec: () => Effect.sleep(100),
+          stragglers: { after: 10 },
+          concurrency: 2
+        })
+        yield* drive(Flow.run(slow, undefined).pipe(Effect.withTracer(tracer)))
+
+        assert.deepStrictEqual(seen().filter(({ name }) => name === "item").map(({ events }) => events), [["copy"]])
+      }))
+
     it.effect("change no result, and are not made where nobody looks", () =>
       Effect.gen(function*() {
         const { seen, tracer } = recorder()

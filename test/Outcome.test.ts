@@ -20,6 +20,7 @@ describe("Outcome", () => {
       "isFailure",
       "isOutcome",
       "isSuccess",
+      "noWaits",
       "success",
       "toExit",
       "tries"
@@ -47,6 +48,7 @@ describe("Outcome", () => {
     const attempt: Outcome.Attempt = {
       startedAt: Duration.millis(7),
       elapsed: Duration.millis(5),
+      waits: Outcome.noWaits,
       worker: 1,
       end: "Failed",
       message: "no"

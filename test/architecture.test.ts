@@ -22,15 +22,15 @@ const rooms: Readonly<Record<string, Room>> = {
   "Outcome": { imports: ["primitives", "outcome"] },
   "Limit": { imports: ["primitives"] },
   "observability": { imports: ["primitives"] },
-  "report": { imports: ["primitives", "Outcome"] },
+  "report": { imports: ["primitives", "outcome", "Outcome"] },
   "Backend": { imports: ["primitives", "task"] },
   "Task": { imports: ["primitives", "Backend"] },
-  "Report": { imports: ["primitives", "report"], types: ["Outcome"] },
+  "Report": { imports: ["primitives", "outcome", "report"], types: ["Outcome"] },
   "Progress": { imports: ["observability"] },
-  "run/inputs": { imports: ["primitives"], types: ["Outcome"] },
+  "run/inputs": { imports: ["primitives", "outcome"], types: ["Outcome"] },
   "run/outcomes": { imports: ["primitives", "outcome", "Outcome", "observability", "report"], types: ["run/inputs"] },
   "run/lanes": {
-    imports: ["primitives", "task", "observability", "run/inputs"],
+    imports: ["primitives", "task", "outcome", "observability", "run/inputs"],
     types: ["Limit", "Backend", "run/outcomes"]
   },
   "run": {

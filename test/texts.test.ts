@@ -143,6 +143,14 @@ describe("inputs", () => {
   })
 })
 
+const failed = {
+  startedAt: Duration.zero,
+  elapsed: Duration.zero,
+  waits: Outcome.noWaits,
+  worker: 0,
+  end: "Failed"
+} as const
+
 const failure = (index: number, input: unknown, thrown: unknown) =>
   Outcome.failure({
     index,
@@ -151,8 +159,8 @@ const failure = (index: number, input: unknown, thrown: unknown) =>
     elapsed: Duration.millis(1),
     worker: 0,
     history: [
-      { startedAt: Duration.zero, elapsed: Duration.zero, worker: 0, end: "Failed", message: "a\u202eb\x1b[2J" },
-      { startedAt: Duration.zero, elapsed: Duration.zero, worker: 0, end: "Failed", message: undefined }
+      { ...failed, message: "a\u202eb\x1b[2J" },
+      { ...failed, message: undefined }
     ],
     cause: index % 2 === 0 ? Cause.fail(thrown) : Cause.die(thrown)
   })

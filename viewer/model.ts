@@ -1,6 +1,7 @@
 /** The report in the form that the charts need. */
 import type { Plain, PlainOutcome } from "../src/report/plain.ts"
 import { attemptsOf } from "../src/report/trace.ts"
+import { type Gap, gapsOf } from "../src/report/usage.ts"
 
 export type Outcome = PlainOutcome
 
@@ -16,12 +17,15 @@ export interface Bar {
   readonly worker: number
   readonly kind: Kind
   readonly message: string | undefined
+  readonly waits: PlainOutcome["waits"]
 }
 
 export interface Model {
   readonly report: Plain
   /** Bars of each worker, in the order of their starts. */
   readonly rows: ReadonlyArray<ReadonlyArray<Bar>>
+  /** What each worker waited for between its bars, in order. */
+  readonly gaps: ReadonlyArray<ReadonlyArray<Gap>>
   /** End of the last attempt or of the run, whichever is later, in milliseconds since the start of the run. */
   readonly until: number
 }
@@ -32,21 +36,22 @@ export const make = (report: Plain): Model => {
   for (const outcome of report.outcomes) {
     const attempts = attemptsOf(outcome)
     for (let nth = 0; nth < attempts.length; nth++) {
-      const { elapsed, end, message, startedAt, worker } = attempts[nth]!
+      const { elapsed, end, message, startedAt, waits, worker } = attempts[nth]!
       const final = nth === attempts.length - 1 && outcome._tag === "Failure"
       const kind = end === "Failed" ? final ? "failed" : "retried" : end === "Succeeded" ? "succeeded" : "interrupted"
-      const bar = { outcome, nth, start: startedAt, end: startedAt + elapsed, worker, kind, message } as const
+      const bar = { outcome, nth, start: startedAt, end: startedAt + elapsed, worker, kind, message, waits } as const
       until = Math.max(until, bar.end)
       while (rows.length <= worker) rows.push([])
       rows[worker]!.push(bar)
     }
   }
   for (const row of rows) row.sort((a, b) => a.start - b.start)
-  return { report, rows, until: until > 0 ? until : 1 }
+  const gaps = rows.map((row) => gapsOf(row).toSorted((a, b) => a.start - b.start))
+  return { report, rows, gaps, until: until > 0 ? until : 1 }
 }
 
-/** Finds the index of the first bar in a row that ends after a time. */
-export const firstAfter = (row: ReadonlyArray<Bar>, time: number): number => {
+/** Finds the index of the first bar or gap in a row that ends after a time. */
+export const firstAfter = (row: ReadonlyArray<{ readonly end: number }>, time: number): number => {
   let [from, to] = [0, row.length]
   while (from < to) {
     const middle = (from + to) >> 1

@@ -1,5 +1,6 @@
 /** The timeline of the workers: a row for each, a bar for each attempt. */
 import type uPlot from "uplot"
+import type { Wait } from "../src/report/plain.ts"
 import { axis, base, mount, timeAxis } from "./chart.ts"
 import { colour, count, duration, el, section } from "./dom.ts"
 import { type Bar, firstAfter, type Kind, type Model } from "./model.ts"
@@ -14,11 +15,26 @@ const explained: Readonly<Record<Kind, string>> = {
   failed: "failed"
 }
 
+/** What workers waited for, in drawing order. */
+const waits: ReadonlyArray<Wait> = ["startup", "transfer", "limit", "retry", "queue"]
+
+const waitedFor: Readonly<Record<Wait, string>> = {
+  startup: "starting up",
+  transfer: "messages",
+  limit: "waiting for limits",
+  retry: "waiting for retries",
+  queue: "queueing"
+}
+
 export const timeline = (model: Model): HTMLElement => {
   const tip = el("div", { class: "tip", hidden: "" })
   const place = el("div", { class: "chart", id: "timeline-chart" }, tip)
-  const present = new Set(model.rows.flatMap((row) => row.map((bar) => bar.kind)))
-  const legend = kinds.filter((kind) => present.has(kind)).map((kind) => el("span", { class: kind }, explained[kind]))
+  const present = new Set<Kind | Wait>()
+  for (const row of [...model.rows, ...model.gaps]) for (const { kind } of row) present.add(kind)
+  const legend = [
+    ...kinds.filter((kind) => present.has(kind)).map((kind) => el("span", { class: kind }, explained[kind])),
+    ...waits.filter((kind) => present.has(kind)).map((kind) => el("span", { class: kind }, waitedFor[kind]))
+  ]
   const height = Math.min(560, Math.max(120, 60 + 22 * model.rows.length))
   queueMicrotask(() => mount(place, height, () => options(model, tip), [[0, model.until], [null, null]]))
   return section(
@@ -55,7 +71,7 @@ const options = (model: Model, tip: HTMLElement): Omit<uPlot.Options, "width" | 
 /** Height of a bar as a share of its row. */
 const thickness = 0.78
 
-const draw = (chart: uPlot, { rows }: Model): void => {
+const draw = (chart: uPlot, { gaps, rows }: Model): void => {
   const { bbox, ctx } = chart
   const { max = 1, min = 0 } = chart.scales.x!
   const scale = bbox.width / (max - min)
@@ -64,23 +80,32 @@ const draw = (chart: uPlot, { rows }: Model): void => {
   ctx.beginPath()
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
   ctx.clip()
-  for (const kind of kinds) {
+  const drawAll = (all: ReadonlyArray<ReadonlyArray<Drawn>>, kind: Kind | Wait, height: number) => {
     ctx.fillStyle = colour(kind)
-    for (let worker = 0; worker < rows.length; worker++) {
+    for (let worker = 0; worker < all.length; worker++) {
       const y = Math.round(chart.valToPos(worker, "y", true) - height / 2)
-      drawRow(rows[worker]!, kind, min, max, (from, to) => {
+      drawRow(all[worker]!, kind, min, max, (from, to) => {
         const x = bbox.left + (from - min) * scale
         ctx.fillRect(x, y, Math.max(1, (to - from) * scale - (((to - from) * scale > 4) ? 1 : 0)), height)
       }, 1 / scale)
     }
   }
+  for (const kind of waits) drawAll(gaps, kind, Math.max(1, Math.floor(height / 3)))
+  for (const kind of kinds) drawAll(rows, kind, height)
   ctx.restore()
+}
+
+/** A bar or a gap, as far as it is drawn. */
+interface Drawn {
+  readonly start: number
+  readonly end: number
+  readonly kind: Kind | Wait
 }
 
 /** Draws the visible bars of one kind; bars that fall on one pixel become one. */
 const drawRow = (
-  row: ReadonlyArray<Bar>,
-  kind: Kind,
+  row: ReadonlyArray<Drawn>,
+  kind: Kind | Wait,
   min: number,
   max: number,
   rect: (from: number, to: number) => void,
@@ -133,6 +158,9 @@ const described = (bar: Bar): ReadonlyArray<HTMLElement> => {
     el("span", {}, `${explained[bar.kind]}, ${duration(bar.end - bar.start)} from ${duration(bar.start)}`)
   ]
   if (outcome.attempts > 1) lines.push(el("span", {}, `attempt ${bar.nth + 1} of ${outcome.attempts}`))
+  const waited = waits.filter((kind) => bar.waits?.[kind] !== undefined)
+    .map((kind) => `${waitedFor[kind]} ${duration(bar.waits![kind]!)}`)
+  if (waited.length > 0) lines.push(el("span", {}, `before and after: ${waited.join(", ")}`))
   if (bar.message !== undefined) lines.push(el("span", {}, bar.message))
   return lines
 }

@@ -3,6 +3,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -134,13 +135,14 @@ const completions = (
   watch: ItemBatch["watch"],
   ends: (outcome: AnyOutcome) => boolean
 ): Effect.Effect<Completed, any, any> =>
-  Effect.flatMap(Clock.monotonicTimeNanos, (startedAt) => {
+  Effect.flatMap(Effect.zip(Clock.monotonicTimeNanos, DateTime.now), ([beganAt, startedAt]) => {
     const outcomes: Array<AnyOutcome> = []
     const reported = Effect.zipWith(Clock.monotonicTimeNanos, Plan.Defaults, (now, around) =>
       RunReport.make({
         name: plan.options.name!,
         outcomes: outcomes.toSorted((a, b) => a.index - b.index),
-        elapsed: Duration.nanos(now - startedAt),
+        startedAt,
+        elapsed: Duration.nanos(now - beganAt),
         show: plan.options.show ?? around.show
       }))
     const show = (outcome: AnyOutcome) => {
@@ -165,8 +167,8 @@ const completions = (
 /** Spans of the items of a batch, one for each, with the spans of their attempts inside. */
 class ItemSpans {
   private readonly path: Path.Path
-  /** Spans that have not ended, by the index of their item, with the attempts so far. */
-  private readonly open = new Map<number, { readonly span: Tracer.Span; attempts: number }>()
+  /** Spans that have not ended, by the index of their item, with the attempts so far and those under way. */
+  private readonly open = new Map<number, { readonly span: Tracer.Span; attempts: number; running: number }>()
 
   constructor(path: Path.Path) {
     this.path = path
@@ -177,11 +179,14 @@ class ItemSpans {
    * recovery.
    */
   attempt(index: number, attempt: () => AnyEffect): AnyEffect {
-    return Effect.flatMap(this.begin(index), ({ attempts, span }) =>
-      Effect.tap(
-        Path.spanned("attempt", { parent: span, attributes: { attempt: attempts } }, attempt),
-        () => this.settle(index, Exit.void)
-      ))
+    return Effect.flatMap(
+      this.begin(index),
+      (item) =>
+        Path.spanned("attempt", { parent: item.span, attributes: { attempt: item.attempts } }, attempt).pipe(
+          Effect.ensuring(Effect.sync(() => item.running--)),
+          Effect.tap(() => this.settle(index, Exit.void))
+        )
+    )
   }
 
   /** Ends the span of an item with its exit; nothing if it has ended. */
@@ -197,17 +202,20 @@ class ItemSpans {
     return Effect.forEach([...this.open.keys()], (index) => this.settle(index, exit), { discard: true })
   }
 
-  /** Opens the span of an item at its first attempt; adds an event to it at each further one. */
+  /**
+   * Opens the span of an item at its first attempt; adds an event to it at each further one, which is a copy while another
+   * is under way.
+   */
   private begin(index: number) {
     return Effect.flatMap(Clock.currentTimeNanos, (now) => {
       const known = this.open.get(index)
       if (known !== undefined) {
-        known.span.event("retry", now, { attempt: ++known.attempts })
+        known.span.event(known.running++ > 0 ? "copy" : "retry", now, { attempt: ++known.attempts })
         return Effect.succeed(known)
       }
       const attributes = { "flow.path": Path.pathOf(Path.item(this.path, index)), index }
       return Effect.map(Effect.makeSpan("item", { attributes }), (span) => {
-        const item = { span, attempts: 1 }
+        const item = { span, attempts: 1, running: 1 }
         this.open.set(index, item)
         return item
       })

@@ -3,6 +3,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
+import { type MessageWaits, none, sum, toWaits, type WaitedNanos, type Waits } from "./waits.ts"
 
 export const TypeId = "~effect-parallel/Outcome"
 
@@ -15,13 +16,15 @@ export const TypeId = "~effect-parallel/Outcome"
  * attempt settled it, one more for each retry and each straggler's copy. `elapsed` runs from the start of the first
  * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
  * first attempt is not in it. `startedAt` is when the first attempt started, counted from the start of the run; an
- * input that was settled without running has the time of the one before. `worker` numbers, from 0, the lane that
- * settled the input: one of `concurrency`; for a task on threads or processes, the worker that ran it. `history` has
- * every attempt where there was more than one, in the order in which they ended, and is empty otherwise.
+ * input that was settled without running has the time of the one before. On threads and processes both are what the
+ * worker measured, on the monotonic clock of the machine. `waits` is what the input waited for, over all its attempts.
+ * `worker` numbers, from 0, the lane that settled the input: one of `concurrency`; for a task on threads or processes,
+ * the worker that ran it. `history` has every attempt where there was more than one, in the order in which they ended,
+ * and is empty otherwise.
  *
  * **Gotchas**
  *
- * `startedAt` and `elapsed` are worked out when they are asked for: a copy by spread does not have them.
+ * `startedAt`, `elapsed` and `waits` are computed when they are read: a copy by spread does not have them.
  *
  * @category models
  * @since 0.1.0
@@ -33,6 +36,7 @@ export interface Settled<out I> {
   readonly attempts: number
   readonly startedAt: Duration.Duration
   readonly elapsed: Duration.Duration
+  readonly waits: Waits
   readonly worker: number
   readonly history: ReadonlyArray<Attempt>
 }
@@ -42,7 +46,8 @@ export interface Settled<out I> {
  *
  * **Details**
  *
- * Units: `startedAt` is counted from the start of the run. `end` is `"Interrupted"` for a straggler or its copy when
+ * Units: `startedAt` is counted from the start of the run. `waits` is what this attempt waited for before it began, and
+ * for its result to come back. An attempt that was interrupted before its worker began it took no time. `end` is `"Interrupted"` for a straggler or its copy when
  * the other was first. `message` is what a failed attempt failed with, on one line and shortened: the cause itself is
  * kept for an input that failed in the end, and not for what was tried again.
  *
@@ -52,6 +57,7 @@ export interface Settled<out I> {
 export interface Attempt {
   readonly startedAt: Duration.Duration
   readonly elapsed: Duration.Duration
+  readonly waits: Waits
   readonly worker: number
   readonly end: "Succeeded" | "Failed" | "Interrupted"
   readonly message: string | undefined
@@ -68,10 +74,61 @@ export interface Facts<out I> {
   readonly started: number
   /** Time from there to the end of the last attempt, as a duration or in nanoseconds. */
   readonly took: Duration.Duration | number
+  /** What the input waited for; undefined if for nothing. */
+  readonly waited: Waits | WaitedNanos | MessageWaits | undefined
 }
 
 /** History of an input that was tried once. */
 export const once: ReadonlyArray<Attempt> = []
+
+/** Time of a worker at one attempt, in nanoseconds since the start of the run. */
+export interface Span {
+  readonly worker: number
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly waits: WaitedNanos | undefined
+}
+
+/** Returns the times of all attempts at an input, without a duration for each. */
+export const spansOf = (outcome: Settled<unknown>): ReadonlyArray<Span> => {
+  const { attempts, history, worker } = outcome
+  if (attempts === 0) return []
+  if (history.length > 0) {
+    return history.map((attempt) => {
+      const startedAt = nanosOf(attempt.startedAt)
+      return {
+        worker: attempt.worker,
+        startedAt,
+        endedAt: startedAt + nanosOf(attempt.elapsed),
+        waits: attempt.waits === none ? undefined : inNanos(attempt.waits)
+      }
+    })
+  }
+  const { started, took, waited } = outcome as unknown as Facts<unknown>
+  const endedAt = started + (typeof took === "number" ? took : nanosOf(took))
+  return [{ worker, startedAt: started, endedAt, waits: waitedNanos(waited, started, endedAt) }]
+}
+
+/** Returns waits in nanoseconds; undefined if there are none. */
+const waitedNanos = (
+  waited: Facts<unknown>["waited"],
+  startedAt: number,
+  endedAt: number
+): WaitedNanos | undefined => {
+  if (waited === undefined || waited === none) return undefined
+  if ("waited" in waited) return waited.waited(startedAt, endedAt)
+  return typeof waited.queue === "number" ? waited as WaitedNanos : inNanos(waited as Waits)
+}
+
+const nanosOf = (duration: Duration.Duration): number => Number(Duration.toNanosUnsafe(duration))
+
+const inNanos = ({ limit, queue, retry, startup, transfer }: Waits): WaitedNanos => ({
+  limit: nanosOf(limit),
+  queue: nanosOf(queue),
+  retry: nanosOf(retry),
+  startup: nanosOf(startup),
+  transfer: nanosOf(transfer)
+})
 
 /** Makes a success. */
 export const succeeded = <I, A>(facts: Facts<I>, value: A): Settled<I> & SuccessPart<A> => new Success(facts, value)
@@ -104,6 +161,7 @@ class Base<I, Tag extends string> implements Settled<I> {
   declare readonly history: ReadonlyArray<Attempt>
   declare protected readonly started: number
   declare protected readonly took: Duration.Duration | number
+  declare protected readonly waited: Facts<I>["waited"]
   constructor(tag: Tag, facts: Facts<I>) {
     this._tag = tag
     this.index = facts.index
@@ -113,6 +171,7 @@ class Base<I, Tag extends string> implements Settled<I> {
     this.history = facts.history
     this.started = facts.started
     this.took = facts.took
+    this.waited = facts.waited
   }
   get startedAt(): Duration.Duration {
     return Duration.nanos(BigInt(this.started))
@@ -121,10 +180,17 @@ class Base<I, Tag extends string> implements Settled<I> {
     const { took } = this
     return typeof took !== "number" ? took : took === 0 ? Duration.zero : Duration.nanos(BigInt(took))
   }
+  get waits(): Waits {
+    const { history, started, took, waited } = this
+    if (history.length > 0) return sum(history.map(({ waits }) => waits))
+    const nanos = waitedNanos(waited, started, started + (typeof took === "number" ? took : nanosOf(took)))
+    return nanos === undefined ? none : toWaits(nanos)
+  }
   /** Returns the public fields, for printing and for JSON. */
   toJSON(): object {
-    const { started: _, took: __, ...fields } = this
-    return { ...fields, startedAt: this.startedAt, elapsed: this.elapsed }
+    const { started: _, took: __, waited: ___, ...fields } = this
+    const { waits } = this
+    return { ...fields, startedAt: this.startedAt, elapsed: this.elapsed, ...(waits !== none && { waits }) }
   }
   [Symbol.for("nodejs.util.inspect.custom")](): object {
     return this.toJSON()

@@ -14,7 +14,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
-import { timer } from "./clock.ts"
+import { timer } from "./monotonic.ts"
 
 /** Milliseconds that lanes may run before the event loop turns. */
 const sliceMillis = 8
@@ -26,6 +26,8 @@ export class TurnBudget {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly synchronous: boolean
   private readonly queue: Array<() => void> = []
+  /** Number of turns in which the budget was used. */
+  turns = 0
   /** True if the clock has been read in this turn; `startedAt` is the first reading. */
   private started = false
   /** Milliseconds of `timer`, as is `checkedAt`: the first and the last reading. */
@@ -86,6 +88,7 @@ export class TurnBudget {
   /** Opens the budget in the new turn and resumes waiting lanes in order, until they have used up this turn too. */
   private readonly onTurn = (): void => {
     this.started = this.closed = false
+    this.turns++
     let next = 0
     while (!this.closed && next < this.queue.length) this.queue[next++]!()
     this.queue.splice(0, next)

@@ -6,6 +6,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as Outcome from "../Outcome.ts"
+import { kinds } from "../outcome/waits.ts"
 import { showCause } from "../primitives/causes.ts"
 import { prefix } from "../primitives/printable.ts"
 import { shortenInput, shortenMessage, shortenName } from "../primitives/shorten.ts"
@@ -13,10 +14,20 @@ import { shortenInput, shortenMessage, shortenName } from "../primitives/shorten
 /** A text, or its place in `texts`, from 0. */
 const Text = Schema.Union([Schema.String, Schema.Int])
 
+/** What was waited for, in milliseconds; what is left out took no time. */
+const Waits = Schema.Struct({
+  retry: Schema.optionalKey(Schema.Finite),
+  limit: Schema.optionalKey(Schema.Finite),
+  queue: Schema.optionalKey(Schema.Finite),
+  startup: Schema.optionalKey(Schema.Finite),
+  transfer: Schema.optionalKey(Schema.Finite)
+})
+
 /** One attempt. Times are milliseconds; `startedAt` is counted from the start of the run. */
 const Attempt = Schema.Struct({
   startedAt: Schema.Finite,
   elapsed: Schema.Finite,
+  waits: Schema.optionalKey(Waits),
   worker: Schema.Int,
   end: Schema.Literals(["Succeeded", "Failed", "Interrupted"]),
   message: Schema.optionalKey(Text)
@@ -30,6 +41,7 @@ const Settled = Schema.Struct({
   attempts: Schema.Int,
   startedAt: Schema.Finite,
   elapsed: Schema.Finite,
+  waits: Schema.optionalKey(Waits),
   worker: Schema.Int,
   error: Schema.optionalKey(Schema.Struct({
     message: Text,
@@ -44,7 +56,8 @@ const Settled = Schema.Struct({
  * **Details**
  *
  * Units: all times are milliseconds, to the microsecond; `startedAt` of the report is its date in ISO 8601, elsewhere
- * it is counted from the start of the run. Inputs and messages are shortened to a line. Messages and causes that are
+ * it is counted from the start of the run. `waits` has what an input, or an attempt, waited for (`Outcome.Waits`), and is
+ * left out where that is nothing. Inputs and messages are shortened to a line. Messages and causes that are
  * long stand once in `texts`, and elsewhere as their place there, counted from 0; when `texts` holds 10 000, any others
  * stand where they belong. `version` changes when a reader of the version before would misread it; keys may be added
  * without. Version 1 had no `texts`; this schema reads it too.
@@ -162,6 +175,7 @@ class Writer<I> {
       attempts: outcome.attempts,
       startedAt: millis(outcome.startedAt),
       elapsed: millis(outcome.elapsed),
+      ...waitsOf(outcome),
       worker: outcome.worker,
       ...(Outcome.isFailure(outcome) && { error: this.error(outcome.cause) }),
       ...(outcome.history.length > 0 && { history: outcome.history.map((attempt) => this.attempt(attempt)) })
@@ -174,11 +188,12 @@ class Writer<I> {
   }
 
   private attempt(
-    { elapsed, end, message, startedAt, worker }: Outcome.Attempt
+    { elapsed, end, message, startedAt, waits, worker }: Outcome.Attempt
   ): Schema.Schema.Type<typeof Attempt> {
     return {
       startedAt: millis(startedAt),
       elapsed: millis(elapsed),
+      ...waitsOf({ waits }),
       worker,
       end,
       ...(message !== undefined && { message: this.shared(shortenMessage(message, messageLength)) })
@@ -194,6 +209,13 @@ class Writer<I> {
     places.set(text, texts.length)
     return texts.push(text) - 1
   }
+}
+
+/** Returns the waits that took time; nothing if there are none. */
+const waitsOf = ({ waits }: Pick<Outcome.Attempt, "waits">): { readonly waits?: Schema.Schema.Type<typeof Waits> } => {
+  if (waits === Outcome.noWaits) return {}
+  const taken = kinds.map((kind) => [kind, millis(waits[kind])] as const).filter(([, time]) => time > 0)
+  return taken.length === 0 ? {} : { waits: Object.fromEntries(taken) }
 }
 
 const cut = (text: string): string => text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`

@@ -17,6 +17,9 @@ export interface PlainAttempt extends Omit<NonNullable<Json["outcomes"][number][
   readonly message?: string
 }
 
+/** Names of what an attempt may wait for, in order. */
+export type Wait = keyof NonNullable<PlainOutcome["waits"]>
+
 /** Puts every text where it belongs. */
 export const plain = ({ outcomes, texts = [], ...head }: Json): Plain => {
   const textOf = (text: string | number): string => typeof text === "string" ? text : texts[text] ?? ""

@@ -17,13 +17,14 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import * as Causes from "../primitives/causes.ts"
-import { nanoClock } from "../primitives/clock.ts"
+import { nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { FiberGroup } from "../primitives/fiberGroup.ts"
 import { Timers } from "../primitives/timers.ts"
 import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
+import type { Item } from "./inputs/item.ts"
 import { sizeOf } from "./inputs/open.ts"
 import { InputQueue } from "./inputs/queue.ts"
 import { type AfterFailure, afterFailure } from "./lanes/afterFailure.ts"
@@ -32,6 +33,7 @@ import { BatchLane } from "./lanes/batchLane.ts"
 import { BatchRuns } from "./lanes/batchRun.ts"
 import { BatchSizer } from "./lanes/batchSizer.ts"
 import { Lane } from "./lanes/lane.ts"
+import { RemoteClock, type RunClock } from "./lanes/remote.ts"
 import { RunObserver } from "./outcomes/observer.ts"
 import type { Control, RunSummary, Sink } from "./outcomes/sink.ts"
 import * as Plan from "./plan.ts"
@@ -81,6 +83,7 @@ interface Parts<I, A, E, R> {
   readonly turnBudget: TurnBudget
   /** Reads the monotonic clock, in nanoseconds. */
   readonly time: () => number
+  readonly clock: RunClock
 }
 
 type MakeLanes<I, A, E, R> = (parts: Parts<I, A, E, R>) => MakeLane<R>
@@ -125,7 +128,8 @@ const execute = <I, A, E, R, EI, RI>(
     afterFailure: afterFailure(settings.retry, recover),
     timers,
     turnBudget,
-    time
+    time,
+    clock: { time, beganAt, nanosOf: nanosOf(clock) }
   }
   const opener = new LaneOpener<R, EI, RI>(queue, lanes(parts), settings.concurrency)
   return turnBudget.withoutYields(opener.run()).pipe(
@@ -151,7 +155,8 @@ const fiberLanes = <I, A, E, R>(
     parts,
     timeout === undefined
       ? (item) => asEffect(work(item.input, item.index))
-      : (item) => withDeadline(asEffect(work(item.input, item.index)), timeout, timers) as Effect.Effect<A, E, R>
+      : (item) => withDeadline(asEffect(work(item.input, item.index)), timeout, timers) as Effect.Effect<A, E, R>,
+    false
   )
 }
 
@@ -165,10 +170,20 @@ const taskLanes = <I, A, E, R>(
   backend: Backend.Backend,
   scope: Scope.Scope
 ): MakeLane<R> => {
-  const { observer, settings: { batches, batchSize, concurrency, show, timeout, widest }, timers } = parts
+  const { clock, observer, settings: { batches, batchSize, concurrency, show, timeout, widest }, timers } = parts
   if (!batches) {
     const { attempt } = task[Plan.TaskTypeId]
-    return itemLanes(parts, (item) => Scope.provide(attempt(backend, task, item, timeout, concurrency, show), scope))
+    const begin = (item: Item<I>, told?: Backend.OnAttempt) =>
+      Scope.provide(attempt(backend, task, item, timeout, concurrency, show, told), scope)
+    // a backend that takes batches tells when inputs begin
+    const tells = backend.batches === true
+    return parts.sink.detailed
+      ? itemLanes(
+        parts,
+        (item, context) => Effect.suspend(() => begin(item, new RemoteClock(clock, item, context, tells).told)),
+        true
+      )
+      : itemLanes(parts, (item) => begin(item), true)
   }
   const options = {
     ...parts,
@@ -186,12 +201,17 @@ const taskLanes = <I, A, E, R>(
 }
 
 /** Makes lanes that take one input at a time. */
-const itemLanes = <I, A, E, R>(parts: Parts<I, A, E, R>, start: Start<I, A, E, R>): MakeLane<R> => {
+const itemLanes = <I, A, E, R>(
+  parts: Parts<I, A, E, R>,
+  start: Start<I, A, E, R>,
+  isRemote: boolean
+): MakeLane<R> => {
   const { queue, settings, sink: { detailed }, time } = parts
   const options = {
     ...parts,
     source: queue,
     host: queue,
+    waits: detailed && (isRemote || queue.revisits || settings.limits.length > 0),
     attempt: attempt(start, { queue, settings, detailed, time })
   }
   return (worker) => new Lane<I, A, E, R>(options, worker)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, Stream } from "effect"
+import { DateTime, Effect, Exit, Fiber, Option, Stream } from "effect"
 import { BatchNode, Flow, Limit, Node } from "effect-parallel"
 import { TestBackend } from "effect-parallel/testing"
 import { TestClock } from "effect/testing"
@@ -138,6 +138,21 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(early, [1])
         assert.deepStrictEqual(seen, [[1, "Success", 1], [0, "Success", 1], [2, "Failure", 2]])
         assert.deepStrictEqual(values, [0, 1])
+      }))
+
+    it.effect("keeps the date of the run in its report", () =>
+      Effect.gen(function*() {
+        yield* TestClock.setTime(5000)
+        const node = BatchNode.make("batch", {
+          prep: () => [1],
+          exec: Effect.succeed,
+          collect: "run",
+          concurrency: 1,
+          watch: () => {}
+        })
+        const report = (yield* Flow.run(node, undefined)).value
+
+        assert.deepStrictEqual(report.startedAt, DateTime.makeUnsafe(5000))
       }))
 
     it.effect("changes nothing of what a batch comes to", () =>

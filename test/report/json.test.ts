@@ -75,7 +75,14 @@ const failures = (count: number, message: (index: number) => string) =>
         elapsed: Duration.zero,
         worker: 0,
         history: [
-          { startedAt: Duration.zero, elapsed: Duration.zero, worker: 0, end: "Failed", message: message(index) }
+          {
+            startedAt: Duration.zero,
+            elapsed: Duration.zero,
+            waits: Outcome.noWaits,
+            worker: 0,
+            end: "Failed",
+            message: message(index)
+          }
         ],
         cause: Cause.fail(message(index))
       }))

@@ -29,7 +29,7 @@ export const sample = (
       const took = 4 + 30 * random() ** 3 + (random() < 0.01 ? 150 * random() : 0)
       free[worker] = start + took
       const message = end === "Failed" ? "Unreachable: no answer" : undefined
-      return { startedAt: at(start), elapsed: at(took), worker, end, message }
+      return { startedAt: at(start), elapsed: at(took), waits: Outcome.noWaits, worker, end, message }
     }
     const [fails, retried] = [index % 50 === 17, index % 20 === 3]
     const first = attempt(0, fails || retried ? "Failed" : "Succeeded")

@@ -12,6 +12,8 @@
  * | `round` | `InputQueue.ended` alone | where items come back (retries, stragglers) |
  * | `decide` | `afterFailure`, at the first failure | in runs with retries |
  * | `race` | `Stragglers` alone | in runs with stragglers |
+ * | `waits` | the attempt that decides the exit; `record` | if reported, and the item has waited |
+ * | `delayed`, `dueAt` | `InputQueue.delay`; taken by the attempt that begins next | from a failure to the next attempt, if reported |
  * | `history` | `record` alone | if there is more than one attempt and attempts are reported |
  *
  * An item belongs to one lane at a time, or to the queue. Two lanes have the same item only while two copies race.
@@ -21,6 +23,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Outcome from "../../Outcome.ts"
+import { add, type MessageWaits, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
 import type { Race } from "./stragglers.ts"
 
 /**
@@ -29,20 +32,46 @@ import type { Race } from "./stragglers.ts"
  */
 export type Decide = (error: unknown) => Effect.Effect<Duration.Duration | undefined>
 
-/** Worker and start of an attempt; `beganAt` is nanoseconds of the monotonic clock. */
+/** Worker, start and waits of an attempt; `beganAt` is nanoseconds of the monotonic clock. */
 export interface AttemptStart {
   readonly worker: number
   readonly beganAt: number
+  /** Waits before and after the attempt; undefined if there are none. */
+  readonly waits: WaitedNanos | MessageWaits | undefined
 }
 
 /** An attempt under way. The lane itself implements it. */
 export interface AttemptContext extends AttemptStart {
   /** Start in nanoseconds of the monotonic clock; later than the start of the lane if limits held the attempt back. */
   beganAt: number
+  waits: WaitedNanos | undefined
   /** Round of the item when the lane took it. */
   readonly round: number
   /** True if the run was stopped before the attempt began. */
   withdrawn: boolean
+  /** The attempt as its backend tells of it, in runs that report times on a backend. */
+  remote: RemoteAttempt | undefined
+}
+
+/** An attempt on a backend. */
+export interface RemoteAttempt extends AttemptStart {
+  /** Time at which the run has sent it. */
+  readonly dispatchedAt: number
+  /** Start and end by what the backend has told; infinite and undefined before that. */
+  readonly beganAt: number
+  readonly endedAt: number | undefined
+}
+
+/**
+ * Returns what is known of an attempt that was interrupted at `endedAt`. One that its backend had not begun took no time:
+ * it has waited in a queue.
+ */
+export const interrupted = (attempt: AttemptContext, endedAt: number): AttemptStart => {
+  const { remote } = attempt
+  if (remote === undefined) return attempt
+  if (remote.beganAt < Infinity) return remote
+  const queue = Math.max(0, endedAt - remote.dispatchedAt)
+  return { worker: attempt.worker, beganAt: endedAt, waits: add(attempt.waits ?? noWaits, { ...noWaits, queue }) }
 }
 
 /** An attempt that has ended; times are nanoseconds of the monotonic clock. */
@@ -70,6 +99,10 @@ export class Item<out I> {
   declare round: number
   /** State of the retry policy for this input. */
   declare decide: Decide | undefined
+  declare waits: WaitedNanos | MessageWaits | undefined
+  /** Delay that the retry policy asked for, and time at which it had passed, in nanoseconds. */
+  declare delayed: number
+  declare dueAt: number | undefined
   declare race: Race | undefined
   declare history: Array<AttemptRecord> | undefined
 
@@ -83,14 +116,25 @@ export class Item<out I> {
     this.worker = worker
     this.round = 0
     this.decide = undefined
+    this.waits = undefined
+    this.delayed = 0
+    this.dueAt = undefined
     this.race = undefined
     this.history = undefined
   }
 
+  /** Returns what an attempt that begins now has waited for since the one before; undefined if there was none. */
+  sinceRetry(now: number): WaitedNanos | undefined {
+    const { delayed, dueAt } = this
+    if (dueAt === undefined) return undefined
+    this.dueAt = undefined
+    return { ...noWaits, retry: delayed, queue: Math.max(0, now - dueAt) }
+  }
+
   /** Adds an attempt that ended at `endedAt` to the history. */
-  record({ beganAt, worker }: AttemptStart, end: AttemptRecord["end"], message: string | undefined): void {
+  record({ beganAt, waits, worker }: AttemptStart, end: AttemptRecord["end"], message: string | undefined): void {
     const { endedAt } = this
     this.history ??= []
-    this.history.push({ beganAt: Math.min(beganAt, endedAt), endedAt, worker, end, message })
+    this.history.push({ beganAt: Math.min(beganAt, endedAt), endedAt, waits, worker, end, message })
   }
 }

@@ -238,11 +238,21 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
    */
   delay(item: Item<I>, delay: Duration.Duration): void {
     this.park()
+    const { detailed } = this.options
+    const parkedAt = detailed ? this.nanos : 0
+    if (detailed) {
+      item.delayed = 0
+      item.dueAt = parkedAt
+    }
     if (Duration.isZero(delay)) {
       this.retryQueue.push(item)
       return
     }
     this.timers.after(delay, () => {
+      if (detailed) {
+        item.dueAt = this.nanos
+        item.delayed = item.dueAt - parkedAt
+      }
       this.retryQueue.push(item)
       this.notify()
     })
@@ -286,6 +296,11 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   /** Number of inputs that are there to take. */
   private get available(): number {
     return this.retryQueue.size + (this.stragglers?.available ?? 0) + this.source.available
+  }
+
+  /** Reads the monotonic clock, in nanoseconds. */
+  private get nanos(): number {
+    return Math.round(this.timers.now() * 1e6)
   }
 
   /** True if no input is left and none is unfinished; meaningful only if `tracked`, otherwise `exhausted`. */

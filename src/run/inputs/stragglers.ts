@@ -12,7 +12,7 @@ import type * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import { inChildFiber } from "../../primitives/effects.ts"
 import type { Timer, Timers } from "../../primitives/timers.ts"
-import type { AttemptContext, Item } from "./item.ts"
+import { type AttemptContext, interrupted, type Item } from "./item.ts"
 
 /** The attempts at one item that are under way, and its copy; written by `Stragglers` alone. */
 export interface Race {
@@ -93,14 +93,16 @@ export class Stragglers<I> {
     this.candidates.delete(item)
     if (race === undefined) return
     const { attempts, fibers, timer } = race
-    if (this.reported) {
-      for (const attempt of attempts) if (attempt !== winner) item.record(attempt, "Interrupted", undefined)
-    }
     race.attempts = []
     race.fibers = []
     race.timer = undefined
     if (timer !== undefined) this.timers.cancel(timer)
+    // a backend that is interrupted tells when the attempt had begun
     for (const fiber of fibers) fiber.interruptUnsafe()
+    if (!this.reported) return
+    for (const attempt of attempts) {
+      if (attempt !== winner) item.record(interrupted(attempt, item.endedAt), "Interrupted", undefined)
+    }
   }
 
   /**

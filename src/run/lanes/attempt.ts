@@ -4,12 +4,16 @@
 import * as Effect from "effect/Effect"
 import type * as Limit from "../../Limit.ts"
 import { sampled } from "../../observability/spans.ts"
+import { noWaits, type WaitedNanos } from "../../outcome/waits.ts"
 import type { AttemptContext, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 import { throughLimits } from "./afterFailure.ts"
 
 /** Function that starts an attempt. It applies the deadline itself, since that depends on where the attempt runs. */
 export type Start<I, A, E, R> = (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
+
+/** Least wait for limits, in nanoseconds: what is shorter is the code of the limits. */
+const leastLimitWait = 10_000
 
 /** The part of a run that its attempts use. */
 interface AttemptsOf<I> {
@@ -43,16 +47,24 @@ export const attempt = <I, A, E, R>(
       return traced(item, context)
     }
     : start
-  const beginAfterLimits: Start<I, A, E, R> = (item, context) =>
+  const beginAfterLimits = (item: Item<I>, context: AttemptContext, takenAt: number): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
       context.withdrawn = queue.stopped
       if (context.withdrawn) return Effect.interrupt
       context.beganAt = time()
+      context.waits = withLimit(queue.revisits ? context.waits : undefined, context.beganAt - takenAt)
       if (item.attempts === 0) item.startedAt = context.beganAt
       return begin(item, context)
     })
   const limited: Start<I, A, E, R> = limits.length === 0
     ? begin
-    : (item, context) => throughLimits(limits, beginAfterLimits(item, context))
+    : (item, context) => {
+      context.remote = undefined
+      return throughLimits(limits, beginAfterLimits(item, context, time()))
+    }
   return queue.stragglers === undefined ? limited : queue.stragglers.racing(limited)
 }
+
+/** Adds the wait for limits to those before. */
+const withLimit = (waits: WaitedNanos | undefined, limit: number): WaitedNanos | undefined =>
+  limit < leastLimitWait ? waits : { ...(waits ?? noWaits), limit }

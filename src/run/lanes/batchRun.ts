@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
+import { add, type WaitedNanos } from "../../outcome/waits.ts"
 import { isReady } from "../../primitives/effects.ts"
 import { shorten } from "../../primitives/shorten.ts"
 import type { Timers } from "../../primitives/timers.ts"
@@ -22,14 +23,16 @@ import { type AttemptStart, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 import { type BatchSizer, budget } from "./batchSizer.ts"
 import type { LaneOptions } from "./lane.ts"
+import { endOf, isCount, MessageWay, type RunClock, startOf } from "./remote.ts"
 
 /** Least age of a batch, in milliseconds, at which an idle lane asks for its unstarted inputs. */
 const recallAge = 10
 
 /** Options that the lanes of a run with batches share. */
 export interface BatchLaneOptions<I, A, E, R>
-  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnBudget" | "time" | "observer" | "afterFailure">
+  extends Pick<LaneOptions<I, A, E, R>, "sink" | "turnBudget" | "observer" | "afterFailure">
 {
+  readonly clock: RunClock
   readonly queue: InputQueue<I, any, any>
   readonly job: Backend.Job<I, A, E>
   readonly backend: Backend.Backend
@@ -75,8 +78,6 @@ export class BatchRuns {
   private readonly active = new Set<BatchRun<any, any, any, any>>()
   private readonly timers: Timers
   private askScheduled = false
-  /** Time at which each worker finished the attempts it has reported, in nanoseconds of the monotonic clock. */
-  private readonly freeAt: Array<number> = []
   /** Number of times in a row that a batch came back with nothing done, by the index of its first input. */
   private readonly givenBack = new Map<number, number>()
 
@@ -102,17 +103,6 @@ export class BatchRuns {
     const times = (this.givenBack.get(index) ?? 0) + 1
     this.givenBack.set(index, times)
     return times >= Contract.mostGivenBack
-  }
-
-  /**
-   * Estimates when an attempt began that a worker reports now. Many attempts are reported together, so it is the end of
-   * the one before, unless the attempt would then end later than now. `nanos` is its duration. Returns nanoseconds of
-   * the monotonic clock.
-   */
-  placeAttempt(worker: number, dispatchedAt: number, nanos: number, now: number): number {
-    const beganAt = Math.min(Math.max(dispatchedAt, this.freeAt[worker] ?? 0), now - nanos)
-    this.freeAt[worker] = beganAt + nanos
-    return beganAt
   }
 
   /**
@@ -152,6 +142,9 @@ export class BatchRun<I, A, E, R> {
   private readonly closed: Uint8Array
   /** Time of sending in nanoseconds of the monotonic clock, if times are reported; otherwise 0. */
   private readonly dispatchedAt: number
+  /** Way of the exits that are being reported, if the backend has told of it; and the time of their report. */
+  private way: MessageWay | undefined = undefined
+  private reportedAt = -Infinity
   /** Number of exits, and the sum of their durations in milliseconds if the backend reports them. */
   private exits = 0
   private millis: number | undefined = undefined
@@ -165,8 +158,11 @@ export class BatchRun<I, A, E, R> {
     this.closed = new Uint8Array(this.openCount)
     this.controller = this.openCount > 1 ? new AbortController() : undefined
     this.startMillis = options.timers.now()
-    this.dispatchedAt = options.sink.detailed ? options.time() : 0
-    batch.items?.forEach((item) => item.attempts++)
+    this.dispatchedAt = options.sink.detailed ? options.clock.time() : 0
+    for (const item of batch.items ?? []) {
+      item.attempts++
+      item.waits = item.sinceRetry(this.dispatchedAt) ?? item.waits
+    }
   }
 
   /** Runs the batch on the backend, and returns its open positions to the queue at the end. */
@@ -203,6 +199,7 @@ export class BatchRun<I, A, E, R> {
       timeout,
       concurrency,
       show,
+      delivered: this.delivered,
       budget: sizer.automatic ? Duration.millis(budget) : undefined,
       recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
     }
@@ -220,7 +217,7 @@ export class BatchRun<I, A, E, R> {
   }
 
   /** Settles the input at a position, or keeps its failure for the lane. */
-  private readonly onExit: Backend.OnExit<A, E> = (position, exit, reportedWorker, reportedMillis) => {
+  private readonly onExit: Backend.OnExit<A, E> = (position, exit, reportedWorker, startedAt, endedAt) => {
     const { afterFailure, observer, queue, sink } = this.options
     if (this.openCount === 0 || this.closed[position] === 1) return
     // most reports are a success at an open position, which is seen without a call
@@ -229,17 +226,19 @@ export class BatchRun<I, A, E, R> {
       if (what !== undefined) return this.fault(what)
     }
     const worker = isCount(reportedWorker) ? reportedWorker : this.worker
-    const millis = isTime(reportedMillis) ? reportedMillis : undefined
+    const millis = durationOf(startedAt, endedAt)
     this.closed[position] = 1
     this.openCount--
     this.exits++
     if (millis !== undefined) this.millis = (this.millis ?? 0) + millis
     const item = this.itemAt(position)
     item.worker = worker
-    const beganAt = sink.detailed ? this.clock(item, millis) : 0
+    const beganAt = sink.detailed ? this.setTimes(item, startedAt, endedAt) : 0
     if (exit._tag === "Success") {
       queue.ended(item)
-      if (sink.detailed && item.attempts > 1) item.record({ worker, beganAt }, "Succeeded", undefined)
+      if (sink.detailed && item.attempts > 1) {
+        item.record({ worker, beganAt, waits: item.waits }, "Succeeded", undefined)
+      }
       observer?.settled(item, false)
       sink.onSuccess(item, exit.value)
       return queue.settled()
@@ -247,7 +246,9 @@ export class BatchRun<I, A, E, R> {
     if (queue.stopped) return
     queue.ended(item)
     const cause = exit.cause as Cause.Cause<E>
-    if (afterFailure !== undefined) return void this.failures.push([item, cause, { worker, beganAt }])
+    if (afterFailure !== undefined) {
+      return void this.failures.push([item, cause, { worker, beganAt, waits: item.waits }])
+    }
     observer?.settled(item, true)
     const end = sink.onFailure(item, cause)
     if (end) queue.stop()
@@ -266,22 +267,32 @@ export class BatchRun<I, A, E, R> {
     return own
   }
 
+  /** Takes what the backend tells of the way of the exits that it reports next. */
+  private readonly delivered = (delivery: Backend.Delivery): void => {
+    const { clock, sink } = this.options
+    if (!sink.detailed) return
+    this.reportedAt = clock.time()
+    this.way = new MessageWay(clock, delivery, this.dispatchedAt, this.reportedAt)
+  }
+
   /**
-   * Sets the times of an item from the duration that the backend reports, or else from the time of sending; returns the
-   * start.
+   * Sets times and waits of an item as the backend tells them; an attempt of which it tells nothing ran from its dispatch
+   * until now. Returns the start.
    */
-  private clock(item: Item<I>, millis: number | undefined): number {
-    const { batches, time } = this.options
-    const now = time()
-    const nanos = millis === undefined ? now - this.dispatchedAt : Math.round(millis * 1e6)
-    const beganAt = millis === undefined
-      ? this.dispatchedAt
-      : batches.placeAttempt(item.worker, this.dispatchedAt, nanos, now)
+  private setTimes(item: Item<I>, startedAt: number | undefined, endedAt: number | undefined): number {
+    const { options: { clock }, dispatchedAt, way } = this
+    const isLater = way === undefined || clock.nanosOf(endedAt ?? 0) > this.reportedAt
+    const now = isLater ? clock.time() : this.reportedAt
+    const beganAt = startOf(clock, startedAt, dispatchedAt, now)
     if (item.unstarted) {
       item.startedAt = beganAt
       item.unstarted = false
     }
-    item.endedAt = beganAt + nanos
+    item.endedAt = endOf(clock, endedAt, beganAt, now)
+    // an item that comes back has waited before its dispatch
+    const before = this.batch.items === undefined ? undefined : item.waits as WaitedNanos | undefined
+    if (before === undefined || way === undefined) item.waits = before ?? way
+    else item.waits = add(before, way.waited(beganAt - clock.beganAt, item.endedAt - clock.beganAt))
     return beganAt
   }
 
@@ -338,8 +349,8 @@ export class BatchRun<I, A, E, R> {
   }
 }
 
-/** True if a value is an integer of at least 0. */
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-
-/** True if a value is a finite number of at least 0. */
-const isTime = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0
+/** Returns the milliseconds between two times that a backend tells; undefined if it does not tell them. */
+const durationOf = (startedAt: number | undefined, endedAt: number | undefined): number | undefined => {
+  const millis = endedAt! - startedAt!
+  return Number.isFinite(millis) && millis >= 0 ? millis : undefined
+}

@@ -17,7 +17,8 @@
  * | `item`, `round` | `take`; `drainReady` refills its one item | in `Loaded` and `Running`; the last item's in others |
  * | `found` | `take` | after a `take` that took nothing: why; else `Taken`, or `Waiting` before the first |
  * | `pendingValue` / `pendingCause` | `step` / `fail` | in `ValuePending` / `Deciding` |
- * | `beganAt` | the clock, where items come back; the attempt, behind limits | from `start` on, in runs that report times |
+ * | `beganAt`, `waits` | the clock, where items come back; the attempt, behind limits | from `start` on, in runs that report times |
+ * | `remote` | the attempt, on a backend; cleared by the clock, or before the limits | in runs that report times on a backend |
  * | `withdrawn` | the attempt, behind limits | true once the run was stopped before the attempt began |
  * | `children` | `run`, when the fiber starts; the runtime adds to it | always |
  * | `wake` | `awaitInput` | while the fiber waits for inputs, and after |
@@ -36,15 +37,17 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type { WaitedNanos } from "../../outcome/waits.ts"
 import { isReady, isWholeExit } from "../../primitives/effects.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { childrenOf, noFibers } from "../../primitives/fiberGroup.ts"
 import { shorten, shortenMessage } from "../../primitives/shorten.ts"
-import { type AttemptContext, Item } from "../inputs/item.ts"
+import { type AttemptContext, Item, type RemoteAttempt } from "../inputs/item.ts"
 import * as InputQueue from "../inputs/queue.ts"
 import type { ItemObserver, Sink } from "../outcomes/sink.ts"
 import type { AfterFailure } from "./afterFailure.ts"
 import { LaneClock } from "./laneClock.ts"
+import { attemptStart, describe } from "./remote.ts"
 
 const Idle = 0
 const Loaded = 1
@@ -89,6 +92,8 @@ export interface LaneOptions<I, A, E, R> {
   /** Reads the monotonic clock, in nanoseconds. */
   readonly time: () => number
   readonly observer?: ItemObserver
+  /** True if attempts may wait before they begin, and the sink reports times. */
+  readonly waits: boolean
   /** Starts an attempt at an item. */
   readonly attempt: (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
   readonly afterFailure: AfterFailure<I, A, E, R> | undefined
@@ -98,6 +103,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   readonly worker: number
   round = 0
   beganAt = 0
+  waits: WaitedNanos | undefined = undefined
+  remote: RemoteAttempt | undefined = undefined
   withdrawn = false
   private readonly source: InputQueue.ItemSource<I>
   private readonly host: InputQueue.LaneHost<I> | undefined
@@ -111,6 +118,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   /** True if the sink needs more than the value of a success, or items come back. */
   private readonly observed: boolean
   private readonly revisits: boolean
+  private readonly mayWait: boolean
   /** The one item that serves all inputs, where items do not come back. */
   private readonly own: Item<I> | undefined
   private state: State = Idle
@@ -136,6 +144,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     this.attempt = options.attempt
     this.afterFailure = options.afterFailure
     this.revisits = source.revisits
+    this.mayWait = options.waits
     this.clock = options.sink.detailed ? new LaneClock(options.time, source) : undefined
     this.observed = options.sink.detailed || source.revisits
     this.worker = worker
@@ -350,7 +359,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   /** Claims the exit of a success, and reports the attempt; false if another attempt was first. */
   private claimSuccess(): boolean {
     if (!this.claimExit()) return false
-    if (this.clock !== undefined && this.item.attempts > 1) this.item.record(this, "Succeeded", undefined)
+    if (this.clock !== undefined && this.item.attempts > 1) this.item.record(attemptStart(this), "Succeeded", undefined)
     this.observer?.settled(this.item, false)
     return true
   }
@@ -423,7 +432,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
 
   /** Adds the failed attempt to the history, if attempts are reported. */
   private recordFailure(cause: Cause.Cause<E>): void {
-    if (this.clock !== undefined) this.item.record(this, "Failed", shortenMessage(Cause.squash(cause)))
+    if (this.clock === undefined) return
+    this.item.record(attemptStart(this), "Failed", shortenMessage(Cause.squash(cause)))
   }
 
   /**
@@ -434,9 +444,13 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     const { item } = this
     this.state = Idle
     if (this.withdrawn) return false
-    if (!this.revisits) return true
+    if (!this.revisits) {
+      if (this.mayWait) describe(item, this)
+      return true
+    }
     if (this.round !== item.round) return false
     item.worker = this.worker
+    if (this.mayWait) describe(item, this)
     this.host?.ended(item, this)
     return true
   }

@@ -34,6 +34,8 @@ export class LaneClock {
   begin(item: Item<unknown>, attempt: AttemptContext): void {
     if (this.revisits) {
       attempt.beganAt = this.time()
+      attempt.waits = item.sinceRetry(attempt.beganAt)
+      attempt.remote = undefined
       if (!item.unstarted) return
       item.startedAt = item.endedAt = attempt.beganAt
       item.unstarted = false

@@ -6,6 +6,7 @@ import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Outcome from "../../Outcome.ts"
 import { type Facts, failed, once, succeeded } from "../../outcome/settled.ts"
+import { none, toWaits } from "../../outcome/waits.ts"
 import type { AttemptRecord, Item } from "../inputs/item.ts"
 
 /** Returns the facts about an item that its outcome holds. */
@@ -16,16 +17,27 @@ const factsOf = <I>(item: Item<I>, runBeganAt: number): Facts<I> => ({
   worker: item.worker,
   history: item.history === undefined ? once : item.history.map((each) => attemptOf(each, runBeganAt)),
   started: Math.max(0, item.startedAt - runBeganAt),
-  took: Math.max(0, item.endedAt - item.startedAt)
+  took: Math.max(0, item.endedAt - item.startedAt),
+  waited: item.waits
 })
 
-const attemptOf = ({ beganAt, end, endedAt, message, worker }: AttemptRecord, runBeganAt: number): Outcome.Attempt => ({
-  startedAt: Duration.nanos(BigInt(Math.max(0, beganAt - runBeganAt))),
-  elapsed: Duration.nanos(BigInt(endedAt - beganAt)),
-  worker,
-  end,
-  message
-})
+const attemptOf = (
+  { beganAt, end, endedAt, message, waits, worker }: AttemptRecord,
+  runBeganAt: number
+): Outcome.Attempt => {
+  const startedAt = Math.max(0, beganAt - runBeganAt)
+  const elapsed = endedAt - beganAt
+  return {
+    startedAt: Duration.nanos(BigInt(startedAt)),
+    elapsed: Duration.nanos(BigInt(elapsed)),
+    waits: waits === undefined
+      ? none
+      : toWaits("waited" in waits ? waits.waited(startedAt, startedAt + elapsed) : waits),
+    worker,
+    end,
+    message
+  }
+}
 
 export const successOf = <I, A>(item: Item<I>, value: A, runBeganAt: number): Outcome.Success<I, A> =>
   succeeded(factsOf(item, runBeganAt), value)

@@ -6,6 +6,7 @@
 import { enableCompileCache } from "node:module"
 import type { Crossing } from "../wire/crossing.ts"
 import { type Inside, insideKey } from "../wire/inside.ts"
+import { machineNow } from "../wire/machineClock.ts"
 import type { Address, BatchMessage, Refusal } from "../wire/messages.ts"
 import { encodeThrown } from "../wire/thrown.ts"
 import type { Link, Runner } from "./link.ts"
@@ -32,7 +33,10 @@ export const boot = (link: Link): void => {
     if (waiting.delete(run.id)) link.post({ _tag: "Refused", id: run.id, refusal })
   }
 
+  const upAt = machineNow()
+
   const start = async (run: BatchMessage): Promise<void> => {
+    const receivedAt = machineNow()
     waiting.set(run.id, run)
     if (programs.has(run.module)) return refuse(run, { _tag: "ProgramStarted" })
     try {
@@ -44,7 +48,7 @@ export const boot = (link: Link): void => {
         return refuse(run, { _tag: "TaskMissing", found: tasksOf(module).map(({ name }) => name) })
       }
       waiting.delete(run.id)
-      begin(run, task)
+      begin(run, task, { upAt, receivedAt })
     } catch (error) {
       refuse(run, refusalOf(run, error, link.crossing))
     }

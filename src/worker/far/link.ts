@@ -20,7 +20,8 @@ export interface Link {
 
 /** The part of the runner that the boot code uses. */
 export interface Runner {
-  readonly run: (run: BatchMessage, task: unknown) => void
+  /** Runs a batch that was received at a time of the machine's clock, by a worker that has listened since another. */
+  readonly run: (run: BatchMessage, task: unknown, came: { readonly upAt: number; readonly receivedAt: number }) => void
   readonly recall: (id: number) => void
   readonly cancel: (id: number) => void
   /** Posts the exits that have not been posted, before the worker ends. */

@@ -9,46 +9,41 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Logger from "effect/Logger"
-import * as References from "effect/References"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
-import * as Backend from "../../Backend.ts"
-import { nanoClock, timer } from "../../primitives/clock.ts"
+import type * as Backend from "../../Backend.ts"
+import { nanoClock } from "../../primitives/clock.ts"
 import { checkedEffect } from "../../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../../primitives/eventLoop.ts"
-import { shorten } from "../../primitives/shorten.ts"
+import { timer } from "../../primitives/monotonic.ts"
 import { Timers } from "../../primitives/timers.ts"
 import type { Item } from "../../run/inputs/item.ts"
 import * as InputQueue from "../../run/inputs/queue.ts"
 import { Lane, type LaneOptions } from "../../run/lanes/lane.ts"
 import type { Sink } from "../../run/outcomes/sink.ts"
-import * as Plan from "../../run/plan.ts"
 import * as Codec from "../../task/codec.ts"
 import { withDeadline } from "../../task/deadline.ts"
 import * as Layers from "../../task/layers.ts"
 import { ballast } from "../wire/ballast.ts"
 import * as Causes from "../wire/causes.ts"
-import { type Arrived, arrived, OutOfBandWriter, plainCopy } from "../wire/crossing.ts"
+import { type Arrived, arrived, OutOfBandWriter } from "../wire/crossing.ts"
 import { formOf, isPrimitive } from "../wire/form.ts"
-import type { BatchMessage, Fault, Place, WireFailure } from "../wire/messages.ts"
+import { epoch } from "../wire/machineClock.ts"
+import type { Arrival, BatchMessage, Fault, Place, WireFailure } from "../wire/messages.ts"
 import { encodeThrown } from "../wire/thrown.ts"
+import { contextOf, loggerOf } from "./ambient.ts"
 import type { Link, Runner } from "./link.ts"
 
 /** Milliseconds for which exits are collected before they are posted: a message costs about a hundredth of that. */
 const collectMillis = 2
 
-/**
- * Offset in milliseconds from the clock of this worker to the monotonic clock of the system, which all workers share.
- */
-const epoch = Number(process.hrtime.bigint()) / 1e6 - timer.now()
-
 export const make = (link: Link): Runner => {
   const scope = Scope.makeUnsafe()
   const batches = new Map<number, WorkerBatch>()
+  const worker: Occupied = { freeAt: 0, ready: new Set() }
   return {
-    run: (message, task) => {
-      const batch = new WorkerBatch(message, task as Backend.Job<unknown, unknown, unknown>, link)
+    run: (message, task, came) => {
+      const job = task as Backend.Job<unknown, unknown, unknown>
+      const batch = new WorkerBatch(message, job, link, worker, { ...came, freeAt: worker.freeAt, readyAt: 0 })
       batches.set(message.id, batch)
       batch.done = batch.work(scope).finally(() => batches.delete(message.id))
     },
@@ -64,6 +59,14 @@ export const make = (link: Link): Runner => {
   }
 }
 
+/** The worker as its batches share it. */
+interface Occupied {
+  /** End of the last payload of any batch, in milliseconds of the machine's clock. */
+  freeAt: number
+  /** Tasks that have begun here: their modules are imported and their layers are built. */
+  readonly ready: Set<unknown>
+}
+
 /**
  * A batch: the source of its lane, and the sink that posts exits to the near side. Invariant: exits are posted in order
  * and once; `from` is the position of the first that was not posted.
@@ -77,6 +80,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   readonly item!: Item<unknown>
   /** Promise that resolves when the batch is over. */
   done = Promise.resolve()
+  private readonly logger = loggerOf(() => ({ link: this.link, id: this.message.id, position: this.started - 1 }))
   private readonly message: BatchMessage
   private readonly job: Backend.Job<unknown, unknown, unknown>
   private readonly link: Link
@@ -88,9 +92,17 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private recalled = false
   /** Number of payloads that have been started. */
   private started = 0
-  /** Start of the batch, end of the last exit, and time of the last post, in milliseconds of this worker's clock. */
+  private readonly worker: Occupied
+  private arrival: Arrival
+  private turnBudget: TurnBudget | undefined
+  /**
+   * Start of the batch, start of the current payload, and time of the last post, in milliseconds of this worker's clock.
+   * A payload begins at the end of the one before, unless the event loop has turned in between; `turn` is the turn of
+   * that end.
+   */
   private startMillis = 0
   private since = 0
+  private turn = 0
   private toldAt = 0
   /** Position of the first exit that was not posted, and the values and failures from there on. */
   private from = 0
@@ -100,18 +112,26 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private outOfBand: OutOfBandWriter
   /** Payloads that have crossed by themselves, by position, if there are any. */
   private readonly arrived: ReadonlyMap<number, Arrived> | undefined
-  /** Duration of each payload, in milliseconds. */
-  private readonly millis: Float64Array
+  /** Start and end of each payload, in milliseconds of the machine's clock. */
+  private readonly times: Float64Array
   /** Weight that is held as long as the payloads. */
   protected readonly ballast: ArrayBuffer | undefined
   /** True if a post is scheduled for when the event loop turns. */
   private postScheduled = false
 
-  constructor(message: BatchMessage, job: Backend.Job<unknown, unknown, unknown>, link: Link) {
+  constructor(
+    message: BatchMessage,
+    job: Backend.Job<unknown, unknown, unknown>,
+    link: Link,
+    worker: Occupied,
+    arrival: Arrival
+  ) {
     this.message = message
     this.job = job
     this.link = link
-    this.millis = new Float64Array(message.payloads.length)
+    this.worker = worker
+    this.arrival = arrival
+    this.times = new Float64Array(2 * message.payloads.length)
     this.ballast = message.shared > 0 ? ballast(message.shared) : undefined
     this.outOfBand = new OutOfBandWriter(link.crossing)
     const values = arrived(link.crossing, message.outOfBand)
@@ -126,11 +146,21 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     const built = layer === undefined
       ? Exit.succeed(Context.empty() as Context.Context<any>)
       : await this.runFiber<Context.Context<any>, unknown>(Layers.servicesOf(layer, scope), Context.empty())
+    this.since = this.startMillis = timer.now()
+    this.arrive(this.since + epoch)
     if (!this.cancelled) {
-      if (Exit.isSuccess(built)) await this.lanes(this.ambient(built.value))
-      else this.failAll({ _tag: "LayerFailed", error: encodeThrown(Cause.squash(built.cause), this.link.crossing) })
+      if (Exit.isSuccess(built)) {
+        this.worker.ready.add(this.job)
+        await this.lanes(contextOf(this.message.ambient, built.value, this.logger))
+      } else this.failAll({ _tag: "LayerFailed", error: encodeThrown(Cause.squash(built.cause), this.link.crossing) })
     }
     this.post(true)
+  }
+
+  /** Notes when the batch can begin. Only the first of a task on this worker has waited for a start. */
+  private arrive(readyAt: number): void {
+    const { arrival, job, worker } = this
+    this.arrival = { ...arrival, readyAt, receivedAt: worker.ready.has(job) ? readyAt : arrival.receivedAt }
   }
 
   /** Starts no further payload. */
@@ -148,6 +178,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   next(own: Item<unknown> | undefined): InputQueue.Found {
     const { budget, payloads, slot } = this.message
     const position = this.started
+    if (this.turn !== this.turnBudget!.turns) this.since = timer.now()
     const now = this.since
     if (position === payloads.length || this.recalled) return InputQueue.Done
     if (budget !== undefined && position > 0 && now - this.startMillis > budget) return InputQueue.Done
@@ -223,8 +254,8 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   }
 
   private postExits(over: boolean): void {
-    const { failures, from, outOfBand, places, values } = this
-    const millis = this.millis.slice(from, from + values.length)
+    const { arrival, failures, from, outOfBand, places, values } = this
+    const times = this.times.slice(2 * from, 2 * (from + values.length))
     this.link.post(
       {
         _tag: "Exits",
@@ -234,7 +265,8 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
         places,
         failures,
         outOfBand: outOfBand.sealed,
-        millis,
+        times,
+        arrival,
         over
       },
       outOfBand.transfer
@@ -259,12 +291,14 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private async lanes(context: Context.Context<never>): Promise<void> {
     const clock = Context.get(context, Clock.Clock)
     this.timers = new Timers(clock, Effect.runForkWith(context))
-    this.startMillis = this.toldAt = this.since = timer.now()
+    this.toldAt = this.since
     for (;;) {
       let lane: Lane<unknown, unknown, unknown, never> | undefined
       const exit = await this.runFiber(
         Effect.withFiber((fiber) => {
-          lane = new Lane(this.laneOptions(turnBudgetOf(fiber), clock), 0)
+          this.turnBudget = turnBudgetOf(fiber)
+          this.turn = this.turnBudget.turns
+          lane = new Lane(this.laneOptions(this.turnBudget, clock), 0)
           return lane.run
         }),
         context
@@ -280,6 +314,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       sink: this,
       turnBudget,
       time: nanoClock(clock),
+      waits: false,
       attempt: (item) => this.attempt(item),
       afterFailure: undefined
     }
@@ -303,8 +338,9 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     }
   }
 
-  /** Fails every payload. */
+  /** Fails every payload; none has begun, so they take no time. */
   private failAll(fault: Fault): void {
+    this.since = timer.now()
     for (const _ of this.message.payloads) this.failBy(fault)
   }
 
@@ -318,14 +354,18 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   }
 
   /**
-   * Records an exit with its duration. The clock is read for each payload: a time that is divided among several would
-   * be wrong where it matters.
+   * Records an exit with its times. The clock is read for each payload: a time that is divided among several would be
+   * wrong where it matters.
    */
   private record(value: unknown): void {
     const now = timer.now()
-    this.millis[this.from + this.values.length] = now - this.since
+    const place = 2 * (this.from + this.values.length)
+    this.times[place] = this.since + epoch
+    this.times[place + 1] = now + epoch
     this.values.push(value)
     this.since = now
+    this.worker.freeAt = now + epoch
+    this.turn = this.turnBudget?.turns ?? 0
     if (now - this.toldAt >= collectMillis) return this.post()
     if (this.postScheduled) return
     // scheduled now, since the next payload may take long
@@ -335,43 +375,6 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       this.post()
     })
   }
-
-  /**
-   * Makes the context of a task: the services of its layer, the async backend, and those parts of the caller's context
-   * that can be sent.
-   */
-  private ambient(services: Context.Context<never>): Context.Context<never> {
-    const { annotations, defaults, logLevel, span } = this.message.ambient
-    const context = services.pipe(
-      Context.add(Backend.Backend, Backend.async),
-      Context.add(Plan.Defaults, Plan.defaults(defaults)({})),
-      Context.add(References.MinimumLogLevel, logLevel as never),
-      Context.add(References.CurrentLogAnnotations, annotations),
-      Context.add(References.CurrentLoggers, new Set([this.logger]))
-    )
-    return span === undefined ? context : Context.add(context, Tracer.ParentSpan, Tracer.externalSpan(span))
-  }
-
-  /** Logger that sends entries to the near side, which has the loggers. */
-  private readonly logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
-    const { crossing } = this.link
-    const outOfBand = new OutOfBandWriter(crossing)
-    const annotations: Record<string, unknown> = {}
-    for (const [key, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
-      annotations[key] = plainCopy(value, crossing) ?? shorten(value)
-    }
-    this.link.post({
-      _tag: "Log",
-      id: this.message.id,
-      position: this.started - 1,
-      level: logLevel,
-      message: (Array.isArray(message) ? message : [message]).map((part) => encodeThrown(part, crossing, outOfBand)),
-      annotations,
-      cause: Causes.reasons(cause, crossing, outOfBand),
-      outOfBand: outOfBand.sealed
-    }, outOfBand.transfer)
-    outOfBand.close()
-  })
 }
 
 const nothingMoved: ReadonlyArray<unknown> = []

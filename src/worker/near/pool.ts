@@ -2,12 +2,14 @@
  * A pool of workers, kept for a scope, and the queue of batches that wait for one.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type * as Backend from "../../Backend.ts"
+import { offsetTo } from "../../primitives/clock.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import * as Plan from "../../run/plan.ts"
 import * as Causes from "../wire/causes.ts"
@@ -120,11 +122,13 @@ export class Pool {
   /** Makes the sender of a batch from the context of its run. */
   private sender(context: Context.Context<Scope.Scope>): Sender {
     const run = Effect.runForkWith(context)
+    const clock = Context.get(context, Clock.Clock)
     return {
       state: this.stateOf(Context.get(context, Scope.Scope)),
       backend: this.platform.name,
       ambient: ambientOf(context, this.platform.crossing),
       crossing: this.platform.crossing,
+      clockOffset: () => offsetTo(clock),
       log: (log, values, annotations) => void run(logged(log, values, annotations))
     }
   }

@@ -12,7 +12,7 @@
  * sent one is over when nothing of it could be cloned, or when its worker has refused it, said that it is done, or ended.
  *
  * `cancel` and the pool's end take it out of the queue; the supervisor makes all other moves, and only the supervisor
- * writes `watchdog`. Invariant:
+ * writes `watchdog` and, when a worker gets the batch, `assignedAt`. Invariant:
  * payloads are reported in order, so exactly those below `told` are settled by reports. Payloads without an exit when
  * the batch is over are dispatched again by the run.
  */
@@ -25,7 +25,8 @@ import * as Codec from "../../task/codec.ts"
 import { timeoutError } from "../../task/deadline.ts"
 import * as Causes from "../wire/causes.ts"
 import { type Arrived, arrived, type Crossing } from "../wire/crossing.ts"
-import type { Ambient, Exits, Fault, Log, Refusal, Thrown, WireFailure } from "../wire/messages.ts"
+import { machineNow } from "../wire/machineClock.ts"
+import type { Ambient, Arrival, Exits, Fault, Log, Refusal, Thrown, WireFailure } from "../wire/messages.ts"
 import { decodeThrown } from "../wire/thrown.ts"
 import { Payloads } from "./payloads.ts"
 import type { WorkerExit } from "./platform.ts"
@@ -61,6 +62,8 @@ export interface Sender {
     annotations: Readonly<Record<string, unknown>>
   ) => void
   readonly crossing: Crossing
+  /** Measures what has to be added to a time of the machine's clock to get that of the program's, in milliseconds. */
+  readonly clockOffset: () => number
 }
 
 /** Owner of a batch that was sent: the supervisor of its worker. */
@@ -95,6 +98,9 @@ export class BatchRequest {
   state: RequestState = { _tag: "Queued", leave: () => {} }
   /** Timer after which the supervisor checks whether the worker is late. */
   watchdog: LongTimeout | undefined
+  /** Times of the call, and at which a worker got the batch, in milliseconds of the machine's clock. */
+  readonly calledAt = machineNow()
+  assignedAt = this.calledAt
   readonly payloads: Payloads
   /** Number of payloads whose exits the worker has reported. */
   told = 0
@@ -190,7 +196,9 @@ export class BatchRequest {
   }
 
   /** Settles payloads as reported by their worker. */
-  settle({ failures, from, millis, outOfBand, places, values }: Exits, worker: number): void {
+  settle({ arrival, failures, from, outOfBand, places, times, values }: Exits, worker: number): void {
+    const offset = this.sender.clockOffset()
+    this.batch.delivered?.(this.deliveryOf(arrival))
     const apart = arrived(this.sender.crossing, outOfBand)
     const failed = failures.length === 0 ? undefined : new Map(failures)
     const placed = places.length === 0 ? undefined : new Map(places)
@@ -206,7 +214,7 @@ export class BatchRequest {
         : place === undefined
         ? this.succeed(position, values[k])
         : this.arrive(position, apart[place])
-      this.onExit(position, exit, worker, millis[k])
+      this.onExit(position, exit, worker, times[2 * k]! + offset, times[2 * k + 1]! + offset)
     }
   }
 
@@ -220,22 +228,28 @@ export class BatchRequest {
     return payload < this.told
   }
 
-  /** Fails a payload as late, because its worker had to be killed. */
-  failLate(payload: number, worker: number): void {
+  /** Fails a payload as late, because its worker had to be killed. It had begun at `since`. */
+  failLate(payload: number, worker: number, since: number): void {
     const { timeout } = this.batch
     if (timeout === undefined || this.isSettled(payload)) return
-    this.onExit(this.positionOf(payload), Exit.fail(timeoutError(timeout)), worker, Duration.toMillis(timeout))
+    this.endNow(this.positionOf(payload), Exit.fail(timeoutError(timeout)), worker, since)
   }
 
-  /** Fails a payload as the one at which its worker ended. */
-  failCrashed(payload: number, { exit, thrown }: WorkerCrash, worker: number): void {
+  /** Tells that a payload is interrupted which had begun at `since`. */
+  tellInterrupted(payload: number, worker: number, since: number): void {
+    if (payload >= this.count || this.isSettled(payload)) return
+    this.batch.interrupted?.(this.positionOf(payload), worker, since + this.sender.clockOffset())
+  }
+
+  /** Fails a payload as the one at which its worker ended; if it had begun, at `since`. */
+  failCrashed(payload: number, { exit, thrown }: WorkerCrash, worker: number, since?: number): void {
     const last = thrown === undefined ? "" : shownError(decodeThrown(thrown))
     const reason = new Backend.WorkerCrashed({
       ...(exit.exitCode !== undefined && { exitCode: exit.exitCode }),
       ...(exit.signal !== undefined && { signal: exit.signal }),
       stderr: [exit.stderr, last].filter((text) => text !== "").join("\n")
     })
-    this.fail(this.positionOf(payload), reason, worker)
+    this.fail(this.positionOf(payload), reason, worker, since)
   }
 
   /** Fails all payloads that are not settled, because no worker can be started. */
@@ -331,9 +345,35 @@ export class BatchRequest {
     )
   }
 
-  private fail(position: number, reason: Reason, worker: number | undefined): void {
+  private fail(position: number, reason: Reason, worker: number | undefined, since?: number): void {
     this.hasFailures = true
-    this.onExit(position, this.backendFailure(position, reason), worker, undefined)
+    this.endNow(position, this.backendFailure(position, reason), worker, since)
+  }
+
+  /** Reports an exit that does not come from a worker. What had not begun has waited until now. */
+  private endNow(
+    position: number,
+    exit: Exit.Exit<never, unknown>,
+    worker: number | undefined,
+    since = machineNow()
+  ): void {
+    const offset = this.sender.clockOffset()
+    this.onExit(position, exit, worker, since + offset, machineNow() + offset)
+  }
+
+  /**
+   * Works out what the batch waited for. Between two times of which the later is earlier, since they are those of
+   * something that happened before, nothing was waited for.
+   */
+  private deliveryOf({ freeAt, readyAt, receivedAt, upAt }: Arrival): Backend.Delivery {
+    const { assignedAt, calledAt } = this
+    const startedAt = Math.max(assignedAt, upAt)
+    const busyUntil = Math.max(startedAt, Math.min(freeAt, receivedAt))
+    return {
+      queue: assignedAt - calledAt + busyUntil - startedAt,
+      startup: startedAt - assignedAt + Math.max(0, readyAt - receivedAt),
+      transfer: Math.max(0, receivedAt - busyUntil)
+    }
   }
 
   private backendFailure(position: number, reason: Reason): Exit.Exit<never, Backend.BackendError> {

@@ -28,6 +28,7 @@
  */
 import { LongTimeout } from "../../primitives/longTimeout.ts"
 import { shorten } from "../../primitives/shorten.ts"
+import { machineNow } from "../wire/machineClock.ts"
 import { type BatchMessage, NotStarted, type Thrown } from "../wire/messages.ts"
 import { isReply } from "../wire/replies.ts"
 import { type Platform, type PoolOptions, slots, type WorkerExit, type WorkerHandle } from "./platform.ts"
@@ -101,6 +102,7 @@ export class WorkerSupervisor implements Keeper {
    * A batch of which nothing can be sent is over.
    */
   begin(request: BatchRequest): void {
+    request.assignedAt = machineNow()
     const count = request.prepare(this.options.maxTasksPerWorker - this.tasks)
     const wanted = count > 0 && request.state._tag === "Queued"
     const handle = wanted ? this.ensureSpawned(request) : undefined
@@ -128,6 +130,8 @@ export class WorkerSupervisor implements Keeper {
     if (state._tag !== "Sent" || this.state._tag === "Absent") return
     request.state = { ...state, _tag: "Stopping" }
     const { handle } = this.state
+    const { position, since } = handle.position(state.slot)
+    if (position >= 0) request.tellInterrupted(position, this.number, since)
     handle.cut?.(state.slot)
     if (this.isReachable) handle.post({ _tag: "Cancel", id: state.id }, [])
     this.setWatchdog(request, this.options.grace, () => this.kill(request, false))
@@ -309,17 +313,17 @@ export class WorkerSupervisor implements Keeper {
     const patience = timeout === undefined ? Infinity : timeout + grace
     const isStart = timeout === undefined || !this.begun.has(job)
     const startPatience = isStart ? startTimeout : Math.max(patience, leastStartMillis)
-    let idleSince = now()
+    let idleSince = machineNow()
     const check = () => {
       const { position, since } = handle.position(slot)
       if (position === NotStarted) {
-        if (this.isAtAnother(request, handle)) idleSince = now()
-        const waited = now() - idleSince
+        if (this.isAtAnother(request, handle)) idleSince = machineNow()
+        const waited = machineNow() - idleSince
         if (waited >= startPatience) return this.kill(request, isStart)
         return this.setWatchdog(request, Math.min(patience, startPatience - waited + 1), check)
       }
       if (timeout === undefined) return
-      const waited = request.isSettled(position) ? 0 : now() - since
+      const waited = request.isSettled(position) ? 0 : machineNow() - since
       if (waited >= patience) return this.kill(request, false)
       this.setWatchdog(request, patience - waited + 1, check)
     }
@@ -404,6 +408,3 @@ export class WorkerSupervisor implements Keeper {
 
 /** True if a worker has listened. */
 const wasUp = (state: WorkerState): boolean => state._tag === "Up" || ("wasUp" in state && state.wasUp)
-
-/** Returns the time in milliseconds of the system's monotonic clock, as positions have it. */
-const now = (): number => Number(process.hrtime.bigint()) / 1e6

@@ -10,6 +10,8 @@ import type { BatchRequest, Placement, WorkerCrash } from "./request.ts"
 export interface Started {
   readonly request: BatchRequest
   readonly payload: number
+  /** Time at which it began, in milliseconds of the machine's clock. */
+  readonly since: number
 }
 
 /**
@@ -24,10 +26,11 @@ export const startedOf = (
 ): ReadonlyArray<Started> =>
   batches.flatMap((request) => {
     const position = positionOf(request, handle)
+    const { since } = handle.position((request.state as Placement).slot)
     if (position === NotStarted) return []
     const last = Number.isNaN(position) ? request.count - 1 : position
     const first = Number.isNaN(position) || isBroken ? Math.min(request.told, last) : last
-    return Array.from({ length: last - first + 1 }, (_, k) => ({ request, payload: first + k }))
+    return Array.from({ length: last - first + 1 }, (_, k) => ({ request, payload: first + k, since }))
       .filter(({ payload }) => !request.isSettled(payload))
   })
 
@@ -71,8 +74,8 @@ export const accuse = (
   } else if (remaining.every((request) => positionOf(request, handle) === NotStarted)) {
     for (const request of wanted) if (request.noteUnlucky()) request.failCrashed(0, crash, worker)
   } else if (started.length === 1) {
-    const { payload, request } = started[0]!
-    if (request.state._tag !== "Stopping") request.failCrashed(payload, crash, worker)
+    const { payload, request, since } = started[0]!
+    if (request.state._tag !== "Stopping") request.failCrashed(payload, crash, worker, since)
   } else {
     noteSuspects(started)
   }
@@ -94,7 +97,10 @@ export const convict = (
   if (culprit.state._tag !== "Sent") return
   const payload = positionOf(culprit, handle)
   if (payload === NotStarted && stuck !== undefined) culprit.failAllCrashed(stuck, worker)
-  else culprit.failLate(Math.max(0, started[0]?.payload ?? payload), worker)
+  else {
+    const { since } = started[0] ?? handle.position(culprit.state.slot)
+    culprit.failLate(Math.max(0, started[0]?.payload ?? payload), worker, since)
+  }
 }
 
 const noteSuspects = (started: ReadonlyArray<Started>): void => {

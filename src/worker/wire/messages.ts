@@ -109,7 +109,8 @@ export interface ThrownError {
 
 /**
  * Exits of consecutive payloads of a batch: a value for each; failures by position, and places of values that cross by
- * themselves, which replace the values there. `millis` is the duration of each in milliseconds. If the batch is `over`, payloads without an exit were not started.
+ * themselves, which replace the values there. `times` has the start and the end of each. If the batch is `over`, payloads
+ * without an exit were not started. Times are milliseconds of the monotonic clock of the machine.
  */
 export interface Exits {
   readonly _tag: "Exits"
@@ -119,8 +120,20 @@ export interface Exits {
   readonly places: ReadonlyArray<Place>
   readonly failures: ReadonlyArray<readonly [position: number, failure: WireFailure]>
   readonly outOfBand: OutOfBand | undefined
-  readonly millis: Float64Array
+  readonly times: Float64Array
+  readonly arrival: Arrival
   readonly over: boolean
+}
+
+/** Times of a batch at its worker before its first payload began. */
+export interface Arrival {
+  /** Time at which the worker had started and listened. */
+  readonly upAt: number
+  /** Time at which the worker had last ended a payload when the message came; 0 if none. */
+  readonly freeAt: number
+  readonly receivedAt: number
+  /** Time at which the module of the task was imported and its layer built. */
+  readonly readyAt: number
 }
 
 export interface Log {

@@ -9,7 +9,7 @@
 import { readSync, writeSync } from "node:fs"
 import { NotStarted } from "./messages.ts"
 
-/** Position of a batch, and the time at which it got there in milliseconds of the monotonic clock of the system. */
+/** Position of a batch, and the time at which it got there in milliseconds of the monotonic clock of the machine. */
 export interface Position {
   readonly position: number
   readonly since: number

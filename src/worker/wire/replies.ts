@@ -2,7 +2,7 @@
  * Recognition of messages of a worker. A task can reach the channel of its process if it looks for it, and may write
  * anything there.
  */
-import type { Exits, FromFar } from "./messages.ts"
+import type { Arrival, Exits, FromFar } from "./messages.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -31,12 +31,18 @@ export const isReply = (value: unknown): value is FromFar => {
 }
 
 const isExits = (message: Fields): boolean => {
-  const { failures, from, id, millis, outOfBand, over, places, values } = message as {
+  const { arrival, failures, from, id, outOfBand, over, places, times, values } = message as {
     readonly [K in keyof Exits]: unknown
   }
-  return isId(id) && isIndex(from) && Array.isArray(values) && values.length > 0 && millis instanceof Float64Array &&
-    millis.length === values.length && typeof over === "boolean" && areEntries(places, isIndex) &&
-    areEntries(failures, isFailure) && isOutOfBand(outOfBand)
+  return isId(id) && isIndex(from) && Array.isArray(values) && values.length > 0 && times instanceof Float64Array &&
+    times.length === 2 * values.length && typeof over === "boolean" && areEntries(places, isIndex) &&
+    areEntries(failures, isFailure) && isOutOfBand(outOfBand) && isArrival(arrival)
+}
+
+const isArrival = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  const { freeAt, readyAt, receivedAt, upAt } = value as { readonly [K in keyof Arrival]: unknown }
+  return [freeAt, readyAt, receivedAt, upAt].every(Number.isFinite)
 }
 
 const isFailure = (failure: unknown): boolean => {

@@ -1,0 +1,88 @@
+/**
+ * Waits: where the time of an attempt went apart from its work.
+ */
+import * as Duration from "effect/Duration"
+
+/**
+ * What an attempt waited for, apart from its own work.
+ *
+ * **Details**
+ *
+ * - `limit`: from when a lane took the input until the limits of the run let it through. Less than 0.01 ms is none.
+ * - `queue`: behind other inputs: for a worker with room, and at the worker behind inputs that were there before. An
+ *   input that is tried again also waits here for a free lane. Inputs that no lane has taken yet do not count.
+ * - `startup`: until the worker had started, imported the module of the task and built its layer.
+ * - `transfer`: on the way to the worker and back: encoding, messages, decoding.
+ * - `retry`: the delay before this attempt that the retry policy asked for.
+ *
+ * On fibers only `limit`, `queue` and `retry` can be above zero. The sum over the waits and the work of an input is the
+ * time from when a lane took it until its outcome was known.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Waits {
+  readonly limit: Duration.Duration
+  readonly queue: Duration.Duration
+  readonly startup: Duration.Duration
+  readonly transfer: Duration.Duration
+  readonly retry: Duration.Duration
+}
+
+/** Names of the waits, in the order in which an attempt may go through them. */
+export const kinds = ["retry", "limit", "queue", "startup", "transfer"] as const satisfies ReadonlyArray<keyof Waits>
+
+/** Waits in nanoseconds. */
+export type WaitedNanos = { readonly [K in keyof Waits]: number }
+
+/** Waits of an attempt at which only the way of its message is known: they depend on when it ran. */
+export interface MessageWaits {
+  /** Computes the waits of an attempt that ran between two times, in nanoseconds since the start of the run. */
+  readonly waited: (startedAt: number, endedAt: number) => WaitedNanos
+}
+
+/** Waits of an attempt that did not wait. */
+export const noWaits: WaitedNanos = { limit: 0, queue: 0, startup: 0, transfer: 0, retry: 0 }
+
+export const add = (a: WaitedNanos, b: WaitedNanos): WaitedNanos => ({
+  limit: a.limit + b.limit,
+  queue: a.queue + b.queue,
+  startup: a.startup + b.startup,
+  transfer: a.transfer + b.transfer,
+  retry: a.retry + b.retry
+})
+
+/** Waits as durations of an attempt that did not wait. */
+export const none: Waits = {
+  limit: Duration.zero,
+  queue: Duration.zero,
+  startup: Duration.zero,
+  transfer: Duration.zero,
+  retry: Duration.zero
+}
+
+export const toWaits = (waited: WaitedNanos): Waits => ({
+  limit: nanos(waited.limit),
+  queue: nanos(waited.queue),
+  startup: nanos(waited.startup),
+  transfer: nanos(waited.transfer),
+  retry: nanos(waited.retry)
+})
+
+/** Adds up the waits of several attempts. */
+export const sum = (all: ReadonlyArray<Waits>): Waits => {
+  let total = none
+  for (const waits of all) {
+    total = {
+      limit: Duration.sum(total.limit, waits.limit),
+      queue: Duration.sum(total.queue, waits.queue),
+      startup: Duration.sum(total.startup, waits.startup),
+      transfer: Duration.sum(total.transfer, waits.transfer),
+      retry: Duration.sum(total.retry, waits.retry)
+    }
+  }
+  return total
+}
+
+const nanos = (count: number): Duration.Duration =>
+  count <= 0 ? Duration.zero : Duration.nanos(BigInt(Math.round(count)))

@@ -1,0 +1,122 @@
+/**
+ * Attempts on a backend: when they ran, by what the backend has told, on the clock of the run.
+ *
+ * What a backend tells is not trusted: a start lies between dispatch and report, and an end between start and report.
+ */
+import type * as Backend from "../../Backend.ts"
+import { add, type MessageWaits, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
+import type { AttemptContext, AttemptStart, Item } from "../inputs/item.ts"
+
+/** Clock of a run, with its start, all in nanoseconds. */
+export interface RunClock {
+  readonly time: () => number
+  /** Converts a time of Effect's monotonic clock, in milliseconds. */
+  readonly nanosOf: (millis: number) => number
+  readonly beganAt: number
+}
+
+/** True if a value is an integer of at least 0. */
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+const clamp = (value: number, least: number, most: number): number => Math.max(least, Math.min(value, most))
+
+/** Returns the start of an attempt that is reported `now`. */
+export const startOf = (clock: RunClock, told: number | undefined, dispatchedAt: number, now: number): number =>
+  Number.isFinite(told) ? clamp(clock.nanosOf(told!), dispatchedAt, now) : dispatchedAt
+
+/** Returns the end of an attempt that is reported `now`. */
+export const endOf = (clock: RunClock, told: number | undefined, beganAt: number, now: number): number =>
+  Number.isFinite(told) ? clamp(clock.nanosOf(told!), beganAt, now) : now
+
+/**
+ * The way of a message with exits: what is known of the waits of all attempts in it. Times are nanoseconds since the
+ * start of the run.
+ */
+export class MessageWay implements MessageWaits {
+  private readonly readyAt: number
+  private readonly reportedAt: number
+  private readonly waits: WaitedNanos
+
+  /** A message that comes `now`, of attempts that were dispatched at `dispatchedAt`. */
+  constructor({ beganAt }: RunClock, delivery: Backend.Delivery, dispatchedAt: number, now: number) {
+    const queue = nanos(delivery.queue)
+    const startup = nanos(delivery.startup)
+    const transfer = nanos(delivery.transfer)
+    this.readyAt = dispatchedAt - beganAt + queue + startup + transfer
+    this.reportedAt = now - beganAt
+    this.waits = { ...noWaits, queue, startup, transfer }
+  }
+
+  /** The waits of an attempt; it has queued from when its worker was ready, and its exit was on the way at the end. */
+  readonly waited = (startedAt: number, endedAt: number): WaitedNanos => {
+    const { queue, startup, transfer } = this.waits
+    // what was told of the way cannot have taken longer than the attempt had to wait
+    const excess = Math.max(0, this.readyAt - startedAt)
+    const behind = Math.max(0, startedAt - this.readyAt)
+    const back = Math.max(0, this.reportedAt - endedAt)
+    return {
+      ...noWaits,
+      queue: Math.max(0, queue - excess) + behind,
+      startup: Math.max(0, startup - Math.max(0, excess - queue)),
+      transfer: Math.max(0, transfer - Math.max(0, excess - queue - startup)) + back
+    }
+  }
+}
+
+const nanos = (millis: unknown): number => Number.isFinite(millis) ? Math.max(0, (millis as number) * 1e6) : 0
+
+const nothingTold: Backend.Delivery = { queue: 0, startup: 0, transfer: 0 }
+
+/** Records on an attempt what its backend tells of it. */
+export class RemoteClock<I> {
+  private readonly clock: RunClock
+  private readonly item: Item<I>
+  private readonly context: AttemptContext
+  private readonly isFirst: boolean
+  private readonly dispatchedAt: number
+
+  /** Begins an attempt, which is dispatched now; `tells` if its backend tells when inputs begin. */
+  constructor(clock: RunClock, item: Item<I>, context: AttemptContext, tells: boolean) {
+    const { waits, worker } = context
+    const dispatchedAt = clock.time()
+    this.clock = clock
+    this.item = item
+    this.context = context
+    this.isFirst = item.attempts <= 1
+    this.dispatchedAt = dispatchedAt
+    context.remote = tells ? { worker, waits, dispatchedAt, beganAt: Infinity, endedAt: undefined } : undefined
+  }
+
+  /** Takes what the backend tells; without a start, the attempt ran from its dispatch on. */
+  readonly told: Backend.OnAttempt = ({ delivery = nothingTold, endedAt, startedAt, worker }) => {
+    const { clock, context, dispatchedAt, isFirst, item } = this
+    const now = clock.time()
+    const beganAt = startOf(clock, startedAt, dispatchedAt, now)
+    const end = endOf(clock, endedAt, beganAt, now)
+    const way = startedAt === undefined
+      ? noWaits
+      : new MessageWay(clock, delivery, dispatchedAt, now).waited(beganAt - clock.beganAt, end - clock.beganAt)
+    if (isFirst) item.startedAt = beganAt
+    context.remote = {
+      worker: isCount(worker) ? worker : context.worker,
+      waits: context.waits === undefined ? way : add(context.waits, way),
+      dispatchedAt,
+      beganAt,
+      endedAt: end
+    }
+  }
+}
+
+/** Returns worker, start and waits of an attempt, as far as they are known. */
+export const attemptStart = (attempt: AttemptContext): AttemptStart => {
+  const { remote } = attempt
+  return remote !== undefined && remote.beganAt < Infinity ? remote : attempt
+}
+
+/** Writes what is known of an attempt to its item: its waits, and on a backend its worker and end. */
+export const describe = (item: Item<unknown>, { remote, waits }: AttemptContext): void => {
+  item.waits = remote === undefined ? waits : remote.waits
+  if (remote === undefined || remote.endedAt === undefined) return
+  item.worker = remote.worker
+  item.endedAt = remote.endedAt
+}

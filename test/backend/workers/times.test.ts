@@ -1,0 +1,207 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Option, Schedule, Schema } from "effect"
+import { Limit, Outcome, Parallel, Report } from "effect-parallel"
+import { range } from "../../helpers.ts"
+import {
+  cannotBegin,
+  endsWorker,
+  type Late,
+  type Order,
+  type Reading,
+  readsClock,
+  readsClockLater
+} from "../clockTasks.ts"
+import { kinds } from "../workerKinds.ts"
+
+const millis = Duration.toMillis
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6
+
+/** Error of a time in a report, in milliseconds: it is rounded, and taken from clocks that are compared. */
+const rounding = 0.01
+
+type Options = Parallel.Options<never, never, never, Order>
+
+/** A run with the times that its test has read: before it, and when each input was pulled. */
+const observed = (orders: ReadonlyArray<Order>, options: Options, task: typeof readsClock = readsClock) =>
+  Effect.suspend(() => {
+    const pulledAt: Array<number> = []
+    function* inputs() {
+      for (const order of orders) {
+        pulledAt.push(now())
+        yield order
+      }
+    }
+    const before = now()
+    return Effect.map(
+      Parallel.run(inputs(), task, { ...options, retry: { times: 3 } }),
+      (report) => ({ before, pulledAt, report, after: now() })
+    )
+  })
+
+type Observed = Effect.Success<ReturnType<typeof observed>>
+
+const readingOf = (outcome: Outcome.Outcome<Order, Reading, unknown>): Reading =>
+  Outcome.isSuccess(outcome) ? outcome.value : Option.getOrThrow(Outcome.error(outcome)) as Late
+
+/** Checks what must hold of any run; returns by how many milliseconds attempts began before their tasks read the clock. */
+const check = ({ after, before, pulledAt, report }: Observed): ReadonlyArray<number> => {
+  // the run began between these two
+  const [earliest, latest] = [before - rounding, pulledAt[0]! + rounding]
+  const ahead: Array<number> = []
+  for (const outcome of report.outcomes) {
+    const last = Outcome.tries(outcome).find(({ end }) => end !== "Interrupted" && end !== "Failed") ??
+      Outcome.tries(outcome).at(-1)!
+    const start = millis(last.startedAt)
+    const end = start + millis(last.elapsed)
+    const { beganAt, loadedAt } = readingOf(outcome)
+    assert.isAtMost(pulledAt[outcome.index]!, latest + start, "an attempt began before its input was dispatched")
+    assert.isAtMost(loadedAt, latest + start, "an attempt began before its worker was up")
+    assert.isAtMost(earliest + start, beganAt, "a task began before its attempt")
+    assert.isAtMost(beganAt, latest + end, "an attempt ended before its task began")
+    assert.isAtMost(earliest + end, after, "an attempt ended after its run")
+    ahead.push(beganAt - earliest - start)
+    for (const { elapsed, startedAt, waits } of Outcome.tries(outcome)) {
+      const waited = [waits.limit, waits.queue, waits.retry, waits.startup, waits.transfer].map(millis)
+      assert.isTrue(waited.every((wait) => wait >= 0))
+      const whole = waited.reduce((sum, wait) => sum + wait, millis(elapsed))
+      assert.isAtMost(whole, millis(report.elapsed) + rounding, "an attempt took longer than its run")
+      assert.isAtMost(millis(startedAt) + millis(elapsed), millis(report.elapsed) + rounding)
+    }
+  }
+  return ahead
+}
+
+/** Checks that no worker had two attempts at once. */
+const checkRows = ({ report }: Observed): void => {
+  const rows = Map.groupBy(report.outcomes.flatMap((outcome) => Outcome.tries(outcome)), ({ worker }) => worker)
+  for (const [worker, row] of rows) {
+    const sorted = row.toSorted((a, b) => millis(a.startedAt) - millis(b.startedAt))
+    for (const [k, { startedAt }] of sorted.entries()) {
+      if (k === 0) continue
+      const end = millis(sorted[k - 1]!.startedAt) + millis(sorted[k - 1]!.elapsed)
+      assert.isAtMost(end, millis(startedAt) + rounding, `two attempts at once on worker ${worker}`)
+    }
+  }
+}
+
+const Work = Schema.Struct({
+  wait: Schema.Literals([0, 0, 0, 1, 4]),
+  spin: Schema.Literals([0, 0.1, 2]),
+  fails: Schema.Literals([0, 0, 0, 1, 2])
+})
+
+const Run = Schema.Struct({
+  works: Schema.Array(Work).check(Schema.isMinLength(1), Schema.isMaxLength(60)),
+  concurrency: Schema.Literals([1, 2, 5]),
+  batchSize: Schema.Literals(["auto", 1, 7]),
+  special: Schema.Literals(["none", "spans", "stragglers", "limit"])
+})
+
+const optionsOf = ({ batchSize, concurrency, special }: typeof Run.Type): Options => ({
+  concurrency,
+  batchSize,
+  spans: special === "spans",
+  ...(special === "stragglers" && { stragglers: { after: "5 millis" } }),
+  ...(special === "limit" && { limit: Limit.concurrency(2) })
+})
+
+let ids = 0
+const numbered = (orders: ReadonlyArray<Omit<Order, "id">>): ReadonlyArray<Order> =>
+  orders.map((order) => ({ ...order, id: ids++ }))
+
+describe.each(kinds)("times of a report from $name", ({ layer }) => {
+  it.live.prop(
+    "are those that the worker has measured, in any run",
+    [Schema.Array(Run).check(Schema.isMinLength(3), Schema.isMaxLength(6))],
+    ([runs]) =>
+      Effect.gen(function*() {
+        for (const each of runs) {
+          const run = yield* observed(numbered(each.works), optionsOf(each))
+          check(run)
+          if (each.concurrency <= 2) checkRows(run)
+        }
+      }).pipe(Effect.provide(layer())),
+    { arbitrary: { runs: Number(process.env["TIMES_RUNS"] ?? 4) }, timeout: 600_000 }
+  )
+
+  it.live("lie within 2 ms before the task begins, in 95 of 100 attempts", () =>
+    Effect.gen(function*() {
+      const ahead: Array<number> = []
+      for (let k = 0; k < 4; k++) {
+        const run = yield* Effect.provide(observed(numbered(range(50).map(() => ({ spin: 0.2 }))), {}), layer())
+        ahead.push(...check(run))
+        checkRows(run)
+      }
+      assert.isAtMost(ahead.filter((by) => by > 2).length, 0.05 * ahead.length)
+    }))
+
+  it.live("tell the start of a worker, a layer, a limit, a queue and a retry apart", () =>
+    Effect.gen(function*() {
+      const cold = yield* observed(numbered([{ spin: 1 }, { spin: 1 }]), {}, readsClockLater)
+      const [first, second] = [cold.report.outcomes[0]!.waits, cold.report.outcomes[1]!.waits]
+      assert.isAbove(millis(first.startup), 50)
+      assert.isAbove(millis(second.startup), 50)
+      assert.match(Report.toText(cold.report), /^ {2}2 workers: .*% working, \d+ % starting up/m)
+
+      const warm = yield* observed(numbered(range(8).map(() => ({ wait: 10 }))), { batchSize: 4 }, readsClockLater)
+      for (const { index, waits } of warm.report.outcomes) {
+        assert.isBelow(millis(waits.startup), 5)
+        assert.isAtLeast(millis(waits.queue), 10 * (index % 4) - 1)
+      }
+
+      const limited = yield* observed(
+        numbered(range(4).map(() => ({ wait: 10 }))),
+        { limit: Limit.concurrency(1), concurrency: 4 },
+        readsClockLater
+      )
+      const waited = limited.report.outcomes.map(({ waits }) => millis(waits.limit)).toSorted((a, b) => a - b)
+      for (const [k, limit] of waited.entries()) assert.isAtLeast(limit, 10 * k - 1)
+
+      const again = yield* Parallel.run(numbered([{ fails: 1 }]), readsClockLater, {
+        concurrency: 1,
+        retry: { times: 3, schedule: Schedule.spaced("30 millis") }
+      })
+      const [failed, succeeded] = again.outcomes[0]!.history
+      assert.deepStrictEqual([failed?.end, succeeded?.end], ["Failed", "Succeeded"])
+      assert.strictEqual(millis(failed!.waits.retry), 0)
+      assert.isAtLeast(millis(succeeded!.waits.retry), 29)
+      assert.isBelow(millis(succeeded!.waits.queue), 20)
+      assert.deepStrictEqual(again.outcomes[0]!.waits.retry, succeeded!.waits.retry)
+    }).pipe(Effect.provide(layer())))
+
+  it.live("tell how long an input took that ended its worker, was late, or never began", () =>
+    Effect.gen(function*() {
+      const report = yield* Parallel.run([0], cannotBegin)
+      const [never] = report.outcomes
+      assert.isAtLeast(millis(never!.startedAt), 50)
+      assert.isBelow(millis(never!.elapsed), 0.1)
+      assert.isAtLeast(millis(never!.waits.startup), 49)
+
+      const crashed = (yield* Parallel.run([30], endsWorker)).outcomes[0]!
+      assert.isAtLeast(millis(crashed.elapsed), 30)
+      assert.isBelow(millis(crashed.elapsed), 1000)
+
+      const late = (yield* Parallel.run([60_000], endsWorker, { timeout: "50 millis" })).outcomes[0]!
+      assert.isAtLeast(millis(late.elapsed), 50)
+      assert.isBelow(millis(late.startedAt) + millis(late.elapsed), millis(late.startedAt) + 5000)
+    }).pipe(Effect.provide(layer({ workers: 1 }))))
+
+  it.live("tell of the loser of a race of stragglers where it ran, and since when", () =>
+    Effect.gen(function*() {
+      const run = yield* observed(numbered([{ wait: 1 }, { wait: 400 }]), {
+        concurrency: 2,
+        stragglers: { after: "50 millis" }
+      })
+      const [, slow] = run.report.outcomes
+      const loser = slow!.history.find(({ end }) => end === "Interrupted")!
+      const winner = slow!.history.find(({ end }) => end === "Succeeded")!
+
+      checkRows(run)
+      assert.isAtLeast(millis(winner.elapsed), 399)
+      assert.notStrictEqual(loser.worker, winner.worker)
+      assert.isAbove(millis(loser.elapsed), 100)
+      const endOf = ({ elapsed, startedAt }: Outcome.Attempt) => millis(startedAt) + millis(elapsed)
+      assert.isAtMost(Math.abs(endOf(loser) - endOf(winner)), rounding)
+    }).pipe(Effect.provide(layer())))
+})

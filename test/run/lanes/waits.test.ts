@@ -1,0 +1,155 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Duration, Effect, Exit, Schedule } from "effect"
+import { Backend, Limit, Outcome, Parallel, Report } from "effect-parallel"
+import { drive } from "../../helpers.ts"
+import { half } from "../../Node.tasks.ts"
+
+const millis = Duration.toMillis
+
+/** Waits as milliseconds, without those of no time. */
+const waitsOf = ({ waits }: { readonly waits: Outcome.Waits }): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Object.entries(waits).map(([kind, wait]) => [kind, millis(wait)] as const).filter(([, n]) => n > 0)
+  )
+
+const reportOf = <I, A, E>(run: Effect.Effect<Outcome.Report<I, A, E>>) =>
+  Effect.map(drive(run), (exit) => Exit.isSuccess(exit) ? exit.value : assert.fail("the run has failed"))
+
+describe("waits on fibers", () => {
+  it.effect("are none for an input that was neither held back nor tried again", () =>
+    Effect.gen(function*() {
+      const report = yield* reportOf(Parallel.run([10, 20, 30, 40], Effect.sleep, { concurrency: 2 }))
+
+      for (const outcome of report.outcomes) assert.strictEqual(outcome.waits, Outcome.noWaits)
+      assert.isFalse(JSON.stringify(Report.toJson(report)).includes("waits"))
+      assert.strictEqual(Report.toText(report).split("\n").length, 1)
+    }))
+
+  it.effect("tell how long limits held an attempt back", () =>
+    Effect.gen(function*() {
+      const limit = Limit.concurrency(1)
+      const report = yield* reportOf(Parallel.run([10, 10, 10], Effect.sleep, { concurrency: 3, limit }))
+
+      assert.deepStrictEqual(report.outcomes.map(waitsOf), [{}, { limit: 10 }, { limit: 20 }])
+      assert.deepStrictEqual(report.outcomes.map(({ startedAt }) => millis(startedAt)), [0, 10, 20])
+      assert.strictEqual(
+        Report.toText(report).split("\n")[1],
+        "  3 workers: 33 % working, 33 % waiting for limits, 33 % idle"
+      )
+      assert.deepStrictEqual(Report.usage(report), {
+        workers: 3,
+        working: Duration.millis(30),
+        limit: Duration.millis(30),
+        idle: Duration.millis(30),
+        retry: Duration.zero,
+        queue: Duration.zero,
+        startup: Duration.zero,
+        transfer: Duration.zero
+      })
+    }))
+
+  it.effect("tell the delay before a retry from the wait for a lane after it", () =>
+    Effect.gen(function*() {
+      const tried = new Set<number>()
+      const work = (n: number) =>
+        Effect.suspend(() =>
+          n === 0 && !tried.has(n) ? (tried.add(n), Effect.fail("once")) : Effect.sleep(n === 0 ? 1 : 100)
+        )
+      const report = yield* reportOf(
+        Parallel.run([0, 1], work, { concurrency: 1, retry: { times: 1, schedule: Schedule.spaced(30) } })
+      )
+      const [first] = report.outcomes
+
+      assert.deepStrictEqual(first!.history.map(waitsOf), [{}, { retry: 30, queue: 70 }])
+      assert.deepStrictEqual(waitsOf(first!), { retry: 30, queue: 70 })
+      assert.deepStrictEqual(Report.toJson(report).outcomes[0]!.history![1]!.waits, { retry: 30, queue: 70 })
+    }))
+
+  it.effect("count those of each attempt for itself, whatever was before it", () =>
+    Effect.gen(function*() {
+      const limit = Limit.concurrency(1)
+      let calls = 0
+      const work = () =>
+        Effect.suspend(() => ++calls === 2 ? Effect.delay(Effect.fail("second"), 10) : Effect.sleep(10))
+      const report = yield* reportOf(
+        Parallel.run([0, 1], work, { concurrency: 2, limit, retry: { times: 1 } })
+      )
+
+      assert.deepStrictEqual(report.outcomes.map((outcome) => Outcome.tries(outcome).map(waitsOf)), [
+        [{}],
+        [{ limit: 10 }, {}]
+      ])
+    }))
+})
+
+describe("times that a backend tells", () => {
+  type Told = readonly [worker?: number, startedAt?: number, endedAt?: number]
+
+  /** A run of one input on a backend that takes 100 ms, and tells what is given; times count from its call. */
+  const runOn = (batches: boolean, told: Told, delivery?: Backend.Delivery) => {
+    const backend: Backend.Backend = {
+      name: "told",
+      workers: 1,
+      batches,
+      execute: (_, { delivered }, onExit) =>
+        Effect.gen(function*() {
+          const from = Number(yield* Clock.monotonicTimeNanos) / 1e6
+          yield* Effect.sleep(100)
+          if (delivery !== undefined) delivered?.(delivery)
+          const [worker, start, end] = told
+          onExit(0, Exit.succeed(1 as never), worker, start && from + start, end && from + end)
+        })
+    }
+    return Effect.map(
+      reportOf(Parallel.run([2], half).pipe(Effect.provide(Backend.layer(backend))) as never),
+      ({ outcomes: [outcome] }) => ({
+        worker: outcome!.worker,
+        start: millis(outcome!.startedAt),
+        took: millis(outcome!.elapsed),
+        waits: waitsOf(outcome!)
+      })
+    )
+  }
+
+  for (const batches of [true, false]) {
+    const runs = `(${batches ? "batches" : "one at a time"})`
+
+    it.effect(`are reported, and what was before and after the attempt is told apart ${runs}`, () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* runOn(batches, [3, 60, 90], { queue: 5, startup: 40, transfer: 1 }), {
+          worker: 3,
+          start: 60,
+          took: 30,
+          waits: { queue: 19, startup: 40, transfer: 11 }
+        })
+        assert.deepStrictEqual(yield* runOn(batches, [3, 60, 90]), {
+          worker: 3,
+          start: 60,
+          took: 30,
+          waits: batches ? {} : { queue: 60, transfer: 10 }
+        })
+        assert.deepStrictEqual(yield* runOn(batches, []), { worker: 0, start: 0, took: 100, waits: {} })
+      }))
+
+    it.effect(`are moved where they cannot be ${runs}`, () =>
+      Effect.gen(function*() {
+        const odd: ReadonlyArray<readonly [Told, start: number, took: number]> = [
+          [[0, -50, 20], 0, 20],
+          [[0, 70, 500], 70, 30],
+          [[0, 400, 500], 100, 0],
+          [[0, 70, 30], 70, 0],
+          [[-1, NaN, NaN], 0, 100],
+          [[0.5, -Infinity, Infinity], 0, 100],
+          [["worker" as never, "now" as never, {} as never], 0, 100]
+        ]
+        for (const [told, start, took] of odd) {
+          const run = yield* runOn(batches, told)
+          assert.deepStrictEqual([run.worker, run.start, run.took], [0, start, took], JSON.stringify(told))
+        }
+        const tooLong = yield* runOn(batches, [0, 60, 100], { queue: 50, startup: 50, transfer: 50 })
+        assert.deepStrictEqual(tooLong.waits, { startup: 10, transfer: 50 })
+        const nonsense = { queue: NaN, startup: -5, transfer: "long" as never }
+        assert.deepStrictEqual((yield* runOn(batches, [0, 60, 100], nonsense)).waits, { queue: 60 })
+      }))
+  }
+})
