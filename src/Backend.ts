@@ -3,21 +3,24 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { capture, frameOf } from "./primitives/callSite.ts"
 import { checkedEffect } from "./primitives/effects.ts"
-import { shorten, shortenInput } from "./primitives/shorten.ts"
+import { shorten, shortenInput, shortenName } from "./primitives/shorten.ts"
 import * as Codec from "./task/codec.ts"
 import { checkBackend, executed, mistake, mostGivenBack, neverRan, wrongReport } from "./task/contract.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
 import { BackendError, LayerFailed, ValueRefused } from "./task/errors.ts"
 import * as Layers from "./task/layers.ts"
+import { type CalledFrom, keepStack, located, stackOf } from "./task/stacks.ts"
 
 export {
   BackendError,
@@ -150,7 +153,12 @@ export interface Told {
   readonly delivery: Delivery | undefined
 }
 
-/** Takes what a backend has told of an attempt. */
+/**
+ * Takes what a backend has told of an attempt.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type OnAttempt = (told: Told) => void
 
 /**
@@ -242,13 +250,41 @@ export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Bac
 /**
  * Runs one input of a task on the provided backend.
  *
+ * **Details**
+ *
+ * Where this is called stands in the causes of its failures, as `at task name (file:line:column)`, and in the stack of a
+ * `BackendError`.
+ *
  * @category running
  * @since 0.1.0
  */
-export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E | BackendError> =>
-  Effect.scoped(
-    Effect.flatMap(Backend, (backend) => attempt(checkBackend(backend), job, { input }, undefined, 1))
+export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E | BackendError> => {
+  const site = capture()
+  const run = Effect.withFiber<A, E | BackendError | Cause.TimeoutError, Scope.Scope>((fiber) => {
+    const frame = fiber.getRef(References.CurrentStackFrame)!
+    const backend = checkBackend(fiber.getRef(Backend))
+    return attempt(backend, job, { input }, { concurrency: 1, calledFrom: { site, frame } })
+  })
+  return Effect.updateService(
+    Effect.scoped(run),
+    References.CurrentStackFrame,
+    (parent) => frameOf(`task ${shortenName(job.name)}`, site, parent)
   ) as Effect.Effect<A, E | BackendError>
+}
+
+/**
+ * How `attempt` runs an input: those fields of a `Batch` that have the same names, and what is told of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AttemptOptions {
+  readonly timeout?: Duration.Duration | undefined
+  readonly concurrency: number
+  readonly show?: ((input: never) => string) | undefined
+  readonly told?: OnAttempt | undefined
+  readonly calledFrom?: CalledFrom | undefined
+}
 
 /**
  * Runs one input of a task on a backend, as a batch of its own.
@@ -260,10 +296,7 @@ export const attempt = <I, A, E>(
   backend: Backend,
   job: Job<I, A, E>,
   item: { readonly input: I; readonly index?: number },
-  timeout: Duration.Duration | undefined,
-  concurrency: number,
-  show?: Batch<I>["show"],
-  told?: OnAttempt
+  { calledFrom, concurrency, show, timeout, told }: AttemptOptions
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> => {
   let delivery: Delivery | undefined
   const batch: Batch<I> = {
@@ -285,7 +318,11 @@ export const attempt = <I, A, E>(
       const onExit: OnExit<A, E> = (position, result, worker, startedAt, endedAt) => {
         if (over || exit !== undefined) return
         const what = wrongReport(position, result, 1)
-        exit = what === undefined ? result : Exit.die(mistake(blamed, what))
+        exit = what !== undefined
+          ? Exit.die(mistake(blamed, what))
+          : calledFrom === undefined || result._tag === "Success"
+          ? result
+          : Exit.failCause(located(result.cause, calledFrom))
         if (told !== undefined && (worker ?? startedAt) !== undefined) told({ worker, startedAt, endedAt, delivery })
       }
       return Effect.flatMap(executed(() => backend.execute(job, batch, onExit), blamed), () => {
@@ -329,16 +366,29 @@ const runHere = <I, A, E>(
     })
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>
     Effect.mapError(cross(what, schema, value), blame)
-  const fail = (error: E | Cause.TimeoutError): Effect.Effect<never, E | BackendError | Cause.TimeoutError> =>
-    isDeadline(error)
-      ? Effect.fail(error as Cause.TimeoutError)
-      : Effect.flatMap(crossed<E>("error", job.error, error as E), Effect.fail)
+  // the rest of a cause, and the frames of its reasons, stay as they are
+  const crossedReason = (reason: Cause.Reason<E>): Effect.Effect<Cause.Reason<E>, BackendError> =>
+    reason._tag !== "Fail" || isDeadline(reason.error)
+      ? Effect.succeed(reason)
+      : Effect.map(crossed<E>("error", job.error, reason.error), (error) => {
+        keepStack(error, stackOf(reason.error))
+        return Cause.makeFailReason(error).annotate(Cause.reasonAnnotations(reason))
+      })
+  const fail = (
+    cause: Cause.Cause<E | Cause.TimeoutError>
+  ): Effect.Effect<never, E | BackendError | Cause.TimeoutError> =>
+    job.error === undefined
+      ? Effect.failCause(cause)
+      : Effect.flatMap(
+        Effect.forEach((cause as Cause.Cause<E>).reasons, crossedReason),
+        (reasons) => Effect.failCause(Cause.fromReasons(reasons))
+      )
   return Effect.mapError(services, blame).pipe(
     Effect.flatMap((context) =>
       Effect.flatMap(
         crossed<I>("payload", job.payload, input),
         (payload) =>
-          Effect.matchEffect(
+          Effect.matchCauseEffect(
             withTimeout(Effect.provideContext(checkedEffect(job.run(payload)), inside(context)), timeout),
             {
               onFailure: fail,

@@ -11,6 +11,7 @@ import type * as Outcome from "./Outcome.ts"
 import { spansOf } from "./outcome/settled.ts"
 import { showCause } from "./primitives/causes.ts"
 import { shortenInput, shortenMessage, shortenName } from "./primitives/shorten.ts"
+import { fold } from "./report/frames.ts"
 import * as ReportJson from "./report/json.ts"
 import * as Page from "./report/page.ts"
 import { plain } from "./report/plain.ts"
@@ -155,8 +156,9 @@ const rowsOf = (self: Outcome.Report<unknown, unknown, unknown>): Map<number, Ar
  *
  * **Details**
  *
- * Shape: the first line counts. Where inputs have waited, a second one says what workers did with their time (`usage`).
- * Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands below each. At
+ * Shape: the first line counts. Where waits took at least a twentieth of the time of the workers, the last one says what
+ * they did with it (`usage`). Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands below each; frames
+ * of libraries are counted, not shown. At
  * most `failures` (20) failed inputs are listed, and the rest is counted. Inputs are shown by the option `show` of the
  * run. What errors and inputs are does not matter: what cannot be read is left out, and control characters and
  * direction marks are shown as escapes.
@@ -182,15 +184,15 @@ export const toText = (
   options?: { readonly causes?: boolean | undefined; readonly failures?: number | undefined }
 ): string => {
   const shown = self.failures.slice(0, options?.failures ?? 20)
-  const lines = [summary(self), ...usageLine(self)]
+  const lines = [summary(self)]
   for (const failure of shown) {
     const reason = shortenMessage(Cause.squash(failure.cause))
     lines.push(`  #${failure.index} ${shortenInput(failure.input, self.show)}: ${reason}${attempts(failure)}`)
-    if (options?.causes) lines.push(indent(showCause(failure.cause)))
+    if (options?.causes) lines.push(indent(fold(showCause(failure.cause))))
   }
   const more = self.failures.length - shown.length
   if (more > 0) lines.push(`  and ${more} more`)
-  return lines.join("\n")
+  return [...lines, ...usageLine(self)].join("\n")
 }
 
 /**
@@ -316,12 +318,17 @@ const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
   }`
 }
 
-/** Returns a line about the time of workers; none where nothing but work took time. */
+/** Least share of the time of workers that waits must have to be told of. */
+const leastWaits = 0.05
+
+/** Returns a line about the time of workers; none where little was waited for. */
 const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArray<string> => {
   if (!self.outcomes.some((outcome) => spansOf(outcome).some(({ waits }) => waits !== undefined))) return []
   const sums = sumsOf(rowsOf(self).values(), Duration.toMillis(self.elapsed))
   const { idle, limit, queue, retry, startup, transfer, workers, working } = sums
-  const all = working + retry + limit + queue + startup + transfer + idle
+  const waits = retry + limit + queue + startup + transfer
+  const all = working + waits + idle
+  if (waits < leastWaits * all) return []
   const shares = [
     ["working", working],
     ["starting up", startup],

@@ -1,4 +1,5 @@
 /** The tables of the slowest inputs, and of the failed ones. */
+import { fold } from "../src/report/frames.ts"
 import { count, duration, el, section } from "./dom.ts"
 import type { Model, Outcome } from "./model.ts"
 
@@ -83,7 +84,21 @@ const failure = (outcome: Outcome): HTMLElement => {
       const what = `attempt ${nth + 1} on worker ${worker}, ${duration(elapsed)}: ${message ?? end.toLowerCase()}`
       details.append(el("p", {}, what))
     }
-    details.append(el("pre", {}, error?.cause ?? `${error?.message}\n(the causes of this many failures were left out)`))
+    details.append(...causeOf(error))
   })
   return details
+}
+
+/** Makes the text of a cause, without the frames of libraries, and a button that shows these where there are any. */
+const causeOf = (error: Outcome["error"]): ReadonlyArray<HTMLElement> => {
+  const whole = error?.cause ?? `${error?.message}\n(the causes of this many failures were left out)`
+  const short = fold(whole)
+  const text = el("pre", {}, short)
+  if (short === whole) return [text]
+  const more = el("button", { type: "button" }, "show all frames")
+  more.addEventListener("click", () => {
+    text.textContent = whole
+    more.remove()
+  })
+  return [text, more]
 }

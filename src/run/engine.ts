@@ -14,16 +14,20 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
+import { frameOf } from "../primitives/callSite.ts"
 import * as Causes from "../primitives/causes.ts"
 import { nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { FiberGroup } from "../primitives/fiberGroup.ts"
+import { shortenName } from "../primitives/shorten.ts"
 import { Timers } from "../primitives/timers.ts"
 import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
+import type { CalledFrom } from "../task/stacks.ts"
 import type { Item } from "./inputs/item.ts"
 import { sizeOf } from "./inputs/open.ts"
 import { InputQueue } from "./inputs/queue.ts"
@@ -49,18 +53,31 @@ import * as Plan from "./plan.ts"
 export const run = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>,
   makeSink: MakeSink<I, A, E>
+): Effect.Effect<RunSummary, EI, R | RI> => {
+  const task = Plan.asTask(plan.work)
+  if (task === undefined) return inFiber(plan, makeSink, undefined)
+  return Effect.updateService(
+    inFiber(plan, makeSink, task),
+    References.CurrentStackFrame,
+    (parent) => frameOf(`task ${shortenName(task.name)}`, plan.site, parent)
+  )
+}
+
+const inFiber = <I, A, E, R, EI, RI>(
+  plan: Plan.Plan<I, A, E, R, EI, RI>,
+  makeSink: MakeSink<I, A, E>,
+  task: Plan.AnyTask | undefined
 ): Effect.Effect<RunSummary, EI, R | RI> =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<R | RI>
-    const task = Plan.asTask(plan.work)
     const backend = task && checkBackend(Context.get(context, task[Plan.TaskTypeId].backend))
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const observer = new RunObserver(context, settings.name, sizeOf(plan.inputs))
     const runWith = (lanes: MakeLanes<I, A, E, R>) => execute(plan, makeSink, settings, observer, fiber, lanes)
+    if (task === undefined || backend === undefined) return observer.around(runWith((parts) => fiberLanes(parts, plan)))
+    const calledFrom = { site: plan.site, frame: fiber.getRef(References.CurrentStackFrame)! }
     return observer.around(
-      task === undefined || backend === undefined
-        ? runWith((parts) => fiberLanes(parts, plan))
-        : Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, task, backend, scope)))
+      Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, task, backend, calledFrom, scope)))
     )
   })
 
@@ -168,13 +185,14 @@ const taskLanes = <I, A, E, R>(
   parts: Parts<I, A, E, R>,
   task: Plan.AnyTask,
   backend: Backend.Backend,
+  calledFrom: CalledFrom,
   scope: Scope.Scope
 ): MakeLane<R> => {
   const { clock, observer, settings: { batches, batchSize, concurrency, show, timeout, widest }, timers } = parts
   if (!batches) {
     const { attempt } = task[Plan.TaskTypeId]
     const begin = (item: Item<I>, told?: Backend.OnAttempt) =>
-      Scope.provide(attempt(backend, task, item, timeout, concurrency, show, told), scope)
+      Scope.provide(attempt(backend, task, item, { timeout, concurrency, show, told, calledFrom }), scope)
     // a backend that takes batches tells when inputs begin
     const tells = backend.batches === true
     return parts.sink.detailed
@@ -193,6 +211,7 @@ const taskLanes = <I, A, E, R>(
     timeout,
     concurrency,
     show,
+    calledFrom,
     size: observer.size,
     sizer: new BatchSizer(batchSize, concurrency, widest),
     batches: new BatchRuns(timers)

@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import { hasProperty } from "effect/Predicate"
 import type * as Backend from "../Backend.ts"
 import type * as Limit from "../Limit.ts"
+import { type CallSite, capture } from "../primitives/callSite.ts"
 import * as check from "../primitives/check.ts"
 import type { ShowInput } from "../primitives/shorten.ts"
 import type * as Task from "../Task.ts"
@@ -52,6 +53,8 @@ export interface Plan<I, A, E, R, EI = never, RI = never> {
   readonly work: Work<I, A, E, R>
   readonly options: CheckedOptions
   readonly node: NodeWork<I, A, E, R>
+  /** Where the program has called, for tasks: their failures come from elsewhere. */
+  readonly site: CallSite | undefined
 }
 
 /** Settings of a run: the options of the plan, then the defaults around it, then those of this library. */
@@ -94,7 +97,8 @@ export const make = <I, A, E, R, EI, RI>(
 ): Plan<I, A, E, R, EI, RI> => {
   Open.check(inputs)
   if (typeof work !== "function") check.wrongType("work", "a function or a task", work)
-  return { inputs, work, options: checkOptions(options ?? {}), node: {} }
+  const site = asTask(work) === undefined ? undefined : capture()
+  return { inputs, work, options: checkOptions(options ?? {}), node: {}, site }
 }
 
 /** Makes the plan of a node, whose work and options have been checked. Inputs that cannot be pulled are a defect. */
@@ -105,7 +109,7 @@ export const ofNode = <I, A, E, R, EI, RI>(
   node: NodeWork<I, A, E, R>
 ): Plan<I, A, E, R, EI, RI> => {
   Open.check(inputs)
-  return { inputs, work, options, node }
+  return { inputs, work, options, node, site: undefined }
 }
 
 /** Checks default options and returns a function that adds them to the defaults around, which they override. */

@@ -19,6 +19,7 @@ import { isReady } from "../../primitives/effects.ts"
 import { shorten } from "../../primitives/shorten.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import * as Contract from "../../task/contract.ts"
+import { type CalledFrom, located } from "../../task/stacks.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 import { type BatchSizer, budget } from "./batchSizer.ts"
@@ -42,6 +43,7 @@ export interface BatchLaneOptions<I, A, E, R>
   readonly timeout: Duration.Duration | undefined
   readonly concurrency: number
   readonly show?: Backend.Batch<unknown>["show"]
+  readonly calledFrom: CalledFrom
   /** Number of inputs, if it is known. */
   readonly size: number | undefined
   readonly batches: BatchRuns
@@ -218,7 +220,7 @@ export class BatchRun<I, A, E, R> {
 
   /** Settles the input at a position, or keeps its failure for the lane. */
   private readonly onExit: Backend.OnExit<A, E> = (position, exit, reportedWorker, startedAt, endedAt) => {
-    const { afterFailure, observer, queue, sink } = this.options
+    const { afterFailure, calledFrom, observer, queue, sink } = this.options
     if (this.openCount === 0 || this.closed[position] === 1) return
     // most reports are a success at an open position, which is seen without a call
     if (this.closed[position] !== 0 || typeof position !== "number" || !isReady(exit) || exit._tag !== "Success") {
@@ -245,7 +247,7 @@ export class BatchRun<I, A, E, R> {
     }
     if (queue.stopped) return
     queue.ended(item)
-    const cause = exit.cause as Cause.Cause<E>
+    const cause = located(exit.cause as Cause.Cause<E>, calledFrom)
     if (afterFailure !== undefined) {
       return void this.failures.push([item, cause, { worker, beganAt, waits: item.waits }])
     }

@@ -19,6 +19,7 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
+import type { StackFrame } from "effect/References"
 import * as Backend from "../../Backend.ts"
 import type { LongTimeout } from "../../primitives/longTimeout.ts"
 import * as Codec from "../../task/codec.ts"
@@ -62,6 +63,8 @@ export interface Sender {
     annotations: Readonly<Record<string, unknown>>
   ) => void
   readonly crossing: Crossing
+  /** The frame of the call in the program, if it is known. */
+  readonly caller: StackFrame | undefined
   /** Measures what has to be added to a time of the machine's clock to get that of the program's, in milliseconds. */
   readonly clockOffset: () => number
 }
@@ -333,7 +336,7 @@ export class BatchRequest {
     values: ReadonlyArray<Arrived>
   ): Exit.Exit<never, unknown> {
     if (failure._tag === "Fault") return this.backendFailure(position, reasonOfFault(failure.fault))
-    const cause = Causes.decode(failure.reasons, this.job.error, values)
+    const cause = Causes.decode(failure.reasons, this.job.error, values, this.sender.caller)
     if (!Cause.isCause(cause)) return this.backendFailure(position, reasonOfFault(cause))
     const { timeout } = this.batch
     return Exit.failCause(

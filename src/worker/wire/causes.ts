@@ -2,14 +2,18 @@
  * Causes in the form in which they cross between workers.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
+import type { StackFrame } from "effect/References"
 import type * as Schema from "effect/Schema"
+import { prefix } from "../../primitives/printable.ts"
 import { shorten } from "../../primitives/shorten.ts"
 import * as Codec from "../../task/codec.ts"
 import { isDeadline } from "../../task/deadline.ts"
+import { keepStack, stackOf } from "../../task/stacks.ts"
 import { type Arrived, type Crossing, type OutOfBandWriter, send } from "./crossing.ts"
 import { deepPath, formOf, pathTo } from "./form.ts"
-import type { Fault, ValueRole, WireFailure, WireReason } from "./messages.ts"
+import type { Fault, Traced, ValueRole, WireFailure, WireReason } from "./messages.ts"
 import { decodeThrown, encodeThrown } from "./thrown.ts"
 
 /** Makes the fault of a value that its schema refuses. */
@@ -64,10 +68,47 @@ const plain = (reason: Cause.Reason<unknown>, crossing: Crossing, outOfBand?: Ou
     case "Interrupt":
       return { _tag: "Interrupt" }
     case "Die":
-      return { _tag: "Die", defect: encodeThrown(reason.defect, crossing, outOfBand) }
+      return { _tag: "Die", defect: encodeThrown(reason.defect, crossing, outOfBand), frames: framesOf(reason) }
     case "Fail":
-      return { _tag: "Fail", error: encodeThrown(reason.error, crossing, outOfBand) }
+      return { _tag: "Fail", error: encodeThrown(reason.error, crossing, outOfBand), frames: framesOf(reason) }
   }
+}
+
+/** Number of frames of a failure that are sent, as many as Effect shows, and of characters of each. */
+const mostFrames = 10
+const frameLength = 1000
+
+/** Returns the frames of a reason as data. */
+const framesOf = (reason: Cause.Reason<unknown>): Traced["frames"] => {
+  let frame = Context.getOrUndefined(Cause.reasonAnnotations(reason), Cause.StackTrace)
+  if (frame === undefined) return undefined
+  const frames: Array<NonNullable<Traced["frames"]>[number]> = []
+  try {
+    for (; frame !== undefined && frames.length < mostFrames; frame = frame.parent) {
+      const at = frame.stack()
+      frames.push({
+        name: prefix(String(frame.name), frameLength),
+        at: at === undefined ? undefined : prefix(String(at), frameLength)
+      })
+    }
+  } catch {
+    // frames are made by the code of users
+  }
+  return frames
+}
+
+/** Adds frames that have arrived to a reason, before those of its caller here. */
+const traced = (
+  reason: Cause.Reason<unknown>,
+  frames: Traced["frames"],
+  caller: StackFrame | undefined
+): Cause.Reason<unknown> => {
+  if (frames === undefined || frames.length === 0) return reason
+  const frame = frames.slice(0, mostFrames).reduceRight<StackFrame | undefined>(
+    (parent, { at, name }) => ({ name: String(name), stack: () => at === undefined ? undefined : String(at), parent }),
+    caller
+  )
+  return reason.annotate(Context.make(Cause.StackTrace, frame!))
 }
 
 /** Encodes the reasons of a cause that is not the exit of an attempt. */
@@ -93,7 +134,8 @@ export const encode = (
       const encoded = Codec.encode(schema, reason.error)
       if (Exit.isFailure(encoded)) return { _tag: "Fault", fault: refused("error", reason.error, encoded.cause) }
       try {
-        reasons.push({ _tag: "Encoded", error: send(encoded.value, crossing, outOfBand) })
+        const error = send(encoded.value, crossing, outOfBand)
+        reasons.push({ _tag: "Encoded", error, stack: stackOf(reason.error), frames: framesOf(reason) })
       } catch (error) {
         return { _tag: "Fault", fault: notCloneable("error", encoded.value, error, crossing) }
       }
@@ -104,11 +146,15 @@ export const encode = (
   return { _tag: late ? "Late" : "Cause", reasons }
 }
 
-/** Decodes reasons to a cause; or returns the fault of an error that cannot be read, or that its schema refuses. */
+/**
+ * Decodes reasons to a cause, which leads through the frames of its worker to those of the `caller`; or returns the
+ * fault of an error that cannot be read, or that its schema refuses.
+ */
 export const decode = (
   reasons: ReadonlyArray<WireReason>,
   schema: Schema.Codec<any, any> | undefined,
-  values: ReadonlyArray<Arrived>
+  values: ReadonlyArray<Arrived>,
+  caller?: StackFrame
 ): Cause.Cause<unknown> | Fault => {
   const decoded: Array<Cause.Reason<unknown>> = []
   for (const reason of reasons) {
@@ -117,17 +163,18 @@ export const decode = (
         decoded.push(Cause.makeInterruptReason())
         break
       case "Die":
-        decoded.push(Cause.makeDieReason(decodeThrown(reason.defect, values)))
+        decoded.push(traced(Cause.makeDieReason(decodeThrown(reason.defect, values)), reason.frames, caller))
         break
       case "Fail":
-        decoded.push(Cause.makeFailReason(decodeThrown(reason.error, values)))
+        decoded.push(traced(Cause.makeFailReason(decodeThrown(reason.error, values)), reason.frames, caller))
         break
       case "Encoded": {
         const arrived = reason.error._tag === "Value" ? reason.error : values[reason.error.place]!
         if (!("value" in arrived)) return notReadable("error", arrived)
         const exit = Codec.decode(schema!, arrived.value)
         if (Exit.isFailure(exit)) return refused("error", arrived.value, exit.cause)
-        decoded.push(Cause.makeFailReason(exit.value))
+        keepStack(exit.value, reason.stack)
+        decoded.push(traced(Cause.makeFailReason(exit.value), reason.frames, caller))
       }
     }
   }

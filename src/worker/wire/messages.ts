@@ -79,11 +79,16 @@ export type WireFailure =
   | { readonly _tag: "Fault"; readonly fault: Fault }
 
 export type WireReason =
-  /** An error that was encoded through its schema. */
-  | { readonly _tag: "Encoded"; readonly error: Sent }
-  | { readonly _tag: "Fail"; readonly error: Thrown }
-  | { readonly _tag: "Die"; readonly defect: Thrown }
+  /** An error that was encoded through its schema, and its stack. */
+  | { readonly _tag: "Encoded"; readonly error: Sent; readonly stack: string | undefined } & Traced
+  | { readonly _tag: "Fail"; readonly error: Thrown } & Traced
+  | { readonly _tag: "Die"; readonly defect: Thrown } & Traced
   | { readonly _tag: "Interrupt" }
+
+/** The calls that led to a failure in its worker, the innermost first; undefined if none are known. */
+export interface Traced {
+  readonly frames: ReadonlyArray<{ readonly name: string; readonly at: string | undefined }> | undefined
+}
 
 /** A value of a message: a part of it, or a place among the values that cross by themselves. */
 export type Sent =

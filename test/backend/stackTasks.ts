@@ -1,0 +1,59 @@
+import { Effect, Schema } from "effect"
+import { Parallel, Task } from "effect-parallel"
+
+const module = import.meta.url
+
+export class TooShort extends Schema.TaggedError<TooShort>()("TooShort", { words: Schema.Int }) {
+  override get message(): string {
+    return `only ${this.words} words`
+  }
+}
+
+/** Fails with an error that has a schema: thrown by a function of its own, or in a generator. */
+export const judge = Task.make("judge", {
+  module,
+  payload: Schema.Int,
+  success: Schema.Int,
+  error: TooShort,
+  run: (words) => Effect.suspend(() => words < 10 ? refuse(words) : Effect.succeed(words))
+})
+
+const refuse = (words: number) => Effect.fail(new TooShort({ words }))
+
+export const judgeInGenerator = Task.make("judgeInGenerator", {
+  module,
+  error: TooShort,
+  run: (words: number) =>
+    Effect.gen(function*() {
+      yield* Effect.sleep(1)
+      return yield* new TooShort({ words })
+    })
+})
+
+/** Fails without a schema, or with what is no error. */
+export const throws = Task.make("throws", { module, run: (thrown: string) => Effect.fail(new TypeError(thrown)) })
+export const failsPlainly = Task.make("failsPlainly", { module, run: (value: unknown) => Effect.fail(value) })
+
+/** Runs tasks inside: one, or a run. */
+export const judgesOne = Task.make("judgesOne", { module, run: (words: number) => judge(words) })
+export const judgesAll = Task.make("judgesAll", {
+  module,
+  run: (all: ReadonlyArray<number>) => Parallel.forEach(all, judge)
+})
+
+/** An error whose stack is what a task makes of it. */
+class Odd extends Schema.TaggedError<Odd>()("Odd", {}) {}
+export const oddStack = Task.make("oddStack", {
+  module,
+  error: Odd,
+  run: (how: "none" | "number" | "throws" | "long") =>
+    Effect.suspend(() => {
+      const error = new Odd()
+      const get = () => {
+        if (how === "throws") throw new Error("no stack")
+        return how === "number" ? 5 : how === "long" ? "x".repeat(1e6) : undefined
+      }
+      Object.defineProperty(error, "stack", { get })
+      return Effect.fail(error)
+    })
+})
