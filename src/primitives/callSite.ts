@@ -2,10 +2,19 @@
  * Places where a program has called this library, for failures whose own stack does not lead there.
  */
 import type { StackFrame } from "effect/References"
+import { timer } from "./monotonic.ts"
+import { shortenName } from "./shorten.ts"
 
-/** Number of frames that are captured, and of those of the program that are kept. */
+/** Numbers of frames that are captured, some of which are those of this library and of Effect, and of those that are kept. */
 const mostCaptured = 12
 const mostKept = 3
+
+/**
+ * Number of captures in a window of so many milliseconds. A capture takes some 5 µs (10 % of a call on a thread), so a
+ * program that calls more often than this pays a hundredth of its time for them, and not every call has its place.
+ */
+const mostInWindow = 20
+const windowMillis = 10
 
 /** The folder of this library, as it may stand in a frame; none in a bundle, whose file is that of the program too. */
 const folders: ReadonlyArray<string> = (() => {
@@ -36,12 +45,28 @@ export class CallSite {
   }
 }
 
-/** Captures the place of a call; undefined where stacks are switched off. */
-export const capture = (): CallSite | undefined => {
+let windowStart = -Infinity
+let left = 0
+
+/** True if a capture is within its budget. */
+const mayCapture = (): boolean => {
+  const now = timer.now()
+  if (now - windowStart >= windowMillis) {
+    windowStart = now
+    left = mostInWindow
+  }
+  return left-- > 0
+}
+
+/**
+ * Captures the place of a call, of so many frames; undefined if there have been many of late, or where stacks are switched
+ * off.
+ */
+export const capture = (frames = mostCaptured): CallSite | undefined => {
   const limit = Error.stackTraceLimit
-  if (!(limit > 0)) return undefined
+  if (!(limit > 0) || !mayCapture()) return undefined
   try {
-    Error.stackTraceLimit = mostCaptured
+    Error.stackTraceLimit = frames
     return new CallSite(new Error())
   } catch {
     // the limit cannot be written
@@ -51,9 +76,15 @@ export const capture = (): CallSite | undefined => {
   }
 }
 
-/** Makes the frame of a call, as causes have it: the name of what was called, and where. */
-export const frameOf = (name: string, site: CallSite | undefined, parent: StackFrame | undefined): StackFrame => ({
-  name,
+/** Makes the frame of a call of a task, as causes have it: what was called, and where. Its texts are made when asked for. */
+export const frameOf = (
+  task: { readonly name: string },
+  site: CallSite | undefined,
+  parent: StackFrame | undefined
+): StackFrame => ({
+  get name() {
+    return `task ${shortenName(task.name)}`
+  },
   stack: () => site?.frames[0]?.trim(),
   parent
 })

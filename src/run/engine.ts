@@ -23,7 +23,6 @@ import { nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { FiberGroup } from "../primitives/fiberGroup.ts"
-import { shortenName } from "../primitives/shorten.ts"
 import { Timers } from "../primitives/timers.ts"
 import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
@@ -53,29 +52,17 @@ import * as Plan from "./plan.ts"
 export const run = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>,
   makeSink: MakeSink<I, A, E>
-): Effect.Effect<RunSummary, EI, R | RI> => {
-  const task = Plan.asTask(plan.work)
-  if (task === undefined) return inFiber(plan, makeSink, undefined)
-  return Effect.updateService(
-    inFiber(plan, makeSink, task),
-    References.CurrentStackFrame,
-    (parent) => frameOf(`task ${shortenName(task.name)}`, plan.site, parent)
-  )
-}
-
-const inFiber = <I, A, E, R, EI, RI>(
-  plan: Plan.Plan<I, A, E, R, EI, RI>,
-  makeSink: MakeSink<I, A, E>,
-  task: Plan.AnyTask | undefined
 ): Effect.Effect<RunSummary, EI, R | RI> =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<R | RI>
+    const task = Plan.asTask(plan.work)
     const backend = task && checkBackend(Context.get(context, task[Plan.TaskTypeId].backend))
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const observer = new RunObserver(context, settings.name, sizeOf(plan.inputs))
     const runWith = (lanes: MakeLanes<I, A, E, R>) => execute(plan, makeSink, settings, observer, fiber, lanes)
     if (task === undefined || backend === undefined) return observer.around(runWith((parts) => fiberLanes(parts, plan)))
-    const calledFrom = { site: plan.site, frame: fiber.getRef(References.CurrentStackFrame)! }
+    const frame = frameOf(task, plan.site, fiber.getRef(References.CurrentStackFrame))
+    const calledFrom = { site: plan.site, frame }
     return observer.around(
       Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, task, backend, calledFrom, scope)))
     )

@@ -15,7 +15,7 @@ export const stackOf = (thrown: unknown): string | undefined => {
 
 /** Gives an error the stack of the one that it was made of, on its way through a schema. */
 export const keepStack = (error: unknown, stack: string | undefined): void => {
-  if (stack === undefined || !(error instanceof Error)) return
+  if (typeof stack !== "string" || !(error instanceof Error)) return
   try {
     Object.defineProperty(error, "stack", { value: stack, configurable: true, enumerable: false, writable: true })
   } catch {

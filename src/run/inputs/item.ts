@@ -53,25 +53,30 @@ export interface AttemptContext extends AttemptStart {
   remote: RemoteAttempt | undefined
 }
 
-/** An attempt on a backend. */
+/** An attempt on a backend, which is written when the backend tells of it. */
 export interface RemoteAttempt extends AttemptStart {
+  worker: number
+  waits: WaitedNanos | undefined
   /** Time at which the run has sent it. */
   readonly dispatchedAt: number
   /** Start and end by what the backend has told; infinite and undefined before that. */
-  readonly beganAt: number
-  readonly endedAt: number | undefined
+  beganAt: number
+  endedAt: number | undefined
 }
 
 /**
  * Returns what is known of an attempt that was interrupted at `endedAt`. One that its backend had not begun took no time:
  * it has waited in a queue.
  */
-export const interrupted = (attempt: AttemptContext, endedAt: number): AttemptStart => {
-  const { remote } = attempt
+export const interrupted = (
+  attempt: AttemptStart,
+  remote: RemoteAttempt | undefined,
+  endedAt: number
+): AttemptStart => {
   if (remote === undefined) return attempt
   if (remote.beganAt < Infinity) return remote
   const queue = Math.max(0, endedAt - remote.dispatchedAt)
-  return { worker: attempt.worker, beganAt: endedAt, waits: add(attempt.waits ?? noWaits, { ...noWaits, queue }) }
+  return { worker: remote.worker, beganAt: endedAt, waits: add(remote.waits ?? noWaits, { ...noWaits, queue }) }
 }
 
 /** An attempt that has ended; times are nanoseconds of the monotonic clock. */

@@ -93,15 +93,20 @@ export class Stragglers<I> {
     this.candidates.delete(item)
     if (race === undefined) return
     const { attempts, fibers, timer } = race
+    // when a loser is interrupted, its lane may go on with another item at once
+    const losers = this.reported
+      ? attempts.filter((attempt) => attempt !== winner).map(({ beganAt, remote, waits, worker }) =>
+        [{ beganAt, waits, worker }, remote] as const
+      )
+      : []
     race.attempts = []
     race.fibers = []
     race.timer = undefined
     if (timer !== undefined) this.timers.cancel(timer)
     // a backend that is interrupted tells when the attempt had begun
     for (const fiber of fibers) fiber.interruptUnsafe()
-    if (!this.reported) return
-    for (const attempt of attempts) {
-      if (attempt !== winner) item.record(interrupted(attempt, item.endedAt), "Interrupted", undefined)
+    for (const [loser, remote] of losers) {
+      item.record(interrupted(loser, remote, item.endedAt), "Interrupted", undefined)
     }
   }
 

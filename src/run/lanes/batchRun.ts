@@ -194,13 +194,14 @@ export class BatchRun<I, A, E, R> {
   }
 
   private toBatch(): Backend.Batch<I> {
-    const { concurrency, show, sizer, timeout } = this.options
+    const { calledFrom, concurrency, show, sizer, timeout } = this.options
     return {
       inputs: this.batch.inputs,
       index: (position) => this.batch.index(position),
       timeout,
       concurrency,
       show,
+      caller: calledFrom.frame,
       delivered: this.delivered,
       budget: sizer.automatic ? Duration.millis(budget) : undefined,
       recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }

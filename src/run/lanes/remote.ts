@@ -5,7 +5,7 @@
  */
 import type * as Backend from "../../Backend.ts"
 import { add, type MessageWaits, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
-import type { AttemptContext, AttemptStart, Item } from "../inputs/item.ts"
+import type { AttemptContext, AttemptStart, Item, RemoteAttempt } from "../inputs/item.ts"
 
 /** Clock of a run, with its start, all in nanoseconds. */
 export interface RunClock {
@@ -73,23 +73,23 @@ export class RemoteClock<I> {
   private readonly item: Item<I>
   private readonly context: AttemptContext
   private readonly isFirst: boolean
-  private readonly dispatchedAt: number
+  private readonly remote: RemoteAttempt
 
   /** Begins an attempt, which is dispatched now; `tells` if its backend tells when inputs begin. */
   constructor(clock: RunClock, item: Item<I>, context: AttemptContext, tells: boolean) {
     const { waits, worker } = context
-    const dispatchedAt = clock.time()
     this.clock = clock
     this.item = item
     this.context = context
     this.isFirst = item.attempts <= 1
-    this.dispatchedAt = dispatchedAt
-    context.remote = tells ? { worker, waits, dispatchedAt, beganAt: Infinity, endedAt: undefined } : undefined
+    this.remote = { worker, waits, dispatchedAt: clock.time(), beganAt: Infinity, endedAt: undefined }
+    context.remote = tells ? this.remote : undefined
   }
 
   /** Takes what the backend tells; without a start, the attempt ran from its dispatch on. */
   readonly told: Backend.OnAttempt = ({ delivery = nothingTold, endedAt, startedAt, worker }) => {
-    const { clock, context, dispatchedAt, isFirst, item } = this
+    const { clock, context, isFirst, item, remote } = this
+    const { dispatchedAt } = remote
     const now = clock.time()
     const beganAt = startOf(clock, startedAt, dispatchedAt, now)
     const end = endOf(clock, endedAt, beganAt, now)
@@ -97,13 +97,11 @@ export class RemoteClock<I> {
       ? noWaits
       : new MessageWay(clock, delivery, dispatchedAt, now).waited(beganAt - clock.beganAt, end - clock.beganAt)
     if (isFirst) item.startedAt = beganAt
-    context.remote = {
-      worker: isCount(worker) ? worker : context.worker,
-      waits: context.waits === undefined ? way : add(context.waits, way),
-      dispatchedAt,
-      beganAt,
-      endedAt: end
-    }
+    if (isCount(worker)) remote.worker = worker
+    remote.waits = context.waits === undefined ? way : add(context.waits, way)
+    remote.beganAt = beganAt
+    remote.endedAt = end
+    context.remote = remote
   }
 }
 

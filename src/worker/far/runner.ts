@@ -28,8 +28,9 @@ import * as Causes from "../wire/causes.ts"
 import { type Arrived, arrived, OutOfBandWriter } from "../wire/crossing.ts"
 import { formOf, isPrimitive } from "../wire/form.ts"
 import { epoch } from "../wire/machineClock.ts"
-import type { Arrival, BatchMessage, Fault, Place, WireFailure } from "../wire/messages.ts"
+import type { BatchMessage, Fault, Place, WireFailure } from "../wire/messages.ts"
 import { encodeThrown } from "../wire/thrown.ts"
+import { BatchTimes } from "../wire/times.ts"
 import { contextOf, loggerOf } from "./ambient.ts"
 import type { Link, Runner } from "./link.ts"
 
@@ -43,7 +44,7 @@ export const make = (link: Link): Runner => {
   return {
     run: (message, task, came) => {
       const job = task as Backend.Job<unknown, unknown, unknown>
-      const batch = new WorkerBatch(message, job, link, worker, { ...came, freeAt: worker.freeAt, readyAt: 0 })
+      const batch = new WorkerBatch(message, job, link, worker, came)
       batches.set(message.id, batch)
       batch.done = batch.work(scope).finally(() => batches.delete(message.id))
     },
@@ -93,7 +94,6 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   /** Number of payloads that have been started. */
   private started = 0
   private readonly worker: Occupied
-  private arrival: Arrival
   private turnBudget: TurnBudget | undefined
   /**
    * Start of the batch, start of the current payload, and time of the last post, in milliseconds of this worker's clock.
@@ -112,8 +112,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private outOfBand: OutOfBandWriter
   /** Payloads that have crossed by themselves, by position, if there are any. */
   private readonly arrived: ReadonlyMap<number, Arrived> | undefined
-  /** Start and end of each payload, in milliseconds of the machine's clock. */
-  private readonly times: Float64Array
+  private readonly times: BatchTimes
   /** Weight that is held as long as the payloads. */
   protected readonly ballast: ArrayBuffer | undefined
   /** True if a post is scheduled for when the event loop turns. */
@@ -124,14 +123,13 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     job: Backend.Job<unknown, unknown, unknown>,
     link: Link,
     worker: Occupied,
-    arrival: Arrival
+    came: { readonly receivedAt: number; readonly upAt: number }
   ) {
     this.message = message
     this.job = job
     this.link = link
     this.worker = worker
-    this.arrival = arrival
-    this.times = new Float64Array(2 * message.payloads.length)
+    this.times = new BatchTimes(message.payloads.length, { ...came, freeAt: worker.freeAt })
     this.ballast = message.shared > 0 ? ballast(message.shared) : undefined
     this.outOfBand = new OutOfBandWriter(link.crossing)
     const values = arrived(link.crossing, message.outOfBand)
@@ -147,7 +145,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       ? Exit.succeed(Context.empty() as Context.Context<any>)
       : await this.runFiber<Context.Context<any>, unknown>(Layers.servicesOf(layer, scope), Context.empty())
     this.since = this.startMillis = timer.now()
-    this.arrive(this.since + epoch)
+    this.times.ready(this.since + epoch, this.worker.ready.has(this.job))
     if (!this.cancelled) {
       if (Exit.isSuccess(built)) {
         this.worker.ready.add(this.job)
@@ -155,12 +153,6 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       } else this.failAll({ _tag: "LayerFailed", error: encodeThrown(Cause.squash(built.cause), this.link.crossing) })
     }
     this.post(true)
-  }
-
-  /** Notes when the batch can begin. Only the first of a task on this worker has waited for a start. */
-  private arrive(readyAt: number): void {
-    const { arrival, job, worker } = this
-    this.arrival = { ...arrival, readyAt, receivedAt: worker.ready.has(job) ? readyAt : arrival.receivedAt }
   }
 
   /** Starts no further payload. */
@@ -254,8 +246,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   }
 
   private postExits(over: boolean): void {
-    const { arrival, failures, from, outOfBand, places, values } = this
-    const times = this.times.slice(2 * from, 2 * (from + values.length))
+    const { failures, from, outOfBand, places, values } = this
     this.link.post(
       {
         _tag: "Exits",
@@ -265,8 +256,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
         places,
         failures,
         outOfBand: outOfBand.sealed,
-        times,
-        arrival,
+        times: this.times.slice(from, values.length),
         over
       },
       outOfBand.transfer
@@ -359,9 +349,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
    */
   private record(value: unknown): void {
     const now = timer.now()
-    const place = 2 * (this.from + this.values.length)
-    this.times[place] = this.since + epoch
-    this.times[place + 1] = now + epoch
+    this.times.ran(this.from + this.values.length, this.since + epoch, now + epoch)
     this.values.push(value)
     this.since = now
     this.worker.freeAt = now + epoch

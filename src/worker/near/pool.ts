@@ -128,7 +128,6 @@ export class Pool {
       backend: this.platform.name,
       ambient: ambientOf(context, this.platform.crossing),
       crossing: this.platform.crossing,
-      caller: Context.get(context, References.CurrentStackFrame),
       clockOffset: () => offsetTo(clock),
       log: (log, values, annotations) => void run(logged(log, values, annotations))
     }

@@ -19,7 +19,6 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
-import type { StackFrame } from "effect/References"
 import * as Backend from "../../Backend.ts"
 import type { LongTimeout } from "../../primitives/longTimeout.ts"
 import * as Codec from "../../task/codec.ts"
@@ -27,8 +26,9 @@ import { timeoutError } from "../../task/deadline.ts"
 import * as Causes from "../wire/causes.ts"
 import { type Arrived, arrived, type Crossing } from "../wire/crossing.ts"
 import { machineNow } from "../wire/machineClock.ts"
-import type { Ambient, Arrival, Exits, Fault, Log, Refusal, Thrown, WireFailure } from "../wire/messages.ts"
+import type { Ambient, Exits, Fault, Log, Refusal, Thrown, WireFailure } from "../wire/messages.ts"
 import { decodeThrown } from "../wire/thrown.ts"
+import * as Times from "../wire/times.ts"
 import { Payloads } from "./payloads.ts"
 import type { WorkerExit } from "./platform.ts"
 import type { SharedMemory } from "./sharedMemory.ts"
@@ -63,8 +63,6 @@ export interface Sender {
     annotations: Readonly<Record<string, unknown>>
   ) => void
   readonly crossing: Crossing
-  /** The frame of the call in the program, if it is known. */
-  readonly caller: StackFrame | undefined
   /** Measures what has to be added to a time of the machine's clock to get that of the program's, in milliseconds. */
   readonly clockOffset: () => number
 }
@@ -199,9 +197,9 @@ export class BatchRequest {
   }
 
   /** Settles payloads as reported by their worker. */
-  settle({ arrival, failures, from, outOfBand, places, times, values }: Exits, worker: number): void {
+  settle({ failures, from, outOfBand, places, times, values }: Exits, worker: number): void {
     const offset = this.sender.clockOffset()
-    this.batch.delivered?.(this.deliveryOf(arrival))
+    this.batch.delivered?.(Times.deliveryOf(times, this))
     const apart = arrived(this.sender.crossing, outOfBand)
     const failed = failures.length === 0 ? undefined : new Map(failures)
     const placed = places.length === 0 ? undefined : new Map(places)
@@ -217,7 +215,7 @@ export class BatchRequest {
         : place === undefined
         ? this.succeed(position, values[k])
         : this.arrive(position, apart[place])
-      this.onExit(position, exit, worker, times[2 * k]! + offset, times[2 * k + 1]! + offset)
+      this.onExit(position, exit, worker, Times.startOf(times, k) + offset, Times.endOf(times, k) + offset)
     }
   }
 
@@ -336,7 +334,7 @@ export class BatchRequest {
     values: ReadonlyArray<Arrived>
   ): Exit.Exit<never, unknown> {
     if (failure._tag === "Fault") return this.backendFailure(position, reasonOfFault(failure.fault))
-    const cause = Causes.decode(failure.reasons, this.job.error, values, this.sender.caller)
+    const cause = Causes.decode(failure.reasons, this.job.error, values, this.batch.caller)
     if (!Cause.isCause(cause)) return this.backendFailure(position, reasonOfFault(cause))
     const { timeout } = this.batch
     return Exit.failCause(
@@ -362,21 +360,6 @@ export class BatchRequest {
   ): void {
     const offset = this.sender.clockOffset()
     this.onExit(position, exit, worker, since + offset, machineNow() + offset)
-  }
-
-  /**
-   * Works out what the batch waited for. Between two times of which the later is earlier, since they are those of
-   * something that happened before, nothing was waited for.
-   */
-  private deliveryOf({ freeAt, readyAt, receivedAt, upAt }: Arrival): Backend.Delivery {
-    const { assignedAt, calledAt } = this
-    const startedAt = Math.max(assignedAt, upAt)
-    const busyUntil = Math.max(startedAt, Math.min(freeAt, receivedAt))
-    return {
-      queue: assignedAt - calledAt + busyUntil - startedAt,
-      startup: startedAt - assignedAt + Math.max(0, readyAt - receivedAt),
-      transfer: Math.max(0, receivedAt - busyUntil)
-    }
   }
 
   private backendFailure(position: number, reason: Reason): Exit.Exit<never, Backend.BackendError> {

@@ -87,8 +87,8 @@ const framesOf = (reason: Cause.Reason<unknown>): Traced["frames"] => {
     for (; frame !== undefined && frames.length < mostFrames; frame = frame.parent) {
       const at = frame.stack()
       frames.push({
-        name: prefix(String(frame.name), frameLength),
-        at: at === undefined ? undefined : prefix(String(at), frameLength)
+        name: prefix(frame.name, frameLength),
+        at: at === undefined ? undefined : prefix(at, frameLength)
       })
     }
   } catch {
@@ -97,15 +97,20 @@ const framesOf = (reason: Cause.Reason<unknown>): Traced["frames"] => {
   return frames
 }
 
+/** True if a frame has texts alone: a task may have sent it itself, and Effect reads them unchecked. */
+const isWhole = ({ at, name }: NonNullable<Traced["frames"]>[number]): boolean =>
+  typeof name === "string" && (at === undefined || typeof at === "string")
+
 /** Adds frames that have arrived to a reason, before those of its caller here. */
 const traced = (
   reason: Cause.Reason<unknown>,
   frames: Traced["frames"],
   caller: StackFrame | undefined
 ): Cause.Reason<unknown> => {
-  if (frames === undefined || frames.length === 0) return reason
-  const frame = frames.slice(0, mostFrames).reduceRight<StackFrame | undefined>(
-    (parent, { at, name }) => ({ name: String(name), stack: () => at === undefined ? undefined : String(at), parent }),
+  const whole = frames?.slice(0, mostFrames).filter(isWhole) ?? []
+  if (whole.length === 0) return reason
+  const frame = whole.reduceRight<StackFrame | undefined>(
+    (parent, { at, name }) => ({ name, stack: () => at, parent }),
     caller
   )
   return reason.annotate(Context.make(Cause.StackTrace, frame!))

@@ -114,8 +114,8 @@ export interface ThrownError {
 
 /**
  * Exits of consecutive payloads of a batch: a value for each; failures by position, and places of values that cross by
- * themselves, which replace the values there. `times` has the start and the end of each. If the batch is `over`, payloads
- * without an exit were not started. Times are milliseconds of the monotonic clock of the machine.
+ * themselves, which replace the values there. `times` are those of the batch and of these payloads (`times.ts`). If the
+ * batch is `over`, payloads without an exit were not started.
  */
 export interface Exits {
   readonly _tag: "Exits"
@@ -126,19 +126,7 @@ export interface Exits {
   readonly failures: ReadonlyArray<readonly [position: number, failure: WireFailure]>
   readonly outOfBand: OutOfBand | undefined
   readonly times: Float64Array
-  readonly arrival: Arrival
   readonly over: boolean
-}
-
-/** Times of a batch at its worker before its first payload began. */
-export interface Arrival {
-  /** Time at which the worker had started and listened. */
-  readonly upAt: number
-  /** Time at which the worker had last ended a payload when the message came; 0 if none. */
-  readonly freeAt: number
-  readonly receivedAt: number
-  /** Time at which the module of the task was imported and its layer built. */
-  readonly readyAt: number
 }
 
 export interface Log {

@@ -2,7 +2,8 @@
  * Recognition of messages of a worker. A task can reach the channel of its process if it looks for it, and may write
  * anything there.
  */
-import type { Arrival, Exits, FromFar } from "./messages.ts"
+import type { Exits, FromFar } from "./messages.ts"
+import { lengthOf } from "./times.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -31,18 +32,12 @@ export const isReply = (value: unknown): value is FromFar => {
 }
 
 const isExits = (message: Fields): boolean => {
-  const { arrival, failures, from, id, outOfBand, over, places, times, values } = message as {
+  const { failures, from, id, outOfBand, over, places, times, values } = message as {
     readonly [K in keyof Exits]: unknown
   }
   return isId(id) && isIndex(from) && Array.isArray(values) && values.length > 0 && times instanceof Float64Array &&
-    times.length === 2 * values.length && typeof over === "boolean" && areEntries(places, isIndex) &&
-    areEntries(failures, isFailure) && isOutOfBand(outOfBand) && isArrival(arrival)
-}
-
-const isArrival = (value: unknown): boolean => {
-  if (typeof value !== "object" || value === null) return false
-  const { freeAt, readyAt, receivedAt, upAt } = value as { readonly [K in keyof Arrival]: unknown }
-  return [freeAt, readyAt, receivedAt, upAt].every(Number.isFinite)
+    times.length === lengthOf(values.length) && typeof over === "boolean" && areEntries(places, isIndex) &&
+    areEntries(failures, isFailure) && isOutOfBand(outOfBand)
 }
 
 const isFailure = (failure: unknown): boolean => {

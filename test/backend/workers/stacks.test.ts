@@ -8,7 +8,7 @@ import { kinds } from "../workerKinds.ts"
 const causeOf = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Cause.Cause<E>> =>
   Effect.map(Effect.exit(effect), (exit) => Exit.isFailure(exit) ? exit.cause : assert.fail("it has succeeded"))
 
-const everywhere = [...kinds, { name: "fibers", layer: () => Layer.empty as Layer.Layer<never> }]
+const everywhere = [...kinds, { name: "fibers", layer: () => Layer.empty }]
 
 /** The place in this file, or in that of the tasks, that a line of a stack shows. */
 const at = (file: "stackTasks" | "stacks.test"): RegExp => new RegExp(`^ +at .*${file}\\.ts:\\d+:\\d+\\)?$`, "m")

@@ -60,7 +60,7 @@ const check = ({ after, before, pulledAt, report }: Observed): ReadonlyArray<num
     assert.isAtMost(earliest + start, beganAt, "a task began before its attempt")
     assert.isAtMost(beganAt, latest + end, "an attempt ended before its task began")
     assert.isAtMost(earliest + end, after, "an attempt ended after its run")
-    ahead.push(beganAt - earliest - start)
+    ahead.push(beganAt - latest - start)
     for (const { elapsed, startedAt, waits } of Outcome.tries(outcome)) {
       const waited = [waits.limit, waits.queue, waits.retry, waits.startup, waits.transfer].map(millis)
       assert.isTrue(waited.every((wait) => wait >= 0))
