@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Backend from "../Backend.ts"
 
 /**
@@ -95,7 +96,8 @@ export const crash = (exitCode = 1): Behaviour => ({ _tag: "Crash", exitCode })
  *
  * Units: `workers` is 2 unless given. `when` is asked at the start of each call, and is `run` unless given. A timeout
  * bounds a call that stalls, on the test's clock. With `batches` the backend takes inputs by the batch, as threads and
- * processes do: a call that stalls holds up what is behind it in its batch, until another worker asks for that.
+ * processes do: a call that stalls holds up what is behind it in its batch, until another worker asks for that. Reports
+ * have the times at which calls began and ended on the test's clock.
  *
  * **Example** (A task that fails once)
  *
@@ -153,7 +155,15 @@ export const layer = (options: {
       }
     }
 
-    const execute: Backend.Backend["execute"] = (job, batch, onExit) => {
+    const execute: Backend.Backend["execute"] = (job, batch, onExit) =>
+      Effect.clockWith((clock) => executeAt(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6, job, batch, onExit))
+
+    const executeAt = <I, A, E>(
+      now: () => number,
+      job: Backend.Job<I, A, E>,
+      batch: Backend.Batch<I>,
+      onExit: Backend.OnExit<A, E>
+    ): Effect.Effect<void, never, Scope.Scope> => {
       const number = batches++
       const { recall } = batch
       let position = 0
@@ -167,28 +177,26 @@ export const layer = (options: {
         const call: Call = { task: job.name, index, input, attempt, batch: number }
         started.push(call)
         const behaviour = when(call)
+        const startedAt = now()
         running.add(call)
         crashed = behaviour._tag === "Crash"
         const exit = behaviour._tag === "Crash"
           ? Effect.succeed(Exit.fail(crashOf(job, index, behaviour.exitCode)))
           : runHere(behave(behaviour, job), batch, position)
-        return Effect.ensuring(
-          Effect.map(exit, (exit) => onExit(position++, exit as never)),
-          Effect.sync(() => running.delete(call))
+        return exit.pipe(
+          Effect.map((exit) => onExit(position++, exit as never, undefined, startedAt, now())),
+          Effect.onInterrupt(() => Effect.sync(() => batch.interrupted?.(position, undefined, startedAt))),
+          Effect.ensuring(Effect.sync(() => running.delete(call)))
         )
       })
       // while a call is under way, the calls behind it are given back
       recall?.signal.addEventListener("abort", () => recall.giveBack(position + 1), { once: true })
-      return Effect.clockWith((clock) => {
-        const until = batch.budget === undefined
-          ? Infinity
-          : clock.currentTimeMillisUnsafe() + Duration.toMillis(batch.budget)
-        const mayContinue = () => recall?.signal.aborted !== true && clock.currentTimeMillisUnsafe() <= until
-        return Effect.whileLoop({
-          while: () => !crashed && position < batch.inputs.length && (position === 0 || mayContinue()),
-          body: () => one,
-          step: () => {}
-        })
+      const until = batch.budget === undefined ? Infinity : now() + Duration.toMillis(batch.budget)
+      const mayContinue = () => recall?.signal.aborted !== true && now() <= until
+      return Effect.whileLoop({
+        while: () => !crashed && position < batch.inputs.length && (position === 0 || mayContinue()),
+        body: () => one,
+        step: () => {}
       })
     }
 

@@ -262,7 +262,7 @@ const start = (
   }
   switch (run.mode) {
     case "run":
-      return Effect.map(Parallel.run(inputs, work, options), ({ outcomes }) => ({ outcomes }))
+      return Effect.map(Parallel.run(inputs, work, options), ({ elapsed, outcomes }) => ({ elapsed, outcomes }))
     case "partition":
       return Effect.map(Parallel.partition(inputs, work, options), ([values, failures]) => ({ values, failures }))
     case "validate":

@@ -1,6 +1,7 @@
 /** What a run may have come to, by the model: each input once, in order, with what its own attempts make of it. */
 import { Outcome } from "effect-parallel"
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import { type Expected, expected, type Run } from "./program.ts"
 
@@ -16,11 +17,14 @@ export interface Seen {
   readonly fits: (outcome: AnyOutcome, expectation: Expected) => boolean
   /** False if it is not known beforehand which inputs succeed: then all that is judged is that each ends once. */
   readonly exact: boolean
+  /** True if a worker has one attempt of the run at a time. */
+  readonly alone?: boolean
 }
 
 /** What a run succeeds with: outcomes, or values and failures. */
 export interface Result {
   readonly outcomes?: ReadonlyArray<AnyOutcome>
+  readonly elapsed?: Duration.Duration
   readonly values?: ReadonlyArray<unknown>
   readonly failures?: ReadonlyArray<AnyOutcome>
 }
@@ -45,8 +49,43 @@ const isOf = <A>(value: unknown, kind: new(...args: any) => A): value is A => {
 
 const ascending = (a: number, b: number): number => a - b
 
+const millis = Duration.toMillis
+
+const startOf = ({ startedAt }: Pick<AnyOutcome, "startedAt">): number => millis(startedAt)
+
+const endOf = ({ elapsed, startedAt }: Pick<AnyOutcome, "startedAt" | "elapsed">): number =>
+  millis(startedAt) + millis(elapsed)
+
+/** Error of a time, in milliseconds: clocks of several threads are compared. */
+const error = 0.005
+
+/** Complains of times that cannot be. */
+const judgeTimes = (outcomes: ReadonlyArray<AnyOutcome>, elapsed: number, alone: boolean): void => {
+  const attempts = outcomes.flatMap((outcome) => Outcome.tries(outcome).map((attempt) => ({ outcome, attempt })))
+  for (const { attempt, outcome } of attempts) {
+    const where = `an attempt at input ${outcome.index}`
+    const waits = Object.values(attempt.waits).map(millis)
+    const whole = waits.reduce((sum, wait) => sum + wait, millis(attempt.elapsed))
+    insist(waits.every((wait) => wait >= 0) && millis(attempt.elapsed) >= 0, () => `${where} has waited less than 0`)
+    insist(whole <= elapsed + error, () => `${where} and its waits took ${whole} ms of ${elapsed} ms`)
+    insist(startOf(attempt) >= startOf(outcome) - error, () => `${where} began before its input`)
+    insist(endOf(attempt) <= endOf(outcome) + error, () => `${where} ended after its input`)
+    insist(endOf(attempt) <= elapsed + error, () => `${where} ended at ${endOf(attempt)} ms of ${elapsed} ms`)
+  }
+  if (!alone) return
+  for (const [worker, row] of Map.groupBy(attempts, ({ attempt }) => attempt.worker)) {
+    const sorted = row.toSorted((a, b) => startOf(a.attempt) - startOf(b.attempt))
+    for (const [k, { attempt, outcome }] of sorted.entries()) {
+      const before = sorted[k - 1]
+      if (before === undefined || endOf(before.attempt) <= startOf(attempt) + error) continue
+      const numbers = `${before.outcome.index} and ${outcome.index}`
+      throw new Error(`worker ${worker} was at inputs ${numbers} at once, at ${startOf(attempt)} ms`)
+    }
+  }
+}
+
 /** Complains of how a run has ended, unless it may have ended so. */
-export const judge = ({ exact, exit, fits, inputDefect, run }: Seen): void => {
+export const judge = ({ alone = false, exact, exit, fits, inputDefect, run }: Seen): void => {
   const model = run.works.map((_, index) => expected(run, index))
   const indicesOf = (tag: "Success" | "Failure") => model.flatMap((each, index) => each.tag === tag ? [index] : [])
   const failing = indicesOf("Failure")
@@ -88,7 +127,8 @@ export const judge = ({ exact, exit, fits, inputDefect, run }: Seen): void => {
     return insist(!exact || failing.length > 0, () => "forEach failed, and no input does")
   }
 
-  const { failures, outcomes, values } = exit.value
+  const { elapsed, failures, outcomes, values } = exit.value
+  if (outcomes !== undefined && elapsed !== undefined) judgeTimes(outcomes, millis(elapsed), alone)
   insist(!throws, () => "the inputs threw, and the run succeeded")
   if (outcomes !== undefined) {
     const order = numbers(outcomes)

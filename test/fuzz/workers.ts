@@ -100,7 +100,7 @@ const start = (run: Run): Effect.Effect<Result, unknown> => {
   }
   switch (run.mode) {
     case "run":
-      return Effect.map(Parallel.run(inputs, perform, options), ({ outcomes }) => ({ outcomes }))
+      return Effect.map(Parallel.run(inputs, perform, options), ({ elapsed, outcomes }) => ({ elapsed, outcomes }))
     case "partition":
       return Effect.map(Parallel.partition(inputs, perform, options), ([values, failures]) => ({ values, failures }))
     case "validate":
@@ -133,6 +133,7 @@ const check = (program: Program): Effect.Effect<void> =>
           exit,
           inputDefect,
           fits: fits(run),
+          alone: run.concurrency !== "unbounded" && run.concurrency <= 2,
           exact: run.works.flat().every(({ value }) =>
             mildNames.includes(value)
           )

@@ -52,7 +52,7 @@ export const attempt = <I, A, E, R>(
       context.withdrawn = queue.stopped
       if (context.withdrawn) return Effect.interrupt
       context.beganAt = time()
-      context.waits = withLimit(queue.revisits ? context.waits : undefined, context.beganAt - takenAt)
+      context.waits = withLimit(context.waits, context.beganAt - takenAt)
       if (item.attempts === 0) item.startedAt = context.beganAt
       return begin(item, context)
     })
@@ -60,6 +60,7 @@ export const attempt = <I, A, E, R>(
     ? begin
     : (item, context) => {
       context.remote = undefined
+      if (!queue.revisits) context.waits = undefined
       return throughLimits(limits, beginAfterLimits(item, context, time()))
     }
   return queue.stragglers === undefined ? limited : queue.stragglers.racing(limited)
