@@ -113,7 +113,7 @@ const numbered = (orders: ReadonlyArray<Omit<Order, "id">>): ReadonlyArray<Order
 describe.each(kinds)("times of a report from $name", ({ layer }) => {
   it.live.prop(
     "are those that the worker has measured, in any run",
-    [Schema.Array(Run).check(Schema.isMinLength(3), Schema.isMaxLength(6))],
+    [Schema.Array(Run).check(Schema.isMinLength(2), Schema.isMaxLength(4))],
     ([runs]) =>
       Effect.gen(function*() {
         for (const each of runs) {
@@ -122,7 +122,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
           if (each.concurrency <= 2) checkRows(run)
         }
       }).pipe(Effect.provide(layer())),
-    { arbitrary: { runs: Number(process.env["TIMES_RUNS"] ?? 4) }, timeout: 600_000 }
+    { arbitrary: { runs: Number(process.env["TIMES_RUNS"] ?? 2) }, timeout: 600_000 }
   )
 
   // on a busy machine a worker may lose its core between the two
@@ -131,7 +131,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
   it.live(`lie within 2 ms before the task begins, in ${often}`, () =>
     Effect.gen(function*() {
       const ahead: Array<number> = []
-      for (let k = 0; k < 4; k++) {
+      for (let k = 0; k < 2; k++) {
         const run = yield* Effect.provide(observed(numbered(range(50).map(() => ({ spin: 0.2 }))), {}), layer())
         ahead.push(...check(run))
         checkRows(run)
