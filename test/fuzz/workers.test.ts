@@ -14,7 +14,7 @@ describe("programs at random", () => {
       }
       // what the first program opens for good is not left behind
       await run(1)
-      await leavingNothing(() => run(20))
+      await leavingNothing(() => run(12))
     })
   }
 })

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer } from "effect"
 import { Backend, Parallel, Report } from "effect-parallel"
 import { Chromium, hasBrowser, open } from "../../report/browser.ts"
@@ -19,87 +19,89 @@ const placesOf = (text: string): ReadonlyArray<string> =>
     line.replace(/^ +at (.*?) ?\(?(?:file:\/\/)?\/?[^ ]*\/(stackTasks|stacks\.test)\.ts.*$/, "$1 in $2")
   )
 
-describe.each(everywhere)("the stack of a failure from $name", ({ layer }) => {
-  it.live("names file and line of the task, whether the error has a schema or not", () =>
-    Effect.gen(function*() {
-      const failing: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
-        tasks.judge(3),
-        tasks.judgeInGenerator(3),
-        tasks.throws("no"),
-        Parallel.forEach([3], tasks.judge),
-        Parallel.forEach([3], tasks.judgeInGenerator),
-        Parallel.forEach([3], tasks.judge, { spans: true, retry: { times: 1 } }),
-        Parallel.validate([3], tasks.judge).pipe(
-          Effect.mapError(({ failures: [failure] }) => Cause.squash(failure.cause))
-        )
-      ]
-      for (const each of failing) {
-        const cause = yield* causeOf(each)
-        assert.match(Cause.pretty(cause), at("stackTasks"))
-        assert.match((Cause.squash(cause) as Error).stack!, at("stackTasks"))
-      }
-      const error = yield* Effect.flip(tasks.judge(3))
-      assert.instanceOf(error, tasks.TooShort)
-      assert.strictEqual(error.message, "only 3 words")
-      assert.match(error.stack!, /^TooShort: only 3 words\n/)
-      assert.notInclude(error.stack!, "Schema.")
-    }).pipe(Effect.provide(layer())))
+for (const { layer: backend, name } of everywhere) {
+  layer(backend(), { excludeTestServices: true })(`the stack of a failure from ${name}`, (it) => {
+    it.effect("names file and line of the task, whether the error has a schema or not", () =>
+      Effect.gen(function*() {
+        const failing: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+          tasks.judge(3),
+          tasks.judgeInGenerator(3),
+          tasks.throws("no"),
+          Parallel.forEach([3], tasks.judge),
+          Parallel.forEach([3], tasks.judgeInGenerator),
+          Parallel.forEach([3], tasks.judge, { spans: true, retry: { times: 1 } }),
+          Parallel.validate([3], tasks.judge).pipe(
+            Effect.mapError(({ failures: [failure] }) => Cause.squash(failure.cause))
+          )
+        ]
+        for (const each of failing) {
+          const cause = yield* causeOf(each)
+          assert.match(Cause.pretty(cause), at("stackTasks"))
+          assert.match((Cause.squash(cause) as Error).stack!, at("stackTasks"))
+        }
+        const error = yield* Effect.flip(tasks.judge(3))
+        assert.instanceOf(error, tasks.TooShort)
+        assert.strictEqual(error.message, "only 3 words")
+        assert.match(error.stack!, /^TooShort: only 3 words\n/)
+        assert.notInclude(error.stack!, "Schema.")
+      }))
 
-  it.live("leads to where the program called, by way of tasks that called tasks", () =>
-    Effect.gen(function*() {
-      const one = placesOf(Cause.pretty(yield* causeOf(tasks.judgesOne(3))))
-      const all = placesOf(Cause.pretty(yield* causeOf(Parallel.forEach([[3]], tasks.judgesAll))))
-      const plain = placesOf(Cause.pretty(yield* causeOf(tasks.failsPlainly("no error"))))
+    it.effect("leads to where the program called, by way of tasks that called tasks", () =>
+      Effect.gen(function*() {
+        const one = placesOf(Cause.pretty(yield* causeOf(tasks.judgesOne(3))))
+        const all = placesOf(Cause.pretty(yield* causeOf(Parallel.forEach([[3]], tasks.judgesAll))))
+        const plain = placesOf(Cause.pretty(yield* causeOf(tasks.failsPlainly("no error"))))
 
-      assert.deepStrictEqual(one.slice(-2), ["task judge in stackTasks", "task judgesOne in stacks.test"])
-      assert.deepStrictEqual(all.slice(-2), ["task judge in stackTasks", "task judgesAll in stacks.test"])
-      assert.include(one[0], "refuse")
-      assert.include(all[0], "refuse")
-      assert.deepStrictEqual(plain, ["task failsPlainly in stacks.test"])
-    }).pipe(Effect.provide(layer())))
+        assert.deepStrictEqual(one.slice(-2), ["task judge in stackTasks", "task judgesOne in stacks.test"])
+        assert.deepStrictEqual(all.slice(-2), ["task judge in stackTasks", "task judgesAll in stacks.test"])
+        assert.include(one[0], "refuse")
+        assert.include(all[0], "refuse")
+        assert.deepStrictEqual(plain, ["task failsPlainly in stacks.test"])
+      }))
 
-  it.live("of a backend's own error is the place of the call", () =>
-    Effect.gen(function*() {
-      const called = function*() {
-        const alone = yield* Effect.flip(tasks.judge("three" as never))
-        const report = yield* Parallel.run([20, 1.5, 30], tasks.judge)
-        const traced = yield* Parallel.run([20, 1.5, 30], tasks.judge, { spans: true })
-        return [alone, ...[report, traced].map(({ failures: [failure] }) => Cause.squash(failure!.cause))]
-      }
-      for (const error of yield* Effect.gen(called)) {
-        assert.instanceOf(error, Backend.BackendError)
-        const [head, ...frames] = error.stack!.split("\n")
-        assert.match(head!, /^BackendError: task judge/)
-        assert.isAtLeast(frames.length, 1)
-        assert.match(frames[0]!, at("stacks.test"))
-        assert.match(Cause.pretty(Cause.fail(error)), at("stacks.test"))
-      }
-    }).pipe(Effect.provide(layer())))
+    it.effect("of a backend's own error is the place of the call", () =>
+      Effect.gen(function*() {
+        const called = function*() {
+          const alone = yield* Effect.flip(tasks.judge("three" as never))
+          const report = yield* Parallel.run([20, 1.5, 30], tasks.judge)
+          const traced = yield* Parallel.run([20, 1.5, 30], tasks.judge, { spans: true })
+          return [alone, ...[report, traced].map(({ failures: [failure] }) => Cause.squash(failure!.cause))]
+        }
+        for (const error of yield* Effect.gen(called)) {
+          assert.instanceOf(error, Backend.BackendError)
+          const [head, ...frames] = error.stack!.split("\n")
+          assert.match(head!, /^BackendError: task judge/)
+          assert.isAtLeast(frames.length, 1)
+          assert.match(frames[0]!, at("stacks.test"))
+          assert.match(Cause.pretty(Cause.fail(error)), at("stacks.test"))
+        }
+      }))
 
-  it.live("stands in text and JSON of a report, without the frames of libraries in the text", () =>
-    Effect.gen(function*() {
-      const report = yield* Parallel.run([20, 3], tasks.judgeInGenerator)
-      const text = Report.toText(report, { causes: true })
-      const json = JSON.stringify(Report.toJson(report))
+    it.effect("stands in text and JSON of a report, without the frames of libraries in the text", () =>
+      Effect.gen(function*() {
+        const report = yield* Parallel.run([20, 3], tasks.judgeInGenerator)
+        const text = Report.toText(report, { causes: true })
+        const json = JSON.stringify(Report.toJson(report))
 
-      assert.match(text, at("stackTasks"))
-      assert.match(text, at("stacks.test"))
-      assert.match(json, /stackTasks\.ts:\d+:\d+/)
-      assert.match(json, /task judgeInGenerator \([^)]*stacks\.test\.ts:\d+:\d+/)
-      assert.notMatch(text, /node_modules.*\n.*node_modules/)
-    }).pipe(Effect.provide(layer())))
+        assert.match(text, at("stackTasks"))
+        assert.match(text, at("stacks.test"))
+        assert.match(json, /stackTasks\.ts:\d+:\d+/)
+        assert.match(json, /task judgeInGenerator \([^)]*stacks\.test\.ts:\d+:\d+/)
+        assert.notMatch(text, /node_modules.*\n.*node_modules/)
+      }))
 
-  it.live("does no harm if it is odd", () =>
-    Effect.gen(function*() {
-      const report = yield* Parallel.run(["none", "number", "throws", "long"] as const, tasks.oddStack)
-      for (const { cause } of report.failures) {
-        const error = Cause.squash(cause)
-        assert.strictEqual((error as { readonly _tag: string })._tag, "Odd")
-      }
-      assert.strictEqual(report.failures.length, 4)
-      assert.isBelow(Report.toText(report, { causes: true }).length, 100_000)
-    }).pipe(Effect.provide(layer())))
-})
+    it.effect("does no harm if it is odd", () =>
+      Effect.gen(function*() {
+        const report = yield* Parallel.run(["none", "number", "throws", "long"] as const, tasks.oddStack)
+        for (const { cause } of report.failures) {
+          const error = Cause.squash(cause)
+          assert.strictEqual((error as { readonly _tag: string })._tag, "Odd")
+        }
+        assert.strictEqual(report.failures.length, 4)
+        assert.isBelow(Report.toText(report, { causes: true }).length, 100_000)
+      }))
+  })
+}
 
 describe("the stack of a failure", () => {
   it.effect("is left alone where the program switched stacks off, and where an error is frozen", () =>
@@ -126,9 +128,9 @@ describe("the stack of a failure", () => {
 const title = `the stack on the page of a report${hasBrowser ? "" : " (skipped: there is no Chromium)"}`
 
 describe.skipIf(!hasBrowser)(title, () => {
-  it.live.each(kinds)("names file and line of the task, from $name", ({ layer }) =>
+  it.live.each(kinds)("names file and line of the task, from $name", ({ layer: backend }) =>
     Effect.gen(function*() {
-      const report = yield* Parallel.run([20, 3], tasks.judgeInGenerator).pipe(Effect.provide(layer()))
+      const report = yield* Parallel.run([20, 3], tasks.judgeInGenerator).pipe(Effect.provide(backend()))
       const { page } = yield* open(Report.toHtml(report))
       yield* Effect.promise(() => page.click("summary"))
       const text = yield* Effect.promise(() => page.locator("details pre").textContent())
