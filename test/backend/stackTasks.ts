@@ -31,7 +31,11 @@ export const judgeInGenerator = Task.make("judgeInGenerator", {
 })
 
 /** Fails without a schema, or with what is no error. */
-export const throws = Task.make("throws", { module, run: (thrown: string) => Effect.fail(new TypeError(thrown)) })
+export const throws = Task.make("throws", {
+  module,
+  // @effect-diagnostics-next-line globalErrorInEffectFailure:off
+  run: (thrown: string) => Effect.fail(new TypeError(thrown))
+})
 export const failsPlainly = Task.make("failsPlainly", { module, run: (value: unknown) => Effect.fail(value) })
 
 /** Runs tasks inside: one, or a run. */
