@@ -151,7 +151,7 @@ describe("the rooms", () => {
           path.startsWith("node:")
             ? rooms[roomOf(file)]?.node !== true
             : !(path.startsWith("effect/") || path === "#viewer" ||
-              (path === "@effect/vitest" && file === "testing/suite"))
+              (path === "@effect/vitest" && roomOf(file) === "testing"))
         )
         .map((path) => `${file} imports ${path}`)
     )

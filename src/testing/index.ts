@@ -3,5 +3,6 @@
  *
  * @since 0.1.0
  */
-export { type Case, suite } from "./suite.ts"
+export { type Case, cases, suite } from "./suite.ts"
+export * as tasks from "./tasks.ts"
 export * as TestBackend from "./TestBackend.ts"

@@ -11,31 +11,15 @@ import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { mkdtemp, readFile, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as Backend from "../Backend.ts"
 import * as Limit from "../Limit.ts"
 import * as Outcome from "../Outcome.ts"
 import * as Parallel from "../Parallel.ts"
+import { until, withFile } from "./files.ts"
+import { protocol, virtual } from "./protocol.ts"
 import * as tasks from "./tasks.ts"
 
 const range = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
-
-/** Runs a test with a file that tasks may append to, and an effect that reads its lines. */
-const withFile = <A, E>(use: (file: string, lines: Effect.Effect<ReadonlyArray<string>>) => Effect.Effect<A, E>) =>
-  Effect.acquireUseRelease(
-    Effect.promise(() => mkdtemp(join(tmpdir(), "effect-parallel-suite-"))),
-    (folder) => {
-      const file = join(folder, "lines")
-      return use(file, Effect.promise(() => readFile(file, "utf8").then((text) => text.trim().split("\n"), () => [])))
-    },
-    (folder) => Effect.promise(() => rm(folder, { recursive: true }))
-  )
-
-/** Waits for a condition that another process or thread makes true. */
-const until = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
-  Effect.flatMap(condition, (holds) => holds ? Effect.void : Effect.andThen(Effect.sleep(5), until(condition)))
 
 const errorsOf = <E>(failures: ReadonlyArray<Outcome.Failure<unknown, E>>) =>
   failures.map((failure) => Option.getOrUndefined(Outcome.error(failure)))
@@ -46,8 +30,8 @@ const reasonOf = (failure: Outcome.Failure<unknown, unknown> | undefined) => {
   return error
 }
 
-/** All cases by name, in the order in which they run. */
-const cases = {
+/** Cases of runs by name, in the order in which they run. */
+const runs = {
   "values come in input order, whatever ends first": Effect.gen(function*() {
     const values = yield* Parallel.forEach([30, 1, 15, 5], tasks.sleeps, { concurrency: 4 })
 
@@ -63,8 +47,45 @@ const cases = {
     assert.deepStrictEqual(yield* Parallel.forEach([], tasks.half), [])
   }),
 
-  "any value survives, and differs from failure": Effect.gen(function*() {
-    const odd = [undefined, null, "cancelled", [], 0, "", false, { a: [1, { b: 2 }] }, new Date(0), new Map([[1, 2]])]
+  "any value with a schema survives": Effect.gen(function*() {
+    const records = [
+      new tasks.Parcel({
+        at: new Date(0),
+        note: Option.none(),
+        counts: new Map([["a", 1]]),
+        bytes: Uint8Array.of(0, 255)
+      }),
+      new tasks.Parcel({ at: new Date(1e12), note: Option.some("note"), counts: new Map(), bytes: new Uint8Array() })
+    ]
+    const values = yield* Parallel.forEach(records, tasks.passes)
+
+    assert.deepStrictEqual(values, records)
+    assert.isTrue(values.every((value) => value instanceof tasks.Parcel))
+  }),
+
+  "any value that JSON keeps survives without a schema, and differs from failure": Effect.gen(function*() {
+    const plain = [
+      null,
+      "cancelled",
+      [],
+      0,
+      -1.5,
+      "",
+      false,
+      { a: [1, { b: null }] },
+      { __proto: "x" },
+      "\u0000ü\ud83d\ude00"
+    ]
+    const values = yield* Parallel.forEach(plain, tasks.echo)
+    const [none, failures] = yield* Parallel.partition(plain, tasks.failsWith)
+
+    assert.deepStrictEqual(values, plain)
+    assert.deepStrictEqual(none, [])
+    assert.deepStrictEqual(errorsOf(failures), plain)
+  }),
+
+  "any value that a structured clone keeps survives without a schema": Effect.gen(function*() {
+    const odd = [undefined, NaN, 1n, new Date(0), new Map([[1, 2]]), new Set(["a"]), Uint8Array.of(1, 2), [undefined]]
     const values = yield* Parallel.forEach(odd, tasks.echo)
     const [none, failures] = yield* Parallel.partition(odd, tasks.failsWith)
 
@@ -126,11 +147,16 @@ const cases = {
     assert.deepStrictEqual(failures.map((failure) => failure.index), [2])
   }),
 
-  "a task's layer is built before it runs, and used again": Effect.gen(function*() {
-    const used = yield* Parallel.forEach(range(4), tasks.counts, { concurrency: 1 })
+  "a task's layer is built before it runs, once for each worker, and used again": Effect.gen(function*() {
+    const { workers } = yield* Backend.Backend
+    const used = yield* Parallel.forEach(range(12), tasks.counts, { concurrency: 1 })
+    const uses = Map.groupBy(used, ([, use]) => use)
+    const first = uses.get(1)?.length ?? 0
 
-    assert.deepStrictEqual(used.map(([, use]) => use), [1, 2, 3, 4])
-    assert.strictEqual(new Set(used.map(([built]) => built)).size, 1)
+    // a worker's uses are 1, 2, 3 and so on, so no further use is more frequent than the one before
+    assert.isAtLeast(first, 1)
+    assert.isAtMost(first, workers)
+    for (const [use, all] of uses) if (use > 1) assert.isAtMost(all.length, uses.get(use - 1)?.length ?? 0)
   }),
 
   "a layer that cannot be built fails the input with the reason": Effect.gen(function*() {
@@ -266,8 +292,57 @@ const cases = {
       assert.deepStrictEqual(yield* lines, ["a"])
       assert.isBelow(Duration.toMillis(report.elapsed), 5000)
     })
-  )
+  ),
+
+  ...protocol
 } satisfies Record<string, Effect.Effect<void, unknown>>
+
+/** Cases of backends whose workers may end without the program. */
+const isolated = {
+  "an input that ends its worker fails alone": Effect.gen(function*() {
+    const inputs = range(12).map((n) => n === 5 ? "end" : n)
+    const [values, failures] = yield* Parallel.partition(inputs, tasks.endsOn)
+
+    assert.deepStrictEqual(values, inputs.filter((input) => input !== "end"))
+    assert.deepStrictEqual(failures.map((failure) => failure.index), [5])
+    assert.include(["WorkerCrashed", "MachineLost"], reasonOf(failures[0]).reason._tag)
+  }),
+
+  "a worker that has ended is replaced": Effect.gen(function*() {
+    for (let round = 0; round < 3; round++) yield* Effect.exit(tasks.endsOn("end"))
+
+    assert.deepStrictEqual(yield* Parallel.forEach(range(4), tasks.endsOn), range(4))
+  })
+} satisfies Record<string, Effect.Effect<void, unknown>>
+
+/** Time that a case may take; then it fails, and what it waits for is left behind. */
+const bound = Duration.seconds(15)
+
+/** Runs a case within its bound, though it may hang for good. */
+const bounded = <E>(test: Effect.Effect<void, E>): Effect.Effect<void, E> =>
+  Effect.flatMap(Effect.forkDetach(test), (fiber) =>
+    Effect.raceFirst(
+      Fiber.join(fiber),
+      Effect.flatMap(Effect.sleep(bound), () => {
+        fiber.interruptUnsafe()
+        return Effect.die(new Error(`the case did not end within ${Duration.format(bound)}`))
+      })
+    ))
+
+/**
+ * The cases of the suite, each as a program that fails where the backend in its context does not keep the contract.
+ *
+ * **Details**
+ *
+ * A case that does not end within 15 seconds fails. They run on the live clock, and write to files in the folder for
+ * temporary files, which they remove.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const cases = Object.fromEntries(
+  Object.entries({ ...runs, ...isolated, ...virtual }).map(([title, test]) => [title, bounded<unknown>(test)])
+) as Readonly<Record<Case, Effect.Effect<void, unknown>>>
 
 /**
  * The name of a case of the suite.
@@ -275,7 +350,7 @@ const cases = {
  * @category models
  * @since 0.1.0
  */
-export type Case = keyof typeof cases
+export type Case = keyof typeof runs | keyof typeof isolated | keyof typeof virtual
 
 /**
  * Registers the conformance suite for a backend with vitest.
@@ -287,8 +362,11 @@ export type Case = keyof typeof cases
  * **Details**
  *
  * Shape: one `describe` named `name`, with one test for each case, on the live clock. The layer is built once and
- * released after the last case. `except` names cases that do not hold for this backend, each with the reason; they are
- * listed as skipped with it. Needs `vitest` and `@effect/vitest`.
+ * released after the last case. A case that does not end within 15 seconds fails. With `isolated` there are two more cases,
+ * of inputs that end their worker with `process.exit`; with `virtual` two of deadlines and budgets on the test clock, for
+ * backends that run tasks in this process and on the clock of their caller. `except` names cases that do not hold for this backend, each with the
+ * reason; they are listed as skipped with it. A backend that reaches other machines registers the tasks that the cases run
+ * there: `tasks`. Needs `vitest` and `@effect/vitest`.
  *
  * @category testing
  * @since 0.1.0
@@ -296,12 +374,18 @@ export type Case = keyof typeof cases
 export const suite = (
   name: string,
   layer: Layer.Layer<never>,
-  options?: { readonly except?: { readonly [K in Case]?: string } | undefined }
+  options?: {
+    readonly isolated?: boolean | undefined
+    readonly virtual?: boolean | undefined
+    readonly except?: { readonly [K in Case]?: string } | undefined
+  }
 ): void => {
   withLayer(layer, { excludeTestServices: true, timeout: "30 seconds" })(name, (it) => {
-    for (const [title, effect] of Object.entries(cases)) {
+    for (const [title, test] of Object.entries(cases)) {
+      if (Object.hasOwn(isolated, title) && options?.isolated !== true) continue
+      if (Object.hasOwn(virtual, title) && options?.virtual !== true) continue
       const reason = options?.except?.[title as Case]
-      if (reason === undefined) it.effect(title, () => effect as Effect.Effect<void, unknown>, 30_000)
+      if (reason === undefined) it.effect(title, () => test, 30_000)
       else it.effect.skip(`${title} (${reason})`, () => Effect.void)
     }
   })

@@ -20,6 +20,28 @@ export class Odd extends Schema.TaggedError<Odd>("effect-parallel/testing/Odd")(
 /** Returns its payload. */
 export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
 
+/** A value that JSON alone does not keep. */
+export class Parcel extends Schema.Class<Parcel>("effect-parallel/testing/Parcel")({
+  at: Schema.Date,
+  note: Schema.Option(Schema.String),
+  counts: Schema.ReadonlyMap(Schema.String, Schema.Int),
+  bytes: Schema.Uint8Array
+}) {}
+
+/** Returns its payload, through a schema on either side. */
+export const passes = Task.make("passes", {
+  module,
+  payload: Parcel,
+  success: Parcel,
+  run: (parcel) => Effect.succeed(parcel)
+})
+
+/** Returns its payload, but ends its worker when that is `"end"`. */
+export const endsOn = Task.make("endsOn", {
+  module,
+  run: (value: string | number) => Effect.sync(() => value === "end" ? process.exit(3) : value)
+})
+
 /** Halves even numbers; schemas on every side. */
 export const half = Task.make("half", {
   module,
@@ -70,6 +92,19 @@ export const notesInterruption = Task.make("notesInterruption", {
   module,
   run: (file: string): Effect.Effect<void> =>
     Effect.onInterrupt(Effect.never, () => Effect.promise(() => appendFile(file, "interrupted\n")))
+})
+
+/** Appends a line when it starts, goes on for ever, and takes a while to stop. */
+export const notesStartAndStop = Task.make("notesStartAndStop", {
+  module,
+  run: (file: string): Effect.Effect<void> =>
+    Effect.andThen(
+      Effect.promise(() => appendFile(file, "started\n")),
+      Effect.onInterrupt(
+        Effect.never,
+        () => Effect.andThen(Effect.sleep(50), Effect.promise(() => appendFile(file, "stopped\n")))
+      )
+    )
 })
 
 class Counter extends Context.Service<Counter, { readonly next: () => number }>()("effect-parallel/testing/Counter") {}
