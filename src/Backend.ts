@@ -67,7 +67,8 @@ export interface Job<in I, out A, out E> {
  * worker has several at once. A backend that can heeds `recall`. `show` is how the run shows an input: an error about one
  * goes through `shownBy`. A backend that knows where the time went calls `delivered` right before it reports exits; and
  * when it is interrupted, `interrupted` for an input that had begun, in the same turn. Both are optional, and only reports
- * depend on them. `caller` is the frame of the call in the program, for the causes of failures.
+ * depend on them. It calls `lost` for an input that had begun and of which no exit will come, though it is not interrupted:
+ * that start counts as an attempt, and the input is dispatched again. What it neither reports nor has lost was not begun. `caller` is the frame of the call in the program, for the causes of failures.
  *
  * @category models
  * @since 0.1.0
@@ -83,6 +84,7 @@ export interface Batch<out I> {
   readonly caller?: StackFrame | undefined
   readonly delivered?: ((delivery: Delivery) => void) | undefined
   readonly interrupted?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
+  readonly lost?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
 }
 
 /**
@@ -152,6 +154,8 @@ export interface Told {
   readonly startedAt: number | undefined
   readonly endedAt: number | undefined
   readonly delivery: Delivery | undefined
+  /** True if this start was lost, and another follows. */
+  readonly isLost?: boolean
 }
 
 /**
@@ -310,7 +314,8 @@ export const attempt = <I, A, E>(
     caller: calledFrom?.frame,
     ...(told !== undefined && {
       delivered: (given) => void (delivery = given),
-      interrupted: (_, worker, startedAt) => told({ worker, startedAt, endedAt: undefined, delivery })
+      interrupted: (_, worker, startedAt) => told({ worker, startedAt, endedAt: undefined, delivery }),
+      lost: (_, worker, startedAt) => told({ worker, startedAt, endedAt: undefined, delivery, isLost: true })
     })
   }
   const blamed = { backend: backend.name, task: job.name, index: item.index }

@@ -328,7 +328,7 @@ const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArr
   const { idle, limit, queue, retry, startup, transfer, workers, working } = sums
   const waits = retry + limit + queue + startup + transfer
   const all = working + waits + idle
-  if (waits < leastWaits * all) return []
+  if (all === 0 || waits < leastWaits * all) return []
   const shares = [
     ["working", working],
     ["starting up", startup],

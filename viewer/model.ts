@@ -6,7 +6,7 @@ import { type Gap, gapsOf } from "../src/report/usage.ts"
 export type Outcome = PlainOutcome
 
 /** Kind of an attempt for drawing: a last failure is `failed`, a failure before another attempt `retried`. */
-export type Kind = "succeeded" | "retried" | "failed" | "interrupted"
+export type Kind = "succeeded" | "retried" | "failed" | "interrupted" | "lost"
 
 /** An attempt as a bar; times in milliseconds since the start of the run. */
 export interface Bar {
@@ -38,7 +38,13 @@ export const make = (report: Plain): Model => {
     for (let nth = 0; nth < attempts.length; nth++) {
       const { elapsed, end, message, startedAt, waits, worker } = attempts[nth]!
       const final = nth === attempts.length - 1 && outcome._tag === "Failure"
-      const kind = end === "Failed" ? final ? "failed" : "retried" : end === "Succeeded" ? "succeeded" : "interrupted"
+      const kind = end === "Failed"
+        ? final ? "failed" : "retried"
+        : end === "Succeeded"
+        ? "succeeded"
+        : end === "Lost"
+        ? "lost"
+        : "interrupted"
       const bar = { outcome, nth, start: startedAt, end: startedAt + elapsed, worker, kind, message, waits } as const
       until = Math.max(until, bar.end)
       while (rows.length <= worker) rows.push([])

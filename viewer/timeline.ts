@@ -6,11 +6,12 @@ import { colour, count, duration, el, section } from "./dom.ts"
 import { type Bar, firstAfter, type Kind, type Model } from "./model.ts"
 
 /** Kinds in drawing order: failures are drawn last and cover the others. */
-const kinds: ReadonlyArray<Kind> = ["succeeded", "interrupted", "retried", "failed"]
+const kinds: ReadonlyArray<Kind> = ["succeeded", "interrupted", "lost", "retried", "failed"]
 
 const explained: Readonly<Record<Kind, string>> = {
   succeeded: "succeeded",
   interrupted: "interrupted: another attempt was first",
+  lost: "lost with its worker",
   retried: "failed and was tried again",
   failed: "failed"
 }

@@ -13,7 +13,7 @@ export const TypeId = "~effect-parallel/Outcome"
  * **Details**
  *
  * Units: `index` starts at 0 and is the input's place among the inputs. `attempts` counts starts: 1 when the first
- * attempt settled it, one more for each retry and each straggler's copy. `elapsed` runs from the start of the first
+ * attempt settled it, one more for each retry, each straggler's copy, and each start that was lost with its worker. `elapsed` runs from the start of the first
  * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
  * first attempt is not in it. `startedAt` is when the first attempt started, counted from the start of the run; an
  * input that was settled without running has the time of the one before. On threads and processes both are what the
@@ -47,7 +47,8 @@ export interface Settled<out I> {
  * **Details**
  *
  * Units: `startedAt` is counted from the start of the run. `waits` is what this attempt waited for before it began, and
- * for its result to come back. An attempt that was interrupted before its worker began it took no time. `end` is `"Interrupted"` for a straggler or its copy when
+ * for its result to come back. An attempt that was interrupted before its worker began it took no time. `end` is `"Lost"` where
+ * the worker ended under the attempt because of another input, so that the input was dispatched again; it is `"Interrupted"` for a straggler or its copy when
  * the other was first. `message` is what a failed attempt failed with, on one line and shortened: the cause itself is
  * kept for an input that failed in the end, and not for what was tried again.
  *
@@ -59,7 +60,7 @@ export interface Attempt {
   readonly elapsed: Duration.Duration
   readonly waits: Waits
   readonly worker: number
-  readonly end: "Succeeded" | "Failed" | "Interrupted"
+  readonly end: "Succeeded" | "Failed" | "Interrupted" | "Lost"
   readonly message: string | undefined
 }
 

@@ -15,8 +15,10 @@ import * as Duration from "effect/Duration"
  * - `transfer`: on the way to the worker and back: encoding, messages, decoding.
  * - `retry`: the delay before this attempt that the retry policy asked for.
  *
- * On fibers only `limit`, `queue` and `retry` can be above zero. The sum over the waits and the work of an input is the
- * time from when a lane took it until its outcome was known.
+ * On fibers only `limit`, `queue` and `retry` can be above zero. The waits of an attempt and its `elapsed` add up to the time
+ * from when it was dispatched, or the attempt before had failed, until its result was known. Those of an input that was
+ * tried again are the sums over its attempts, and lie in its `elapsed` too, as far as they are between attempts. What an
+ * input waited for in a batch that gave it back is not counted.
  *
  * @category models
  * @since 0.1.0

@@ -26,12 +26,15 @@ const folders: ReadonlyArray<string> = (() => {
 
 /** True for a frame of this library, of Effect, of Node.js, or of the language, such as `Generator.next`. */
 const isForeign = (line: string): boolean =>
-  /\/node_modules\/effect\/|node:|<anonymous>|\.next \(/.test(line) || folders.some((folder) => line.includes(folder))
+  /\/node_modules\/effect\/|[( ]node:|\(<anonymous>\)$/.test(line) || folders.some((folder) => line.includes(folder))
 
-/** A place in the program. Its text is made when it is asked for. */
+/**
+ * A place in the program. Its text is made when it is asked for. Until then the stack keeps alive what the functions in it
+ * can reach, so whoever keeps a place for long asks for its text.
+ */
 export class CallSite {
-  private readonly error: Error
-  private kept: ReadonlyArray<string> | undefined = undefined
+  private error: Error | undefined
+  private kept: ReadonlyArray<string> = []
 
   constructor(error: Error) {
     this.error = error
@@ -39,9 +42,17 @@ export class CallSite {
 
   /** The innermost frames of the program, as lines of a stack. */
   get frames(): ReadonlyArray<string> {
-    return this.kept ??= String(this.error.stack).split("\n")
-      .filter((line) => /^\s+at /.test(line) && !isForeign(line))
-      .slice(0, mostKept)
+    const { error } = this
+    if (error === undefined) return this.kept
+    this.error = undefined
+    try {
+      this.kept = String(error.stack).split("\n")
+        .filter((line) => /^\s+at /.test(line) && !isForeign(line))
+        .slice(0, mostKept)
+    } catch {
+      // a program can replace how stacks are made
+    }
+    return this.kept
   }
 }
 

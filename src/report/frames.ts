@@ -8,8 +8,8 @@ const isFrame = (line: string): boolean => /^\s*at /.test(line)
 const libraryOf = (line: string): string | undefined => {
   const folder = line.lastIndexOf("node_modules/")
   if (folder !== -1) return /^(?:@[^/]+\/)?[^/:)]+/.exec(line.slice(folder + "node_modules/".length))?.[0]
-  if (/\bnode:/.test(line)) return "Node.js"
-  return line.includes("<anonymous>") ? "" : undefined
+  if (/[( ]node:/.test(line)) return "Node.js"
+  return /\(<anonymous>\)$/.test(line) ? "" : undefined
 }
 
 /**

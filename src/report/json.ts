@@ -29,7 +29,7 @@ const Attempt = Schema.Struct({
   elapsed: Schema.Finite,
   waits: Schema.optionalKey(Waits),
   worker: Schema.Int,
-  end: Schema.Literals(["Succeeded", "Failed", "Interrupted"]),
+  end: Schema.Literals(["Succeeded", "Failed", "Interrupted", "Lost"]),
   message: Schema.optionalKey(Text)
 })
 

@@ -4,6 +4,7 @@
 import * as Schema from "effect/Schema"
 import { prefix, printable } from "../primitives/printable.ts"
 import { shorten, shortenMessage, shortenName } from "../primitives/shorten.ts"
+import { BackendErrorTypeId } from "./stacks.ts"
 
 /** Shows what a schema says, in several lines. */
 const explained = (text: string): string => printable(prefix(text, 1000))
@@ -190,6 +191,9 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
     ])
   }
 ) {
+  get [BackendErrorTypeId](): true {
+    return true
+  }
   override get message(): string {
     const input = this.index === undefined ? "" : `, input #${this.index}`
     return `task ${shortenName(this.task)}${input}, backend ${shortenName(this.backend)}: ${this.reason.message}`

@@ -7,15 +7,30 @@ import type { StackFrame } from "effect/References"
 import type { CallSite } from "../primitives/callSite.ts"
 import { read } from "../primitives/shorten.ts"
 
+/** Property by which an error of a backend is known: its class loads schemas. */
+export const BackendErrorTypeId = "~effect-parallel/BackendError"
+
 /** Returns the stack of what was thrown; undefined if it has none. */
 export const stackOf = (thrown: unknown): string | undefined => {
   const stack = read(thrown, "stack")
   return typeof stack === "string" ? stack : undefined
 }
 
-/** Gives an error the stack of the one that it was made of, on its way through a schema. */
+/** Stacks that errors had before they were given another. */
+const replaced = new WeakMap<Error, unknown>()
+
+/**
+ * Gives an error the stack of the one that it was made of, on its way through a schema. An error that a schema gives for
+ * several is of none of them: it gets back its own.
+ */
 export const keepStack = (error: unknown, stack: string | undefined): void => {
   if (typeof stack !== "string" || !(error instanceof Error)) return
+  const isShared = replaced.has(error)
+  if (!isShared) replaced.set(error, read(error, "stack"))
+  setStack(error, isShared ? replaced.get(error) : stack)
+}
+
+const setStack = (error: Error, stack: unknown): void => {
   try {
     Object.defineProperty(error, "stack", { value: stack, configurable: true, enumerable: false, writable: true })
   } catch {
@@ -29,15 +44,21 @@ export interface CalledFrom {
   readonly frame: StackFrame
 }
 
+/** Errors of backends whose stack is the place of a call. */
+const placed = new WeakSet<Error>()
+
 /**
  * Adds to a cause where the program has called, unless it says so already. An error of a backend also gets this place as
  * its stack: its own would show how messages are handled.
  */
 export const located = <E>(cause: Cause.Cause<E>, { frame, site }: CalledFrom): Cause.Cause<E> => {
+  // asked for now, so that a failure that is kept keeps nothing else
+  const frames = site?.frames ?? []
   for (const reason of cause.reasons) {
-    if (reason._tag !== "Fail" || read(reason.error, "_tag") !== "BackendError") continue
-    const head = `BackendError: ${String(read(reason.error, "message"))}`
-    keepStack(reason.error, [head, ...site?.frames ?? []].join("\n"))
+    const error: unknown = reason._tag === "Fail" ? reason.error : undefined
+    if (read(error, BackendErrorTypeId) !== true || placed.has(error as Error)) continue
+    placed.add(error as Error)
+    setStack(error as Error, [`BackendError: ${String(read(error, "message"))}`, ...frames].join("\n"))
   }
   return Cause.annotate(cause, Context.make(Cause.StackTrace, frame))
 }

@@ -1,4 +1,4 @@
-import { Effect, Schema } from "effect"
+import { Effect, Schema, SchemaGetter as Getter } from "effect"
 import { Parallel, Task } from "effect-parallel"
 
 const module = import.meta.url
@@ -61,3 +61,20 @@ export const oddStack = Task.make("oddStack", {
       return Effect.fail(error)
     })
 })
+
+/** A schema that gives the same error for every input. */
+const constant = new TypeError("always the same")
+const Constant = Schema.String.pipe(
+  Schema.decodeTo(Schema.instanceOf(TypeError), {
+    decode: Getter.transform(() => constant),
+    encode: Getter.transform(() => "constant")
+  })
+)
+export const failsConstantly = Task.make("failsConstantly", {
+  module,
+  error: Constant,
+  run: (_: number) => Effect.suspend(() => Effect.fail(new TypeError("made here")))
+})
+
+/** Calls a task with what its schema refuses. */
+export const callsWrongly = Task.make("callsWrongly", { module, run: (_: number) => judge("three" as never) })

@@ -102,7 +102,8 @@ export const judge = ({ alone = false, exact, exit, fits, inputDefect, run }: Se
           `${where}: the outcome of input ${outcome.index} is a ${outcome._tag} after ${outcome.attempts} attempts, ` +
           `expected a ${expectation!.tag} after ${expectation!.attempts}`
       )
-      insist(outcome.attempts <= run.retries + 2, () => `${where}: ${outcome.attempts} attempts`)
+      const lost = outcome.history.filter(({ end }) => end === "Lost").length
+      insist(outcome.attempts - lost <= run.retries + 2, () => `${where}: ${outcome.attempts} attempts`)
     }
   }
 

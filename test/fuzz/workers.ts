@@ -54,6 +54,10 @@ const inputsOf = (run: Run): Parallel.Inputs<Order> => {
   }
 }
 
+/** Number of attempts that were not lost with a worker: whose those were depends on when it ended. */
+export const startsOf = ({ attempts, history }: Outcome.Outcome<unknown, unknown, unknown>): number =>
+  attempts - history.filter(({ end }) => end === "Lost").length
+
 /** Tells whether an outcome is its input's: what comes back names the index. */
 const fits =
   (run: Run) =>
@@ -65,7 +69,7 @@ const fits =
     if (outcome._tag === "Success") return tag === "Success" && (outcome.value as Reply).index === index
     const error = Option.getOrUndefined(Cause.findErrorOption(outcome.cause))
     if (tag === "Success") return !crosses && error instanceof Backend.BackendError && error.index === index
-    if (outcome.attempts !== attempts && crosses && run.stragglers === undefined) return false
+    if (startsOf(outcome) !== attempts && crosses && run.stragglers === undefined) return false
     if (late) return Cause.isTimeoutError(error)
     switch (act.kind) {
       case "exit":

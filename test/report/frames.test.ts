@@ -42,6 +42,16 @@ describe("folded stacks", () => {
     assert.strictEqual(fold(""), "")
   })
 
+  it("keep frames of the program whose function has no name", () => {
+    const text = lines(
+      "Error: no",
+      "    at EventEmitter.<anonymous> (/app/src/a.ts:7:66)",
+      "    at MixedScheduler.<anonymous> (file:///app/src/a.ts:8:1)",
+      "    at Object.<anonymous> (/app/main.cjs:5:13)"
+    )
+    assert.strictEqual(fold(text), text)
+  })
+
   it("fold inside of causes, with their indentation", () => {
     assert.strictEqual(
       fold(

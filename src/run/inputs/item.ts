@@ -8,6 +8,7 @@
  * | `index`, `input` | the queue that gives the item out; a batch that uses one item for all its inputs | always |
  * | `attempts` | the queue, to 0; the attempt that begins; a batch | if reported, revisited or with spans |
  * | `startedAt`, `endedAt`, `unstarted` | the lane's clock, an attempt behind limits, or the batch | if reported |
+ * | `placed` | an attempt on a backend | if reported |
  * | `worker` | the attempt that decides the exit | once there is an exit |
  * | `round` | `InputQueue.ended` alone | where items come back (retries, stragglers) |
  * | `decide` | `afterFailure`, at the first failure | in runs with retries |
@@ -23,7 +24,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Outcome from "../../Outcome.ts"
-import { add, type MessageWaits, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
+import { type MessageWaits, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
 import type { Race } from "./stragglers.ts"
 
 /**
@@ -57,6 +58,8 @@ export interface AttemptContext extends AttemptStart {
 export interface RemoteAttempt extends AttemptStart {
   worker: number
   waits: WaitedNanos | undefined
+  /** True if its backend tells when inputs begin. */
+  readonly tells: boolean
   /** Time at which the run has sent it. */
   readonly dispatchedAt: number
   /** Start and end by what the backend has told; infinite and undefined before that. */
@@ -65,18 +68,13 @@ export interface RemoteAttempt extends AttemptStart {
 }
 
 /**
- * Returns what is known of an attempt that was interrupted at `endedAt`. One that its backend had not begun took no time:
- * it has waited in a queue.
+ * Returns what is known of an attempt that was interrupted; undefined if its backend had not begun it, so that it was
+ * none.
  */
-export const interrupted = (
-  attempt: AttemptStart,
-  remote: RemoteAttempt | undefined,
-  endedAt: number
-): AttemptStart => {
+export const interrupted = (attempt: AttemptStart, remote: RemoteAttempt | undefined): AttemptStart | undefined => {
   if (remote === undefined) return attempt
   if (remote.beganAt < Infinity) return remote
-  const queue = Math.max(0, endedAt - remote.dispatchedAt)
-  return { worker: remote.worker, beganAt: endedAt, waits: add(remote.waits ?? noWaits, { ...noWaits, queue }) }
+  return remote.tells ? undefined : attempt
 }
 
 /** An attempt that has ended; times are nanoseconds of the monotonic clock. */
@@ -98,6 +96,8 @@ export class Item<out I> {
   declare endedAt: number
   /** True until the start of the first attempt is recorded. */
   declare unstarted: boolean
+  /** True once `startedAt` is what a backend has told of an attempt. */
+  declare placed: boolean
   /** Number of the lane or worker whose attempt decided the exit. */
   declare worker: number
   /** Number of rounds that are over: attempts that ended first among those that raced. */
@@ -118,6 +118,7 @@ export class Item<out I> {
     this.startedAt = 0
     this.endedAt = 0
     this.unstarted = true
+    this.placed = false
     this.worker = worker
     this.round = 0
     this.decide = undefined

@@ -88,6 +88,8 @@ export interface QueueOptions {
 
 export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   item!: Item<I>
+  /** The item that the last `next` took back, where it was taken into the item of a lane; whoever uses it clears it. */
+  returned: Item<I> | undefined = undefined
   /** Cause of the failure of the inputs. */
   failure: Cause.Cause<E> | undefined
   stopped = false
@@ -361,6 +363,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     if (own === undefined) {
       this.item = item
     } else {
+      this.returned = item
       own.index = item.index
       own.input = item.input
     }

@@ -103,10 +103,15 @@ export class Stragglers<I> {
     race.fibers = []
     race.timer = undefined
     if (timer !== undefined) this.timers.cancel(timer)
+    const { endedAt } = item
     // a backend that is interrupted tells when the attempt had begun
     for (const fiber of fibers) fiber.interruptUnsafe()
-    for (const [loser, remote] of losers) {
-      item.record(interrupted(loser, remote, item.endedAt), "Interrupted", undefined)
+    // the lane of a loser may have set its own end
+    item.endedAt = endedAt
+    for (const [attempt, remote] of losers) {
+      const loser = interrupted(attempt, remote)
+      if (loser === undefined) item.attempts--
+      else item.record(loser, "Interrupted", undefined)
     }
   }
 

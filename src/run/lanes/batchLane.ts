@@ -90,7 +90,8 @@ export class BatchLane<I, A, E, R> {
     for (; room > 0; room--) {
       this.found = queue.next(own)
       if (this.found !== InputQueue.Taken) return
-      batch.push(own ?? queue.item)
+      batch.push(own ?? queue.item, queue.returned)
+      queue.returned = undefined
     }
   }
 

@@ -16,7 +16,7 @@ import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
 import { add, type WaitedNanos } from "../../outcome/waits.ts"
 import { isReady } from "../../primitives/effects.ts"
-import { shorten } from "../../primitives/shorten.ts"
+import { shorten, shortenMessage } from "../../primitives/shorten.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import * as Contract from "../../task/contract.ts"
 import { type CalledFrom, located } from "../../task/stacks.ts"
@@ -53,6 +53,8 @@ export interface BatchLaneOptions<I, A, E, R>
 export class BatchInputs<I> {
   readonly inputs: Array<I>
   readonly items: Array<Item<I>> | undefined
+  /** Items of inputs that have begun before, by position, where the others have none. */
+  readonly begun = new Map<number, Item<I>>()
   /** Index of the first input, if the others follow it; otherwise `indices` has the index of each. */
   private readonly first: number
   private readonly indices: Array<number> | undefined
@@ -64,7 +66,9 @@ export class BatchInputs<I> {
     this.indices = inputs === undefined ? [] : undefined
   }
 
-  push(item: Item<I>): void {
+  /** Adds an input; `returned` is its item where that is not kept otherwise. */
+  push(item: Item<I>, returned?: Item<I>): void {
+    if (returned !== undefined && returned.attempts > 0) this.begun.set(this.inputs.length, returned)
     this.indices!.push(item.index)
     this.inputs.push(item.input)
     this.items?.push(item)
@@ -161,7 +165,7 @@ export class BatchRun<I, A, E, R> {
     this.controller = this.openCount > 1 ? new AbortController() : undefined
     this.startMillis = options.timers.now()
     this.dispatchedAt = options.sink.detailed ? options.clock.time() : 0
-    for (const item of batch.items ?? []) {
+    for (const item of batch.items ?? batch.begun.values()) {
       item.attempts++
       item.waits = item.sinceRetry(this.dispatchedAt) ?? item.waits
     }
@@ -203,6 +207,7 @@ export class BatchRun<I, A, E, R> {
       show,
       caller: calledFrom.frame,
       delivered: this.delivered,
+      lost: this.lost,
       budget: sizer.automatic ? Duration.millis(budget) : undefined,
       recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
     }
@@ -252,6 +257,9 @@ export class BatchRun<I, A, E, R> {
     if (afterFailure !== undefined) {
       return void this.failures.push([item, cause, { worker, beganAt, waits: item.waits }])
     }
+    if (sink.detailed && item.attempts > 1) {
+      item.record({ worker, beganAt, waits: item.waits }, "Failed", shortenMessage(Cause.squash(cause)))
+    }
     observer?.settled(item, true)
     const end = sink.onFailure(item, cause)
     if (end) queue.stop()
@@ -261,7 +269,8 @@ export class BatchRun<I, A, E, R> {
   /** Returns the item at a position; the shared one is overwritten by the next call. */
   private itemAt(position: number): Item<I> {
     const { batch } = this
-    if (batch.items !== undefined) return batch.items[position]!
+    const kept = batch.items === undefined ? batch.begun.get(position) : batch.items[position]
+    if (kept !== undefined) return kept
     const own = this.own!
     own.index = batch.index(position)
     own.input = batch.inputs[position]!
@@ -284,7 +293,7 @@ export class BatchRun<I, A, E, R> {
    */
   private setTimes(item: Item<I>, startedAt: number | undefined, endedAt: number | undefined): number {
     const { options: { clock }, dispatchedAt, way } = this
-    const isLater = way === undefined || clock.nanosOf(endedAt ?? 0) > this.reportedAt
+    const isLater = way === undefined || endedAt === undefined || clock.nanosOf(endedAt) > this.reportedAt
     const now = isLater ? clock.time() : this.reportedAt
     const beganAt = startOf(clock, startedAt, dispatchedAt, now)
     if (item.unstarted) {
@@ -293,7 +302,7 @@ export class BatchRun<I, A, E, R> {
     }
     item.endedAt = endOf(clock, endedAt, beganAt, now)
     // an item that comes back has waited before its dispatch
-    const before = this.batch.items === undefined ? undefined : item.waits as WaitedNanos | undefined
+    const before = item === this.own ? undefined : item.waits as WaitedNanos | undefined
     if (before === undefined || way === undefined) item.waits = before ?? way
     else item.waits = add(before, way.waited(beganAt - clock.beganAt, item.endedAt - clock.beganAt))
     return beganAt
@@ -301,17 +310,44 @@ export class BatchRun<I, A, E, R> {
 
   /** Returns the open positions from `from` on to the queue; they were not started. */
   private giveBack(from: number): void {
-    const { batch, options: { queue } } = this
+    const { queue } = this.options
     if (this.openCount === 0) return
     if (!isCount(from)) return this.fault(`it gave back from position ${shorten(from)}`)
     for (let position = from; position < this.closed.length; position++) {
       if (this.closed[position] !== 0) continue
       this.closed[position] = 1
       this.openCount--
-      const item = batch.items?.[position] ?? new Item(batch.index(position), batch.inputs[position]!, this.worker)
+      const item = this.keptAt(position)
       item.attempts = Math.max(0, item.attempts - 1)
       queue.requeue(item)
     }
+  }
+
+  /** Returns the item at a position, which may come back: not the shared one. */
+  private keptAt(position: number): Item<I> {
+    const { batch } = this
+    const kept = batch.items?.[position] ?? batch.begun.get(position)
+    return kept ?? new Item(batch.index(position), batch.inputs[position]!, this.worker)
+  }
+
+  /** Returns an input to the queue that had begun and was lost with its worker: its start stands. */
+  private readonly lost = (position: number, worker: number | undefined, startedAt: number): void => {
+    const { clock, queue, sink } = this.options
+    if (this.openCount === 0 || this.closed[position] !== 0) return
+    this.closed[position] = 1
+    this.openCount--
+    const item = this.keptAt(position)
+    item.attempts = Math.max(1, item.attempts)
+    if (sink.detailed) {
+      const now = clock.time()
+      const beganAt = startOf(clock, startedAt, this.dispatchedAt, now)
+      if (item.unstarted) item.startedAt = beganAt
+      item.unstarted = false
+      item.endedAt = now
+      item.record({ worker: isCount(worker) ? worker : this.worker, beganAt, waits: undefined }, "Lost", undefined)
+      item.waits = undefined
+    }
+    queue.requeue(item)
   }
 
   /** Closes the positions that are open: the batch is over, and what is reported from now on is ignored. */

@@ -425,7 +425,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
 
   /** Reports a failure; true if it ends the run. */
   private reportFailure(cause: Cause.Cause<E>): boolean {
-    if (this.revisits && this.item.attempts > 1) this.recordFailure(cause)
+    if (this.item.attempts > 1) this.recordFailure(cause)
     this.observer?.settled(this.item, true)
     return this.sink.onFailure(this.item, cause)
   }

@@ -39,9 +39,10 @@ export class MessageWay implements MessageWaits {
 
   /** A message that comes `now`, of attempts that were dispatched at `dispatchedAt`. */
   constructor({ beganAt }: RunClock, delivery: Backend.Delivery, dispatchedAt: number, now: number) {
-    const queue = nanos(delivery.queue)
-    const startup = nanos(delivery.startup)
-    const transfer = nanos(delivery.transfer)
+    const most = now - dispatchedAt
+    const queue = nanos(delivery.queue, most)
+    const startup = nanos(delivery.startup, most)
+    const transfer = nanos(delivery.transfer, most)
     this.readyAt = dispatchedAt - beganAt + queue + startup + transfer
     this.reportedAt = now - beganAt
     this.waits = { ...noWaits, queue, startup, transfer }
@@ -63,7 +64,9 @@ export class MessageWay implements MessageWaits {
   }
 }
 
-const nanos = (millis: unknown): number => Number.isFinite(millis) ? Math.max(0, (millis as number) * 1e6) : 0
+/** Returns the nanoseconds of a wait that was told, within what is possible. */
+const nanos = (millis: unknown, most: number): number =>
+  Number.isFinite(millis) ? clamp(Math.round((millis as number) * 1e6), 0, most) : 0
 
 const nothingTold: Backend.Delivery = { queue: 0, startup: 0, transfer: 0 }
 
@@ -72,7 +75,6 @@ export class RemoteClock<I> {
   private readonly clock: RunClock
   private readonly item: Item<I>
   private readonly context: AttemptContext
-  private readonly isFirst: boolean
   private readonly remote: RemoteAttempt
 
   /** Begins an attempt, which is dispatched now; `tells` if its backend tells when inputs begin. */
@@ -81,14 +83,32 @@ export class RemoteClock<I> {
     this.clock = clock
     this.item = item
     this.context = context
-    this.isFirst = item.attempts <= 1
-    this.remote = { worker, waits, dispatchedAt: clock.time(), beganAt: Infinity, endedAt: undefined }
-    context.remote = tells ? this.remote : undefined
+    if (item.attempts <= 1) {
+      item.history = undefined
+      item.placed = false
+    }
+    this.remote = { worker, waits, tells, dispatchedAt: clock.time(), beganAt: Infinity, endedAt: undefined }
+    context.remote = this.remote
+  }
+
+  /** Records a start that was lost with its worker; another follows at once, and counts as well. */
+  private lost({ startedAt, worker }: Backend.Told): void {
+    const { clock, item, remote } = this
+    const now = clock.time()
+    const beganAt = startOf(clock, startedAt, remote.dispatchedAt, now)
+    place(item, beganAt)
+    item.endedAt = now
+    item.attempts++
+    item.record({ worker: isCount(worker) ? worker : remote.worker, beganAt, waits: remote.waits }, "Lost", undefined)
   }
 
   /** Takes what the backend tells; without a start, the attempt ran from its dispatch on. */
-  readonly told: Backend.OnAttempt = ({ delivery = nothingTold, endedAt, startedAt, worker }) => {
-    const { clock, context, isFirst, item, remote } = this
+  readonly told: Backend.OnAttempt = (told) => {
+    // the lane has gone on with another attempt
+    if (this.context.remote !== this.remote) return
+    if (told.isLost === true) return this.lost(told)
+    const { delivery = nothingTold, endedAt, startedAt, worker } = told
+    const { clock, context, item, remote } = this
     const { dispatchedAt } = remote
     const now = clock.time()
     const beganAt = startOf(clock, startedAt, dispatchedAt, now)
@@ -96,13 +116,18 @@ export class RemoteClock<I> {
     const way = startedAt === undefined
       ? noWaits
       : new MessageWay(clock, delivery, dispatchedAt, now).waited(beganAt - clock.beganAt, end - clock.beganAt)
-    if (isFirst) item.startedAt = beganAt
+    place(item, beganAt)
     if (isCount(worker)) remote.worker = worker
     remote.waits = context.waits === undefined ? way : add(context.waits, way)
     remote.beganAt = beganAt
     remote.endedAt = end
-    context.remote = remote
   }
+}
+
+/** Sets the start of an item to that of its first attempt of which a start is known. */
+const place = (item: Item<unknown>, beganAt: number): void => {
+  item.startedAt = item.placed ? Math.min(item.startedAt, beganAt) : beganAt
+  item.placed = true
 }
 
 /** Returns worker, start and waits of an attempt, as far as they are known. */

@@ -123,12 +123,13 @@ export class Pool {
   private sender(context: Context.Context<Scope.Scope>): Sender {
     const run = Effect.runForkWith(context)
     const clock = Context.get(context, Clock.Clock)
+    const state = this.stateOf(Context.get(context, Scope.Scope))
     return {
-      state: this.stateOf(Context.get(context, Scope.Scope)),
+      state,
       backend: this.platform.name,
       ambient: ambientOf(context, this.platform.crossing),
       crossing: this.platform.crossing,
-      clockOffset: () => offsetTo(clock),
+      clockOffset: () => state.clockOffset ??= offsetTo(clock),
       log: (log, values, annotations) => void run(logged(log, values, annotations))
     }
   }
@@ -137,7 +138,13 @@ export class Pool {
   private stateOf(scope: Scope.Scope): RunState {
     let state = this.runs.get(scope)
     if (state === undefined) {
-      state = { sharedMemory: new SharedMemory(this.maxBytes), suspects: new Set(), unlucky: new Set(), vain: 0 }
+      state = {
+        sharedMemory: new SharedMemory(this.maxBytes),
+        suspects: new Set(),
+        unlucky: new Set(),
+        vain: 0,
+        clockOffset: undefined
+      }
       this.runs.set(scope, state)
     }
     return state

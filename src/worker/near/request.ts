@@ -50,6 +50,11 @@ export interface RunState {
   readonly unlucky: Set<number | undefined>
   /** Number of workers that have ended while nothing was under way there, since one has begun or finished an input. */
   vain: number
+  /**
+   * What has to be added to a time of the machine's clock to get that of the program's, in milliseconds, once it is known.
+   * It is measured once, since the readings of a clock may be coarse.
+   */
+  clockOffset: number | undefined
 }
 
 /** The run that sends a batch, as the batch sees it. */
@@ -63,7 +68,7 @@ export interface Sender {
     annotations: Readonly<Record<string, unknown>>
   ) => void
   readonly crossing: Crossing
-  /** Measures what has to be added to a time of the machine's clock to get that of the program's, in milliseconds. */
+  /** Returns the `clockOffset` of the run. */
   readonly clockOffset: () => number
 }
 
@@ -272,9 +277,14 @@ export class BatchRequest {
     return false
   }
 
-  /** Records that the worker ended at this payload, or at another that was under way: it will run alone. */
-  noteSuspect(payload: number): void {
-    this.sender.state.suspects.add(this.batch.index(this.positionOf(payload)))
+  /**
+   * Records that the worker ended at this payload, which had begun at `since`, or at another that was under way: this start
+   * is lost, and it will run alone.
+   */
+  noteSuspect(payload: number, worker: number, since: number): void {
+    const position = this.positionOf(payload)
+    this.sender.state.suspects.add(this.batch.index(position))
+    this.batch.lost?.(position, worker, since + this.sender.clockOffset())
   }
 
   /** Fails all payloads, because the batch cannot run. */

@@ -234,7 +234,11 @@ export class WorkerSupervisor implements Keeper {
         if (message.over) this.finish(request)
         return
       case "Log":
-        return request.log(message, this.number)
+        try {
+          return request.log(message, this.number)
+        } catch {
+          return this.breakOff(message)
+        }
       case "Refused":
         request.refuse(message.refusal)
         return this.finish(request)

@@ -77,7 +77,7 @@ export const accuse = (
     const { payload, request, since } = started[0]!
     if (request.state._tag !== "Stopping") request.failCrashed(payload, crash, worker, since)
   } else {
-    noteSuspects(started)
+    noteSuspects(started, worker)
   }
 }
 
@@ -93,7 +93,7 @@ export const convict = (
   worker: number
 ): void => {
   if (culprit.state._tag === "Stopping") return
-  if (started.length > 1) return noteSuspects(started)
+  if (started.length > 1) return noteSuspects(started, worker)
   if (culprit.state._tag !== "Sent") return
   const payload = positionOf(culprit, handle)
   if (payload === NotStarted && stuck !== undefined) culprit.failAllCrashed(stuck, worker)
@@ -103,6 +103,8 @@ export const convict = (
   }
 }
 
-const noteSuspects = (started: ReadonlyArray<Started>): void => {
-  for (const { payload, request } of started) request.noteSuspect(payload)
+const noteSuspects = (started: ReadonlyArray<Started>, worker: number): void => {
+  for (const { payload, request, since } of started) {
+    if (request.state._tag === "Sent") request.noteSuspect(payload, worker, since)
+  }
 }

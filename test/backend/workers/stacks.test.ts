@@ -1,6 +1,8 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer } from "effect"
 import { Backend, Parallel, Report } from "effect-parallel"
+import * as v8 from "node:v8"
+import * as vm from "node:vm"
 import { Chromium, hasBrowser, open } from "../../report/browser.ts"
 import * as tasks from "../stackTasks.ts"
 import { kinds } from "../workerKinds.ts"
@@ -104,6 +106,61 @@ for (const { layer: backend, name } of everywhere) {
 }
 
 describe("the stack of a failure", () => {
+  it.effect("keeps nothing else alive once the failure is kept", () =>
+    Effect.gen(function*() {
+      v8.setFlagsFromString("--expose-gc")
+      const gc = vm.runInNewContext("gc") as () => void
+      class Large {
+        readonly bytes = new Uint8Array(1_000_000)
+        call() {
+          return Effect.exit(tasks.judge("three" as never))
+        }
+        run() {
+          return Parallel.run(["three" as never], tasks.judge)
+        }
+      }
+      const kept: Array<unknown> = []
+      const large: Array<WeakRef<Large>> = []
+      const fill = Effect.gen(function*() {
+        const one = new Large()
+        large.push(new WeakRef(one))
+        kept.push(yield* one.call(), yield* one.run())
+      })
+      yield* fill
+      for (let turn = 0; turn < 5; turn++) {
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        gc()
+      }
+      assert.strictEqual(kept.length, 2)
+      assert.isUndefined(large[0]!.deref())
+    }))
+
+  it.effect("does no harm where a program makes stacks itself", () =>
+    Effect.gen(function*() {
+      const before = Error.prepareStackTrace
+      Error.prepareStackTrace = () => {
+        throw new Error("no stacks here")
+      }
+      const report = yield* Effect.ensuring(
+        Parallel.run([20, "three" as never, 30], tasks.judge),
+        Effect.sync(() => void (Error.prepareStackTrace = before as never))
+      )
+      assert.deepStrictEqual(report.values, [20, 30])
+    }))
+
+  it.effect("of a task's own call that is refused is that place, and an error of others is left alone", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(tasks.callsWrongly(1))
+      assert.match((error as Error).stack!, at("stackTasks"))
+      assert.notMatch((error as Error).stack!, at("stacks.test"))
+
+      const report = yield* Parallel.run([1, 2], tasks.failsConstantly)
+      const [first, second] = report.failures.map(({ cause }) => Cause.squash(cause))
+      assert.strictEqual(first, second)
+      assert.notInclude((first as Error).stack!, "made here")
+      assert.include((first as Error).stack!, "always the same")
+    }))
+
   it.effect("is left alone where the program switched stacks off, and where an error is frozen", () =>
     Effect.gen(function*() {
       const limit = Error.stackTraceLimit

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Schedule } from "effect"
 import { Backend, Limit, Outcome, Parallel, Report } from "effect-parallel"
 import { drive } from "../../helpers.ts"
-import { half } from "../../Node.tasks.ts"
+import { half as tasksHalf } from "../../Node.tasks.ts"
 
 const millis = Duration.toMillis
 
@@ -82,6 +82,128 @@ describe("waits on fibers", () => {
     }))
 })
 
+describe("a report of a run that took no time", () => {
+  it.effect("has a text without shares of nothing", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      const work = () => Effect.suspend(() => ++calls % 2 === 1 ? Effect.fail("once") : Effect.void)
+      const report = yield* reportOf(Parallel.run([1, 2], work, { retry: { times: 1 }, concurrency: 1 }))
+
+      assert.strictEqual(Report.toText(report), "parallel: 2 of 2 succeeded, 2 tried again in 0")
+    }))
+})
+
+/** Runs an input of a task as a backend does, without schemas. */
+const ran = <I, A, E>(job: Backend.Job<I, A, E>, input: I): Effect.Effect<Exit.Exit<A, E>> =>
+  Effect.exit(job.run(input) as Effect.Effect<A, E>)
+
+describe("stragglers on a backend that tells when inputs begin", () => {
+  /** A backend of two workers, of which the second begins nothing. */
+  const half: Backend.Backend = {
+    name: "half",
+    workers: 2,
+    batches: true,
+    execute: (job, batch, onExit) =>
+      Effect.gen(function*() {
+        const clock = yield* Clock.Clock
+        const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+        if (begun) return yield* Effect.never as Effect.Effect<void>
+        begun = true
+        const startedAt = now() + 5
+        yield* Effect.sleep(105)
+        const endedAt = now()
+        // the report is on its way for long
+        yield* Effect.sleep(50)
+        onExit(0, yield* ran(job, batch.inputs[0]!), 1, startedAt, endedAt)
+      })
+  }
+  let begun = false
+
+  it.effect("count no attempt that was never begun, and keep the times of the winner", () =>
+    Effect.gen(function*() {
+      begun = false
+      const report = yield* reportOf(
+        Parallel.run([2], tasksHalf, { stragglers: { after: 20 }, concurrency: 2 }).pipe(
+          Effect.provide(Backend.layer(half))
+        ) as never
+      )
+      const [outcome] = report.outcomes
+
+      assert.deepStrictEqual(
+        [outcome!.attempts, outcome!.worker, millis(outcome!.startedAt), millis(outcome!.elapsed)],
+        [1, 1, 5, 100]
+      )
+      assert.deepStrictEqual(outcome!.history, [])
+      assert.deepStrictEqual(waitsOf(outcome!), { queue: 5, transfer: 50 })
+    }))
+})
+
+describe("starts that a backend has lost", () => {
+  it.effect("count as attempts, and stand in the history; what was not begun does not", () =>
+    Effect.gen(function*() {
+      for (const batchSize of [1, 4]) {
+        let round = 0
+        const backend: Backend.Backend = {
+          name: "loses",
+          workers: 1,
+          batches: true,
+          execute: (job, batch, onExit) =>
+            Effect.gen(function*() {
+              const clock = yield* Clock.Clock
+              const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+              const startedAt = now()
+              yield* Effect.sleep(10)
+              if (round++ < 2) return batch.lost?.(0, 0, startedAt)
+              for (const [position, input] of batch.inputs.entries()) {
+                onExit(position, yield* ran(job, input), 0, startedAt, now())
+              }
+            })
+        }
+        const report = yield* reportOf(
+          Parallel.run([2, 3, 4, 6], tasksHalf, { batchSize, concurrency: 1 }).pipe(
+            Effect.provide(Backend.layer(backend))
+          ) as never
+        )
+        const lost = report.outcomes.map(({ history }) => history.map(({ end }) => end))
+
+        assert.deepStrictEqual(report.outcomes.map(({ attempts, index }) => [index, attempts]), [
+          [0, 3],
+          [1, 1],
+          [2, 1],
+          [3, 1]
+        ])
+        assert.deepStrictEqual(lost, [["Lost", "Lost", "Succeeded"], [], [], []])
+      }
+    }))
+
+  it.effect("count as attempts where each input goes alone", () =>
+    Effect.gen(function*() {
+      let round = 0
+      const backend: Backend.Backend = {
+        name: "loses",
+        workers: 1,
+        batches: true,
+        execute: (job, batch, onExit) =>
+          Effect.gen(function*() {
+            yield* Effect.sleep(10)
+            if (round++ === 0) return batch.lost?.(0, 0, 0)
+            onExit(0, yield* ran(job, batch.inputs[0]!), 0, 10, 20)
+          })
+      }
+      const report = yield* reportOf(
+        Parallel.run([2, 4], tasksHalf, { spans: true, concurrency: 1 }).pipe(
+          Effect.provide(Backend.layer(backend))
+        ) as never
+      )
+
+      assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [2, 1])
+      assert.deepStrictEqual(report.outcomes.map(({ history }) => history.map(({ end }) => end)), [
+        ["Lost", "Succeeded"],
+        []
+      ])
+    }))
+})
+
 describe("times that a backend tells", () => {
   type Told = readonly [worker?: number, startedAt?: number, endedAt?: number]
 
@@ -101,7 +223,7 @@ describe("times that a backend tells", () => {
         })
     }
     return Effect.map(
-      reportOf(Parallel.run([2], half).pipe(Effect.provide(Backend.layer(backend))) as never),
+      reportOf(Parallel.run([2], tasksHalf).pipe(Effect.provide(Backend.layer(backend))) as never),
       ({ outcomes: [outcome] }) => ({
         worker: outcome!.worker,
         start: millis(outcome!.startedAt),
@@ -148,6 +270,11 @@ describe("times that a backend tells", () => {
         }
         const tooLong = yield* runOn(batches, [0, 60, 100], { queue: 50, startup: 50, transfer: 50 })
         assert.deepStrictEqual(tooLong.waits, { startup: 10, transfer: 50 })
+        const most = Number.MAX_VALUE
+        assert.deepStrictEqual(
+          (yield* runOn(batches, [0, 60, 100], { queue: most, startup: most, transfer: -most })).waits,
+          { startup: 60 }
+        )
         const nonsense = { queue: NaN, startup: -5, transfer: "long" as never }
         assert.deepStrictEqual((yield* runOn(batches, [0, 60, 100], nonsense)).waits, { queue: 60 })
       }))
