@@ -65,9 +65,9 @@ export interface Job<in I, out A, out E> {
  * the moment it starts on the worker; when the batch has run for its `budget`, no further input is started.
  * `concurrency` is how many batches the run has under way at once, at most; where it is more than there are workers, a
  * worker has several at once. A backend that can heeds `recall`. `show` is how the run shows an input: an error about one
- * goes through `shownBy`. A backend that knows where the time went calls `delivered` right before it reports exits; and
- * when it is interrupted, `interrupted` for an input that had begun, in the same turn. Both are optional, and only reports
- * depend on them. It calls `lost` for an input that had begun and of which no exit will come, though it is not interrupted:
+ * goes through `shownBy`. A backend that knows where the time went calls `delivered` right before it reports exits. It
+ * then also calls `interrupted`, when it is interrupted and in the same turn, for an input that had begun: of two copies of a
+ * straggler the one that it does not tell of was no attempt. Both are optional, and only reports depend on them. It calls `lost` for an input that had begun and of which no exit will come, though it is not interrupted:
  * that start counts as an attempt, and the input is dispatched again. What it neither reports nor has lost was not begun. `caller` is the frame of the call in the program, for the causes of failures.
  *
  * @category models

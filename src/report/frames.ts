@@ -9,7 +9,7 @@ const libraryOf = (line: string): string | undefined => {
   const folder = line.lastIndexOf("node_modules/")
   if (folder !== -1) return /^(?:@[^/]+\/)?[^/:)]+/.exec(line.slice(folder + "node_modules/".length))?.[0]
   if (/[( ]node:/.test(line)) return "Node.js"
-  return /\(<anonymous>\)$/.test(line) ? "" : undefined
+  return line.endsWith("(<anonymous>)") ? "" : undefined
 }
 
 /**

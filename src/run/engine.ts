@@ -180,12 +180,10 @@ const taskLanes = <I, A, E, R>(
     const { attempt } = task[Plan.TaskTypeId]
     const begin = (item: Item<I>, told?: Backend.OnAttempt) =>
       Scope.provide(attempt(backend, task, item, { timeout, concurrency, show, told, calledFrom }), scope)
-    // a backend that takes batches tells when inputs begin
-    const tells = backend.batches === true
     return parts.sink.detailed
       ? itemLanes(
         parts,
-        (item, context) => Effect.suspend(() => begin(item, new RemoteClock(clock, item, context, tells).told)),
+        (item, context) => Effect.suspend(() => begin(item, new RemoteClock(clock, item, context).told)),
         true
       )
       : itemLanes(parts, (item) => begin(item), true)

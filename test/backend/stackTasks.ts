@@ -73,6 +73,7 @@ const Constant = Schema.String.pipe(
 export const failsConstantly = Task.make("failsConstantly", {
   module,
   error: Constant,
+  // @effect-diagnostics-next-line globalErrorInEffectFailure:off
   run: (_: number) => Effect.suspend(() => Effect.fail(new TypeError("made here")))
 })
 

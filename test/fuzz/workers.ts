@@ -55,7 +55,7 @@ const inputsOf = (run: Run): Parallel.Inputs<Order> => {
 }
 
 /** Number of attempts that were not lost with a worker: whose those were depends on when it ended. */
-export const startsOf = ({ attempts, history }: Outcome.Outcome<unknown, unknown, unknown>): number =>
+const startsOf = ({ attempts, history }: Outcome.Outcome<unknown, unknown, unknown>): number =>
   attempts - history.filter(({ end }) => end === "Lost").length
 
 /** Tells whether an outcome is its input's: what comes back names the index. */

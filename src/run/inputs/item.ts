@@ -58,8 +58,8 @@ export interface AttemptContext extends AttemptStart {
 export interface RemoteAttempt extends AttemptStart {
   worker: number
   waits: WaitedNanos | undefined
-  /** True if its backend tells when inputs begin. */
-  readonly tells: boolean
+  /** True once its backend has told all that there is to tell, the way of its message included. */
+  tells: boolean
   /** Time at which the run has sent it. */
   readonly dispatchedAt: number
   /** Start and end by what the backend has told; infinite and undefined before that. */
@@ -68,13 +68,17 @@ export interface RemoteAttempt extends AttemptStart {
 }
 
 /**
- * Returns what is known of an attempt that was interrupted; undefined if its backend had not begun it, so that it was
- * none.
+ * Returns what is known of an attempt that was interrupted; undefined if it was none, because its backend, which `tells` of
+ * each that has begun, has told nothing of it.
  */
-export const interrupted = (attempt: AttemptStart, remote: RemoteAttempt | undefined): AttemptStart | undefined => {
+export const interrupted = (
+  attempt: AttemptStart,
+  remote: RemoteAttempt | undefined,
+  tells: boolean
+): AttemptStart | undefined => {
   if (remote === undefined) return attempt
   if (remote.beganAt < Infinity) return remote
-  return remote.tells ? undefined : attempt
+  return tells ? undefined : attempt
 }
 
 /** An attempt that has ended; times are nanoseconds of the monotonic clock. */

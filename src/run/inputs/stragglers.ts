@@ -109,7 +109,7 @@ export class Stragglers<I> {
     // the lane of a loser may have set its own end
     item.endedAt = endedAt
     for (const [attempt, remote] of losers) {
-      const loser = interrupted(attempt, remote)
+      const loser = interrupted(attempt, remote, winner?.remote?.tells === true)
       if (loser === undefined) item.attempts--
       else item.record(loser, "Interrupted", undefined)
     }

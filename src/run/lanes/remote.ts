@@ -77,8 +77,8 @@ export class RemoteClock<I> {
   private readonly context: AttemptContext
   private readonly remote: RemoteAttempt
 
-  /** Begins an attempt, which is dispatched now; `tells` if its backend tells when inputs begin. */
-  constructor(clock: RunClock, item: Item<I>, context: AttemptContext, tells: boolean) {
+  /** Begins an attempt, which is dispatched now. */
+  constructor(clock: RunClock, item: Item<I>, context: AttemptContext) {
     const { waits, worker } = context
     this.clock = clock
     this.item = item
@@ -87,7 +87,7 @@ export class RemoteClock<I> {
       item.history = undefined
       item.placed = false
     }
-    this.remote = { worker, waits, tells, dispatchedAt: clock.time(), beganAt: Infinity, endedAt: undefined }
+    this.remote = { worker, waits, tells: false, dispatchedAt: clock.time(), beganAt: Infinity, endedAt: undefined }
     context.remote = this.remote
   }
 
@@ -107,7 +107,7 @@ export class RemoteClock<I> {
     // the lane has gone on with another attempt
     if (this.context.remote !== this.remote) return
     if (told.isLost === true) return this.lost(told)
-    const { delivery = nothingTold, endedAt, startedAt, worker } = told
+    const { delivery, endedAt, startedAt, worker } = told
     const { clock, context, item, remote } = this
     const { dispatchedAt } = remote
     const now = clock.time()
@@ -115,8 +115,12 @@ export class RemoteClock<I> {
     const end = endOf(clock, endedAt, beganAt, now)
     const way = startedAt === undefined
       ? noWaits
-      : new MessageWay(clock, delivery, dispatchedAt, now).waited(beganAt - clock.beganAt, end - clock.beganAt)
+      : new MessageWay(clock, delivery ?? nothingTold, dispatchedAt, now).waited(
+        beganAt - clock.beganAt,
+        end - clock.beganAt
+      )
     place(item, beganAt)
+    remote.tells = delivery !== undefined
     if (isCount(worker)) remote.worker = worker
     remote.waits = context.waits === undefined ? way : add(context.waits, way)
     remote.beganAt = beganAt

@@ -137,13 +137,13 @@ describe("the stack of a failure", () => {
 
   it.effect("does no harm where a program makes stacks itself", () =>
     Effect.gen(function*() {
-      const before = Error.prepareStackTrace
+      const before: unknown = Reflect.get(Error, "prepareStackTrace")
       Error.prepareStackTrace = () => {
         throw new Error("no stacks here")
       }
       const report = yield* Effect.ensuring(
         Parallel.run([20, "three" as never, 30], tasks.judge),
-        Effect.sync(() => void (Error.prepareStackTrace = before as never))
+        Effect.sync(() => void Reflect.set(Error, "prepareStackTrace", before))
       )
       assert.deepStrictEqual(report.values, [20, 30])
     }))

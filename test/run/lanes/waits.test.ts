@@ -107,6 +107,7 @@ describe("stragglers on a backend that tells when inputs begin", () => {
       Effect.gen(function*() {
         const clock = yield* Clock.Clock
         const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+        batch.delivered?.({ queue: 0, startup: 0, transfer: 0 })
         if (begun) return yield* Effect.never as Effect.Effect<void>
         begun = true
         const startedAt = now() + 5
