@@ -141,6 +141,8 @@ interface Output {
   readonly isTTY?: boolean
   readonly columns?: number
   readonly rows?: number
+  /** Asks the terminal for its size. Node.js calls it when a signal has told of a change; it has no public name. */
+  readonly _refreshSize?: () => void
   write: (chunk: string | Uint8Array, ...rest: ReadonlyArray<unknown>) => boolean
   readonly once: (event: "error", listener: () => void) => unknown
 }
@@ -161,7 +163,10 @@ export const stderr = (): Screen | undefined => {
         output.once("error", noop)
       })
     },
-    columns: () => output.columns ?? 80,
+    columns: () => {
+      refresh(output)
+      return output.columns ?? 80
+    },
     rows: () => output.rows ?? 24,
     colour: (process.env["NO_COLOR"] ?? "") === "",
     around: (other) => {
@@ -170,6 +175,18 @@ export const stderr = (): Screen | undefined => {
       )
       return () => restore.forEach((each) => each())
     }
+  }
+}
+
+/**
+ * Lets an output learn its size now. The signal of a change comes when the event loop turns; what a busy program draws
+ * until then would be wrapped, and its rows miscounted.
+ */
+const refresh = (output: Output): void => {
+  try {
+    output._refreshSize?.()
+  } catch {
+    // it is closed
   }
 }
 

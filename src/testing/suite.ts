@@ -364,7 +364,8 @@ export type Case = keyof typeof runs | keyof typeof isolated | keyof typeof virt
  * Shape: one `describe` named `name`, with one test for each case, on the live clock. The layer is built once and
  * released after the last case. A case that does not end within 15 seconds fails. With `isolated` there are two more cases,
  * of inputs that end their worker with `process.exit`; with `virtual` two of deadlines and budgets on the test clock, for
- * backends that run tasks in this process and on the clock of their caller. `except` names cases that do not hold for this backend, each with the
+ * backends that run tasks in this process and on the clock of their caller. With `concurrent` cases run beside each other:
+ * for backends that start at once whatever they are given. `except` names cases that do not hold for this backend, each with the
  * reason; they are listed as skipped with it. A backend that reaches other machines registers the tasks that the cases run
  * there: `tasks`. Needs `vitest` and `@effect/vitest`.
  *
@@ -377,10 +378,15 @@ export const suite = (
   options?: {
     readonly isolated?: boolean | undefined
     readonly virtual?: boolean | undefined
+    readonly concurrent?: boolean | undefined
     readonly except?: { readonly [K in Case]?: string } | undefined
   }
 ): void => {
-  withLayer(layer, { excludeTestServices: true, timeout: "30 seconds" })(name, (it) => {
+  withLayer(layer, {
+    excludeTestServices: true,
+    timeout: "30 seconds",
+    concurrent: options?.concurrent === true
+  })(name, (it) => {
     for (const [title, test] of Object.entries(cases)) {
       if (Object.hasOwn(isolated, title) && options?.isolated !== true) continue
       if (Object.hasOwn(virtual, title) && options?.virtual !== true) continue

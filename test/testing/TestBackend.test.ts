@@ -10,7 +10,7 @@ const started = TestBackend.TestBackend.use((backend) => backend.started)
 const running = TestBackend.TestBackend.use((backend) => backend.running)
 const release = TestBackend.TestBackend.use((backend) => backend.release)
 
-suite("TestBackend", TestBackend.layer({ workers: 4 }), { virtual: true })
+suite("TestBackend", TestBackend.layer({ workers: 4 }), { virtual: true, concurrent: true })
 
 describe("TestBackend", () => {
   it.effect("records what was started, with how many workers it said it has", () =>

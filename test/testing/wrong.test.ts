@@ -123,7 +123,7 @@ const wrong: Readonly<Record<string, readonly [Case, () => Faults]>> = {
   })]
 }
 
-suite("a backend that is right", Backend.layer(make(() => ({}))), { virtual: true })
+suite("a backend that is right", Backend.layer(make(() => ({}))), { virtual: true, concurrent: true })
 
 describe("a backend that is wrong", () => {
   it.live("fails the case that names its fault", () =>

@@ -15,11 +15,12 @@ const everywhere = [...kinds, { name: "fibers", layer: () => Layer.empty }]
 /** The place in this file, or in that of the tasks, that a line of a stack shows. */
 const at = (file: "stackTasks" | "stacks.test"): RegExp => new RegExp(`^ +at .*${file}\\.ts:\\d+:\\d+\\)?$`, "m")
 
-/** Lines of a stack from the program's files, each as what it names. */
+/** Lines of a stack from the program's files, each as the function that it names, and the file. */
 const placesOf = (text: string): ReadonlyArray<string> =>
-  text.split("\n").filter((line) => line.includes("stackTasks.ts") || line.includes("stacks.test.ts")).map((line) =>
-    line.replace(/^ +at (.*?) ?\(?(?:file:\/\/)?\/?[^ ]*\/(stackTasks|stacks\.test)\.ts.*$/, "$1 in $2")
-  )
+  text.split("\n").flatMap((line) => {
+    const file = ["stackTasks", "stacks.test"].find((file) => line.includes(`${file}.ts:`))
+    return file === undefined ? [] : [`${line.trim().replace(/^at /, "").split(" (")[0]} in ${file}`]
+  })
 
 for (const { layer: backend, name } of everywhere) {
   layer(backend(), { excludeTestServices: true })(`the stack of a failure from ${name}`, (it) => {
