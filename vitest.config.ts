@@ -18,7 +18,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["@effect-parallel/source"] } },
   test: {
     globalSetup: ["scripts/viewer.ts"],
-    maxWorkers: 2,
+    maxWorkers: 3,
     // a line for each file, and nothing of tests that passed
     slowTestThreshold: 60_000,
     projects: [

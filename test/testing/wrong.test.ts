@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Fiber } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Option } from "effect"
 import { Backend } from "effect-parallel"
 import { type Case, cases, suite } from "effect-parallel/testing"
 
@@ -131,9 +131,10 @@ describe("a backend that is wrong", () => {
       const passed = yield* Effect.forEach(
         Object.entries(wrong),
         ([fault, [title, faults]]) =>
-          Effect.map(
-            Effect.exit(cases[title].pipe(Effect.provide(Backend.layer(make(faults))))),
-            (exit) => Exit.isSuccess(exit) ? [fault] : []
+          // a case that hangs fails too, after 15 seconds
+          Effect.exit(cases[title].pipe(Effect.provide(Backend.layer(make(faults))))).pipe(
+            Effect.timeoutOption("5 seconds"),
+            Effect.map((exit) => Option.isSome(exit) && Exit.isSuccess(exit.value) ? [fault] : [])
           ),
         { concurrency: "unbounded" }
       )
