@@ -56,34 +56,45 @@ export interface Job<in I, out A, out E> {
 }
 
 /**
- * Some inputs of one run that go to a worker together.
+ * Some inputs of one run that go to a worker together: at least one, which the worker takes one after another, in order.
  *
  * **Details**
  *
- * Shape: at least one input; a worker takes them one after another, in order. `index` tells the place of the one at a
- * position among the inputs of the run; a task that is called by itself has none. `timeout` bounds each attempt from
- * the moment it starts on the worker; when the batch has run for its `budget`, no further input is started.
- * `concurrency` is how many batches the run has under way at once, at most; where it is more than there are workers, a
- * worker has several at once. A backend that can heeds `recall`. `show` is how the run shows an input: an error about one
- * goes through `shownBy`. A backend that knows where the time went calls `delivered` right before it reports exits. It
- * then also calls `interrupted`, when it is interrupted and in the same turn, for an input that had begun: of two copies of a
- * straggler the one that it does not tell of was no attempt. Both are optional, and only reports depend on them. It calls `lost` for an input that had begun and of which no exit will come, though it is not interrupted:
- * that start counts as an attempt, and the input is dispatched again. What it neither reports nor has lost was not begun. `caller` is the frame of the call in the program, for the causes of failures.
+ * The last four fields serve reports and errors, and a backend may ignore them. What it neither reports nor calls `lost`
+ * for had not begun.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Batch<out I> {
   readonly inputs: ReadonlyArray<I>
+  /** The place of the input at a position among those of the run; none for a task that is called by itself. */
   readonly index: (position: number) => number | undefined
+  /** Bounds each attempt from the moment it starts on the worker. */
   readonly timeout?: Duration.Duration | undefined
+  /** When the batch has run for so long, no further input is started. */
   readonly budget?: Duration.Duration | undefined
+  /**
+   * How many batches the run has under way at once, at most; where it is more than there are workers, a worker has several
+   * at once.
+   */
   readonly concurrency: number
   readonly recall?: Recall | undefined
+  /** How the run shows an input: an error about one goes through `shownBy`. */
   readonly show?: ((input: never) => string) | undefined
+  /** The frame of the call in the program, for the causes of failures. */
   readonly caller?: StackFrame | undefined
+  /**
+   * Takes where the time went on the way of the exits that are reported next. A backend that calls it also calls
+   * `interrupted`: of two copies of a straggler the one that it does not tell of was no attempt.
+   */
   readonly delivered?: ((delivery: Delivery) => void) | undefined
+  /** Takes an input that has begun and is interrupted, in the same turn. */
   readonly interrupted?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
+  /**
+   * Takes an input that has begun and of which no exit will come, though nobody interrupts it. That start counts as an
+   * attempt, and the input is dispatched again.
+   */
   readonly lost?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
 }
 

@@ -46,11 +46,12 @@ export interface Settled<out I> {
  *
  * **Details**
  *
- * Units: `startedAt` is counted from the start of the run. `waits` is what this attempt waited for before it began, and
- * for its result to come back. An attempt that was interrupted before its worker began it took no time. `end` is `"Lost"` where
- * the worker ended under the attempt because of another input, so that the input was dispatched again; it is `"Interrupted"` for a straggler or its copy when
- * the other was first. `message` is what a failed attempt failed with, on one line and shortened: the cause itself is
- * kept for an input that failed in the end, and not for what was tried again.
+ * - `startedAt` is counted from the start of the run.
+ * - `waits` is what this attempt waited for before it began, and for its result to come back.
+ * - `end` is `"Interrupted"` for a straggler or its copy when the other was first, and `"Lost"` where the worker ended under
+ *   the attempt because of another input, so that the input was dispatched again.
+ * - `message` is what a failed attempt failed with, on one line and shortened: the cause itself is kept for an input that
+ *   failed in the end, and not for what was tried again.
  *
  * @category models
  * @since 0.1.0

@@ -330,25 +330,25 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
 
   /** Fails every payload; none has begun, so they take no time. */
   private failAll(fault: Fault): void {
-    this.since = timer.now()
-    for (const _ of this.message.payloads) this.failBy(fault)
+    for (const _ of this.message.payloads) this.fail(failureBy(fault), false)
   }
 
   private failBy(fault: Fault): void {
     this.fail(failureBy(fault))
   }
 
-  private fail(failure: WireFailure): void {
+  private fail(failure: WireFailure, hasBegun = true): void {
     this.failures.push([this.from + this.values.length, failure])
-    this.record(undefined)
+    this.record(undefined, hasBegun)
   }
 
   /**
    * Records an exit with its times. The clock is read for each payload: a time that is divided among several would be
    * wrong where it matters.
    */
-  private record(value: unknown): void {
+  private record(value: unknown, hasBegun = true): void {
     const now = timer.now()
+    if (!hasBegun) this.since = now
     this.times.ran(this.from + this.values.length, this.since + epoch, now + epoch)
     this.values.push(value)
     this.since = now
