@@ -16,8 +16,8 @@ export const stackOf = (thrown: unknown): string | undefined => {
   return typeof stack === "string" ? stack : undefined
 }
 
-/** Stacks that errors had before they were given another. */
-const replaced = new WeakMap<Error, unknown>()
+/** Properties with the stacks that errors had before they were given another: to read a stack is to make its text. */
+const replaced = new WeakMap<Error, PropertyDescriptor>()
 
 /**
  * Gives an error the stack of the one that it was made of, on its way through a schema. An error that a schema gives for
@@ -25,14 +25,19 @@ const replaced = new WeakMap<Error, unknown>()
  */
 export const keepStack = (error: unknown, stack: string | undefined): void => {
   if (typeof stack !== "string" || !(error instanceof Error)) return
-  const isShared = replaced.has(error)
-  if (!isShared) replaced.set(error, read(error, "stack"))
-  setStack(error, isShared ? replaced.get(error) : stack)
+  const own = replaced.get(error)
+  if (own !== undefined) return define(error, own)
+  const before = Object.getOwnPropertyDescriptor(error, "stack")
+  if (before !== undefined) replaced.set(error, before)
+  setStack(error, stack)
 }
 
-const setStack = (error: Error, stack: unknown): void => {
+const setStack = (error: Error, stack: string): void =>
+  define(error, { value: stack, configurable: true, enumerable: false, writable: true })
+
+const define = (error: Error, stack: PropertyDescriptor): void => {
   try {
-    Object.defineProperty(error, "stack", { value: stack, configurable: true, enumerable: false, writable: true })
+    Object.defineProperty(error, "stack", stack)
   } catch {
     // it is frozen
   }
