@@ -16,7 +16,7 @@ import * as ReportJson from "./report/json.ts"
 import * as Page from "./report/page.ts"
 import { plain } from "./report/plain.ts"
 import * as ReportTrace from "./report/trace.ts"
-import { type Busy, sumsOf } from "./report/usage.ts"
+import { type Busy, type Sums, sumsOf, waitedFor } from "./report/usage.ts"
 
 /** @since 0.1.0 */
 export type { Report } from "./Outcome.ts"
@@ -111,10 +111,7 @@ export interface Usage {
  * @since 0.1.0
  */
 export const usage = (self: Outcome.Report<unknown, unknown, unknown>): Usage => {
-  const { idle, limit, queue, retry, startup, transfer, workers, working } = sumsOf(
-    rowsOf(self).values(),
-    Duration.toMillis(self.elapsed)
-  )
+  const { idle, limit, queue, retry, startup, transfer, workers, working } = sums(self)
   return {
     workers,
     working: Duration.millis(working),
@@ -126,6 +123,9 @@ export const usage = (self: Outcome.Report<unknown, unknown, unknown>): Usage =>
     idle: Duration.millis(idle)
   }
 }
+
+const sums = (self: Outcome.Report<unknown, unknown, unknown>): Sums =>
+  sumsOf(rowsOf(self).values(), Duration.toMillis(self.elapsed))
 
 /** Groups the attempts of a report by worker. */
 const rowsOf = (self: Outcome.Report<unknown, unknown, unknown>): Map<number, Array<Busy>> => {
@@ -157,9 +157,8 @@ const rowsOf = (self: Outcome.Report<unknown, unknown, unknown>): Map<number, Ar
  * **Details**
  *
  * Shape: the first line counts. Where waits took at least a twentieth of the time of the workers, the last one says what
- * they did with it (`usage`). Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands below each; frames
- * of libraries are counted, not shown. At
- * most `failures` (20) failed inputs are listed, and the rest is counted. Inputs are shown by the option `show` of the
+ * they did with it (`usage`). Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands
+ * below each, and frames of libraries are counted, not shown. At most `failures` (20) failed inputs are listed, and the rest is counted. Inputs are shown by the option `show` of the
  * run. What errors and inputs are does not matter: what cannot be read is left out, and control characters and
  * direction marks are shown as escapes.
  *
@@ -324,20 +323,12 @@ const leastWaits = 0.05
 /** Returns a line about the time of workers; none where little was waited for. */
 const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArray<string> => {
   if (!self.outcomes.some((outcome) => spansOf(outcome).some(({ waits }) => waits !== undefined))) return []
-  const sums = sumsOf(rowsOf(self).values(), Duration.toMillis(self.elapsed))
-  const { idle, limit, queue, retry, startup, transfer, workers, working } = sums
-  const waits = retry + limit + queue + startup + transfer
+  const { idle, workers, working, ...times } = sums(self)
+  const waited = Object.entries(waitedFor).map(([kind, what]) => [what, times[kind as keyof typeof times]] as const)
+  const waits = waited.reduce((sum, [, time]) => sum + time, 0)
   const all = working + waits + idle
   if (all === 0 || waits < leastWaits * all) return []
-  const shares = [
-    ["working", working],
-    ["starting up", startup],
-    ["messages", transfer],
-    ["waiting for limits", limit],
-    ["waiting for retries", retry],
-    ["queueing", queue],
-    ["idle", idle]
-  ] as const
+  const shares = [["working", working], ...waited, ["idle", idle]] as const
   const parts = shares.map(([what, time]) => [what, Math.round(100 * time / all)] as const)
     .filter(([what, percent]) => percent > 0 || what === "working")
     .map(([what, percent]) => `${percent} % ${what}`)

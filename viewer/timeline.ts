@@ -1,6 +1,7 @@
 /** The timeline of the workers: a row for each, a bar for each attempt. */
 import type uPlot from "uplot"
 import type { Wait } from "../src/report/plain.ts"
+import { waitedFor } from "../src/report/usage.ts"
 import { axis, base, mount, timeAxis } from "./chart.ts"
 import { colour, count, duration, el, section } from "./dom.ts"
 import { type Bar, firstAfter, type Kind, type Model } from "./model.ts"
@@ -17,15 +18,7 @@ const explained: Readonly<Record<Kind, string>> = {
 }
 
 /** What workers waited for, in drawing order. */
-const waits: ReadonlyArray<Wait> = ["startup", "transfer", "limit", "retry", "queue"]
-
-const waitedFor: Readonly<Record<Wait, string>> = {
-  startup: "starting up",
-  transfer: "messages",
-  limit: "waiting for limits",
-  retry: "waiting for retries",
-  queue: "queueing"
-}
+const waits = Object.keys(waitedFor) as ReadonlyArray<Wait>
 
 export const timeline = (model: Model): HTMLElement => {
   const tip = el("div", { class: "tip", hidden: "" })

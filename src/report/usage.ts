@@ -26,6 +26,15 @@ export interface Sums extends Readonly<Record<Wait | "working" | "idle", number>
   readonly workers: number
 }
 
+/** What a worker does that waits for something, as texts say it, in the order in which they list it. */
+export const waitedFor: Readonly<Record<Wait, string>> = {
+  startup: "starting up",
+  transfer: "messages",
+  limit: "waiting for limits",
+  retry: "waiting for retries",
+  queue: "queueing"
+}
+
 /** Waits in the order in which they end, the last first. */
 const backwards: ReadonlyArray<Wait> = ["transfer", "startup", "queue", "limit", "retry"]
 

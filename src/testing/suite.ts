@@ -30,6 +30,17 @@ const reasonOf = (failure: Outcome.Failure<unknown, unknown> | undefined) => {
   return error
 }
 
+/** Checks that values come back as they were, and as errors where they are those. */
+const assertSurvive = (given: ReadonlyArray<unknown>) =>
+  Effect.gen(function*() {
+    const values = yield* Parallel.forEach(given, tasks.echo)
+    const [none, failures] = yield* Parallel.partition(given, tasks.failsWith)
+
+    assert.deepStrictEqual(values, given)
+    assert.deepStrictEqual(none, [])
+    assert.deepStrictEqual(errorsOf(failures), given)
+  })
+
 /** Cases of runs by name, in the order in which they run. */
 const runs = {
   "values come in input order, whatever ends first": Effect.gen(function*() {
@@ -76,22 +87,12 @@ const runs = {
       { __proto: "x" },
       "\u0000ü\ud83d\ude00"
     ]
-    const values = yield* Parallel.forEach(plain, tasks.echo)
-    const [none, failures] = yield* Parallel.partition(plain, tasks.failsWith)
-
-    assert.deepStrictEqual(values, plain)
-    assert.deepStrictEqual(none, [])
-    assert.deepStrictEqual(errorsOf(failures), plain)
+    yield* assertSurvive(plain)
   }),
 
   "any value that a structured clone keeps survives without a schema": Effect.gen(function*() {
     const odd = [undefined, NaN, 1n, new Date(0), new Map([[1, 2]]), new Set(["a"]), Uint8Array.of(1, 2), [undefined]]
-    const values = yield* Parallel.forEach(odd, tasks.echo)
-    const [none, failures] = yield* Parallel.partition(odd, tasks.failsWith)
-
-    assert.deepStrictEqual(values, odd)
-    assert.deepStrictEqual(none, [])
-    assert.deepStrictEqual(errorsOf(failures), odd)
+    yield* assertSurvive(odd)
   }),
 
   "an error with a schema arrives as its class": Effect.gen(function*() {

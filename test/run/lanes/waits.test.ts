@@ -93,6 +93,9 @@ describe("a report of a run that took no time", () => {
     }))
 })
 
+/** Gives a function that reads the clock, as backends tell its times. */
+const clockOfRun = Effect.clockWith((clock) => Effect.succeed(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
+
 /** Runs an input of a task as a backend does, without schemas. */
 const ran = <I, A, E>(job: Backend.Job<I, A, E>, input: I): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.exit(job.run(input) as Effect.Effect<A, E>)
@@ -105,8 +108,7 @@ describe("stragglers on a backend that tells when inputs begin", () => {
     batches: true,
     execute: (job, batch, onExit) =>
       Effect.gen(function*() {
-        const clock = yield* Clock.Clock
-        const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+        const now = yield* clockOfRun
         batch.delivered?.({ queue: 0, startup: 0, transfer: 0 })
         if (begun) return yield* Effect.never as Effect.Effect<void>
         begun = true
@@ -150,8 +152,7 @@ describe("starts that a backend has lost", () => {
           batches: true,
           execute: (job, batch, onExit) =>
             Effect.gen(function*() {
-              const clock = yield* Clock.Clock
-              const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+              const now = yield* clockOfRun
               const startedAt = now()
               yield* Effect.sleep(10)
               if (round++ < 2) return batch.lost?.(0, 0, startedAt)
