@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,20 +17,27 @@ import { capture, frameOf } from "./primitives/callSite.ts"
 import { checkedEffect } from "./primitives/effects.ts"
 import { shorten, shortenInput } from "./primitives/shorten.ts"
 import * as Codec from "./task/codec.ts"
-import { checkBackend, executed, mistake, mostGivenBack, neverRan, wrongReport } from "./task/contract.ts"
+import { checkBackend, executed, GivenBack, mistake, wrongReport } from "./task/contract.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
-import { BackendError, LayerFailed, ValueRefused } from "./task/errors.ts"
+import { BackendError, LayerFailed, NoWorkers, ValueRefused } from "./task/errors.ts"
+import * as Identity from "./task/identity.ts"
 import * as Layers from "./task/layers.ts"
 import { type CalledFrom, keepStack, located, stackOf } from "./task/stacks.ts"
 
 export {
   BackendError,
   LayerFailed,
+  MachineLost,
   ModuleFailed,
   ModuleMissing,
   NotCloneable,
+  NoWorkers,
   ProgramStarted,
+  TaskDiffers,
   TaskMissing,
+  TaskUnknown,
+  TooLarge,
+  Unreachable,
   ValueRefused,
   WorkerCrashed
 } from "./task/errors.ts"
@@ -60,7 +68,7 @@ export interface Job<in I, out A, out E> {
  *
  * **Details**
  *
- * The last four fields serve reports and errors, and a backend may ignore them. What it neither reports nor calls `lost`
+ * `show` and what stands below it serve reports and errors, and a backend may ignore them. What it neither reports nor calls `lost`
  * for had not begun.
  *
  * @category models
@@ -80,10 +88,17 @@ export interface Batch<out I> {
    */
   readonly concurrency: number
   readonly recall?: Recall | undefined
+  /** The run that sends it: all its batches have the same. A task that is called by itself is a run of one input. */
+  readonly run: RunIdentity
   /** How the run shows an input: an error about one goes through `shownBy`. */
   readonly show?: ((input: never) => string) | undefined
   /** The frame of the call in the program, for the causes of failures. */
   readonly caller?: StackFrame | undefined
+  /**
+   * Takes an input that begins. A backend that runs batches for another program calls it as soon as it knows; others need
+   * not.
+   */
+  readonly began?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
   /**
    * Takes where the time went on the way of the exits that are reported next. A backend that calls it also calls
    * `interrupted`: of two copies of a straggler the one that it does not tell of was no attempt.
@@ -96,6 +111,18 @@ export interface Batch<out I> {
    * attempt, and the input is dispatched again.
    */
   readonly lost?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
+}
+
+/**
+ * What a run is known by: `id` differs from those of all other runs, of other programs too, and `name` is that of its
+ * options, or of the task.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunIdentity {
+  readonly id: string
+  readonly name: string
 }
 
 /**
@@ -195,8 +222,14 @@ export type OnAttempt = (told: Told) => void
  *
  * A second report of a position is ignored, and so is one that comes after the end. All else that breaks the contract is
  * a defect that names the backend, the task and the input: an `execute` that throws or fails, a report of a position that
- * is not in the batch or of something that is no exit, and an input that comes back a hundred times in a row with nothing of
- * its batch done, unless the run has recalled it.
+ * is not in the batch or of something that is no exit. An input that comes back again and again with nothing of its batch
+ * done, though the run has not recalled it, is dispatched again for 30 seconds, after a delay that grows to one second; then
+ * it fails with `NoWorkers`.
+ *
+ * Workers that come and go: `workers` is read again whenever `onResize` tells that it has changed, and a run without a
+ * `concurrency` of its own follows. Workers on several machines are numbered through, and `machineOf` names the machine of
+ * a worker. `messageMillis` is about how many milliseconds a batch spends on the way there and back; where that is more
+ * than half a millisecond, batches are made to run for longer.
  *
  * @category models
  * @since 0.1.0
@@ -205,6 +238,10 @@ export interface Backend {
   readonly name: string
   readonly workers: number
   readonly batches?: boolean | undefined
+  /** Calls `changed` whenever `workers` has changed, until the function that is returned is called. */
+  readonly onResize?: ((changed: () => void) => () => void) | undefined
+  readonly machineOf?: ((worker: number) => string | undefined) | undefined
+  readonly messageMillis?: number | undefined
   readonly execute: <I, A, E>(
     job: Job<I, A, E>,
     batch: Batch<I>,
@@ -298,6 +335,7 @@ const framesOfCall = 5
 export interface AttemptOptions {
   readonly timeout?: Duration.Duration | undefined
   readonly concurrency: number
+  readonly run?: RunIdentity | undefined
   readonly show?: ((input: never) => string) | undefined
   readonly told?: OnAttempt | undefined
   readonly calledFrom?: CalledFrom | undefined
@@ -313,7 +351,7 @@ export const attempt = <I, A, E>(
   backend: Backend,
   job: Job<I, A, E>,
   item: { readonly input: I; readonly index?: number },
-  { calledFrom, concurrency, show, timeout, told }: AttemptOptions
+  { calledFrom, concurrency, run = Identity.make(job.name), show, timeout, told }: AttemptOptions
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> => {
   let delivery: Delivery | undefined
   const batch: Batch<I> = {
@@ -321,6 +359,7 @@ export const attempt = <I, A, E>(
     index: () => item.index,
     timeout,
     concurrency,
+    run,
     show,
     caller: calledFrom?.frame,
     ...(told !== undefined && {
@@ -330,7 +369,8 @@ export const attempt = <I, A, E>(
     })
   }
   const blamed = { backend: backend.name, task: job.name, index: item.index }
-  const round = (givenBack: number): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
+  const givenBack = new GivenBack()
+  const round = (): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
     Effect.suspend(() => {
       let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined
       let over = false
@@ -346,11 +386,33 @@ export const attempt = <I, A, E>(
       }
       return Effect.flatMap(executed(() => backend.execute(job, batch, onExit), blamed), () => {
         over = true
-        return exit ?? (givenBack < mostGivenBack ? round(givenBack + 1) : Effect.die(neverRan(blamed)))
+        if (exit !== undefined) return exit
+        return Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
+          const delay = givenBack.again(Number(now) / 1e6)
+          if (delay === undefined) return Effect.fail(noWorkers(blamed, givenBack))
+          return delay === 0 ? round() : Effect.delay(round(), delay)
+        })
       })
     })
-  return round(1)
+  return round()
 }
+
+/**
+ * The error of an input that its backend gave back again and again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const noWorkers = (
+  { backend, index, task }: { readonly backend: string; readonly task: string; readonly index: number | undefined },
+  { since, times, until }: { readonly since: number; readonly until: number; readonly times: number }
+): BackendError =>
+  new BackendError({
+    backend,
+    task,
+    ...(index !== undefined && { index }),
+    reason: new NoWorkers({ millis: Math.round(until - since), givenBack: times })
+  })
 
 /**
  * The reason of an error about the input at a position of a batch, with the input shown as the run shows its inputs.

@@ -60,7 +60,7 @@ export type Outcome<I, A, E = never> = Success<I, A> | Failure<I, E>
  * Shape: `outcomes` holds one outcome for each input that was settled; a run that stopped early leaves out what it
  * interrupted. `values` and `failures` are its two sides, in the same order. Units: `startedAt` is the date of the run,
  * where it is known, and `elapsed` the wall time of the whole. `show` is the option of the run: texts of a report show
- * its inputs by it.
+ * its inputs by it. `machines` names the machine of each worker, on a backend that has several; otherwise it is empty.
  *
  * @category models
  * @since 0.1.0
@@ -73,6 +73,7 @@ export interface Report<out I, out A, out E = never> {
   readonly startedAt: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
   readonly show?: ((input: never) => string) | undefined
+  readonly machines: ReadonlyMap<number, string>
 }
 
 /**

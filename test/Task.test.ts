@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Schema } from "effect"
+import { Context, Effect, Fiber, Layer, Option, Schema } from "effect"
 import { Backend, Outcome, Parallel, Task } from "effect-parallel"
+import { TestClock } from "effect/testing"
 
 const module = import.meta.url
 const run = (n: number) => Effect.succeed(n + 1)
@@ -97,11 +98,20 @@ describe("Task", () => {
       }
     }))
 
-  it.effect("that reports no exit is told as the backend's mistake", () =>
+  it.effect("whose backend reports no exit is tried for half a minute, and has found no worker then", () =>
     Effect.gen(function*() {
-      const silent: Backend.Backend = { name: "silent", workers: 1, execute: () => Effect.void }
-      const exit = yield* Effect.exit(Effect.provide(Task.make("t", { module, run })(1), Backend.layer(silent)))
+      let times = 0
+      const silent: Backend.Backend = { name: "silent", workers: 1, execute: () => Effect.sync(() => void times++) }
+      const fiber = yield* Effect.forkChild(Effect.exit(
+        Effect.provide(Task.make("t", { module, run })(1), Backend.layer(silent))
+      ))
+      yield* TestClock.adjust("40 seconds")
+      const exit = yield* Fiber.join(fiber)
 
-      assert.match(String(exit), /task t, backend silent: it was given back 100 times with nothing of its batch done/)
+      assert.match(
+        String(exit),
+        /task t, backend silent: no worker has begun it in 3\d(\.\d+)? s, .* given back 49 times/
+      )
+      assert.strictEqual(times, 49)
     }))
 })

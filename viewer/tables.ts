@@ -1,5 +1,6 @@
 /** The tables of the slowest inputs, and of the failed ones. */
 import { fold } from "../src/report/frames.ts"
+import { workerName } from "../src/report/trace.ts"
 import { count, duration, el, section } from "./dom.ts"
 import type { Model, Outcome } from "./model.ts"
 
@@ -39,7 +40,7 @@ export const failures = ({ report }: Model): HTMLElement => {
   let [matching, length] = [failed, page]
   const render = () => {
     const part = matching.slice(0, length)
-    list.replaceChildren(...part.map(failure))
+    list.replaceChildren(...part.map((outcome) => failure(report, outcome)))
     const of = matching.length === failed.length ? "" : ` of ${count(failed.length)}`
     shown.textContent = `${count(matching.length)}${of} failed inputs`
     more.hidden = part.length === matching.length
@@ -64,7 +65,7 @@ const textOf = ({ error, index, input }: Outcome): string =>
   `#${index} ${input}\n${error?.message}\n${error?.cause ?? ""}`.toLowerCase()
 
 /** Makes the entry of a failed input; its cause and attempts appear when it is opened. */
-const failure = (outcome: Outcome): HTMLElement => {
+const failure = (report: Model["report"], outcome: Outcome): HTMLElement => {
   const { attempts, error, history = [], index, input } = outcome
   const details = el(
     "details",
@@ -81,7 +82,9 @@ const failure = (outcome: Outcome): HTMLElement => {
   details.addEventListener("toggle", () => {
     if (details.childElementCount > 1) return
     for (const [nth, { elapsed, end, message, worker }] of history.entries()) {
-      const what = `attempt ${nth + 1} on worker ${worker}, ${duration(elapsed)}: ${message ?? end.toLowerCase()}`
+      const what = `attempt ${nth + 1} on ${workerName(report, worker)}, ${duration(elapsed)}: ${
+        message ?? end.toLowerCase()
+      }`
       details.append(el("p", {}, what))
     }
     details.append(...causeOf(error))

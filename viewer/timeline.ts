@@ -1,6 +1,7 @@
 /** The timeline of the workers: a row for each, a bar for each attempt. */
 import type uPlot from "uplot"
 import type { Wait } from "../src/report/plain.ts"
+import { workerName } from "../src/report/trace.ts"
 import { waitedFor } from "../src/report/usage.ts"
 import { axis, base, mount, timeAxis } from "./chart.ts"
 import { colour, count, duration, el, section } from "./dom.ts"
@@ -124,7 +125,7 @@ const drawRow = (
 }
 
 /** Shows the attempt below the pointer in the tip. */
-const point = (chart: uPlot, { rows }: Model, tip: HTMLElement): void => {
+const point = (chart: uPlot, { report, rows }: Model, tip: HTMLElement): void => {
   const { left = -1, top = -1 } = chart.cursor
   const row = left < 0 ? undefined : rows[Math.round(chart.posToVal(top, "y"))]
   const time = chart.posToVal(left, "x")
@@ -132,7 +133,7 @@ const point = (chart: uPlot, { rows }: Model, tip: HTMLElement): void => {
   const bar = row && nearest(row, time, near)
   tip.hidden = bar === undefined
   if (bar === undefined) return
-  tip.replaceChildren(...described(bar))
+  tip.replaceChildren(...described(report, bar))
   const width = chart.over.clientWidth
   tip.style.top = `${top + chart.over.offsetTop + 16}px`
   tip.style.left = `${chart.over.offsetLeft + Math.min(left + 12, Math.max(0, width - 320))}px`
@@ -145,13 +146,14 @@ const nearest = (row: ReadonlyArray<Bar>, time: number, near: number): Bar | und
   return found !== undefined && found.start <= time + near ? found : undefined
 }
 
-const described = (bar: Bar): ReadonlyArray<HTMLElement> => {
+const described = (report: Model["report"], bar: Bar): ReadonlyArray<HTMLElement> => {
   const { outcome } = bar
   const lines = [
     el("b", {}, `#${outcome.index} ${outcome.input}`),
     el("span", {}, `${explained[bar.kind]}, ${duration(bar.end - bar.start)} from ${duration(bar.start)}`)
   ]
   if (outcome.attempts > 1) lines.push(el("span", {}, `attempt ${bar.nth + 1} of ${outcome.attempts}`))
+  if (report.machines?.[bar.worker] !== undefined) lines.push(el("span", {}, workerName(report, bar.worker)))
   const waited = waits.filter((kind) => bar.waits?.[kind] !== undefined)
     .map((kind) => `${waitedFor[kind]} ${duration(bar.waits![kind]!)}`)
   if (waited.length > 0) lines.push(el("span", {}, `before and after: ${waited.join(", ")}`))

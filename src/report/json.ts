@@ -59,7 +59,8 @@ const Settled = Schema.Struct({
  * it is counted from the start of the run. `waits` has what an input, or an attempt, waited for (`Outcome.Waits`), and is
  * left out where that is nothing. Inputs and messages are shortened to a line. Messages and causes that are
  * long stand once in `texts`, and elsewhere as their place there, counted from 0; when `texts` holds 10 000, any others
- * stand where they belong. `version` changes when a reader of the version before would misread it; keys may be added
+ * stand where they belong. `machines` has the name of each worker's machine by the number of the worker, where a run was on
+ * several machines. `version` changes when a reader of the version before would misread it; keys may be added
  * without. Version 1 had no `texts`; this schema reads it too.
  *
  * @category schemas
@@ -80,6 +81,7 @@ export const Json = Schema.Struct({
     attempts: Schema.Int
   }),
   outcomes: Schema.Array(Settled),
+  machines: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   texts: Schema.optionalKey(Schema.Array(Schema.String))
 })
 
@@ -150,8 +152,12 @@ const headOf = (self: AnyReport<unknown>, tally: Json["tally"]) =>
     name: shortenName(self.name),
     ...(self.startedAt !== undefined && { startedAt: DateTime.formatIso(self.startedAt) }),
     elapsed: millis(self.elapsed),
-    tally
+    tally,
+    ...(self.machines.size > 0 && { machines: machinesOf(self.machines) })
   }) as const
+
+const machinesOf = (machines: ReadonlyMap<number, string>): Record<string, string> =>
+  Object.fromEntries([...machines].map(([worker, machine]) => [worker, shortenName(machine)]))
 
 /** Writes outcomes one after another, and gathers the texts that they share. */
 class Writer<I> {

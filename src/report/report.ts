@@ -17,7 +17,10 @@ export const make = <I, A, E>(options: {
   readonly startedAt?: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
   readonly show?: ((input: NoInfer<I>) => string) | undefined
+  readonly machines?: ReadonlyMap<number, string> | undefined
 }): Outcome.Report<I, A, E> => new ReportImpl(options)
+
+const noMachines: ReadonlyMap<number, string> = new Map()
 
 class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
   readonly name: string
@@ -25,14 +28,16 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
   readonly startedAt: DateTime.Utc | undefined
   readonly elapsed: Duration.Duration
   readonly show: ((input: never) => string) | undefined
+  readonly machines: ReadonlyMap<number, string>
   private sides: { readonly values: Array<A>; readonly failures: Array<Outcome.Failure<I, E>> } | undefined
 
-  constructor({ elapsed, name, outcomes, show, startedAt }: Parameters<typeof make<I, A, E>>[0]) {
+  constructor({ elapsed, machines, name, outcomes, show, startedAt }: Parameters<typeof make<I, A, E>>[0]) {
     this.name = name
     this.outcomes = outcomes
     this.startedAt = startedAt
     this.elapsed = elapsed
     this.show = show
+    this.machines = machines ?? noMachines
   }
 
   get values(): ReadonlyArray<A> {

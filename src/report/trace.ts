@@ -72,7 +72,7 @@ export const make = (report: Plain): Trace => {
   }
   for (const [worker, row] of [...rows].toSorted(([a], [b]) => a - b)) {
     const tid = worker + 1
-    events.push({ ph: "M", name: "thread_name", pid, tid, args: { name: `worker ${worker}` } })
+    events.push({ ph: "M", name: "thread_name", pid, tid, args: { name: workerName(report, worker) } })
     for (const { end, kind, start } of gapsOf(row.toSorted((a, b) => a.start - b.start))) {
       const ts = micros(start)
       const dur = micros(end) - ts
@@ -85,6 +85,12 @@ export const make = (report: Plain): Trace => {
     otherData: { name: report.name, ...(startedAt !== undefined && { startedAt }), ...tally },
     traceEvents: events
   }
+}
+
+/** Names a worker, and its machine if there are several. */
+export const workerName = ({ machines }: Pick<Plain, "machines">, worker: number): string => {
+  const machine = machines?.[worker]
+  return machine === undefined ? `worker ${worker}` : `worker ${worker} on ${machine}`
 }
 
 const nameOf: Readonly<Record<Wait, string>> = {

@@ -43,7 +43,9 @@ export const report = <I, A, E, R, EI, RI>(
     let sink: Outcomes<I, A, E>
     const run = Engine.run(plan, (control, settings) => sink = new Outcomes(control, settings.maxErrors))
     return Effect.flatMap(run, (ran) => {
-      const report = Report.make({ ...ran, outcomes: sink.outcomes })
+      const { outcomes } = sink
+      const { machineOf } = ran
+      const report = Report.make({ ...ran, outcomes, machines: machineOf && machinesOf(outcomes, machineOf) })
       return sink.tripped ? Effect.fail(tooManyErrors(report, sink.maxErrors)) : Effect.succeed(report)
     })
   })
@@ -55,3 +57,20 @@ export const validated = <I, A, E>(
   isNonEmpty(report.failures)
     ? Effect.fail(new Outcome.FailedExamples({ failures: report.failures, report }))
     : Effect.succeed([...report.values])
+
+/** Names the machines of the workers that have made attempts. */
+const machinesOf = (
+  outcomes: ReadonlyArray<Outcome.Outcome<unknown, unknown, unknown>>,
+  machineOf: (worker: number) => string | undefined
+): ReadonlyMap<number, string> => {
+  const machines = new Map<number, string>()
+  const add = ({ worker }: { readonly worker: number }): void => {
+    const machine = machines.has(worker) ? undefined : machineOf(worker)
+    if (machine !== undefined) machines.set(worker, machine)
+  }
+  for (const outcome of outcomes) {
+    if (outcome.attempts > 0) add(outcome)
+    for (const attempt of outcome.history) add(attempt)
+  }
+  return machines
+}

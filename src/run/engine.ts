@@ -6,26 +6,24 @@
  * the others are interrupted, and the run waits until they have ended. A lane that lost its fiber to its work is
  * replaced.
  */
-import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import { frameOf } from "../primitives/callSite.ts"
-import * as Causes from "../primitives/causes.ts"
 import { nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
-import { FiberGroup } from "../primitives/fiberGroup.ts"
 import { Timers } from "../primitives/timers.ts"
 import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
+import * as Identity from "../task/identity.ts"
 import type { CalledFrom } from "../task/stacks.ts"
 import type { Item } from "./inputs/item.ts"
 import { sizeOf } from "./inputs/open.ts"
@@ -33,10 +31,11 @@ import { InputQueue } from "./inputs/queue.ts"
 import { type AfterFailure, afterFailure } from "./lanes/afterFailure.ts"
 import { attempt, type Start } from "./lanes/attempt.ts"
 import { BatchLane } from "./lanes/batchLane.ts"
-import { BatchRuns } from "./lanes/batchRun.ts"
-import { BatchSizer } from "./lanes/batchSizer.ts"
+import { BatchRuns } from "./lanes/batchRuns.ts"
+import { BatchSizer, type LaneCount } from "./lanes/batchSizer.ts"
 import { Lane } from "./lanes/lane.ts"
 import { RemoteClock, type RunClock } from "./lanes/remote.ts"
+import { LaneOpener, type MakeLane, quietly, warn } from "./opener.ts"
 import { RunObserver } from "./outcomes/observer.ts"
 import type { Control, RunSummary, Sink } from "./outcomes/sink.ts"
 import * as Plan from "./plan.ts"
@@ -59,7 +58,7 @@ export const run = <I, A, E, R, EI, RI>(
     const backend = task && checkBackend(Context.get(context, task[Plan.TaskTypeId].backend))
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const observer = new RunObserver(context, settings.name, sizeOf(plan.inputs))
-    const runWith = (lanes: MakeLanes<I, A, E, R>) => execute(plan, makeSink, settings, observer, fiber, lanes)
+    const runWith = (lanes: MakeLanes<I, A, E, R>) => execute(plan, makeSink, settings, observer, fiber, lanes, backend)
     if (task === undefined || backend === undefined) return observer.around(runWith((parts) => fiberLanes(parts, plan)))
     const frame = frameOf(task, plan.site, fiber.getRef(References.CurrentStackFrame))
     const calledFrom = { site: plan.site, frame }
@@ -69,12 +68,6 @@ export const run = <I, A, E, R, EI, RI>(
   })
 
 type MakeSink<I, A, E> = (control: Control, settings: Plan.Settings) => Sink<I, A, E>
-
-/** Makes one lane; `worker` is its number. */
-type MakeLane<R> = (worker: number) => AnyLane<R>
-
-/** A lane of any kind. */
-type AnyLane<R> = Pick<Lane<unknown, unknown, unknown, R>, "worker" | "ready" | "run" | "lost" | "keep">
 
 /** Objects that the lanes of a run share. */
 interface Parts<I, A, E, R> {
@@ -88,17 +81,19 @@ interface Parts<I, A, E, R> {
   /** Reads the monotonic clock, in nanoseconds. */
   readonly time: () => number
   readonly clock: RunClock
+  readonly count: LaneCount
 }
 
 type MakeLanes<I, A, E, R> = (parts: Parts<I, A, E, R>) => MakeLane<R>
 
 const execute = <I, A, E, R, EI, RI>(
-  { inputs, node: { recover } }: Plan.Plan<I, A, E, R, EI, RI>,
+  { inputs, node: { recover }, options }: Plan.Plan<I, A, E, R, EI, RI>,
   makeSink: MakeSink<I, A, E>,
   settings: Plan.Settings,
   observer: RunObserver,
   fiber: Fiber.Fiber<unknown, unknown>,
-  lanes: MakeLanes<I, A, E, R>
+  lanes: MakeLanes<I, A, E, R>,
+  backend: Backend.Backend | undefined
 ): Effect.Effect<RunSummary, EI, R | RI> => {
   const clock = fiber.getRef(Clock.Clock)
   const time = nanoClock(clock)
@@ -133,20 +128,42 @@ const execute = <I, A, E, R, EI, RI>(
     timers,
     turnBudget,
     time,
-    clock: { time, beganAt, nanosOf: nanosOf(clock) }
+    clock: { time, beganAt, nanosOf: nanosOf(clock) },
+    count: { concurrency: settings.concurrency }
   }
-  const opener = new LaneOpener<R, EI, RI>(queue, lanes(parts), settings.concurrency)
+  const opener = new LaneOpener<R, EI, RI>(queue, lanes(parts), parts.count)
+  const resized = (workers: number): void => {
+    queue.resize(Plan.windowOf(options, settings, workers))
+    opener.resize(workers)
+  }
   return turnBudget.withoutYields(opener.run()).pipe(
+    settings.follows ? following(backend!, resized) : identity,
     Effect.ensuring(Effect.andThen(timers.close, quietly(queue.close))),
     Effect.map(() => ({
       name: settings.name,
       show: settings.show,
+      machineOf: backend?.machineOf,
       inputs: queue.count,
       startedAt,
       elapsed: Duration.nanos(BigInt(time() - beganAt))
     }))
   )
 }
+
+/** Calls `resized` with the number of workers whenever that has changed while an effect runs. */
+const following =
+  (backend: Backend.Backend, resized: (workers: number) => void) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() =>
+        backend.onResize!(() => {
+          const { workers } = backend
+          if (workers === Infinity || (Number.isSafeInteger(workers) && workers > 0)) resized(workers)
+        })
+      ),
+      () => effect,
+      (stop) => Effect.sync(stop)
+    )
 
 /** Makes lanes that run a function in their own fibers. */
 const fiberLanes = <I, A, E, R>(
@@ -175,11 +192,16 @@ const taskLanes = <I, A, E, R>(
   calledFrom: CalledFrom,
   scope: Scope.Scope
 ): MakeLane<R> => {
-  const { clock, observer, settings: { batches, batchSize, concurrency, show, timeout, widest }, timers } = parts
+  const { clock, count, observer, settings: { batches, batchSize, name, show, timeout, widest }, timers } = parts
+  const runner = task[Plan.TaskTypeId]
+  const run = Identity.make(name)
   if (!batches) {
-    const { attempt } = task[Plan.TaskTypeId]
+    const { attempt } = runner
     const begin = (item: Item<I>, told?: Backend.OnAttempt) =>
-      Scope.provide(attempt(backend, task, item, { timeout, concurrency, show, told, calledFrom }), scope)
+      Scope.provide(
+        attempt(backend, task, item, { timeout, concurrency: count.concurrency, run, show, told, calledFrom }),
+        scope
+      )
     return parts.sink.detailed
       ? itemLanes(
         parts,
@@ -188,18 +210,20 @@ const taskLanes = <I, A, E, R>(
       )
       : itemLanes(parts, (item) => begin(item), true)
   }
+  const sizer = new BatchSizer(batchSize, parts.count, widest, backend)
   const options = {
     ...parts,
     job: task,
     backend,
     scope,
     timeout,
-    concurrency,
     show,
     calledFrom,
+    run,
+    noWorkers: runner.noWorkers,
     size: observer.size,
-    sizer: new BatchSizer(batchSize, concurrency, widest),
-    batches: new BatchRuns(timers)
+    sizer,
+    batches: new BatchRuns(timers, sizer)
   }
   return (worker) => new BatchLane<I, A, E, R>(options, worker)
 }
@@ -220,119 +244,3 @@ const itemLanes = <I, A, E, R>(
   }
   return (worker) => new Lane<I, A, E, R>(options, worker)
 }
-
-/** Number of lanes that are opened at first; each further group is twice as large, up to the largest. */
-const firstGroup = 16
-const largestGroup = 8192
-
-/**
- * Opens the lanes of a run and waits for them. They are opened in groups: the last lane of a group opens the next group
- * when it has found an input, so a high concurrency costs nothing if few inputs are there at the start. Inputs that have
- * to be waited for open lanes faster than they need them. Invariant: `opened <= wanted <= concurrency`.
- */
-class LaneOpener<R, EI, RI> {
-  private readonly queue: InputQueue<any, EI, RI>
-  private readonly makeLane: MakeLane<R>
-  private readonly concurrency: number
-  private readonly fibers = new FiberGroup<R | RI>()
-  /** Number of lanes that have been opened, number of those to open so far, and size of the next group. */
-  private opened = 0
-  private wanted = 0
-  private group = firstGroup
-  /** Numbers of the lanes that have lost their fiber and have no replacement yet. */
-  private readonly vacant: Array<number> = []
-  /** True while `open` runs: it may be entered again by a lane that ends as it starts. */
-  private opening = false
-
-  constructor(queue: InputQueue<any, EI, RI>, makeLane: MakeLane<R>, concurrency: number) {
-    this.queue = queue
-    this.makeLane = makeLane
-    this.concurrency = concurrency
-  }
-
-  /**
-   * Runs the lanes to their end. Fails with the failure of the inputs, if there is one; defects that came while the run
-   * was being stopped are logged first. Dies if the lanes have ended and inputs are left, although nobody stopped the
-   * run.
-   */
-  run(): Effect.Effect<void, EI, R | RI> {
-    return Effect.flatMap(this.fibers.run(() => this.begin()), () => {
-      const { complete, count, done, failure, stopped } = this.queue
-      const left = stopped || complete ? Effect.void : Effect.die(
-        new Error(`a run ended while inputs were left: ${done} of the ${count} that were taken are done`)
-      )
-      return Effect.andThen(
-        quietly(this.fibers.lateDefects),
-        failure === undefined ? left : Effect.failCause(failure)
-      )
-    })
-  }
-
-  /** Interrupts the lanes and the feed of the inputs. */
-  stop(): void {
-    this.fibers.stop()
-  }
-
-  /** Starts the feed of the inputs and the first group of lanes. */
-  private begin(): void {
-    const { feed } = this.queue
-    if (feed !== undefined) this.fibers.fork(Effect.interruptible(feed), this.endRunOnFailure)
-    this.widen()
-  }
-
-  /** Opens the next group. */
-  private widen(): void {
-    this.wanted = Math.min(this.opened + this.group, this.concurrency)
-    this.group = Math.min(2 * this.group, largestGroup)
-    this.open()
-  }
-
-  /** Opens the missing lanes one after another, including those that go missing meanwhile. */
-  private open(): void {
-    if (this.opening) return
-    this.opening = true
-    while ((this.vacant.length > 0 || this.opened < this.wanted) && !this.queue.finished) {
-      const vacant = this.vacant.pop()
-      const lane = this.makeLane(vacant ?? this.opened++)
-      const last = vacant === undefined && this.opened === this.wanted && this.wanted < this.concurrency
-      if (last) this.startLast(lane)
-      else this.start(lane)
-    }
-    this.opening = false
-  }
-
-  /** Starts the last lane of a group when it has found an input, and then opens the next group. */
-  private startLast(lane: AnyLane<R>): void {
-    const found = Effect.map(Effect.suspend(lane.ready), (ready) => {
-      if (!ready) return
-      this.start(lane)
-      this.widen()
-    })
-    this.fibers.fork(found, this.endRunOnFailure)
-  }
-
-  /** Starts a lane; replaces it if it loses its fiber to its work. */
-  private start(lane: AnyLane<R>): void {
-    this.fibers.fork(lane.run, (exit) => {
-      if (this.fibers.stopping) return lane.keep()
-      if (Exit.isSuccess(exit)) return
-      if (!lane.lost(exit.cause)) return this.endRunOnFailure(exit)
-      this.vacant.push(lane.worker)
-      this.open()
-    })
-  }
-
-  /**
-   * Ends the run if what brings its inputs has failed: the feed, the wait of a last lane, or a lane for a reason that
-   * is not its input.
-   */
-  private readonly endRunOnFailure = (exit: Exit.Exit<void, EI>): void => {
-    if (Exit.isFailure(exit)) this.queue.fail(exit.cause)
-  }
-}
-
-/** Runs an effect whose failure must not change how the run ends: it is logged. */
-const quietly = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(effect, warn)
-
-const warn = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Causes.warn("a run was stopped, and something failed while it did", cause)

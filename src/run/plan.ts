@@ -68,6 +68,8 @@ export interface Settings {
    */
   readonly window: number
   readonly widest: number
+  /** True if there are as many lanes as the backend has workers, also when these come and go. */
+  readonly follows: boolean
   /** True if inputs go to the backend in batches. */
   readonly batches: boolean
   readonly batchSize: number | "auto"
@@ -155,19 +157,19 @@ export const asTask = (work: unknown): AnyTask | undefined =>
 export const settings = (
   plan: Plan<any, any, any, any, any, any>,
   around: CheckedOptions,
-  backend: Pick<Backend.Backend, "workers" | "batches"> | undefined
+  backend: Pick<Backend.Backend, "workers" | "batches" | "onResize"> | undefined
 ): Settings => {
   const options: CheckedOptions = { ...around, ...plan.options }
-  const { batchSize = "auto", limits = [], preDispatch, spans = 0, stragglers } = options
+  const { batchSize = "auto", limits = [], spans = 0, stragglers } = options
   const concurrency = options.concurrency ?? backend?.workers ?? 8
   const batches = backend?.batches === true && limits.length === 0 && stragglers === undefined && spans === 0
-  const size = batches && batchSize !== "auto" ? batchSize : 1
-  const window = concurrency * size + (preDispatch ?? 2 * concurrency * size)
+  const window = windowOf(options, { batches, batchSize }, concurrency)
   return {
     name: options.name ?? asTask(plan.work)?.name ?? "parallel",
     concurrency,
     window,
-    widest: batches && batchSize === "auto" && preDispatch === undefined ? Infinity : window,
+    widest: batches && batchSize === "auto" && options.preDispatch === undefined ? Infinity : window,
+    follows: options.concurrency === undefined && backend?.onResize !== undefined,
     batches,
     batchSize,
     timeout: options.timeout,
@@ -178,6 +180,16 @@ export const settings = (
     spans,
     show: options.show
   }
+}
+
+/** Number of inputs that may be pulled and not done, at a number of lanes. */
+export const windowOf = (
+  { preDispatch }: Pick<CheckedOptions, "preDispatch">,
+  { batchSize, batches }: Pick<Settings, "batches" | "batchSize">,
+  concurrency: number
+): number => {
+  const size = batches && batchSize !== "auto" ? batchSize : 1
+  return concurrency * size + (preDispatch ?? 2 * concurrency * size)
 }
 
 const optionKeys: ReadonlyArray<keyof Options> = [

@@ -7,17 +7,39 @@ import { nonEmptyString, numberWhere, wrongType } from "../primitives/check.ts"
 import { isEffect, isWholeExit } from "../primitives/effects.ts"
 import { shorten } from "../primitives/shorten.ts"
 
+/** Milliseconds for which a backend may give an input back again and again with nothing of its batch done. */
+const patience = 30_000
+
+/** Number of times that an input is dispatched again at once, and greatest delay after that, in milliseconds. */
+const atOnce = 10
+const longestDelay = 1000
+
 /**
- * Number of times in a row that a backend may give an input back with nothing of its batch done. A crash gives back what
- * waited behind the input that caused it, also inputs of other runs; so many crashes in a row, each before the same
- * input, are no chance.
+ * Times in a row that an input came back with nothing of its batch done. A crash gives back what waited behind the input
+ * that caused it, also inputs of other runs, and machines that are restarted one after another do the same.
  */
-export const mostGivenBack = 100
+export class GivenBack {
+  times = 0
+  /** Times of the first and the last time, in milliseconds of the monotonic clock. */
+  since = 0
+  until = 0
+
+  /**
+   * Counts one more, at a time in milliseconds. Returns the delay in milliseconds after which the input is dispatched again;
+   * undefined if it has come back for too long.
+   */
+  again(now: number): number | undefined {
+    if (this.times++ === 0) this.since = now
+    this.until = now
+    if (now - this.since >= patience) return undefined
+    return this.times <= atOnce ? 0 : Math.min(2 ** (this.times - atOnce), longestDelay)
+  }
+}
 
 /** Checks what a backend is made of, and returns it; a bad part is a defect that names it. */
 export const checkBackend = <B>(backend: B): B => {
   if (typeof backend !== "object" || backend === null) return wrongType("backend", "a Backend", backend)
-  const { batches, execute, name, workers }: { readonly [K in "batches" | "execute" | "name" | "workers"]?: unknown } =
+  const { batches, execute, machineOf, messageMillis, name, onResize, workers }: { readonly [K in Part]?: unknown } =
     backend
   nonEmptyString("backend.name", name)
   numberWhere(
@@ -28,8 +50,16 @@ export const checkBackend = <B>(backend: B): B => {
   )
   if (typeof execute !== "function") wrongType("backend.execute", "a function", execute)
   if (batches !== undefined && typeof batches !== "boolean") wrongType("backend.batches", "a boolean", batches)
+  for (const [part, value] of [["onResize", onResize], ["machineOf", machineOf]] as const) {
+    if (value !== undefined && typeof value !== "function") wrongType(`backend.${part}`, "a function", value)
+  }
+  if (messageMillis !== undefined) {
+    numberWhere("backend.messageMillis", messageMillis, "a number of at least 0", (millis) => millis >= 0)
+  }
   return backend
 }
+
+type Part = "batches" | "execute" | "machineOf" | "messageMillis" | "name" | "onResize" | "workers"
 
 /** The batch to which a mistake belongs. */
 export interface Blamed {
@@ -45,10 +75,6 @@ export const mistake = ({ backend, index, task }: Blamed, what: string, cause?: 
     `task ${task}${index === undefined ? "" : `, input #${index}`}, backend ${backend}: ${what}`,
     cause === undefined ? undefined : { cause }
   )
-
-/** Makes the defect of a backend that gives an input back again and again. */
-export const neverRan = (blamed: Blamed): Error =>
-  mistake(blamed, `it was given back ${mostGivenBack} times with nothing of its batch done`)
 
 /** Runs what `execute` returns. If it throws, fails or returns no effect, that is a defect. */
 export const executed = <R>(

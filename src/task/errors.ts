@@ -163,6 +163,128 @@ export class ProgramStarted extends Schema.TaggedError<ProgramStarted>("effect-p
 }
 
 /**
+ * No worker has taken the input: a fleet had no machine for too long, or the backend gave the input back again and again.
+ *
+ * **Details**
+ *
+ * Units: `millis` is how long that was tried. `givenBack` is how often the input came back unstarted; 0 where there was
+ * nobody to give it to.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NoWorkers extends Schema.TaggedError<NoWorkers>("effect-parallel/Backend/NoWorkers")("NoWorkers", {
+  millis: Schema.Finite,
+  givenBack: Schema.Int
+}) {
+  override get message(): string {
+    const seconds = `${this.millis / 1000} s`
+    return this.givenBack === 0
+      ? `there was no worker for it for ${seconds}`
+      : `no worker has begun it in ${seconds}, in which it was given back ${this.givenBack} times`
+  }
+}
+
+/**
+ * Machine after machine was lost while it had this input.
+ *
+ * **Details**
+ *
+ * `machine` is the last of them, `losses` how many there were. `how` tells whether the last one was gone, or has not been
+ * heard of for its lease.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class MachineLost extends Schema.TaggedError<MachineLost>("effect-parallel/Backend/MachineLost")("MachineLost", {
+  machine: Schema.String,
+  how: Schema.Literals(["gone", "silent"]),
+  losses: Schema.Int
+}) {
+  override get message(): string {
+    const how = this.how === "gone" ? "is gone" : "was silent for its lease"
+    const before = this.losses > 1 ? `, and ${this.losses - 1} before it were lost at this input too` : ""
+    return `the machine ${shortenName(this.machine)} ${how}${before}`
+  }
+}
+
+/**
+ * The way to the machines was closed for too long: a queue or a network that cannot be reached.
+ *
+ * **Details**
+ *
+ * Units: `millis` is how long it was tried. `cause` is what the transport said last.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Unreachable extends Schema.TaggedError<Unreachable>("effect-parallel/Backend/Unreachable")("Unreachable", {
+  millis: Schema.Finite,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    return `the machines could not be reached for ${this.millis / 1000} s: ${shorten(this.cause)}`
+  }
+}
+
+/**
+ * A machine has taken the input and does not have its task.
+ *
+ * **Details**
+ *
+ * `found` lists the tasks that it has: those that it was started with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TaskUnknown extends Schema.TaggedError<TaskUnknown>("effect-parallel/Backend/TaskUnknown")("TaskUnknown", {
+  machine: Schema.String,
+  found: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const found = this.found.length === 0 ? "none" : shortenName(this.found.join(", "))
+    return `the machine ${shortenName(this.machine)} has no such task; its tasks: ${found}`
+  }
+}
+
+/**
+ * A machine has a task of this name whose values cross in another form: program and machine are of different versions.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TaskDiffers extends Schema.TaggedError<TaskDiffers>("effect-parallel/Backend/TaskDiffers")("TaskDiffers", {
+  machine: Schema.String,
+  value: Schema.Literals(["payload", "success", "error"])
+}) {
+  override get message(): string {
+    return `the ${this.value} schema of the task on the machine ${
+      shortenName(this.machine)
+    } is not that of this program`
+  }
+}
+
+/**
+ * A value that makes a message larger than its transport carries.
+ *
+ * **Details**
+ *
+ * Units: `bytes` of the value as it is sent, and `most` that a message may have.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TooLarge extends Schema.TaggedError<TooLarge>("effect-parallel/Backend/TooLarge")("TooLarge", {
+  value: Schema.Literals(["payload", "success", "error"]),
+  bytes: Schema.Int,
+  most: Schema.Int
+}) {
+  override get message(): string {
+    return `the ${this.value} has ${this.bytes} bytes, and a message may have ${this.most}`
+  }
+}
+
+/**
  * The backend could not bring an input to the task, or its result back: the task's own errors are never wrapped in it.
  *
  * **Details**
@@ -187,7 +309,13 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
       TaskMissing,
       ProgramStarted,
       LayerFailed,
-      WorkerCrashed
+      WorkerCrashed,
+      NoWorkers,
+      MachineLost,
+      Unreachable,
+      TaskUnknown,
+      TaskDiffers,
+      TooLarge
     ])
   }
 ) {

@@ -28,6 +28,9 @@ const nowMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) 
 /** Time in milliseconds for which a backend is watched after a batch is over. */
 const aftermath = 100
 
+/** Number of batches so far: each is a run of its own. */
+let runs = 0
+
 /** A batch as it goes: what was told so far, and the execution. */
 const watched = <I, A, E>(
   job: Backend.Job<I, A, E>,
@@ -37,11 +40,12 @@ const watched = <I, A, E>(
   Effect.map(Effect.all([Backend.Backend, Effect.clockWith(Effect.succeed)]), ([backend, clock]) => {
     const told: Array<ToldExit> = []
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    const batch: Backend.Batch<I> = { inputs, index: (position) => position, concurrency: 1, ...options }
-    const run = Effect.scoped(backend.execute(job, batch, (position, exit, worker, startedAt, endedAt) => {
+    const run = { id: `suite-${++runs}`, name: job.name }
+    const batch: Backend.Batch<I> = { inputs, index: (position) => position, concurrency: 1, run, ...options }
+    const executing = Effect.scoped(backend.execute(job, batch, (position, exit, worker, startedAt, endedAt) => {
       told.push({ position, exit, worker, startedAt, endedAt, at: now() })
     }))
-    return { backend, told, run }
+    return { backend, told, run: executing }
   })
 
 /** Executes a batch, and watches for a while what is told after its end. */

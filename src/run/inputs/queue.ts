@@ -107,6 +107,9 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   private readonly options: QueueOptions
   private readonly timers: Timers
   private readonly window: Source.Window
+  /** Size of the window at the start, and the greatest that it may grow to as inputs are done. */
+  private base: number
+  private widest: number
   private readonly source: Source.Source<I, E, R>
   private readonly waiters: Waiters
   private readonly retryQueue = new LinkedQueue<Item<I>>()
@@ -127,6 +130,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     this.revisits = options.retries || options.stragglers !== undefined
     this.tracked = this.revisits || options.batches
     this.window = new Source.Window(options.window)
+    this.base = options.window
+    this.widest = options.widest
     this.waiters = new Waiters(turnBudget, options.window, () => this.available)
     this.source = open(inputs, this.window, () => this.notify())
     this.stragglers = options.stragglers && new Stragglers(options.stragglers, options.detailed, timers, this)
@@ -267,12 +272,32 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     this.notify()
   }
 
+  /** Takes back an item that was not started, and keeps it until `delay` has passed. */
+  requeueAfter(item: Item<I>, delay: Duration.Duration): void {
+    this.park()
+    this.timers.after(delay, () => {
+      this.retryQueue.push(item)
+      this.notify()
+    })
+  }
+
+  /** Changes the size of the window, as there are more or fewer workers. */
+  resize(window: number): void {
+    if (!this.retires && !this.options.retiredElsewhere) return
+    const closed = !this.window.open
+    this.base = window
+    if (this.widest !== Infinity) this.widest = window
+    this.window.size = Math.min(this.widest, window + (this.widest === Infinity ? this.window.retired : 0))
+    this.source.resume()
+    if (closed) this.notify()
+  }
+
   /** Makes room in the window: `count` inputs are done, and as many more may be pulled. */
   retire(count: number): void {
     const closed = !this.window.open
     this.window.retired += count
-    if (this.window.size < this.options.widest) {
-      this.window.size = Math.min(this.options.widest, this.options.window + this.window.retired)
+    if (this.window.size < this.widest) {
+      this.window.size = Math.min(this.widest, this.base + this.window.retired)
     }
     this.source.resume()
     if (closed) this.notify()

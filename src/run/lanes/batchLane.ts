@@ -13,7 +13,8 @@ import { inChildFiber } from "../../primitives/effects.ts"
 import { shortenMessage } from "../../primitives/shorten.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import * as InputQueue from "../inputs/queue.ts"
-import { BatchInputs, type BatchLaneOptions, BatchRun } from "./batchRun.ts"
+import { BatchInputs } from "./batchInputs.ts"
+import { type BatchLaneOptions, BatchRun } from "./batchRun.ts"
 import { retryTake, Yielding } from "./lane.ts"
 
 export class BatchLane<I, A, E, R> {
@@ -68,9 +69,24 @@ export class BatchLane<I, A, E, R> {
     return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
   }
 
+  /** True if there are fewer workers now: the lane ends, and leaves what there is to take to another. */
+  private get isSurplus(): boolean {
+    return this.worker >= this.options.count.concurrency
+  }
+
+  private leave(): void {
+    this.found = InputQueue.Done
+    this.options.queue.leave(undefined)
+    this.options.queue.notify()
+  }
+
   /** Takes a batch: adjacent inputs of an array, or else one by one. False if there was nothing. */
   private take(): boolean {
     const { queue, size, sizer, turnBudget } = this.options
+    if (this.isSurplus) {
+      this.leave()
+      return false
+    }
     if (turnBudget.tick()) {
       this.found = Yielding
       return false

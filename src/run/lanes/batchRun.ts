@@ -22,12 +22,11 @@ import * as Contract from "../../task/contract.ts"
 import { type CalledFrom, located } from "../../task/stacks.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
-import { type BatchSizer, budget } from "./batchSizer.ts"
+import type { BatchInputs } from "./batchInputs.ts"
+import type { BatchRuns } from "./batchRuns.ts"
+import type { BatchSizer, LaneCount } from "./batchSizer.ts"
 import type { LaneOptions } from "./lane.ts"
 import { endOf, isCount, MessageWay, type RunClock, startOf } from "./remote.ts"
-
-/** Least age of a batch, in milliseconds, at which an idle lane asks for its unstarted inputs. */
-const recallAge = 10
 
 /** Options that the lanes of a run with batches share. */
 export interface BatchLaneOptions<I, A, E, R>
@@ -41,93 +40,14 @@ export interface BatchLaneOptions<I, A, E, R>
   readonly timers: Timers
   readonly sizer: BatchSizer
   readonly timeout: Duration.Duration | undefined
-  readonly concurrency: number
+  readonly count: LaneCount
   readonly show?: Backend.Batch<unknown>["show"]
   readonly calledFrom: CalledFrom
+  readonly run: Backend.RunIdentity
+  readonly noWorkers: typeof Backend.noWorkers
   /** Number of inputs, if it is known. */
   readonly size: number | undefined
   readonly batches: BatchRuns
-}
-
-/** The inputs of a batch, with their items if they may be tried again. */
-export class BatchInputs<I> {
-  readonly inputs: Array<I>
-  readonly items: Array<Item<I>> | undefined
-  /** Items of inputs that have begun before, by position, where the others have none. */
-  readonly begun = new Map<number, Item<I>>()
-  /** Index of the first input, if the others follow it; otherwise `indices` has the index of each. */
-  private readonly first: number
-  private readonly indices: Array<number> | undefined
-
-  constructor(revisits: boolean, inputs?: Array<I>, first = 0) {
-    this.inputs = inputs ?? []
-    this.items = revisits ? [] : undefined
-    this.first = first
-    this.indices = inputs === undefined ? [] : undefined
-  }
-
-  /** Adds an input; `returned` is its item where that is not kept otherwise. */
-  push(item: Item<I>, returned?: Item<I>): void {
-    if (returned !== undefined && returned.attempts > 0) this.begun.set(this.inputs.length, returned)
-    this.indices!.push(item.index)
-    this.inputs.push(item.input)
-    this.items?.push(item)
-  }
-
-  index(position: number): number {
-    return this.indices === undefined ? this.first + position : this.indices[position]!
-  }
-}
-
-/** The batches of a run that are under way. */
-export class BatchRuns {
-  private readonly active = new Set<BatchRun<any, any, any, any>>()
-  private readonly timers: Timers
-  private askScheduled = false
-  /** Number of times in a row that a batch came back with nothing done, by the index of its first input. */
-  private readonly givenBack = new Map<number, number>()
-
-  constructor(timers: Timers) {
-    this.timers = timers
-  }
-
-  add(batch: BatchRun<any, any, any, any>): void {
-    this.active.add(batch)
-  }
-
-  delete(batch: BatchRun<any, any, any, any>): void {
-    this.active.delete(batch)
-  }
-
-  /** Records that a batch with this first input has done something. */
-  progressed(index: number): void {
-    this.givenBack.delete(index)
-  }
-
-  /** Records that a batch with this first input came back with nothing done; true if that happens too often. */
-  stalled(index: number): boolean {
-    const times = (this.givenBack.get(index) ?? 0) + 1
-    this.givenBack.set(index, times)
-    return times >= Contract.mostGivenBack
-  }
-
-  /**
-   * Recalls the unstarted inputs of the batch that has most open positions, once that batch is old enough: a lane is
-   * idle.
-   */
-  ask(): void {
-    if (this.askScheduled) return
-    let most: BatchRun<any, any, any, any> | undefined
-    for (const batch of this.active) if (batch.openCount > 1 && batch.openCount > (most?.openCount ?? 0)) most = batch
-    if (most === undefined) return
-    const age = this.timers.now() - most.startMillis
-    if (age >= recallAge) return most.recall()
-    this.askScheduled = true
-    this.timers.after(Duration.millis(recallAge - age), () => {
-      this.askScheduled = false
-      this.ask()
-    })
-  }
 }
 
 /** One batch under way. */
@@ -198,17 +118,18 @@ export class BatchRun<I, A, E, R> {
   }
 
   private toBatch(): Backend.Batch<I> {
-    const { calledFrom, concurrency, show, sizer, timeout } = this.options
+    const { calledFrom, count: { concurrency }, run, show, sizer, timeout } = this.options
     return {
       inputs: this.batch.inputs,
       index: (position) => this.batch.index(position),
       timeout,
       concurrency,
+      run,
       show,
       caller: calledFrom.frame,
       delivered: this.delivered,
       lost: this.lost,
-      budget: sizer.automatic ? Duration.millis(budget) : undefined,
+      budget: sizer.automatic ? Duration.millis(sizer.budget) : undefined,
       recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
     }
   }
@@ -314,13 +235,17 @@ export class BatchRun<I, A, E, R> {
     if (this.openCount === 0) return
     if (!isCount(from)) return this.fault(`it gave back from position ${shorten(from)}`)
     for (let position = from; position < this.closed.length; position++) {
-      if (this.closed[position] !== 0) continue
-      this.closed[position] = 1
-      this.openCount--
-      const item = this.keptAt(position)
-      item.attempts = Math.max(0, item.attempts - 1)
-      queue.requeue(item)
+      if (this.closed[position] === 0) this.takeBack(position, (item) => queue.requeue(item))
     }
+  }
+
+  /** Closes an open position whose input was not started, and passes the input on. */
+  private takeBack(position: number, requeue: (item: Item<I>) => void): void {
+    this.closed[position] = 1
+    this.openCount--
+    const item = this.keptAt(position)
+    item.attempts = Math.max(0, item.attempts - 1)
+    requeue(item)
   }
 
   /** Returns the item at a position, which may come back: not the shared one. */
@@ -360,24 +285,32 @@ export class BatchRun<I, A, E, R> {
   /** Ends the batch: fails if the backend failed, otherwise learns its pace and requeues what was not started. */
   private end(exit: Exit.Exit<void>): Effect.Effect<void> {
     const { queue, sizer, timers } = this.options
-    const failure = queue.stopped ? undefined : Exit.isFailure(exit) ? this.failureOf(exit.cause) : this.stall()
+    const failure = queue.stopped ? undefined : Exit.isFailure(exit) ? this.failureOf(exit.cause) : undefined
     if (!queue.stopped && failure === undefined) {
       sizer.learn(this.exits, this.millis ?? timers.now() - this.startMillis)
+      this.stall()
       this.giveBack(0)
     }
     this.close()
     return failure === undefined ? Effect.void : Effect.failCause(failure)
   }
 
-  /** Counts a batch that ended with nothing done, unless it was recalled; returns a defect if there are too many. */
-  private stall(): Cause.Cause<never> | undefined {
-    const { batches } = this.options
+  /**
+   * Counts a batch that ended with nothing done, unless it was recalled. Its first input comes back after a delay, or fails
+   * when that has happened for too long.
+   */
+  private stall(): void {
+    const { batches, noWorkers, queue, timers } = this.options
     const first = this.batch.index(0)
-    if (this.exits > 0) batches.progressed(first)
-    else if (this.controller?.signal.aborted !== true && batches.stalled(first)) {
-      return Cause.die(Contract.neverRan(this.blamed(0)))
+    if (this.exits > 0) return batches.progressed(first)
+    if (this.controller?.signal.aborted === true || this.closed[0] !== 0) return
+    const givenBack = batches.givenBackOf(first)
+    const delay = givenBack.again(timers.now())
+    if (delay === undefined) {
+      batches.progressed(first)
+      return this.onExit(0, Exit.fail(noWorkers(this.blamed(0), givenBack)))
     }
-    return undefined
+    if (delay > 0) this.takeBack(0, (item) => queue.requeueAfter(item, Duration.millis(delay)))
   }
 
   /** Returns the cause of a backend that failed; one that interrupted itself must not look like an interrupted run. */

@@ -6,19 +6,25 @@
  * batches, scaled down: a message between threads costs a hundredth of one between its processes.
  */
 
-/** Target duration of a batch, in milliseconds. */
+import type * as Backend from "../../Backend.ts"
+
+/** Number of lanes of a run, which may change where workers come and go. */
+export interface LaneCount {
+  concurrency: number
+}
+
+/** Target duration of a batch, in milliseconds; where a message costs more than a thread's, so many times that, up to a bound. */
 const targetMillis = 25
+const targetOfMessage = 50
+const longestTarget = 2000
 
 /**
- * Duration of an automatic batch after which it starts no further input, in milliseconds: the inputs have become slow.
+ * Share of the target below which batches do not shrink at the end of the inputs. At most this much is lost to waiting.
  */
-export const budget = 2 * targetMillis
+const leastShare = 0.08
 
-/**
- * Duration below which batches do not shrink at the end of the inputs, in milliseconds. At most this much is lost to
- * waiting.
- */
-const leastMillis = 2
+/** Share of the target at which a batch may be recalled. */
+const recallShare = 0.4
 
 /** Greatest ratio of the size of a batch to the one before. */
 const growth = 8
@@ -31,15 +37,46 @@ export class BatchSizer {
   /** Number of inputs that take `leastMillis`. */
   private leastCount = 1
   private readonly batchSize: number | "auto"
-  private readonly lanes: number
-  private readonly most: number
+  private readonly count: LaneCount
+  private readonly window: number
+  private readonly backend: Pick<Backend.Backend, "messageMillis">
 
-  /** Makes a sizer for `lanes` lanes that share a window of inputs. */
-  constructor(batchSize: number | "auto", lanes: number, window: number) {
+  /** Makes a sizer for lanes that share a window of inputs. */
+  constructor(
+    batchSize: number | "auto",
+    count: LaneCount,
+    window: number,
+    backend: Pick<Backend.Backend, "messageMillis">
+  ) {
     this.batchSize = batchSize
-    this.lanes = lanes
-    const share = lanes === Infinity ? 1 : Math.floor(window / lanes)
-    this.most = Math.max(1, Math.min(largest, share))
+    this.count = count
+    this.window = window
+    this.backend = backend
+  }
+
+  /** How long a batch should run, in milliseconds. */
+  get target(): number {
+    const { messageMillis } = this.backend
+    return messageMillis! * targetOfMessage > targetMillis
+      ? Math.min(messageMillis! * targetOfMessage, longestTarget)
+      : targetMillis
+  }
+
+  /** Milliseconds after which an automatic batch starts no further input: the inputs have become slow. */
+  get budget(): number {
+    return 2 * this.target
+  }
+
+  /** Least age of a batch, in milliseconds, at which an idle lane asks for its unstarted inputs. */
+  get recallAge(): number {
+    return this.target * recallShare
+  }
+
+  /** Greatest number of inputs in a batch. */
+  private get most(): number {
+    const { concurrency } = this.count
+    const share = concurrency === Infinity ? 1 : Math.floor(this.window / concurrency)
+    return Math.max(1, Math.min(largest, share))
   }
 
   get automatic(): boolean {
@@ -49,15 +86,15 @@ export class BatchSizer {
   /** Returns the size of the next batch, when `left` inputs are left. */
   next(left: number): number {
     if (this.batchSize !== "auto") return this.batchSize
-    const share = left === Infinity ? left : Math.max(left / (2 * this.lanes), this.leastCount)
+    const share = left === Infinity ? left : Math.max(left / (2 * this.count.concurrency), this.leastCount)
     return Math.max(1, Math.min(this.size, this.most, Math.ceil(share)))
   }
 
   /** Learns from a batch of `count` inputs that took `millis` milliseconds. */
   learn(count: number, millis: number): void {
     if (count === 0) return
-    const ideal = millis > 0 ? targetMillis * count / millis : Infinity
-    this.leastCount = millis > 0 ? leastMillis * count / millis : this.leastCount
+    const ideal = millis > 0 ? this.target * count / millis : Infinity
+    this.leastCount = millis > 0 ? leastShare * this.target * count / millis : this.leastCount
     const size = Math.floor(Math.min(ideal, Math.max(count * growth, this.size), largest))
     this.size = Math.max(1, size < this.size || count * 2 > this.size ? size : this.size)
   }

@@ -44,6 +44,8 @@ export interface RunSummary {
   readonly name: string
   /** How the run shows its inputs. */
   readonly show: ShowInput | undefined
+  /** Names the machine of a worker, on backends of several. */
+  readonly machineOf: ((worker: number) => string | undefined) | undefined
   /** Number of inputs that were taken. */
   readonly inputs: number
   readonly startedAt: DateTime.Utc

@@ -1,6 +1,6 @@
 /** Backends that break their contract: nothing waits for ever, runs twice or is lost, and the backend is named. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber } from "effect"
 import { Backend, type Outcome, Parallel, Progress, Task } from "effect-parallel"
 import { inspect } from "node:util"
 import { drive, range, turn } from "../../helpers.ts"
@@ -40,7 +40,10 @@ describe("a backend", () => {
     ["name", { name: undefined }, "TypeError"],
     ["execute", { execute: undefined }, "TypeError"],
     ["execute", { execute: Effect.void }, "TypeError"],
-    ["batches", { batches: "yes" }, "TypeError"]
+    ["batches", { batches: "yes" }, "TypeError"],
+    ["onResize", { onResize: 1 }, "TypeError"],
+    ["machineOf", { machineOf: {} }, "TypeError"],
+    ["messageMillis", { messageMillis: -1 }, "RangeError"]
   ]
   for (const [field, change, error] of malformed) {
     it.effect(`that is malformed is refused by name, with a ${error}: ${inspect(change)}`, () =>
@@ -88,21 +91,27 @@ describe("a backend", () => {
     }))
 
   for (const batchSize of [1, 4] as const) {
-    it.effect(`that does nothing with a batch of ${batchSize} is given it a hundred times, and then named`, () =>
+    it.effect(`that does nothing with batches of ${batchSize} is given each for half a minute, and no input hurts another`, () =>
       Effect.gen(function*() {
         const dispatched: Array<number> = []
-        const silent = bad((_, batch) => {
-          dispatched.push(batch.index(0)!)
-          return Effect.yieldNow
-        })
-        const run = Parallel.run(range(4), double, { batchSize, concurrency: 1 })
-        const exit = yield* drive(Effect.provide(run, Backend.layer(silent)))
-
-        assert.strictEqual(
-          messageOf(exit),
-          "task double, input #0, backend bad: it was given back 100 times with nothing of its batch done"
+        const silent = bad((_, batch, onExit) =>
+          Effect.sync(() => {
+            for (const [position, input] of batch.inputs.entries()) {
+              if (input % 2 === 1) onExit(position, Exit.succeed(2 * input))
+              else dispatched.push(batch.index(position)!)
+            }
+          })
         )
-        for (const index of range(4)) assert.isAtMost(dispatched.filter((each) => each === index).length, 100)
+        const run = Parallel.run(range(8), double, { batchSize, concurrency: 1 })
+        const report = yield* Effect.flatten(drive(Effect.provide(run, Backend.layer(silent)), "1 seconds"))
+
+        assert.deepStrictEqual(report.values, [2, 6, 10, 14])
+        for (const { cause } of report.failures) {
+          const { reason } = Cause.squash(cause) as Backend.BackendError
+          assert.isTrue(reason._tag === "NoWorkers" && reason.millis >= 30_000 && reason.millis < 60_000, reason._tag)
+        }
+        for (const index of [0, 2, 4, 6]) assert.isAtMost(dispatched.filter((each) => each === index).length, 200)
+        assert.isBelow(Duration.toMillis(report.elapsed), 120_000)
       }))
   }
 

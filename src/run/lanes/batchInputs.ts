@@ -1,0 +1,34 @@
+/**
+ * The inputs of a batch, in the form that costs least: no object is made for an input that does not come back.
+ */
+import type { Item } from "../inputs/item.ts"
+
+/** The inputs of a batch, with their items if they may be tried again. */
+export class BatchInputs<I> {
+  readonly inputs: Array<I>
+  readonly items: Array<Item<I>> | undefined
+  /** Items of inputs that have begun before, by position, where the others have none. */
+  readonly begun = new Map<number, Item<I>>()
+  /** Index of the first input, if the others follow it; otherwise `indices` has the index of each. */
+  private readonly first: number
+  private readonly indices: Array<number> | undefined
+
+  constructor(revisits: boolean, inputs?: Array<I>, first = 0) {
+    this.inputs = inputs ?? []
+    this.items = revisits ? [] : undefined
+    this.first = first
+    this.indices = inputs === undefined ? [] : undefined
+  }
+
+  /** Adds an input; `returned` is its item where that is not kept otherwise. */
+  push(item: Item<I>, returned?: Item<I>): void {
+    if (returned !== undefined && returned.attempts > 0) this.begun.set(this.inputs.length, returned)
+    this.indices!.push(item.index)
+    this.inputs.push(item.input)
+    this.items?.push(item)
+  }
+
+  index(position: number): number {
+    return this.indices === undefined ? this.first + position : this.indices[position]!
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The lanes of a run: opened when there are inputs for them, replaced when their work takes them down, and as many as
+ * there are workers where these come and go.
+ */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Causes from "../primitives/causes.ts"
+import { FiberGroup } from "../primitives/fiberGroup.ts"
+import type { InputQueue } from "./inputs/queue.ts"
+import type { LaneCount } from "./lanes/batchSizer.ts"
+import type { Lane } from "./lanes/lane.ts"
+
+/** Makes one lane; `worker` is its number. */
+export type MakeLane<R> = (worker: number) => AnyLane<R>
+
+/** A lane of any kind. */
+type AnyLane<R> = Pick<Lane<unknown, unknown, unknown, R>, "worker" | "ready" | "run" | "lost" | "keep">
+
+/** Number of lanes that are opened at first; each further group is twice as large, up to the largest. */
+const firstGroup = 16
+const largestGroup = 8192
+
+/**
+ * Opens the lanes of a run and waits for them. They are opened in groups: the last lane of a group opens the next group
+ * when it has found an input, so a high concurrency costs nothing if few inputs are there at the start. Inputs that have
+ * to be waited for open lanes faster than they need them. Invariant: `wanted` is at most the greatest `concurrency` so far,
+ * and `opened` at most `wanted`.
+ */
+export class LaneOpener<R, EI, RI> {
+  private readonly queue: InputQueue<any, EI, RI>
+  private readonly makeLane: MakeLane<R>
+  private readonly count: LaneCount
+  private readonly fibers = new FiberGroup<R | RI>()
+  /** Number of lanes that have been opened, number of those to open so far, and size of the next group. */
+  private opened = 0
+  private wanted = 0
+  private group = firstGroup
+  /** Numbers of the lanes that have lost their fiber and have no replacement yet. */
+  private readonly vacant: Array<number> = []
+  /** Numbers of the lanes that have ended because there were fewer workers. */
+  private readonly surplus: Array<number> = []
+  /** True while `open` runs: it may be entered again by a lane that ends as it starts. */
+  private opening = false
+
+  constructor(queue: InputQueue<any, EI, RI>, makeLane: MakeLane<R>, count: LaneCount) {
+    this.queue = queue
+    this.makeLane = makeLane
+    this.count = count
+  }
+
+  /**
+   * Runs the lanes to their end. Fails with the failure of the inputs, if there is one; defects that came while the run
+   * was being stopped are logged first. Dies if the lanes have ended and inputs are left, although nobody stopped the
+   * run.
+   */
+  run(): Effect.Effect<void, EI, R | RI> {
+    return Effect.flatMap(this.fibers.run(() => this.begin()), () => {
+      const { complete, count, done, failure, stopped } = this.queue
+      const left = stopped || complete ? Effect.void : Effect.die(
+        new Error(`a run ended while inputs were left: ${done} of the ${count} that were taken are done`)
+      )
+      return Effect.andThen(
+        quietly(this.fibers.lateDefects),
+        failure === undefined ? left : Effect.failCause(failure)
+      )
+    })
+  }
+
+  /** Interrupts the lanes and the feed of the inputs. */
+  stop(): void {
+    this.fibers.stop()
+  }
+
+  /**
+   * Changes the number of lanes. Of fewer, the last ones end when they come for more inputs, where they are lanes of batches;
+   * other lanes have one input each, which waits for a worker.
+   */
+  resize(concurrency: number): void {
+    const before = this.count.concurrency
+    this.count.concurrency = concurrency
+    if (concurrency <= before || this.queue.finished || this.fibers.stopping) return
+    for (const worker of this.surplus.splice(0)) (worker < concurrency ? this.vacant : this.surplus).push(worker)
+    // otherwise the last lane of a group waits for an input, and opens the next group then
+    if (this.wanted >= before && this.wanted < concurrency) this.widen()
+    else this.open()
+  }
+
+  /** Starts the feed of the inputs and the first group of lanes. */
+  private begin(): void {
+    const { feed } = this.queue
+    if (feed !== undefined) this.fibers.fork(Effect.interruptible(feed), this.endRunOnFailure)
+    this.widen()
+  }
+
+  /** Opens the next group. */
+  private widen(): void {
+    this.wanted = Math.max(this.wanted, Math.min(this.opened + this.group, this.count.concurrency))
+    this.group = Math.min(2 * this.group, largestGroup)
+    this.open()
+  }
+
+  /** Opens the missing lanes one after another, including those that go missing meanwhile. */
+  private open(): void {
+    if (this.opening) return
+    this.opening = true
+    while ((this.vacant.length > 0 || this.opened < this.wanted) && !this.queue.finished) {
+      const vacant = this.vacant.pop()
+      const lane = this.makeLane(vacant ?? this.opened++)
+      const last = vacant === undefined && this.opened === this.wanted && this.wanted < this.count.concurrency
+      if (last) this.startLast(lane)
+      else this.start(lane)
+    }
+    this.opening = false
+  }
+
+  /** Starts the last lane of a group when it has found an input, and then opens the next group. */
+  private startLast(lane: AnyLane<R>): void {
+    const found = Effect.map(Effect.suspend(lane.ready), (ready) => {
+      if (!ready) return
+      this.start(lane)
+      this.widen()
+    })
+    this.fibers.fork(found, this.endRunOnFailure)
+  }
+
+  /** Starts a lane; replaces it if it loses its fiber to its work. */
+  private start(lane: AnyLane<R>): void {
+    this.fibers.fork(lane.run, (exit) => {
+      if (this.fibers.stopping) return lane.keep()
+      if (Exit.isSuccess(exit)) {
+        if (lane.worker >= this.count.concurrency) this.surplus.push(lane.worker)
+        return
+      }
+      if (!lane.lost(exit.cause)) return this.endRunOnFailure(exit)
+      this.vacant.push(lane.worker)
+      this.open()
+    })
+  }
+
+  /**
+   * Ends the run if what brings its inputs has failed: the feed, the wait of a last lane, or a lane for a reason that
+   * is not its input.
+   */
+  private readonly endRunOnFailure = (exit: Exit.Exit<void, EI>): void => {
+    if (Exit.isFailure(exit)) this.queue.fail(exit.cause)
+  }
+}
+
+/** Runs an effect whose failure must not change how the run ends: it is logged. */
+export const quietly = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(effect, warn)
+
+export const warn = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Causes.warn("a run was stopped, and something failed while it did", cause)
