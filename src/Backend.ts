@@ -15,11 +15,11 @@ import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { capture, frameOf } from "./primitives/callSite.ts"
 import { checkedEffect } from "./primitives/effects.ts"
-import { shorten, shortenInput } from "./primitives/shorten.ts"
+import { shorten } from "./primitives/shorten.ts"
 import * as Codec from "./task/codec.ts"
 import { checkBackend, executed, GivenBack, mistake, wrongReport } from "./task/contract.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
-import { BackendError, LayerFailed, NoWorkers, ValueRefused } from "./task/errors.ts"
+import { BackendError, LayerFailed, NoWorkers, shownBy, ValueRefused } from "./task/errors.ts"
 import * as Identity from "./task/identity.ts"
 import * as Layers from "./task/layers.ts"
 import { type CalledFrom, keepStack, located, stackOf } from "./task/stacks.ts"
@@ -33,6 +33,7 @@ export {
   NotCloneable,
   NoWorkers,
   ProgramStarted,
+  shownBy,
   TaskDiffers,
   TaskMissing,
   TaskUnknown,
@@ -413,21 +414,6 @@ export const noWorkers = (
     ...(index !== undefined && { index }),
     reason: new NoWorkers({ millis: Math.round(until - since), givenBack: times })
   })
-
-/**
- * The reason of an error about the input at a position of a batch, with the input shown as the run shows its inputs.
- *
- * @category converting
- * @since 0.1.0
- */
-export const shownBy = (
-  { inputs, show }: Batch<unknown>,
-  position: number,
-  reason: BackendError["reason"]
-): BackendError["reason"] =>
-  show === undefined || reason._tag !== "ValueRefused" || reason.value !== "payload"
-    ? reason
-    : new ValueRefused({ value: "payload", shown: shortenInput(inputs[position], show), issue: reason.issue })
 
 const runHere = <I, A, E>(
   job: Job<I, A, E>,

@@ -41,12 +41,16 @@ const rooms: Readonly<Record<string, Room>> = {
     imports: ["primitives", "task", "Outcome", "report", "Task", "run/outcomes", "run/lanes", "run"],
     types: ["Report"]
   },
-  "worker/wire": { imports: ["primitives", "task"], node: true },
+  "worker/wire": { imports: ["primitives", "task"], types: ["Backend"], node: true },
   "worker/near": { imports: ["primitives", "task", "Backend", "run", "worker/wire"], node: true },
   "worker/far": {
     imports: ["primitives", "task", "Backend", "run/inputs", "run/lanes", "run", "worker/wire"],
     types: ["run/outcomes"],
     node: true
+  },
+  "fleet": {
+    imports: ["primitives", "task", "worker/wire", "worker/near", "worker/far"],
+    types: ["Backend"]
   },
   "Parallel": { imports: ["primitives", "run"], types: ["Outcome", "Report"] },
   "Example": { imports: ["primitives"], types: ["run"] },
@@ -54,7 +58,7 @@ const rooms: Readonly<Record<string, Room>> = {
   "BatchNode": { imports: ["primitives", "flow"] },
   "Flow": { imports: ["primitives", "flow", "Parallel"] },
   "BatchFlow": { imports: ["primitives", "flow"] },
-  "backend": { imports: ["worker/wire", "worker/near"], node: true },
+  "backend": { imports: ["primitives", "Backend", "worker/wire", "worker/near", "fleet"], node: true },
   "testing": { imports: ["Outcome", "Limit", "Backend", "Task", "Parallel"], node: true }
 }
 

@@ -40,3 +40,7 @@ export const nanosOf = (clock: Clock.Clock): (millis: number) => number =>
  */
 export const offsetTo = (clock: Clock.Clock): number =>
   isRuntimeClock(clock) ? 0 : epochOf(() => monotonicMillis(clock)) - runtimeEpoch
+
+/** Makes a function that reads the monotonic time of a clock in milliseconds, fractions included. */
+export const monotonicClock = (clock: Clock.Clock): () => number =>
+  isRuntimeClock(clock) ? () => timer.now() + runtimeEpoch : () => monotonicMillis(clock)

@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Hash from "effect/Hash"
 import * as Schema from "effect/Schema"
 import * as Transferable from "effect/workers/Transferable"
 import { isReady } from "../primitives/effects.ts"
@@ -60,3 +61,24 @@ export const decode = (schema: AnyCodec, value: unknown): Exit.Exit<unknown, Sch
 
 /** Takes the objects that are to be moved of all values encoded since the last call. */
 export const takeTransfers = (): ReadonlyArray<unknown> => transfers.clearUnsafe()
+
+const fingerprints = new WeakMap<AnyCodec, string>()
+
+/**
+ * Describes in a few characters how the values of a schema cross: two schemas with the same JSON form have the same. Empty
+ * where a schema has no JSON form, or none that can be described.
+ */
+export const fingerprint = (schema: AnyCodec | undefined): string => {
+  if (schema === undefined) return "none"
+  let found = fingerprints.get(schema)
+  if (found === undefined) fingerprints.set(schema, found = describe(schema))
+  return found
+}
+
+const describe = (schema: AnyCodec): string => {
+  try {
+    return Hash.string(JSON.stringify(Schema.toJsonSchemaDocument(Schema.toCodecJson(schema)))).toString(36)
+  } catch {
+    return ""
+  }
+}

@@ -3,7 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { prefix, printable } from "../primitives/printable.ts"
-import { shorten, shortenMessage, shortenName } from "../primitives/shorten.ts"
+import { shorten, shortenInput, shortenMessage, shortenName } from "../primitives/shorten.ts"
 import { BackendErrorTypeId } from "./stacks.ts"
 
 /** Shows what a schema says, in several lines. */
@@ -327,3 +327,21 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
     return `task ${shortenName(this.task)}${input}, backend ${shortenName(this.backend)}: ${this.reason.message}`
   }
 }
+
+/**
+ * The reason of an error about the input at a position of a batch, with the input shown as the run shows its inputs.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const shownBy = (
+  { inputs, show }: {
+    readonly inputs: ReadonlyArray<unknown>
+    readonly show?: ((input: never) => string) | undefined
+  },
+  position: number,
+  reason: BackendError["reason"]
+): BackendError["reason"] =>
+  show === undefined || reason._tag !== "ValueRefused" || reason.value !== "payload"
+    ? reason
+    : new ValueRefused({ value: "payload", shown: shortenInput(inputs[position], show), issue: reason.issue })

@@ -144,3 +144,23 @@ export const nests = Task.make("nests", {
   module,
   run: (numbers: ReadonlyArray<number>) => Parallel.forEach(numbers, half)
 })
+
+/** All of these tasks, for machines that are to serve them. */
+export const all: ReadonlyArray<Task.Task<any, any, any>> = [
+  ambient,
+  counts,
+  dies,
+  echo,
+  endsOn,
+  fails,
+  failsWith,
+  half,
+  liar,
+  nests,
+  notes,
+  notesInterruption,
+  notesStartAndStop,
+  passes,
+  sleeps,
+  unbuildable
+]

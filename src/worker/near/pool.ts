@@ -1,21 +1,14 @@
 /**
  * A pool of workers, kept for a scope, and the queue of batches that wait for one.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as References from "effect/References"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import type * as Backend from "../../Backend.ts"
 import { offsetTo } from "../../primitives/clock.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
-import * as Plan from "../../run/plan.ts"
-import * as Causes from "../wire/causes.ts"
-import { type Arrived, type Crossing, plainCopy } from "../wire/crossing.ts"
-import type { Ambient, Log } from "../wire/messages.ts"
-import { decodeThrown } from "../wire/thrown.ts"
+import * as Caller from "./caller.ts"
 import type { Platform, PoolOptions } from "./platform.ts"
 import { BatchRequest, type RunState, type Sender } from "./request.ts"
 import { SharedMemory } from "./sharedMemory.ts"
@@ -127,10 +120,10 @@ export class Pool {
     return {
       state,
       backend: this.platform.name,
-      ambient: ambientOf(context, this.platform.crossing),
+      ambient: Caller.ambientOf(context, this.platform.crossing),
       crossing: this.platform.crossing,
       clockOffset: () => state.clockOffset ??= offsetTo(clock),
-      log: (log, values, annotations) => void run(logged(log, values, annotations))
+      log: (log, values, annotations) => void run(Caller.logged(log, values, annotations))
     }
   }
 
@@ -149,32 +142,4 @@ export class Pool {
     }
     return state
   }
-}
-
-/** Collects those parts of the caller's context that can be sent. */
-const ambientOf = (context: Context.Context<never>, crossing: Crossing): Ambient => {
-  const span = Context.getOrUndefined(context, Tracer.ParentSpan)
-  const annotations: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(Context.get(context, References.CurrentLogAnnotations))) {
-    const copy = plainCopy(value, crossing)
-    if (copy !== undefined) annotations[key] = copy
-  }
-  return {
-    span: span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled },
-    logLevel: Context.get(context, References.MinimumLogLevel),
-    annotations,
-    defaults: Plan.sendable(Context.get(context, Plan.Defaults))
-  }
-}
-
-/** Logs an entry of a worker through the loggers of the caller. */
-const logged = (
-  log: Log,
-  values: ReadonlyArray<Arrived>,
-  annotations: Readonly<Record<string, unknown>>
-): Effect.Effect<void> => {
-  const message = log.message.map((part) => decodeThrown(part, values))
-  const cause = Causes.decode(log.cause, undefined, values)
-  const parts = Cause.isCause(cause) && cause.reasons.length > 0 ? [...message, cause] : message
-  return Effect.annotateLogs(Effect.logWithLevel(log.level as never)(...parts), annotations)
 }

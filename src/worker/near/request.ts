@@ -16,17 +16,16 @@
  * payloads are reported in order, so exactly those below `told` are settled by reports. Payloads without an exit when
  * the batch is over are dispatched again by the run.
  */
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Backend from "../../Backend.ts"
 import type { LongTimeout } from "../../primitives/longTimeout.ts"
-import * as Codec from "../../task/codec.ts"
 import { timeoutError } from "../../task/deadline.ts"
-import * as Causes from "../wire/causes.ts"
 import { type Arrived, arrived, type Crossing } from "../wire/crossing.ts"
+import { ExitReader } from "../wire/exits.ts"
 import { machineNow } from "../wire/machineClock.ts"
-import type { Ambient, Exits, Fault, Log, Refusal, Thrown, WireFailure } from "../wire/messages.ts"
+import { type Ambient, type Exits, type Log, NotStarted, type Refusal, type Thrown } from "../wire/messages.ts"
+import { type Reason, reasonOf } from "../wire/reasons.ts"
 import { decodeThrown } from "../wire/thrown.ts"
 import * as Times from "../wire/times.ts"
 import { Payloads } from "./payloads.ts"
@@ -92,8 +91,6 @@ export type RequestState =
   | { readonly _tag: "Sent" | "Stopping" } & Placement
   | { readonly _tag: "Over" }
 
-type Reason = Backend.BackendError["reason"]
-
 export class BatchRequest {
   readonly job: Backend.Job<unknown, unknown, unknown>
   readonly limits: { readonly timeout: number | undefined; readonly budget: number | undefined }
@@ -110,12 +107,15 @@ export class BatchRequest {
   readonly payloads: Payloads
   /** Number of payloads whose exits the worker has reported. */
   told = 0
+  /** Last payload of which it was told that it has begun. */
+  private lastBegun = NotStarted
   /** True once an input has failed here, and not in a worker. */
   hasFailures = false
   private readonly batch: Backend.Batch<unknown>
   private readonly onExit: Backend.OnExit<unknown, unknown>
   private readonly sender: Sender
   private readonly onOver: Array<() => void>
+  private readonly exits: ExitReader
 
   constructor(
     job: Backend.Job<unknown, unknown, unknown>,
@@ -129,11 +129,12 @@ export class BatchRequest {
     this.onExit = onExit
     this.sender = sender
     this.onOver = [onOver]
+    this.exits = new ExitReader(job, batch, sender.backend, sender.crossing)
     this.payloads = new Payloads(
       job,
       sender.crossing,
       sender.state.sharedMemory,
-      (position, fault) => this.fail(position, reasonOfFault(fault), undefined)
+      (position, fault) => this.fail(position, reasonOf(fault), undefined)
     )
     this.concurrency = batch.concurrency
     this.alone = this.isSuspect(0)
@@ -202,26 +203,30 @@ export class BatchRequest {
   }
 
   /** Settles payloads as reported by their worker. */
-  settle({ failures, from, outOfBand, places, times, values }: Exits, worker: number): void {
+  settle(exits: Exits, worker: number): void {
+    const { from, times, values } = exits
     const offset = this.sender.clockOffset()
     this.batch.delivered?.(Times.deliveryOf(times, this))
-    const apart = arrived(this.sender.crossing, outOfBand)
-    const failed = failures.length === 0 ? undefined : new Map(failures)
-    const placed = places.length === 0 ? undefined : new Map(places)
+    const exitAt = this.exits.read(exits)
     this.sender.state.vain = 0
     this.told = from + values.length
-    const isPlain = failed === undefined && placed === undefined
     for (let k = 0; k < values.length; k++) {
       const position = this.positionOf(from + k)
-      const failure = isPlain ? undefined : failed?.get(from + k)
-      const place = isPlain ? undefined : placed?.get(from + k)
-      const exit = failure !== undefined
-        ? this.failure(position, failure, apart)
-        : place === undefined
-        ? this.succeed(position, values[k])
-        : this.arrive(position, apart[place])
+      const exit = exitAt(k, position)
       this.onExit(position, exit, worker, Times.startOf(times, k) + offset, Times.endOf(times, k) + offset)
     }
+  }
+
+  /** True if it is to be told which payload has begun. */
+  get isFollowed(): boolean {
+    return this.batch.began !== undefined
+  }
+
+  /** Tells that a payload has begun at `since`, unless its exit was told. */
+  tellBegun(payload: number, worker: number, since: number): void {
+    if (payload >= this.count || this.isSettled(payload) || payload === this.lastBegun) return
+    this.lastBegun = payload
+    this.batch.began?.(this.positionOf(payload), worker, since + this.sender.clockOffset())
   }
 
   /** True if exits are those that can come next. */
@@ -315,50 +320,9 @@ export class BatchRequest {
     return this.payloads.positionOf(payload)
   }
 
-  private arrive(position: number, value: Arrived | undefined): Exit.Exit<unknown, unknown> {
-    if (value === undefined) return Exit.die(new Error("its worker has sent an exit without a value"))
-    return "value" in value
-      ? this.succeed(position, value.value)
-      : this.backendFailure(position, reasonOfFault(Causes.notReadable("success", value)))
-  }
-
-  private succeed(position: number, value: unknown): Exit.Exit<unknown, unknown> {
-    const { success } = this.job
-    if (success === undefined) return Exit.succeed(value)
-    const decoded = Codec.decode(success, value)
-    if (Exit.isSuccess(decoded)) return decoded
-    return this.backendFailure(position, reasonOfFault(Causes.refused("success", value, decoded.cause)))
-  }
-
-  private failure(position: number, failure: WireFailure, values: ReadonlyArray<Arrived>): Exit.Exit<never, unknown> {
-    try {
-      return this.decodedFailure(position, failure, values)
-    } catch {
-      return Exit.die(new Error("its worker has sent a failure that cannot be read"))
-    }
-  }
-
-  private decodedFailure(
-    position: number,
-    failure: WireFailure,
-    values: ReadonlyArray<Arrived>
-  ): Exit.Exit<never, unknown> {
-    if (failure._tag === "Fault") return this.backendFailure(position, reasonOfFault(failure.fault))
-    const cause = Causes.decode(failure.reasons, this.job.error, values, this.batch.caller)
-    if (!Cause.isCause(cause)) return this.backendFailure(position, reasonOfFault(cause))
-    const { timeout } = this.batch
-    return Exit.failCause(
-      failure._tag === "Cause" || timeout === undefined
-        ? cause
-        : cause.reasons.length === 0
-        ? Cause.fail(timeoutError(timeout))
-        : Cause.combine(Cause.fail(timeoutError(timeout)), cause)
-    )
-  }
-
   private fail(position: number, reason: Reason, worker: number | undefined, since?: number): void {
     this.hasFailures = true
-    this.endNow(position, this.backendFailure(position, reason), worker, since)
+    this.endNow(position, this.exits.backendFailure(position, reason), worker, since)
   }
 
   /** Reports an exit that does not come from a worker. What had not begun has waited until now. */
@@ -370,29 +334,6 @@ export class BatchRequest {
   ): void {
     const offset = this.sender.clockOffset()
     this.onExit(position, exit, worker, since + offset, machineNow() + offset)
-  }
-
-  private backendFailure(position: number, reason: Reason): Exit.Exit<never, Backend.BackendError> {
-    const index = this.batch.index(position)
-    return Exit.fail(
-      new Backend.BackendError({
-        backend: this.sender.backend,
-        task: this.job.name,
-        ...(index !== undefined && { index }),
-        reason: Backend.shownBy(this.batch, position, reason)
-      })
-    )
-  }
-}
-
-const reasonOfFault = (fault: Fault): Reason => {
-  switch (fault._tag) {
-    case "ValueRefused":
-      return new Backend.ValueRefused(fault)
-    case "NotCloneable":
-      return new Backend.NotCloneable(fault)
-    case "LayerFailed":
-      return new Backend.LayerFailed({ cause: decodeThrown(fault.error) })
   }
 }
 

@@ -53,6 +53,9 @@ const mostVain = 10
 /** Milliseconds after which a batch that was to be recalled is looked at again, if it had not begun. */
 const recallMillis = 10
 
+/** Greatest number of milliseconds after which it is looked again whether a batch has begun. */
+const longestFollowDelay = 64
+
 /** Least number of milliseconds that a worker has for beginning an input: a busy machine may not let it sooner. */
 const leastStartMillis = 1000
 
@@ -203,6 +206,7 @@ export class WorkerSupervisor implements Keeper {
       }
       outOfBand.close()
       this.watch(request, slot, handle)
+      if (request.isFollowed) this.follow(request)
     }
     if (request.hasFailures) queueMicrotask(post)
     else post()
@@ -231,6 +235,7 @@ export class WorkerSupervisor implements Keeper {
         if (!request.expects(message)) return this.breakOff(message)
         this.begun.add(request.job)
         request.settle(message, this.number)
+        if (request.isFollowed) this.follow(request)
         if (message.over) this.finish(request)
         return
       case "Log":
@@ -332,6 +337,17 @@ export class WorkerSupervisor implements Keeper {
       this.setWatchdog(request, patience - waited + 1, check)
     }
     this.setWatchdog(request, Math.min(patience, startPatience), check)
+  }
+
+  /** Tells which payload of a batch is under way; asks again for the first until it has begun. */
+  private follow(request: BatchRequest, delay = 1): void {
+    const { state } = request
+    if ((state._tag !== "Sent" && state._tag !== "Stopping") || this.state._tag === "Absent") return
+    const { position, since } = this.state.handle.position(state.slot)
+    if (position >= 0) request.tellBegun(position, this.number, since)
+    else if (state._tag === "Sent") {
+      setTimeout(() => this.follow(request, Math.min(2 * delay, longestFollowDelay)), delay).unref()
+    }
   }
 
   /** True if the worker is at a payload of another batch, which may keep this one waiting. */

@@ -62,8 +62,16 @@ const messageOf = (error: unknown): string => {
   }
 }
 
+/**
+ * Mark of a failure that is a task's own, with the stack of its error: set where the error is encoded or has no schema, and
+ * is to be passed on.
+ */
+export class TaskFailure extends Context.Service<TaskFailure, { readonly stack: string | undefined }>()(
+  "effect-parallel/worker/TaskFailure"
+) {}
+
 /** Encodes a reason with its error as data. */
-const plain = (reason: Cause.Reason<unknown>, crossing: Crossing, outOfBand?: OutOfBandWriter): WireReason => {
+export const plain = (reason: Cause.Reason<unknown>, crossing: Crossing, outOfBand?: OutOfBandWriter): WireReason => {
   switch (reason._tag) {
     case "Interrupt":
       return { _tag: "Interrupt" }
@@ -79,7 +87,7 @@ const mostFrames = 10
 const frameLength = 1000
 
 /** Returns the frames of a reason as data. */
-const framesOf = (reason: Cause.Reason<unknown>): Traced["frames"] => {
+export const framesOf = (reason: Cause.Reason<unknown>): Traced["frames"] => {
   let frame = Context.getOrUndefined(Cause.reasonAnnotations(reason), Cause.StackTrace)
   if (frame === undefined) return undefined
   const frames: Array<NonNullable<Traced["frames"]>[number]> = []
@@ -176,7 +184,13 @@ export const decode = (
       case "Encoded": {
         const arrived = reason.error._tag === "Value" ? reason.error : values[reason.error.place]!
         if (!("value" in arrived)) return notReadable("error", arrived)
-        const exit = Codec.decode(schema!, arrived.value)
+        if (schema === undefined) {
+          // whoever gives no schema passes the error on as it is
+          const own = Cause.makeFailReason(arrived.value).annotate(Context.make(TaskFailure, { stack: reason.stack }))
+          decoded.push(traced(own, reason.frames, caller))
+          break
+        }
+        const exit = Codec.decode(schema, arrived.value)
         if (Exit.isFailure(exit)) return refused("error", arrived.value, exit.cause)
         keepStack(exit.value, reason.stack)
         decoded.push(traced(Cause.makeFailReason(exit.value), reason.frames, caller))

@@ -66,11 +66,23 @@ export type Refusal =
 /** Kind of a value of a task. */
 export type ValueRole = "payload" | "success" | "error"
 
-/** Failure of one payload that is not the failure of the task. */
+/** Failure of one payload that is not the failure of the task: a reason of a `BackendError`, as it crosses. */
 export type Fault =
   | { readonly _tag: "ValueRefused"; readonly value: ValueRole; readonly shown: string; readonly issue: string }
   | { readonly _tag: "NotCloneable"; readonly value: ValueRole; readonly path: string; readonly issue: string }
   | { readonly _tag: "LayerFailed"; readonly error: Thrown }
+  | { readonly _tag: "ModuleFailed"; readonly module: string; readonly error: Thrown }
+  | { readonly _tag: "ModuleMissing" | "ProgramStarted"; readonly module: string }
+  | {
+    readonly _tag: "TaskMissing"
+    readonly module: string
+    readonly task: string
+    readonly found: ReadonlyArray<string>
+  }
+  | { readonly _tag: "TooLarge"; readonly value: ValueRole; readonly bytes: number; readonly most: number }
+  | { readonly _tag: "TaskUnknown"; readonly machine: string; readonly found: ReadonlyArray<string> }
+  | { readonly _tag: "TaskDiffers"; readonly machine: string; readonly value: ValueRole }
+  | { readonly _tag: "WorkerCrashed" | "NoWorkers" | "MachineLost" | "Unreachable" }
 
 /** A failure: the reasons of its cause (with or without a deadline), or a fault. */
 export type WireFailure =

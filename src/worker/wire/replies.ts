@@ -5,7 +5,7 @@
 import type { Exits, FromFar } from "./messages.ts"
 import { lengthOf } from "./times.ts"
 
-type Fields = Readonly<Record<string, unknown>>
+export type Fields = Readonly<Record<string, unknown>>
 
 /** True if a value has the form of a message of a worker. The values inside it are those of tasks, and not checked. */
 export const isReply = (value: unknown): value is FromFar => {
@@ -32,11 +32,15 @@ export const isReply = (value: unknown): value is FromFar => {
 }
 
 const isExits = (message: Fields): boolean => {
-  const { failures, from, id, outOfBand, over, places, times, values } = message as {
-    readonly [K in keyof Exits]: unknown
-  }
-  return isId(id) && isIndex(from) && Array.isArray(values) && values.length > 0 && times instanceof Float64Array &&
-    times.length === lengthOf(values.length) && typeof over === "boolean" && areEntries(places, isIndex) &&
+  const { id, over, times, values } = message as { readonly [K in keyof Exits]: unknown }
+  return isExitsLike(message) && isId(id) && typeof over === "boolean" && times instanceof Float64Array &&
+    times.length === lengthOf((values as ReadonlyArray<unknown>).length)
+}
+
+/** True if a message has exits: the part that messages of workers and of machines share. */
+export const isExitsLike = (message: Fields): boolean => {
+  const { failures, from, outOfBand, places, values } = message as { readonly [K in keyof Exits]: unknown }
+  return isIndex(from) && Array.isArray(values) && values.length > 0 && areEntries(places, isIndex) &&
     areEntries(failures, isFailure) && isOutOfBand(outOfBand)
 }
 
@@ -48,10 +52,10 @@ const isFailure = (failure: unknown): boolean => {
 const isOutOfBand = (value: unknown): boolean =>
   value === undefined || (typeof value === "object" && value !== null && Array.isArray((value as Fields)["paths"]))
 
-const isTagged = (value: unknown): value is { readonly _tag: string } =>
+export const isTagged = (value: unknown): value is { readonly _tag: string } =>
   typeof value === "object" && value !== null && typeof (value as Fields)["_tag"] === "string"
 
-const areTagged = (values: unknown): boolean => Array.isArray(values) && values.every(isTagged)
+export const areTagged = (values: unknown): boolean => Array.isArray(values) && values.every(isTagged)
 
 const areEntries = (values: unknown, isValue: (value: unknown) => boolean): boolean =>
   Array.isArray(values) &&

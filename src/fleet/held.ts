@@ -1,0 +1,289 @@
+/**
+ * A batch that a machine has: the replies about it, numbered, and kept until the program has acknowledged them.
+ *
+ * Exits are collected for two milliseconds, or until the event loop turns. Where the first input begins it is told at once; of
+ * those after it, with the exits before them.
+ */
+import type * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import type * as Backend from "../Backend.ts"
+import { OutOfBandWriter } from "../worker/wire/crossing.ts"
+import type { Fault, OutOfBand, WireFailure } from "../worker/wire/messages.ts"
+import { faultOf } from "../worker/wire/reasons.ts"
+import { texts } from "../worker/wire/texts.ts"
+import type { ExitsReply, Offer, Unnumbered } from "./messages.ts"
+import { type AnyJob, failureOf } from "./relay.ts"
+import { textOf } from "./request.ts"
+
+/** The machine, as its batches see it. */
+export interface Holder {
+  readonly session: string
+  /** Number of beats that were sent. */
+  readonly beats: number
+  readonly maxBytes: number
+  readonly now: () => number
+  readonly post: (text: string, program: string) => void
+}
+
+/** Milliseconds for which exits are collected. */
+const collectMillis = 2
+
+/** Bytes of a message beside its values. */
+const reserve = 1024
+
+/** An input that has begun and not ended. */
+interface UnderWay {
+  readonly payload: number
+  readonly worker: number
+  readonly at: number
+}
+
+export class HeldBatch {
+  readonly offer: Offer
+  readonly recall = new AbortController()
+  /** Number of the slot at the machine: the worker, where its backend names none. */
+  readonly slot: number
+  /** Interrupts it. */
+  cancel: () => void = () => {}
+  private readonly task: AnyJob
+  private readonly holder: Holder
+  private readonly receivedAt: number
+  private replies = 0
+  /** Replies that were not acknowledged: number, text, and when they were sent. */
+  private kept: Array<{ readonly n: number; readonly text: string; sentAt: number }> = []
+  private underWay: UnderWay | undefined = undefined
+  private toldUnderWay: UnderWay | undefined = undefined
+  /** Number of inputs that were started in fibers here, and when the last was. */
+  private starts = 0
+  private startedAt: number
+  /** Exits that were not sent: the position of the first, and what is sent of each. */
+  private from = 0
+  private values: Array<string | undefined> = []
+  private failures: Array<readonly [position: number, failure: WireFailure]> = []
+  private workers: Array<number> = []
+  private times: Array<number> = []
+  private bytes = 0
+  /** Parts of the last of these exits that cross by themselves: they go with it, and nothing after it does. */
+  private apart: OutOfBand | undefined = undefined
+  private delivery: Backend.Delivery = { queue: 0, startup: 0, transfer: 0 }
+  private readonly settled: Uint8Array
+  private toldAt: number
+  private flushScheduled = false
+  private isOver = false
+
+  constructor(offer: Offer, task: AnyJob, slot: number, holder: Holder) {
+    this.offer = offer
+    this.task = task
+    this.slot = slot
+    this.holder = holder
+    this.receivedAt = this.startedAt = this.toldAt = holder.now()
+    this.settled = new Uint8Array(offer.payloads.length)
+  }
+
+  /** Index in its run of the payload at a position. */
+  readonly index = (position: number): number | undefined => {
+    const { indices } = this.offer
+    return indices === null ? undefined : typeof indices === "number" ? indices + position : indices[position]
+  }
+
+  /** Notes that an input has started in a fiber here. */
+  readonly start = (): void => {
+    this.startedAt = this.holder.now()
+    this.began(this.starts++, undefined, this.startedAt)
+  }
+
+  /** Takes an input that has begun. */
+  readonly began = (payload: number, worker: number | undefined, at: number): void => {
+    this.underWay = { payload, worker: worker ?? this.slot, at }
+    if (this.toldUnderWay === undefined) this.flush()
+    else this.scheduleFlush()
+  }
+
+  /** Takes what the exits that come next have waited for. */
+  readonly delivered = (delivery: Backend.Delivery): void => {
+    this.delivery = delivery
+  }
+
+  /** Takes an input of which no exit will come. */
+  readonly lost = (payload: number, worker: number | undefined, at: number): void => {
+    this.underWay = undefined
+    this.flush()
+    this.settled[payload] = 1
+    this.reply({ _tag: "Lost", payload, worker: worker ?? this.slot, at, suspect: true })
+  }
+
+  /** Takes what was not started and is not wanted here any more. */
+  readonly giveBack = (from: number): void => {
+    this.flush()
+    this.reply({ _tag: "GivenBack", from })
+  }
+
+  /** Takes an exit. */
+  readonly onExit: Backend.OnExit<unknown, unknown> = (payload, exit, worker, startedAt, endedAt) => {
+    if (this.isOver || this.settled[payload] !== 0) return
+    this.settled[payload] = 1
+    if (this.values.length > 0 && payload !== this.from + this.values.length) this.flush()
+    if (this.values.length === 0) this.from = payload
+    if (this.underWay?.payload === payload) this.underWay = undefined
+    if (Exit.isSuccess(exit)) this.succeed(exit.value)
+    else {
+      const apart = new OutOfBandWriter(texts)
+      this.fail(failureOf(exit.cause, this.task, this.offer.timeout !== undefined, apart), apart.sealed)
+    }
+    const now = this.holder.now()
+    this.workers.push(worker ?? this.slot)
+    this.times.push(rounded(startedAt ?? this.startedAt), rounded(endedAt ?? now))
+    this.startedAt = now
+    if (this.apart !== undefined || now - this.toldAt >= collectMillis) this.flush()
+    else this.scheduleFlush()
+  }
+
+  /** Refuses the batch. */
+  refuse(fault: Fault): void {
+    this.reply({ _tag: "Refused", fault })
+    this.end()
+  }
+
+  /** Fails all inputs that have no exit, since the backend of the machine has failed. */
+  failAll(cause: Cause.Cause<never>): void {
+    for (let payload = 0; payload < this.settled.length; payload++) this.onExit(payload, Exit.failCause(cause))
+  }
+
+  /** Gives up the input that is under way, since the machine leaves. */
+  leave(): void {
+    const { underWay } = this
+    this.flush()
+    if (underWay !== undefined && !this.isOver) {
+      this.reply({ _tag: "Lost", ...underWay, suspect: false })
+      this.settled[underWay.payload] = 1
+    }
+  }
+
+  /** Ends the batch: nothing more is told of it than was told before. */
+  end(): void {
+    if (this.isOver) return
+    this.underWay = undefined
+    this.flush()
+    this.isOver = true
+    this.reply({ _tag: "Over" })
+  }
+
+  /** Sends a reply. */
+  reply(reply: Unnumbered): void {
+    this.send(JSON.stringify({ ...reply, ...this.about() }))
+  }
+
+  /** Forgets the replies that have come. */
+  acknowledge(received: number): void {
+    this.kept = this.kept.filter(({ n }) => n > received)
+  }
+
+  /** Sends replies again that were sent before a time and not acknowledged. */
+  resend(before: number, now: number): void {
+    for (const reply of this.kept) {
+      if (reply.sentAt > before) continue
+      reply.sentAt = now
+      this.holder.post(reply.text, this.offer.program)
+    }
+  }
+
+  private about() {
+    const { beats, session } = this.holder
+    return { id: this.offer.id, session, beat: beats, n: ++this.replies }
+  }
+
+  private send(text: string): void {
+    this.kept.push({ n: this.replies, text, sentAt: this.holder.now() })
+    this.holder.post(text, this.offer.program)
+  }
+
+  private succeed(value: unknown): void {
+    const text = textOf("success", value)
+    if (typeof text === "object") return this.fail({ _tag: "Fault", fault: faultOf(text, texts) })
+    const bytes = text === undefined ? 0 : Buffer.byteLength(text)
+    if (!this.makeRoom(bytes)) return this.fail(this.tooLarge("success", bytes))
+    this.values.push(text)
+  }
+
+  private fail(failure: WireFailure, apart?: OutOfBand): void {
+    const bytes = Buffer.byteLength(JSON.stringify([failure, apart]))
+    const fits = this.makeRoom(bytes, apart !== undefined)
+    if (fits) this.apart = apart
+    this.failures.push([this.from + this.values.length, fits ? failure : this.tooLarge("error", bytes)])
+    this.values.push("null")
+  }
+
+  private tooLarge(value: "success" | "error", bytes: number): WireFailure {
+    return { _tag: "Fault", fault: { _tag: "TooLarge", value, bytes, most: this.most } }
+  }
+
+  private get most(): number {
+    return Math.max(0, this.holder.maxBytes - reserve)
+  }
+
+  /** Makes room in the next message for so many bytes, or makes it a new one; false if no message has that room. */
+  private makeRoom(bytes: number, isNew = false): boolean {
+    if (bytes > this.most) return false
+    if (this.bytes + bytes > this.most || (isNew && this.workers.length > 0)) {
+      const next = this.from + this.values.length
+      this.flush()
+      this.from = next
+    }
+    this.bytes += bytes + bytesOfTimes
+    return true
+  }
+
+  /** Sends soon what was not sent. */
+  private scheduleFlush(): void {
+    if (this.flushScheduled) return
+    this.flushScheduled = true
+    setImmediate(() => {
+      this.flushScheduled = false
+      if (!this.isOver) this.flush()
+    })
+  }
+
+  /** Sends exits that were not sent, and which input is under way. */
+  private flush(): void {
+    this.toldAt = this.holder.now()
+    if (this.workers.length > 0) this.sendExits()
+    const { underWay } = this
+    if (underWay === undefined || underWay === this.toldUnderWay || this.settled[underWay.payload] !== 0) return
+    this.toldUnderWay = underWay
+    this.reply({ _tag: "Began", ...underWay })
+  }
+
+  private sendExits(): void {
+    // an exit that is being recorded goes with the next message
+    const count = this.workers.length
+    const values = this.values.splice(0, count)
+    const { apart, delivery, failures, from, receivedAt, times, workers } = this
+    const last = from + count
+    const head: Omit<ExitsReply, "values"> = {
+      _tag: "Exits",
+      ...this.about(),
+      from,
+      absent: values.flatMap((text, k) => text === undefined ? [from + k] : []),
+      failures: failures.filter(([position]) => position < last),
+      places: [],
+      outOfBand: apart,
+      times,
+      workers,
+      receivedAt,
+      delivery
+    }
+    this.send(`${JSON.stringify(head).slice(0, -1)},"values":[${values.map((text) => text ?? "null").join()}]}`)
+    this.from = last
+    this.failures = failures.filter(([position]) => position >= last)
+    this.workers = []
+    this.times = []
+    this.bytes = 0
+    this.apart = undefined
+  }
+}
+
+/** Bytes of the times and the worker of an exit. */
+const bytesOfTimes = 48
+
+/** Rounds to the microsecond: further digits say nothing. */
+const rounded = (millis: number): number => Math.round(millis * 1000) / 1000

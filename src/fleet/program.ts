@@ -1,0 +1,367 @@
+/**
+ * A fleet as its program sees it: the machines that are there, the batches that they have, and what becomes of both.
+ *
+ * Invariants. A batch with a machine is over when the machine says so; when a later beat of the machine does not list it;
+ * when the machine is lost. One without a machine is over when it could be taken out of the queue; when its run has no use for
+ * it and a lease has passed; when there has been no machine for too long; when the queue has lost it, since a machine was free
+ * for a whole lease and has not taken it. So every batch ends within a time that leases bound, whatever gets lost.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import type * as Backend from "../Backend.ts"
+import { monotonicClock } from "../primitives/clock.ts"
+import { Timers } from "../primitives/timers.ts"
+import * as Errors from "../task/errors.ts"
+import * as Caller from "../worker/near/caller.ts"
+import { texts } from "../worker/wire/texts.ts"
+import type { Transport, TransportEvent } from "./contract.ts"
+import { Controls, mostUnsaid } from "./controls.ts"
+import { KnownMachine } from "./machine.ts"
+import { type Beat, readReply, type Reply } from "./messages.ts"
+import { OfferedBatch, type Offerer, type RunLosses } from "./request.ts"
+
+/** Options of a fleet; times are milliseconds. */
+export interface FleetOptions {
+  readonly lease: number
+  readonly patience: number
+  readonly mostLosses: number
+}
+
+/** Number of beats in a lease. */
+export const beatsOfLease = 6
+
+/** Delays in milliseconds before an offer that has failed is tried again: the first, and the longest. */
+const firstDelay = 50
+const longestDelay = 1000
+
+/** How a machine is lost: its connection is gone, it is silent for its lease, or it has said goodbye. */
+type Loss = Parameters<OfferedBatch["lose"]>[0]
+
+export class Fleet {
+  readonly transport: Transport["Service"]
+  private readonly options: FleetOptions
+  private readonly program = globalThis.crypto.randomUUID()
+  private readonly run: (effect: Effect.Effect<unknown>) => unknown
+  private readonly timers: Timers
+  private readonly now: () => number
+  private readonly machines = new Map<string, KnownMachine>()
+  private readonly requests = new Map<string, OfferedBatch>()
+  private readonly runs = new WeakMap<Scope.Scope, RunLosses>()
+  private readonly listeners = new Set<() => void>()
+  /** Names of workers by their numbers: machine, and number there. */
+  private readonly numbers = new Map<string, number>()
+  private readonly places: Array<string> = []
+  /** Time since which there is no machine; undefined if there is one. */
+  private emptySince: number | undefined
+  /** Time since which batches cannot be offered; undefined while they can. */
+  private unreachableSince: number | undefined = undefined
+  private ids = 0
+  private closed = false
+  private readonly controls: Controls
+  private tickedAt: number
+
+  constructor(
+    transport: Transport["Service"],
+    options: FleetOptions,
+    send: (message: string) => void,
+    context: Context.Context<never>,
+    run: (effect: Effect.Effect<unknown>) => unknown
+  ) {
+    const clock = Context.get(context, Clock.Clock)
+    this.transport = transport
+    this.options = options
+    const { program, requests } = this
+    this.controls = new Controls({ program, lease: options.lease, requests, send, now: () => this.now() })
+    this.run = run
+    this.now = monotonicClock(clock)
+    this.timers = new Timers(clock, Effect.runForkWith(context))
+    this.emptySince = this.tickedAt = this.now()
+    this.scheduleTick()
+  }
+
+  /** Number of workers of all machines; 1 while there is no machine, since what is run then waits for one. */
+  get workers(): number {
+    let slots = 0
+    for (const machine of this.machines.values()) slots += machine.slots
+    return Math.max(1, slots)
+  }
+
+  /** Milliseconds that a message takes there and back, on average over the machines. */
+  get messageMillis(): number {
+    let sum = 0
+    for (const machine of this.machines.values()) sum += machine.messageMillis
+    return this.machines.size === 0 ? 0 : sum / this.machines.size
+  }
+
+  readonly machineOf = (worker: number): string | undefined => this.places[worker]
+
+  readonly onResize = (changed: () => void): () => void => {
+    this.listeners.add(changed)
+    return () => this.listeners.delete(changed)
+  }
+
+  readonly execute: Backend.Backend["execute"] = (job, batch, onExit) =>
+    Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+      Effect.suspend(() => {
+        if (this.closed) return Effect.die(new Error(`the transport ${this.transport.name} has ended with its layer`))
+        const request = new OfferedBatch(
+          `${this.program}-${++this.ids}`,
+          job as Backend.Job<any, unknown, unknown>,
+          batch,
+          onExit as Backend.OnExit<unknown, unknown>,
+          this.offererOf(context)
+        )
+        const text = request.write()
+        if (text === undefined) return Effect.void
+        this.requests.set(request.id, request)
+        batch.recall?.signal.addEventListener("abort", () => this.recall(request), { once: true })
+        const over = Effect.callback<void>((resume) => request.whenOver(() => resume(Effect.void)))
+        // a failure above may have ended the run: its fiber learns of that when it gives up control
+        const offered = Effect.andThen(Effect.yieldNow, this.offer(request, text))
+        return Effect.uninterruptibleMask((restore) =>
+          Effect.onInterrupt(
+            restore(Effect.andThen(offered, over)),
+            () => Effect.andThen(Effect.sync(() => this.stop(request)), over)
+          )
+        )
+      })
+    )
+
+  /** Ends the fleet: what is under way has been interrupted by then. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.closed = true
+    for (const request of this.requests.values().toArray()) this.end(request)
+    return this.timers.close
+  })
+
+  /** Handles what the transport tells. */
+  receive(event: TransportEvent): void {
+    switch (event._tag) {
+      case "Gone": {
+        const machine = this.machines.get(event.machine)
+        if (machine !== undefined) this.lose(machine, "gone")
+        return
+      }
+      case "Taken": {
+        const request = this.requests.get(event.id)
+        const machine = this.machines.get(event.machine)
+        if (machine !== undefined && request?.state === "Queued") request.take(machine)
+        return
+      }
+      case "Message":
+        return this.read(event.machine, event.message)
+    }
+  }
+
+  private read(name: string, text: string): void {
+    const message = readReply(text)
+    if (message === undefined) {
+      this.warn(`the machine ${name} has sent what is no message, and is taken for lost`)
+      const machine = this.machines.get(name)
+      if (machine !== undefined) this.lose(machine, "gone")
+      return
+    }
+    const machine = this.machineFor(name, message.session)
+    machine.seenAt = this.now()
+    if (message._tag === "Beat") this.hear(machine, message)
+    else this.handle(machine, message)
+  }
+
+  private handle(machine: KnownMachine, reply: Reply): void {
+    const request = this.requests.get(reply.id)
+    if (request?.state === "Queued") request.take(machine)
+    if (request === undefined || request.machine !== machine) return this.controls.forget(machine.name, reply.id)
+    let isOver = false
+    try {
+      isOver = request.read(reply)
+    } catch (error) {
+      this.warn(`the machine ${machine.name} has sent what cannot be read, and is taken for lost`, error)
+      return this.lose(machine, "gone")
+    }
+    if (isOver) {
+      this.controls.forget(machine.name, request.id)
+      this.end(request)
+    } else if (request.unacknowledged >= mostUnsaid) this.controls.flushSoon()
+  }
+
+  /** Handles a beat: learns which batches the machine has, and which it has not any more. */
+  private hear(machine: KnownMachine, beat: Beat): void {
+    if (beat.leaves) return this.lose(machine, "left")
+    if (beat.beat <= machine.beat) return
+    const { slots } = machine
+    machine.heard(beat, this.program, this.now())
+    const held = new Set(beat.holds)
+    for (const id of held) {
+      const request = this.requests.get(id)
+      if (request?.state === "Queued") request.take(machine)
+      // other programs have batches there too
+      else if (request?.machine !== machine && id.startsWith(this.program)) this.controls.forget(machine.name, id)
+    }
+    for (const request of this.requests.values().toArray()) {
+      if (request.machine === machine && !held.has(request.id) && beat.beat > request.beat) this.drop(request, "silent")
+    }
+    if (machine.slots !== slots) this.resized()
+  }
+
+  /** Returns the machine of a name. One with another session has started anew: what it had is lost. */
+  private machineFor(name: string, session: string): KnownMachine {
+    const known = this.machines.get(name)
+    if (known?.session === session) return known
+    if (known !== undefined) this.lose(known, "gone")
+    const machine = new KnownMachine(name, session, this.now())
+    this.machines.set(name, machine)
+    this.emptySince = undefined
+    this.resized()
+    return machine
+  }
+
+  /** Gives up a machine, and what it had. */
+  private lose(machine: KnownMachine, how: Loss): void {
+    if (this.machines.get(machine.name) !== machine) return
+    this.machines.delete(machine.name)
+    if (this.machines.size === 0) this.emptySince = this.now()
+    for (const request of this.requests.values().toArray()) if (request.machine === machine) this.drop(request, how)
+    this.resized()
+  }
+
+  private drop(request: OfferedBatch, how: Loss): void {
+    this.requests.delete(request.id)
+    // a queue that has learned of the loss may give the batch to another machine
+    this.run(this.transport.withdraw(request.id))
+    request.lose(how)
+  }
+
+  private end(request: OfferedBatch): void {
+    this.requests.delete(request.id)
+    request.end()
+  }
+
+  /** Offers a batch, again and again while the machines cannot be reached; not for ever. */
+  private offer(request: OfferedBatch, text: string, delay = firstDelay): Effect.Effect<void> {
+    return Effect.matchCauseEffect(this.transport.offer(request.id, text), {
+      onSuccess: () => Effect.sync(() => this.reached()),
+      onFailure: (cause) =>
+        Effect.suspend(() => {
+          if (request.state === "Over") return Effect.void
+          const now = this.now()
+          if (this.unreachableSince === undefined) {
+            this.unreachableSince = now
+            this.warn("the machines cannot be reached: what is run waits", cause)
+          }
+          const millis = now - this.unreachableSince
+          if (millis >= this.options.patience) {
+            request.fail(new Errors.Unreachable({ millis: Math.round(millis), cause: Cause.squash(cause) }))
+            return Effect.sync(() => this.end(request))
+          }
+          const again = this.offer(request, text, Math.min(2 * delay, longestDelay))
+          return Effect.delay(again, Math.min(delay, this.options.patience - millis))
+        })
+    })
+  }
+
+  private reached(): void {
+    if (this.unreachableSince === undefined) return
+    this.unreachableSince = undefined
+    this.run(Effect.logInfo(`${this.transport.name}: the machines can be reached again`))
+  }
+
+  /** Stops a batch: takes it out of the queue, or tells its machine. It is over after a lease where nobody is known to have it. */
+  private stop(request: OfferedBatch): void {
+    if (request.state === "Over") return
+    request.stop()
+    if (request.state === "Queued") this.withdraw(request)
+    this.controls.flushSoon()
+    this.timers.after(Duration.millis(this.options.lease), () => {
+      if (request.state === "Queued") this.end(request)
+    })
+  }
+
+  /** Takes a batch out of the queue; it is over if nobody has it. */
+  private withdraw(request: OfferedBatch): void {
+    this.run(Effect.map(this.transport.withdraw(request.id), (isOut) => {
+      if (isOut && request.state === "Queued") this.end(request)
+    }))
+  }
+
+  private recall(request: OfferedBatch): void {
+    if (request.state === "Queued") this.withdraw(request)
+    if (request.state === "Over") return
+    this.controls.recall(request.id)
+  }
+
+  private scheduleTick(): void {
+    this.timers.after(Duration.millis(this.options.lease / beatsOfLease), () => this.tick())
+  }
+
+  /**
+   * Looks after everything that has a time: silent machines, batches that nobody has, programs that wait for machines. A tick
+   * that is late itself says nothing of the machines, whose messages wait to be read: it gives them that time.
+   */
+  private tick(): void {
+    const { lease, patience } = this.options
+    const now = this.now()
+    const late = Math.max(0, now - this.tickedAt - 2 * lease / beatsOfLease)
+    this.tickedAt = now
+    for (const machine of this.machines.values().toArray()) {
+      machine.seenAt += late
+      if (now - machine.seenAt >= lease) this.lose(machine, "silent")
+    }
+    const isFree = this.machines.values().some(({ freeSince = Infinity }) => now - freeSince >= lease)
+    for (const request of this.requests.values().toArray()) {
+      if (request.state !== "Queued" || request.stopped) continue
+      const waited = now - Math.max(request.offeredAt, this.emptySince ?? Infinity)
+      if (waited >= patience) {
+        this.run(this.transport.withdraw(request.id))
+        request.fail(new Errors.NoWorkers({ millis: Math.round(waited), givenBack: 0 }))
+        this.end(request)
+      } else if (isFree && now - request.offeredAt >= lease && this.unreachableSince === undefined) {
+        this.run(this.transport.withdraw(request.id))
+        this.end(request)
+      }
+    }
+    if (this.requests.size > 0 || this.machines.size > 0) this.controls.flush()
+    if (!this.closed) this.scheduleTick()
+  }
+
+  private resized(): void {
+    for (const changed of this.listeners.values().toArray()) changed()
+  }
+
+  private readonly numberOf = ({ name }: KnownMachine, worker: number): number => {
+    const key = `${worker} ${name}`
+    let number = this.numbers.get(key)
+    if (number === undefined) this.numbers.set(key, number = this.places.push(name) - 1)
+    return number
+  }
+
+  private offererOf(context: Context.Context<Scope.Scope>): Offerer {
+    const { lease, mostLosses } = this.options
+    const run = Effect.runForkWith(context)
+    return {
+      backend: this.transport.name,
+      program: this.program,
+      lease,
+      mostLosses,
+      maxBytes: this.transport.maxBytes ?? Infinity,
+      run: this.runOf(Context.get(context, Scope.Scope)),
+      ambient: Caller.ambientOf(context, texts),
+      now: this.now,
+      numberOf: this.numberOf,
+      log: (log, values, annotations) => void run(Caller.logged(log, values, annotations))
+    }
+  }
+
+  private runOf(scope: Scope.Scope): RunLosses {
+    let run = this.runs.get(scope)
+    if (run === undefined) this.runs.set(scope, run = { losses: new Map() })
+    return run
+  }
+
+  private warn(message: string, ...more: ReadonlyArray<unknown>): void {
+    this.run(Effect.logWarning(`${this.transport.name}: ${message}`, ...more))
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * A task as a machine gives it to its own backend: payloads go on as they came, and values and errors come back as they are to
+ * be sent. So only the last hop decodes, which is the worker of a pool, or the fiber here.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as Backend from "../Backend.ts"
+import { checkedEffect } from "../primitives/effects.ts"
+import * as Codec from "../task/codec.ts"
+import { isDeadline } from "../task/deadline.ts"
+import { BackendError } from "../task/errors.ts"
+import * as Layers from "../task/layers.ts"
+import { stackOf } from "../task/stacks.ts"
+import * as Causes from "../worker/wire/causes.ts"
+import { type OutOfBandWriter, send } from "../worker/wire/crossing.ts"
+import type { Fault, ValueRole, WireFailure, WireReason } from "../worker/wire/messages.ts"
+import { faultOf, reasonOf } from "../worker/wire/reasons.ts"
+import { texts } from "../worker/wire/texts.ts"
+
+/** A task, whatever its types. */
+export type AnyJob = Backend.Job<any, unknown, unknown>
+
+/** What a batch is told by its inputs that run in fibers here. */
+export const Starts: Context.Reference<{ readonly start: () => void } | undefined> = Context.Reference<
+  { readonly start: () => void } | undefined
+>("effect-parallel/fleet/Starts", { defaultValue: () => undefined })
+
+/**
+ * Makes the job of a task. A worker finds the task by its module and name, and goes through its schemas; a backend of this
+ * process calls `run`, which does. Its layer is built once, for the scope.
+ */
+export const relayed = (task: AnyJob, scope: Scope.Scope): AnyJob => ({
+  name: task.name,
+  module: task.module,
+  payload: undefined,
+  success: undefined,
+  error: undefined,
+  run: (payload) => run(task, payload),
+  layer: task.layer && Layer.effectContext(Layers.servicesOf(task.layer, scope))
+})
+
+const run = (task: AnyJob, encoded: unknown): Effect.Effect<unknown, unknown, any> =>
+  Effect.withFiber((fiber) => {
+    fiber.getRef(Starts)?.start()
+    const payload = task.payload === undefined ? Exit.succeed(encoded) : Codec.decode(task.payload, encoded)
+    if (Exit.isFailure(payload)) return refuse(task, Causes.refused("payload", encoded, payload.cause))
+    return Effect.matchCauseEffect(Effect.suspend(() => checkedEffect(task.run(payload.value))), {
+      onFailure: (cause) => failed(task, cause),
+      onSuccess: (value) => encodedBy(task, "success", value)
+    })
+  })
+
+/** Encodes a value or an error; fails with a `BackendError` if its schema refuses it. */
+const encodedBy = (
+  task: AnyJob,
+  role: Exclude<ValueRole, "payload">,
+  value: unknown
+): Effect.Effect<unknown, BackendError> => {
+  const schema = task[role]
+  if (schema === undefined) return Effect.succeed(value)
+  const encoded = Codec.encode(schema, value)
+  Codec.takeTransfers()
+  return Exit.isSuccess(encoded)
+    ? encoded as Exit.Exit<unknown>
+    : refuse(task, Causes.refused(role, value, encoded.cause))
+}
+
+/** Encodes the errors of a cause, and marks them as the task's own. */
+const failed = (task: AnyJob, cause: Cause.Cause<unknown>): Effect.Effect<never, unknown> => {
+  const own = (reason: Cause.Reason<unknown>): Effect.Effect<Cause.Reason<unknown>, BackendError> =>
+    reason._tag !== "Fail"
+      ? Effect.succeed(reason)
+      : Effect.map(encodedBy(task, "error", reason.error), (error) =>
+        Cause.makeFailReason(error)
+          .annotate(Cause.reasonAnnotations(reason))
+          .annotate(Context.make(Causes.TaskFailure, { stack: stackOf(reason.error) })))
+  return Effect.flatMap(Effect.forEach(cause.reasons, own), (reasons) => Effect.failCause(Cause.fromReasons(reasons)))
+}
+
+const refuse = (task: AnyJob, fault: Fault): Effect.Effect<never, BackendError> =>
+  Effect.fail(new BackendError({ backend: "machine", task: task.name, reason: reasonOf(fault) }))
+
+/** Makes of the cause of a relayed job what is sent. */
+export const failureOf = (
+  cause: Cause.Cause<unknown>,
+  task: AnyJob,
+  isTimed: boolean,
+  outOfBand: OutOfBandWriter
+): WireFailure => {
+  let isLate = false
+  const reasons: Array<WireReason> = []
+  for (const reason of cause.reasons) {
+    const own = Context.getOrUndefined(Cause.reasonAnnotations(reason), Causes.TaskFailure)
+    if (reason._tag !== "Fail") reasons.push(Causes.plain(reason, texts, outOfBand))
+    else if (own === undefined && reason.error instanceof BackendError) {
+      return { _tag: "Fault", fault: faultOf(reason.error.reason, texts) }
+    } else if (own === undefined && (isDeadline(reason.error) || (isTimed && Cause.isTimeoutError(reason.error)))) {
+      isLate = true
+    } else if (own === undefined || task.error === undefined) reasons.push(Causes.plain(reason, texts, outOfBand))
+    else {
+      try {
+        const error = send(reason.error, texts, outOfBand)
+        reasons.push({ _tag: "Encoded", error, stack: own.stack, frames: Causes.framesOf(reason) })
+      } catch (error) {
+        return { _tag: "Fault", fault: Causes.notCloneable("error", reason.error, error, texts) }
+      }
+    }
+  }
+  return { _tag: isLate ? "Late" : "Cause", reasons }
+}

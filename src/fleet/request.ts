@@ -1,0 +1,400 @@
+/**
+ * A batch that was offered to machines: what is sent of it, and what becomes of it.
+ *
+ * | state | the batch is | leads to |
+ * | --- | --- | --- |
+ * | `Queued` | in the queue of the transport, or with a machine that nobody has told of | `Taken`; `Over` |
+ * | `Taken` | with `machine` | `Over`, when the machine says so, drops it, or is lost |
+ * | `Over` | with nobody; nothing more is reported for it | |
+ *
+ * `fleet` alone makes the moves. A payload is settled once: by an exit of its machine, or by the loss of machines. What has no
+ * exit when the batch is over is dispatched again by the run.
+ */
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import type * as Backend from "../Backend.ts"
+import * as Codec from "../task/codec.ts"
+import * as Errors from "../task/errors.ts"
+import * as Causes from "../worker/wire/causes.ts"
+import { type Arrived, arrived } from "../worker/wire/crossing.ts"
+import { ExitReader } from "../worker/wire/exits.ts"
+import type { Ambient, Log, ValueRole } from "../worker/wire/messages.ts"
+import { type Reason, reasonOf } from "../worker/wire/reasons.ts"
+import { texts } from "../worker/wire/texts.ts"
+import type { KnownMachine } from "./machine.ts"
+import { type ExitsReply, type Reply, writeOffer } from "./messages.ts"
+
+/** What the batches of one run share. */
+export interface RunLosses {
+  /**
+   * Number of machines that were lost while they had an input, by its index. An input that is here goes alone, to a machine
+   * that does nothing else meanwhile.
+   */
+  readonly losses: Map<number | undefined, number>
+}
+
+/** The run that offers a batch, and the fleet that it is offered to. */
+export interface Offerer {
+  readonly backend: string
+  readonly program: string
+  readonly lease: number
+  readonly run: RunLosses
+  readonly ambient: Ambient
+  readonly maxBytes: number
+  /** Number of machines that may be lost at an input before it fails. */
+  readonly mostLosses: number
+  readonly now: () => number
+  /** Numbers the worker of a machine. */
+  readonly numberOf: (machine: KnownMachine, worker: number) => number
+  readonly log: (
+    log: Omit<Log, "id">,
+    values: ReadonlyArray<Arrived>,
+    annotations: Readonly<Record<string, unknown>>
+  ) => void
+}
+
+/** A start of which a machine has told. */
+interface ToldStart {
+  readonly worker: number
+  readonly at: number
+}
+
+/** Number of replies that are kept until those before them have come; the machine sends the others again. */
+const mostEarly = 1000
+
+export class OfferedBatch {
+  readonly id: string
+  state: "Queued" | "Taken" | "Over" = "Queued"
+  machine: KnownMachine | undefined = undefined
+  /** True once the run has no use for it any more. */
+  stopped = false
+  /** Time of the offer. */
+  readonly offeredAt: number
+  /** Number of the last reply that was read, and of the beat that the machine had sent by then. */
+  received = 0
+  beat = 0
+  /** Number of replies that were read and not acknowledged. */
+  unacknowledged = 0
+  private readonly job: Backend.Job<unknown, unknown, unknown>
+  private readonly batch: Backend.Batch<unknown>
+  private readonly onExit: Backend.OnExit<unknown, unknown>
+  private readonly offerer: Offerer
+  private readonly exits: ExitReader
+  private readonly alone: boolean
+  /** Texts of the payloads, and the position in the batch of each. */
+  private readonly texts: Array<string | undefined> = []
+  private readonly positions: Array<number> = []
+  /** 1 for each payload that has its exit, or was given back or lost. */
+  private settled = new Uint8Array(0)
+  private readonly started = new Map<number, ToldStart>()
+  /** Replies that came before those that belong before them, by number. */
+  private readonly early = new Map<number, Reply>()
+  private readonly onOver: Array<() => void> = []
+
+  constructor(
+    id: string,
+    job: Backend.Job<unknown, unknown, unknown>,
+    batch: Backend.Batch<unknown>,
+    onExit: Backend.OnExit<unknown, unknown>,
+    offerer: Offerer
+  ) {
+    this.id = id
+    this.job = job
+    this.batch = batch
+    this.onExit = onExit
+    this.offerer = offerer
+    this.exits = new ExitReader(job, batch, offerer.backend, texts)
+    this.offeredAt = offerer.now()
+    this.alone = this.isSuspect(0)
+  }
+
+  /** Number of payloads. */
+  get count(): number {
+    return this.texts.length
+  }
+
+  /** Encodes the inputs that are sent, and returns the text of the offer; undefined if nothing can be sent. */
+  write(): string | undefined {
+    const { batch, job, offerer } = this
+    const { budget, concurrency, timeout } = batch
+    const head = {
+      id: this.id,
+      program: offerer.program,
+      lease: offerer.lease,
+      run: { id: batch.run.id, name: batch.run.name },
+      task: job.name,
+      forms: formsOf(job),
+      timeout: timeout && Duration.toMillis(timeout),
+      budget: budget && Duration.toMillis(budget),
+      concurrency: Math.min(concurrency, Number.MAX_SAFE_INTEGER),
+      alone: this.alone,
+      ambient: offerer.ambient
+    }
+    this.encode(offerer.maxBytes - bytesOf(JSON.stringify(head)) - reserve)
+    this.settled = new Uint8Array(this.count)
+    if (this.count === 0) return undefined
+    return writeOffer({ ...head, indices: this.indices() }, this.texts)
+  }
+
+  /** Calls `done` when the batch is over. */
+  whenOver(done: () => void): void {
+    if (this.state === "Over") done()
+    else this.onOver.push(done)
+  }
+
+  /** Ends the batch: no machine has it any more, or its exits are not wanted. May be called twice. */
+  end(): void {
+    if (this.state === "Over") return
+    this.state = "Over"
+    this.early.clear()
+    for (const done of this.onOver.splice(0)) done()
+  }
+
+  /** Records that a machine has the batch. */
+  take(machine: KnownMachine): void {
+    this.state = "Taken"
+    this.machine = machine
+    this.beat = machine.beat
+  }
+
+  /** Reads a reply of its machine, and those that have waited for it. True if the batch is over by that. */
+  read(reply: Reply): boolean {
+    if (reply.n <= this.received || this.early.has(reply.n)) return false
+    if (reply.n !== this.received + 1) {
+      if (this.early.size < mostEarly) this.early.set(reply.n, reply)
+      return false
+    }
+    let isOver = false
+    for (let next: Reply | undefined = reply; next !== undefined; next = this.early.get(this.received + 1)) {
+      this.early.delete(next.n)
+      this.received = next.n
+      this.unacknowledged++
+      this.beat = Math.max(this.beat, next.beat)
+      isOver = this.handle(next) || isOver
+    }
+    return isOver
+  }
+
+  /** Tells of the inputs that are interrupted, since the run has no use for the batch any more. */
+  stop(): void {
+    this.stopped = true
+    for (const [payload, { at, worker }] of this.started) {
+      if (this.settled[payload] === 0) this.batch.interrupted?.(this.positions[payload]!, worker, at)
+    }
+  }
+
+  /** Fails all payloads that are not settled. */
+  fail(reason: Reason): void {
+    for (let payload = 0; payload < this.count; payload++) this.failAt(payload, reason)
+  }
+
+  /**
+   * Handles the loss of its machine. The inputs that had begun there are lost, or the first that has no exit: it may be the
+   * reason. Each of them goes alone from now on, and fails when that has happened too often. A machine that `left` has told
+   * before what it leaves behind, so nothing is to blame.
+   */
+  lose(how: "gone" | "silent" | "left"): void {
+    const machine = this.machine!.name
+    const { mostLosses, run: { losses } } = this.offerer
+    const first = this.settled.indexOf(0)
+    for (const payload of new Set([first, ...this.started.keys()])) {
+      if (this.stopped || payload < 0 || this.settled[payload] !== 0) continue
+      if (how === "left") {
+        this.tellLost(payload)
+        continue
+      }
+      const index = this.indexOf(payload)
+      const count = (losses.get(index) ?? 0) + 1
+      losses.set(index, count)
+      if (count >= mostLosses) this.failAt(payload, new Errors.MachineLost({ machine, how, losses: count }))
+      else this.tellLost(payload)
+    }
+    this.end()
+  }
+
+  private handle(reply: Reply): boolean {
+    switch (reply._tag) {
+      case "Began":
+        this.begin(reply)
+        return false
+      case "Exits":
+        this.settle(reply)
+        return false
+      case "GivenBack":
+        this.giveBack(reply.from)
+        return false
+      case "Lost":
+        this.lostAlone(reply)
+        return false
+      case "Refused":
+        this.fail(reasonOf(reply.fault))
+        return false
+      case "Log":
+        this.log(reply)
+        return false
+      case "Over":
+        return true
+    }
+  }
+
+  private begin(
+    { at, payload, worker }: { readonly at: number; readonly payload: number; readonly worker: number }
+  ): void {
+    if (this.settled[payload] !== 0) return
+    const started = { worker: this.workerOf(worker), at: this.machine!.toProgram(at) }
+    this.started.set(payload, started)
+    this.batch.began?.(this.positions[payload]!, started.worker, started.at)
+  }
+
+  private settle(reply: ExitsReply): void {
+    const machine = this.machine!
+    const { absent, delivery, from, receivedAt, times, workers } = reply
+    const values = [...reply.values]
+    for (const payload of absent) values[payload - from] = undefined
+    const way = machine.messageMillis / 2
+    this.batch.delivered?.({
+      queue: Math.max(0, machine.toProgram(receivedAt) - this.offeredAt - way) + delivery.queue,
+      startup: delivery.startup,
+      transfer: way + delivery.transfer
+    })
+    const exitAt = this.exits.read({ ...reply, values })
+    for (let k = 0; k < values.length; k++) {
+      if (this.settled[from + k] !== 0) continue
+      this.settled[from + k] = 1
+      this.started.delete(from + k)
+      const position = this.positions[from + k]!
+      const [startedAt, endedAt] = [machine.toProgram(times[2 * k]!), machine.toProgram(times[2 * k + 1]!)]
+      this.onExit(position, exitAt(k, position), this.workerOf(workers[k]!), startedAt, endedAt)
+    }
+  }
+
+  private giveBack(from: number): void {
+    for (let payload = Math.max(0, from); payload < this.count; payload++) this.settled[payload] = 1
+    this.batch.recall?.giveBack(from < this.count ? this.positions[from]! : this.batch.inputs.length)
+  }
+
+  /** Handles an input that its machine has lost, and is still there. */
+  private lostAlone({ at, payload, suspect, worker }: Extract<Reply, { readonly _tag: "Lost" }>): void {
+    if (this.settled[payload] !== 0) return
+    this.begin({ at, payload, worker })
+    if (suspect) {
+      const { losses } = this.offerer.run
+      const index = this.indexOf(payload)
+      if (!losses.has(index)) losses.set(index, 0)
+    }
+    this.tellLost(payload)
+  }
+
+  /** Tells that a start was lost, if a start is known. */
+  private tellLost(payload: number): void {
+    const started = this.started.get(payload)
+    if (started === undefined) return
+    this.settled[payload] = 1
+    this.batch.lost?.(this.positions[payload]!, started.worker, started.at)
+  }
+
+  private log(log: Extract<Reply, { readonly _tag: "Log" }>): void {
+    const { index, worker, ...annotations } = log.annotations
+    const found = index ?? (this.positions[log.position] === undefined ? undefined : this.indexOf(log.position))
+    this.offerer.log(log, arrived(texts, log.outOfBand), {
+      ...annotations,
+      machine: this.machine!.name,
+      ...(typeof worker === "number" && { worker: this.workerOf(worker) }),
+      ...(found !== undefined && { index: found })
+    })
+  }
+
+  private failAt(payload: number, reason: Reason): void {
+    if (this.settled[payload] !== 0) return
+    this.settled[payload] = 1
+    const { at: startedAt = this.offerer.now(), worker }: Partial<ToldStart> = this.started.get(payload) ?? {}
+    const position = this.positions[payload]!
+    this.onExit(position, this.exits.backendFailure(position, reason), worker, startedAt, this.offerer.now())
+  }
+
+  /**
+   * Encodes the first inputs, as many as may go together and as fit into so many bytes. One that is refused fails, and so does
+   * one that does not fit alone.
+   */
+  private encode(room: number): void {
+    const { inputs } = this.batch
+    let left = room
+    for (let position = 0; position < inputs.length; position++) {
+      if (position > 0 && (this.alone || this.isSuspect(position))) return
+      const text = this.textOf(position)
+      if (typeof text === "object") {
+        this.refuse(position, text)
+        continue
+      }
+      const bytes = (text === undefined ? 4 : bytesOf(text)) + bytesOfIndex
+      if (bytes > left) {
+        if (this.count > 0) return
+        this.refuse(position, new Errors.TooLarge({ value: "payload", bytes, most: Math.max(0, room) }))
+        continue
+      }
+      left -= bytes
+      this.texts.push(text)
+      this.positions.push(position)
+    }
+  }
+
+  /** Returns the text of an input, undefined for one that has none; or why it cannot be sent. */
+  private textOf(position: number): string | undefined | Reason {
+    const input = this.batch.inputs[position]
+    const { payload: schema } = this.job
+    const encoded = schema === undefined ? Exit.succeed(input) : Codec.encode(schema, input)
+    Codec.takeTransfers()
+    if (Exit.isFailure(encoded)) return reasonOf(Causes.refused("payload", input, encoded.cause))
+    return textOf("payload", encoded.value)
+  }
+
+  private refuse(position: number, reason: Reason): void {
+    const now = this.offerer.now()
+    this.onExit(position, this.exits.backendFailure(position, reason), undefined, now, now)
+  }
+
+  /** Returns the indices of the payloads: of the first, if the others follow it; none for a call by itself. */
+  private indices(): number | Array<number> | null {
+    const indices = this.positions.map((position) => this.batch.index(position))
+    const [first] = indices
+    if (first === undefined) return null
+    return indices.every((index, k) => index === first + k) ? first : indices as Array<number>
+  }
+
+  private indexOf(payload: number): number | undefined {
+    return this.batch.index(this.positions[payload]!)
+  }
+
+  private isSuspect(position: number): boolean {
+    const { losses } = this.offerer.run
+    return losses.size > 0 && losses.has(this.batch.index(position))
+  }
+
+  private workerOf(worker: number): number {
+    return this.offerer.numberOf(this.machine!, worker)
+  }
+}
+
+/** Bytes that are kept free for punctuation, and for the index of each payload. */
+const reserve = 256
+const bytesOfIndex = 12
+
+const bytesOf = (text: string): number => Buffer.byteLength(text)
+
+/** Returns the text of a value as it crosses, undefined for one that has none; or why it cannot. */
+export const textOf = (role: ValueRole, value: unknown): string | undefined | Reason => {
+  try {
+    return JSON.stringify(texts.clone(value))
+  } catch (error) {
+    return reasonOf(Causes.notCloneable(role, value, error, texts))
+  }
+}
+
+/** Fingerprints of the schemas of a task. */
+export const formsOf = (
+  { error, payload, success }: Pick<Backend.Job<never, unknown, unknown>, "error" | "payload" | "success">
+): readonly [string, string, string] => [
+  Codec.fingerprint(payload),
+  Codec.fingerprint(success),
+  Codec.fingerprint(error)
+]

@@ -1,0 +1,368 @@
+/**
+ * A machine: it takes batches while it has room, runs them on its own backend, and tells the programs.
+ *
+ * A batch is here from when it was taken until its program tells the machine to forget it, or is not heard of for its lease.
+ * Invariant: as many permits are taken as batches are executed, one more while the machine waits for a batch, and all while a
+ * batch is executed that must be alone.
+ */
+import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import type * as Backend from "../Backend.ts"
+import { monotonicClock } from "../primitives/clock.ts"
+import { Timers } from "../primitives/timers.ts"
+import { contextOf, loggerOf } from "../worker/far/ambient.ts"
+import type { Fault } from "../worker/wire/messages.ts"
+import { texts } from "../worker/wire/texts.ts"
+import type { Consumer } from "./contract.ts"
+import { HeldBatch, type Holder } from "./held.ts"
+import { type Beat, type Offer, readControl, readOffer } from "./messages.ts"
+import { beatsOfLease } from "./program.ts"
+import { type AnyJob, relayed, Starts } from "./relay.ts"
+import { formsOf } from "./request.ts"
+
+/** Messages that wait to be sent. */
+type Outbox = Queue.Queue<readonly [text: string, program: string | undefined], Cause.Done>
+
+/** What a machine runs, and how. */
+export interface MachineOptions {
+  readonly tasks: ReadonlyArray<AnyJob>
+  readonly slots: number
+  readonly backend: Backend.Backend
+  /** Milliseconds, for all three; `drain` is how long batches may go on when the machine is to end. */
+  readonly lease: number
+  readonly drain: number
+}
+
+/** A program that has sent a batch, or has let itself be heard. */
+interface KnownProgram {
+  lease: number
+  heardAt: number
+  /** Time by its clock of its last control message. */
+  at: number | undefined
+}
+
+/** A run of a program: what its batches add to a scope is kept for it. */
+interface KnownRun {
+  readonly scope: Scope.Closeable
+  batches: number
+  usedAt: number
+}
+
+/** Milliseconds for which what a run has left here is kept. */
+const runPatience = 30_000
+
+export class Machine implements Holder {
+  readonly session = globalThis.crypto.randomUUID()
+  readonly now: () => number
+  readonly maxBytes: number
+  beats = 0
+  private readonly consumer: Consumer["Service"]
+  private readonly options: MachineOptions
+  private readonly outbox: Outbox
+  private readonly context: Context.Context<never>
+  private readonly timers: Timers
+  private readonly permits: Semaphore.Semaphore
+  /** Layers of tasks, for as long as the machine. */
+  private readonly layers = Scope.makeUnsafe()
+  private readonly tasks: ReadonlyMap<string, { readonly task: AnyJob; readonly job: AnyJob }>
+  private readonly batches = new Map<string, HeldBatch>()
+  private readonly running = new Map<HeldBatch, Fiber.Fiber<unknown>>()
+  private readonly programs = new Map<string, KnownProgram>()
+  private readonly runs = new Map<string, KnownRun>()
+  private readonly free: Array<number>
+  private waits = false
+  private leaves = false
+
+  constructor(
+    consumer: Consumer["Service"],
+    options: MachineOptions,
+    outbox: Outbox,
+    context: Context.Context<never>
+  ) {
+    const clock = Context.get(context, Clock.Clock)
+    this.consumer = consumer
+    this.options = options
+    this.outbox = outbox
+    this.context = context
+    this.now = monotonicClock(clock)
+    this.maxBytes = consumer.maxBytes ?? Infinity
+    this.timers = new Timers(clock, Effect.runForkWith(context))
+    this.permits = Semaphore.makeUnsafe(options.slots)
+    this.free = Array.from({ length: options.slots }, (_, slot) => options.slots - 1 - slot)
+    this.tasks = new Map(options.tasks.map((task) => [task.name, { task, job: relayed(task, this.layers) }]))
+    this.beat()
+  }
+
+  readonly post = (text: string, program: string | undefined): void => {
+    Queue.offerUnsafe(this.outbox, [text, program])
+  }
+
+  /** Takes batches, one after another, while there is room. */
+  readonly takeAll: Effect.Effect<never> = Effect.forever(
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(restore(Effect.suspend(() => this.permits.take(1))), () =>
+        restore(Effect.suspend(() => {
+          this.waits = true
+          return this.consumer.take
+        })).pipe(
+          Effect.onExit(() => Effect.sync(() => this.waits = false)),
+          Effect.onError(() => this.permits.release(1)),
+          Effect.flatMap((text) => this.receive(text, restore))
+        ))
+    )
+  )
+
+  /** Handles a message to all machines. */
+  control(text: string): void {
+    const control = readControl(text)
+    if (control === undefined) return
+    const { at, forget, lease, program, recall, received, stop } = control
+    this.programs.set(program, { lease, heardAt: this.now(), at })
+    const mine = (id: string): HeldBatch | undefined => {
+      const batch = this.batches.get(id)
+      return batch?.offer.program === program ? batch : undefined
+    }
+    for (const [id, n] of Object.entries(received)) mine(id)?.acknowledge(n)
+    for (const id of recall) mine(id)?.recall.abort()
+    for (const id of stop) mine(id)?.cancel()
+    for (const [machine, id] of forget) if (machine === this.consumer.machine) this.drop(mine(id))
+  }
+
+  /**
+   * Ends the machine: batches go on for the time of `drain`, and are interrupted then. Their programs are told, and dispatch the
+   * rest again.
+   */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
+    const { drain } = this.options
+    const ended = Effect.suspend(() => Fiber.awaitAll(this.running.values().toArray()))
+    return Effect.timeoutOption(ended, drain).pipe(
+      Effect.andThen(Effect.suspend(() => {
+        this.leaves = true
+        for (const batch of this.running.keys().toArray()) {
+          batch.leave()
+          batch.cancel()
+        }
+        return ended
+      })),
+      Effect.andThen(Effect.suspend(() => {
+        this.sayBeat()
+        return Effect.andThen(
+          this.timers.close,
+          Effect.forEach(this.runs.values().toArray(), ({ scope }) => Scope.close(scope, Exit.void), { discard: true })
+        )
+      })),
+      Effect.andThen(Scope.close(this.layers, Exit.void))
+    )
+  })
+
+  /** Takes in a batch that was taken from the queue, with one permit. */
+  private receive(
+    text: string,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  ): Effect.Effect<unknown> {
+    const offer = readOffer(text)
+    if (offer === undefined) {
+      return Effect.andThen(
+        this.permits.release(1),
+        Effect.logWarning(`machine ${this.consumer.machine}: what it has taken from the queue is no batch`)
+      )
+    }
+    const known = this.programs.get(offer.program)
+    if (known === undefined || known.at === undefined) {
+      this.programs.set(offer.program, { lease: offer.lease, heardAt: this.now(), at: undefined })
+    } else known.heardAt = this.now()
+    const found = this.tasks.get(offer.task)
+    const batch = new HeldBatch(offer, found?.task ?? unknownTask, this.free.at(-1)!, this)
+    this.batches.set(offer.id, batch)
+    const fault = this.faultOf(offer, found?.task)
+    if (fault !== undefined || found === undefined) {
+      batch.refuse(fault!)
+      return this.permits.release(1)
+    }
+    if (!offer.alone) return Effect.sync(() => this.begin(batch, found.job, 1))
+    const { slots } = this.options
+    return Effect.matchCauseEffect(restore(this.permits.take(slots - 1)), {
+      onFailure: (cause) => {
+        batch.end()
+        return Effect.andThen(this.permits.release(1), Effect.failCause(cause))
+      },
+      onSuccess: () => Effect.sync(() => this.begin(batch, found.job, slots))
+    })
+  }
+
+  /** Tells what is wrong with a batch, if the machine cannot run it. */
+  private faultOf({ forms }: Offer, found: AnyJob | undefined): Fault | undefined {
+    const { machine } = this.consumer
+    if (found === undefined) return { _tag: "TaskUnknown", machine, found: [...this.tasks.keys()] }
+    const own = formsOf(found)
+    const differing = (["payload", "success", "error"] as const).find((_, k) =>
+      forms[k] !== own[k] && forms[k] !== "" && own[k] !== ""
+    )
+    return differing && { _tag: "TaskDiffers", machine, value: differing }
+  }
+
+  /** Executes a batch, which has so many permits. */
+  private begin(batch: HeldBatch, job: AnyJob, permits: number): void {
+    const { offer } = batch
+    this.free.pop()
+    const run = this.runOf(offer)
+    let isInterrupted = false
+    let fiber: Fiber.Fiber<void> | undefined
+    batch.cancel = () => {
+      isInterrupted = true
+      fiber?.interruptUnsafe()
+    }
+    fiber = Effect.runForkWith(this.contextOf(batch, run))(
+      execute(this.options.backend, job, batch, this.now) as Effect.Effect<void>
+    )
+    this.running.set(batch, fiber)
+    if (isInterrupted) fiber.interruptUnsafe()
+    fiber.addObserver((exit) => {
+      this.running.delete(batch)
+      this.free.push(batch.slot)
+      if (Exit.isFailure(exit) && !isInterrupted) batch.failAll(exit.cause)
+      batch.end()
+      run.batches--
+      run.usedAt = this.now()
+      if (offer.indices === null) this.close(offer.run.id, run)
+      Effect.runSync(this.permits.release(permits))
+    })
+  }
+
+  /** Makes the context in which a batch is executed: that of the machine, and of the caller what was sent of it. */
+  private contextOf(batch: HeldBatch, run: KnownRun): Context.Context<never> {
+    const link = { crossing: texts, post: (log: object) => batch.reply(log as never) }
+    const logger = loggerOf(() => ({ link: link as never, id: 0, position: -1 }))
+    return Context.merge(this.context, contextOf(batch.offer.ambient, Context.empty(), logger)).pipe(
+      Context.add(Starts, batch),
+      Context.add(Scope.Scope, run.scope)
+    )
+  }
+
+  private runOf({ run: { id } }: Offer): KnownRun {
+    let run = this.runs.get(id)
+    if (run === undefined) this.runs.set(id, run = { scope: Scope.makeUnsafe(), batches: 0, usedAt: 0 })
+    run.batches++
+    return run
+  }
+
+  private close(id: string, run: KnownRun): void {
+    if (run.batches > 0 || this.runs.get(id) !== run) return
+    this.runs.delete(id)
+    Effect.runForkWith(this.context)(Effect.ignoreCause(Scope.close(run.scope, Exit.void)))
+  }
+
+  /** Drops a batch that nobody waits for. */
+  private drop(batch: HeldBatch | undefined): void {
+    if (batch === undefined) return
+    this.batches.delete(batch.offer.id)
+    batch.cancel()
+  }
+
+  /** Tells that the machine is there, sends again what was not acknowledged, and drops what programs have left behind. */
+  private beat(): void {
+    const now = this.now()
+    const interval = this.options.lease / beatsOfLease
+    for (const [name, { heardAt, lease }] of this.programs) {
+      if (now - heardAt < lease) continue
+      this.programs.delete(name)
+      for (const batch of this.batches.values().toArray()) if (batch.offer.program === name) this.drop(batch)
+    }
+    for (const batch of this.batches.values()) batch.resend(now - interval, now)
+    for (const [id, run] of this.runs) if (now - run.usedAt >= runPatience) this.close(id, run)
+    this.sayBeat()
+    this.timers.after(Duration.millis(interval), () => this.beat())
+  }
+
+  private sayBeat(): void {
+    const now = this.now()
+    const echoes: Record<string, readonly [number, number]> = {}
+    for (const [name, { at, heardAt }] of this.programs) if (at !== undefined) echoes[name] = [at, now - heardAt]
+    const beat: Beat = {
+      _tag: "Beat",
+      session: this.session,
+      beat: ++this.beats,
+      slots: this.options.slots,
+      holds: [...this.batches.keys()],
+      free: this.waits,
+      leaves: this.leaves,
+      at: now,
+      echoes
+    }
+    this.post(JSON.stringify(beat), undefined)
+  }
+}
+
+/** Makes the batch for the backend of the machine. */
+const toBatch = (batch: HeldBatch): Backend.Batch<unknown> => {
+  const { budget, concurrency, payloads, run, timeout } = batch.offer
+  return {
+    inputs: payloads,
+    index: batch.index,
+    concurrency,
+    run,
+    timeout: timeout === undefined ? undefined : Duration.millis(timeout),
+    budget: budget === undefined ? undefined : Duration.millis(budget),
+    recall: { signal: batch.recall.signal, giveBack: batch.giveBack },
+    began: batch.began,
+    delivered: batch.delivered,
+    lost: batch.lost
+  }
+}
+
+/** Executes a batch on the backend of the machine: as a whole, or input by input where the backend takes no batches. */
+const execute = (backend: Backend.Backend, job: AnyJob, held: HeldBatch, now: () => number) => {
+  const batch = toBatch(held)
+  if (backend.batches === true) return backend.execute(job, batch, held.onExit)
+  const { inputs, recall } = batch
+  const until = now() + (held.offer.budget ?? Infinity)
+  let position = 0
+  recall!.signal.addEventListener("abort", () => held.giveBack(position + 1), { once: true })
+  return Effect.whileLoop({
+    while: () => position < inputs.length && (position === 0 || (now() <= until && !recall!.signal.aborted)),
+    body: () => backend.execute(job, oneOf(batch, position), (_, ...exit) => held.onExit(position, ...exit)),
+    step: () => void position++
+  })
+}
+
+/** Makes the batch of the one input at a position. */
+const oneOf = (batch: Backend.Batch<unknown>, position: number): Backend.Batch<unknown> => ({
+  ...batch,
+  inputs: [batch.inputs[position]],
+  index: () => batch.index(position),
+  budget: undefined,
+  recall: undefined,
+  began: (_, worker, at) => batch.began!(position, worker, at),
+  lost: (_, worker, at) => batch.lost!(position, worker, at)
+})
+
+const unknownTask = { error: undefined } as unknown as AnyJob
+
+/** Runs a machine until it is interrupted, and then ends it. */
+export const serve = (consumer: Consumer["Service"], options: MachineOptions): Effect.Effect<never> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.scoped(Effect.gen(function*() {
+      const outbox: Outbox = yield* Queue.unbounded<readonly [text: string, program: string | undefined], Cause.Done>()
+      const machine = new Machine(consumer, options, outbox, context)
+      const sending = yield* Effect.forkScoped(Effect.forever(
+        Effect.flatMap(Queue.takeAll(outbox), (all) =>
+          Effect.forEach(all, ([text, program]) => consumer.reply(text, program), { discard: true }))
+      ))
+      const listening = Stream.runForEach(consumer.broadcasts, (text) =>
+        Effect.sync(() => machine.control(text)))
+      yield* Effect.forkScoped(listening)
+      // what the program is to know is sent before the end, for as long as it waits for that
+      const sent = Effect.timeoutOption(Effect.andThen(Queue.end(outbox), Fiber.await(sending)), options.lease)
+      yield* Effect.addFinalizer(() => Effect.andThen(machine.leave, sent))
+      return yield* machine.takeAll
+    }))
+  )

@@ -1,0 +1,91 @@
+/**
+ * How values cross as JSON. Values that cross by themselves are texts in the message they belong to.
+ *
+ * What JSON would change is refused, so that nothing arrives as something else: what is no number, a date, a map, a class
+ * that says itself what it is as JSON. Two things are let through: a field that is `undefined` is left out, and -0 becomes 0.
+ */
+import { types } from "node:util"
+import type { Channel, Crossing, Reader } from "./crossing.ts"
+import { isSparse, nameOf } from "./form.ts"
+import type { Fields } from "./replies.ts"
+
+/** Copies a value as JSON would. Throws if it would become another, or has no end. */
+const copy = (value: unknown): unknown => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value
+    case "number":
+      if (Number.isFinite(value)) return value === 0 ? 0 : value
+      throw new TypeError(`${value} is no number in JSON`)
+    case "object":
+      return value === null ? null : Array.isArray(value) ? copyArray(value) : copyObject(value)
+    default:
+      throw new TypeError(`JSON has no word for ${value === undefined ? "undefined" : `a ${typeof value}`}`)
+  }
+}
+
+const copyArray = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+  if (isSparse(values)) throw new TypeError("JSON has no word for the holes of an array")
+  const copied: Array<unknown> = []
+  for (let index = 0; index < values.length; index++) copied.push(copy(values[index]))
+  return copied
+}
+
+const copyObject = (value: object): Fields => {
+  if (types.isProxy(value)) throw new TypeError("a proxy is refused")
+  if (isOther(value)) throw new TypeError(`JSON has no word for ${nameOf(value)}`)
+  const copied: Record<string, unknown> = {}
+  const keys = Object.keys(value)
+  for (const key of keys) {
+    const part = (value as Fields)[key]
+    if (part === undefined) continue
+    if (key === "__proto__") Object.defineProperty(copied, key, { value: copy(part), enumerable: true })
+    else copied[key] = copy(part)
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (keys.length === 0 && prototype !== Object.prototype && prototype !== null) {
+    throw new TypeError(`an instance of ${nameOf(value)} has no fields, so nothing of it would arrive`)
+  }
+  return copied
+}
+
+/** True for what JSON makes something else of, or nothing. */
+const isOther = (value: object): boolean =>
+  types.isDate(value) || types.isMap(value) || types.isSet(value) || types.isRegExp(value) ||
+  types.isNativeError(value) || types.isBoxedPrimitive(value) || types.isPromise(value) || types.isWeakMap(value) ||
+  types.isWeakSet(value) || types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value) ||
+  typeof (value as { readonly toJSON?: unknown }).toJSON === "function"
+
+const clone = (value: unknown): unknown => {
+  if (value === undefined) return value
+  try {
+    return copy(value)
+  } catch (error) {
+    throw error instanceof RangeError ? new TypeError("it is nested too deeply, or contains itself") : error
+  }
+}
+
+const open = (): Channel => {
+  const sealed: Array<string | null> = []
+  return {
+    // undefined has no text
+    write: (value) => void sealed.push(JSON.stringify(clone(value)) ?? null),
+    sealed,
+    transfer: [],
+    close: () => {}
+  }
+}
+
+const read = (sealed: unknown): Reader => {
+  const values = (sealed as ReadonlyArray<string | null>).values()
+  return {
+    next: () => {
+      const text = values.next().value
+      return typeof text === "string" ? JSON.parse(text) as unknown : undefined
+    },
+    close: () => {}
+  }
+}
+
+export const texts: Crossing = { clone, open, read }

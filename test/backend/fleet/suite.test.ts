@@ -1,0 +1,25 @@
+/** The conformance suite on fleets in memory. */
+import { Layer } from "effect"
+import * as Threads from "effect-parallel/backend/Threads"
+import * as Transport from "effect-parallel/backend/Transport"
+import { suite, tasks } from "effect-parallel/testing"
+
+const except = {
+  "any value that a structured clone keeps survives without a schema": "machines are sent JSON"
+}
+
+/** A fleet in memory, as a backend. */
+const fleet = (options: Partial<Transport.MemoryOptions>): Layer.Layer<never> =>
+  Layer.provide(Transport.layer(), Transport.layerMemory({ tasks: tasks.all, ...options }))
+
+// with so many slots no case waits for another
+const options = { except, concurrent: true }
+for (const machines of [1, 2, 5]) suite(`${machines} machines in memory`, fleet({ machines, slots: 64 }), options)
+
+suite("a slow network in memory", fleet({ slots: 64, latency: "5 millis", tells: false }), options)
+
+suite(
+  "machines in memory, on threads",
+  fleet({ machines: 2, slots: 1, backend: Threads.layer({ workers: 1 }) }),
+  { except, isolated: true }
+)
