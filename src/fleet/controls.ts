@@ -15,6 +15,8 @@ interface Speaker {
   readonly requests: ReadonlyMap<string, OfferedBatch>
   readonly send: (message: string) => void
   readonly now: () => number
+  /** Calls a function when fibers that are ready have run. */
+  readonly soon: (act: () => void) => void
 }
 
 export class Controls {
@@ -43,7 +45,7 @@ export class Controls {
   flushSoon(): void {
     if (this.scheduled) return
     this.scheduled = true
-    queueMicrotask(() => {
+    this.speaker.soon(() => {
       this.scheduled = false
       this.flush()
     })

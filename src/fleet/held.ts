@@ -23,6 +23,8 @@ export interface Holder {
   readonly maxBytes: number
   readonly now: () => number
   readonly post: (text: string, program: string) => void
+  /** Calls a function when fibers that are ready have run. */
+  readonly soon: (act: () => void) => void
 }
 
 /** Milliseconds for which exits are collected. */
@@ -80,16 +82,22 @@ export class HeldBatch {
     this.settled = new Uint8Array(offer.payloads.length)
   }
 
+  /** Position of the payload that is under way, as far as that is known. */
+  get position(): number {
+    return this.underWay?.payload ?? -1
+  }
+
   /** Index in its run of the payload at a position. */
   readonly index = (position: number): number | undefined => {
     const { indices } = this.offer
     return indices === null ? undefined : typeof indices === "number" ? indices + position : indices[position]
   }
 
-  /** Notes that an input has started in a fiber here. */
-  readonly start = (): void => {
+  /** Notes that an input has started in a fiber here; true if it is the first. */
+  readonly start = (): boolean => {
     this.startedAt = this.holder.now()
-    this.began(this.starts++, undefined, this.startedAt)
+    this.began(this.starts, undefined, this.startedAt)
+    return this.starts++ === 0
   }
 
   /** Takes an input that has begun. */
@@ -237,7 +245,7 @@ export class HeldBatch {
   private scheduleFlush(): void {
     if (this.flushScheduled) return
     this.flushScheduled = true
-    setImmediate(() => {
+    this.holder.soon(() => {
       this.flushScheduled = false
       if (!this.isOver) this.flush()
     })

@@ -24,6 +24,7 @@ import { Consumer, type Transport, type TransportEvent } from "./contract.ts"
  * - `freeze` stops a machine as a debugger does: its timers do not fire, messages to it and from it wait, until `thaw`.
  * - `part` cuts the way to a machine: messages both ways are lost, and it takes no batch, until `heal`.
  * - `machines` are the names of those that are there.
+ * - `queued` is how many batches wait in the queue.
  *
  * Nothing happens to a machine that is not there.
  *
@@ -39,6 +40,7 @@ export class Network extends Context.Service<Network, {
   readonly part: (machine: string) => Effect.Effect<void>
   readonly heal: (machine: string) => Effect.Effect<void>
   readonly machines: Effect.Effect<ReadonlyArray<string>>
+  readonly queued: Effect.Effect<number>
 }>()("effect-parallel/backend/Transport/Network") {}
 
 /** Options of a network in memory. */
@@ -55,7 +57,7 @@ export interface NetworkOptions {
 /** A machine in memory. */
 class MemoryMachine {
   readonly name: string
-  readonly inbox = Effect.runSync(Queue.unbounded<string>())
+  readonly inbox: Queue.Queue<string>
   isParted = false
   isDead = false
   fiber: Fiber.Fiber<never> | undefined = undefined
@@ -64,8 +66,9 @@ class MemoryMachine {
   /** Open while the machine is not frozen. */
   readonly thawed = Latch.makeUnsafe(true)
 
-  constructor(name: string) {
+  constructor(name: string, inbox: Queue.Queue<string>) {
     this.name = name
+    this.inbox = inbox
   }
 }
 
@@ -164,9 +167,9 @@ export const make = (options: NetworkOptions): Effect.Effect<
       })
 
     const start = (name: string) =>
-      Effect.sync(() => {
+      Effect.map(Queue.unbounded<string>(), (inbox) => {
         if (machines.has(name)) return
-        const machine = new MemoryMachine(name)
+        const machine = new MemoryMachine(name, inbox)
         machines.set(name, machine)
         ending.add(machine)
         const served = Effect.provideContext(
@@ -204,7 +207,8 @@ export const make = (options: NetworkOptions): Effect.Effect<
           pump()
         })
       ),
-      machines: Effect.sync(() => [...machines.keys()])
+      machines: Effect.sync(() => [...machines.keys()]),
+      queued: Effect.sync(() => waiting.length)
     }
 
     const transport: Transport["Service"] = {

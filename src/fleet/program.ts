@@ -6,7 +6,6 @@
  * it and a lease has passed; when there has been no machine for too long; when the queue has lost it, since a machine was free
  * for a whole lease and has not taken it. So every batch ends within a time that leases bound, whatever gets lost.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -22,6 +21,7 @@ import type { Transport, TransportEvent } from "./contract.ts"
 import { Controls, mostUnsaid } from "./controls.ts"
 import { KnownMachine } from "./machine.ts"
 import { type Beat, readReply, type Reply } from "./messages.ts"
+import { Offers } from "./offers.ts"
 import { OfferedBatch, type Offerer, type RunLosses } from "./request.ts"
 
 /** Options of a fleet; times are milliseconds. */
@@ -33,10 +33,6 @@ export interface FleetOptions {
 
 /** Number of beats in a lease. */
 export const beatsOfLease = 6
-
-/** Delays in milliseconds before an offer that has failed is tried again: the first, and the longest. */
-const firstDelay = 50
-const longestDelay = 1000
 
 /** How a machine is lost: its connection is gone, it is silent for its lease, or it has said goodbye. */
 type Loss = Parameters<OfferedBatch["lose"]>[0]
@@ -51,14 +47,15 @@ export class Fleet {
   private readonly machines = new Map<string, KnownMachine>()
   private readonly requests = new Map<string, OfferedBatch>()
   private readonly runs = new WeakMap<Scope.Scope, RunLosses>()
+  /** Batches that machines have lost, which the queue may give to others for a while, and since when. */
+  private readonly orphans = new Map<string, number>()
   private readonly listeners = new Set<() => void>()
   /** Names of workers by their numbers: machine, and number there. */
   private readonly numbers = new Map<string, number>()
   private readonly places: Array<string> = []
   /** Time since which there is no machine; undefined if there is one. */
   private emptySince: number | undefined
-  /** Time since which batches cannot be offered; undefined while they can. */
-  private unreachableSince: number | undefined = undefined
+  private readonly offers: Offers
   private ids = 0
   private closed = false
   private readonly controls: Controls
@@ -75,9 +72,17 @@ export class Fleet {
     this.transport = transport
     this.options = options
     const { program, requests } = this
-    this.controls = new Controls({ program, lease: options.lease, requests, send, now: () => this.now() })
+    this.controls = new Controls({
+      program,
+      requests,
+      send,
+      lease: options.lease,
+      now: () => this.now(),
+      soon: (act) => run(Effect.andThen(Effect.yieldNow, Effect.sync(act)))
+    })
     this.run = run
     this.now = monotonicClock(clock)
+    this.offers = new Offers(transport, options.patience, this.now, run, (request) => this.end(request))
     this.timers = new Timers(clock, Effect.runForkWith(context))
     this.emptySince = this.tickedAt = this.now()
     this.scheduleTick()
@@ -121,7 +126,7 @@ export class Fleet {
         batch.recall?.signal.addEventListener("abort", () => this.recall(request), { once: true })
         const over = Effect.callback<void>((resume) => request.whenOver(() => resume(Effect.void)))
         // a failure above may have ended the run: its fiber learns of that when it gives up control
-        const offered = Effect.andThen(Effect.yieldNow, this.offer(request, text))
+        const offered = Effect.andThen(Effect.yieldNow, this.offers.offer(request, text))
         return Effect.uninterruptibleMask((restore) =>
           Effect.onInterrupt(
             restore(Effect.andThen(offered, over)),
@@ -176,6 +181,7 @@ export class Fleet {
     if (request?.state === "Queued") request.take(machine)
     if (request === undefined || request.machine !== machine) return this.controls.forget(machine.name, reply.id)
     let isOver = false
+    const { hasBegun } = request
     try {
       isOver = request.read(reply)
     } catch (error) {
@@ -185,7 +191,8 @@ export class Fleet {
     if (isOver) {
       this.controls.forget(machine.name, request.id)
       this.end(request)
-    } else if (request.unacknowledged >= mostUnsaid) this.controls.flushSoon()
+    } else if (request.recalled && request.hasBegun && !hasBegun) this.controls.recall(request.id)
+    else if (request.unacknowledged >= mostUnsaid) this.controls.flushSoon()
   }
 
   /** Handles a beat: learns which batches the machine has, and which it has not any more. */
@@ -198,11 +205,17 @@ export class Fleet {
     for (const id of held) {
       const request = this.requests.get(id)
       if (request?.state === "Queued") request.take(machine)
+      if (request?.machine === machine) request.confirm(beat.beat)
       // other programs have batches there too
-      else if (request?.machine !== machine && id.startsWith(this.program)) this.controls.forget(machine.name, id)
+      else if (id.startsWith(this.program)) this.controls.forget(machine.name, id)
     }
     for (const request of this.requests.values().toArray()) {
-      if (request.machine === machine && !held.has(request.id) && beat.beat > request.beat) this.drop(request, "silent")
+      if (request.machine !== machine || held.has(request.id)) continue
+      if (request.beat !== undefined && beat.beat > request.beat) this.drop(request, "silent")
+      // it was lost on its way to the machine
+      else if (request.beat === undefined && this.now() - request.takenAt >= this.options.lease) {
+        this.drop(request, "left")
+      }
     }
     if (machine.slots !== slots) this.resized()
   }
@@ -230,43 +243,14 @@ export class Fleet {
 
   private drop(request: OfferedBatch, how: Loss): void {
     this.requests.delete(request.id)
-    // a queue that has learned of the loss may give the batch to another machine
     this.run(this.transport.withdraw(request.id))
+    this.orphans.set(request.id, this.now())
     request.lose(how)
   }
 
   private end(request: OfferedBatch): void {
     this.requests.delete(request.id)
     request.end()
-  }
-
-  /** Offers a batch, again and again while the machines cannot be reached; not for ever. */
-  private offer(request: OfferedBatch, text: string, delay = firstDelay): Effect.Effect<void> {
-    return Effect.matchCauseEffect(this.transport.offer(request.id, text), {
-      onSuccess: () => Effect.sync(() => this.reached()),
-      onFailure: (cause) =>
-        Effect.suspend(() => {
-          if (request.state === "Over") return Effect.void
-          const now = this.now()
-          if (this.unreachableSince === undefined) {
-            this.unreachableSince = now
-            this.warn("the machines cannot be reached: what is run waits", cause)
-          }
-          const millis = now - this.unreachableSince
-          if (millis >= this.options.patience) {
-            request.fail(new Errors.Unreachable({ millis: Math.round(millis), cause: Cause.squash(cause) }))
-            return Effect.sync(() => this.end(request))
-          }
-          const again = this.offer(request, text, Math.min(2 * delay, longestDelay))
-          return Effect.delay(again, Math.min(delay, this.options.patience - millis))
-        })
-    })
-  }
-
-  private reached(): void {
-    if (this.unreachableSince === undefined) return
-    this.unreachableSince = undefined
-    this.run(Effect.logInfo(`${this.transport.name}: the machines can be reached again`))
   }
 
   /** Stops a batch: takes it out of the queue, or tells its machine. It is over after a lease where nobody is known to have it. */
@@ -287,10 +271,13 @@ export class Fleet {
     }))
   }
 
+  /**
+   * Asks for the unstarted inputs of a batch, when it has begun: nobody would do more of what waits for a machine, and it could be
+   * offered and recalled for ever.
+   */
   private recall(request: OfferedBatch): void {
-    if (request.state === "Queued") this.withdraw(request)
-    if (request.state === "Over") return
-    this.controls.recall(request.id)
+    if (request.hasBegun) this.controls.recall(request.id)
+    else request.recalled = true
   }
 
   private scheduleTick(): void {
@@ -310,6 +297,10 @@ export class Fleet {
       machine.seenAt += late
       if (now - machine.seenAt >= lease) this.lose(machine, "silent")
     }
+    for (const [id, since] of this.orphans) {
+      this.run(this.transport.withdraw(id))
+      if (now - since >= 2 * lease) this.orphans.delete(id)
+    }
     const isFree = this.machines.values().some(({ freeSince = Infinity }) => now - freeSince >= lease)
     for (const request of this.requests.values().toArray()) {
       if (request.state !== "Queued" || request.stopped) continue
@@ -318,7 +309,7 @@ export class Fleet {
         this.run(this.transport.withdraw(request.id))
         request.fail(new Errors.NoWorkers({ millis: Math.round(waited), givenBack: 0 }))
         this.end(request)
-      } else if (isFree && now - request.offeredAt >= lease && this.unreachableSince === undefined) {
+      } else if (isFree && now - request.offeredAt >= lease && !this.offers.areFailing) {
         this.run(this.transport.withdraw(request.id))
         this.end(request)
       }

@@ -24,10 +24,15 @@ import { texts } from "../worker/wire/texts.ts"
 /** A task, whatever its types. */
 export type AnyJob = Backend.Job<any, unknown, unknown>
 
-/** What a batch is told by its inputs that run in fibers here. */
-export const Starts: Context.Reference<{ readonly start: () => void } | undefined> = Context.Reference<
-  { readonly start: () => void } | undefined
->("effect-parallel/fleet/Starts", { defaultValue: () => undefined })
+/** What a batch is told by its inputs that run in fibers here; `start` returns true if the program is told of this at once. */
+interface Starter {
+  readonly start: () => boolean
+}
+
+export const Starts: Context.Reference<Starter | undefined> = Context.Reference<Starter | undefined>(
+  "effect-parallel/fleet/Starts",
+  { defaultValue: () => undefined }
+)
 
 /**
  * Makes the job of a task. A worker finds the task by its module and name, and goes through its schemas; a backend of this
@@ -45,7 +50,13 @@ export const relayed = (task: AnyJob, scope: Scope.Scope): AnyJob => ({
 
 const run = (task: AnyJob, encoded: unknown): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => {
-    fiber.getRef(Starts)?.start()
+    // the message goes before an input runs that may end this machine at once
+    const isTold = fiber.getRef(Starts)?.start() === true
+    return isTold ? Effect.andThen(Effect.yieldNow, decoded(task, encoded)) : decoded(task, encoded)
+  })
+
+const decoded = (task: AnyJob, encoded: unknown): Effect.Effect<unknown, unknown, any> =>
+  Effect.suspend(() => {
     const payload = task.payload === undefined ? Exit.succeed(encoded) : Codec.decode(task.payload, encoded)
     if (Exit.isFailure(payload)) return refuse(task, Causes.refused("payload", encoded, payload.cause))
     return Effect.matchCauseEffect(Effect.suspend(() => checkedEffect(task.run(payload.value))), {

@@ -66,13 +66,19 @@ export class OfferedBatch {
   readonly id: string
   state: "Queued" | "Taken" | "Over" = "Queued"
   machine: KnownMachine | undefined = undefined
+  /** Time at which a machine took it, and number of the last beat of that machine that it is known to have been in. */
+  takenAt = 0
+  beat: number | undefined = undefined
+  /** True once a machine has begun an input of it. */
+  hasBegun = false
+  /** True if its unstarted inputs are wanted back when it has begun. */
+  recalled = false
   /** True once the run has no use for it any more. */
   stopped = false
   /** Time of the offer. */
   readonly offeredAt: number
-  /** Number of the last reply that was read, and of the beat that the machine had sent by then. */
+  /** Number of the last reply that was read. */
   received = 0
-  beat = 0
   /** Number of replies that were read and not acknowledged. */
   unacknowledged = 0
   private readonly job: Backend.Job<unknown, unknown, unknown>
@@ -154,7 +160,12 @@ export class OfferedBatch {
   take(machine: KnownMachine): void {
     this.state = "Taken"
     this.machine = machine
-    this.beat = machine.beat
+    this.takenAt = this.offerer.now()
+  }
+
+  /** Records that its machine has it, by a reply or a beat that was sent after so many beats. */
+  confirm(beat: number): void {
+    this.beat = Math.max(this.beat ?? 0, beat)
   }
 
   /** Reads a reply of its machine, and those that have waited for it. True if the batch is over by that. */
@@ -169,7 +180,7 @@ export class OfferedBatch {
       this.early.delete(next.n)
       this.received = next.n
       this.unacknowledged++
-      this.beat = Math.max(this.beat, next.beat)
+      this.confirm(next.beat)
       isOver = this.handle(next) || isOver
     }
     return isOver
@@ -240,6 +251,7 @@ export class OfferedBatch {
   private begin(
     { at, payload, worker }: { readonly at: number; readonly payload: number; readonly worker: number }
   ): void {
+    this.hasBegun = true
     if (this.settled[payload] !== 0) return
     const started = { worker: this.workerOf(worker), at: this.machine!.toProgram(at) }
     this.started.set(payload, started)

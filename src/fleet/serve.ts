@@ -60,7 +60,7 @@ interface KnownRun {
 /** Milliseconds for which what a run has left here is kept. */
 const runPatience = 30_000
 
-export class Machine implements Holder {
+class Machine implements Holder {
   readonly session = globalThis.crypto.randomUUID()
   readonly now: () => number
   readonly maxBytes: number
@@ -104,6 +104,10 @@ export class Machine implements Holder {
 
   readonly post = (text: string, program: string | undefined): void => {
     Queue.offerUnsafe(this.outbox, [text, program])
+  }
+
+  readonly soon = (act: () => void): void => {
+    Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, Effect.sync(act)))
   }
 
   /** Takes batches, one after another, while there is room. */
@@ -241,7 +245,7 @@ export class Machine implements Holder {
   /** Makes the context in which a batch is executed: that of the machine, and of the caller what was sent of it. */
   private contextOf(batch: HeldBatch, run: KnownRun): Context.Context<never> {
     const link = { crossing: texts, post: (log: object) => batch.reply(log as never) }
-    const logger = loggerOf(() => ({ link: link as never, id: 0, position: -1 }))
+    const logger = loggerOf(() => ({ link: link as never, id: 0, position: batch.position }))
     return Context.merge(this.context, contextOf(batch.offer.ambient, Context.empty(), logger)).pipe(
       Context.add(Starts, batch),
       Context.add(Scope.Scope, run.scope)
@@ -277,7 +281,7 @@ export class Machine implements Holder {
       this.programs.delete(name)
       for (const batch of this.batches.values().toArray()) if (batch.offer.program === name) this.drop(batch)
     }
-    for (const batch of this.batches.values()) batch.resend(now - interval, now)
+    for (const batch of this.batches.values()) batch.resend(now - 2 * interval, now)
     for (const [id, run] of this.runs) if (now - run.usedAt >= runPatience) this.close(id, run)
     this.sayBeat()
     this.timers.after(Duration.millis(interval), () => this.beat())

@@ -15,6 +15,7 @@ import * as Backend from "../Backend.ts"
 import * as Limit from "../Limit.ts"
 import * as Outcome from "../Outcome.ts"
 import * as Parallel from "../Parallel.ts"
+import { elastic } from "./elastic.ts"
 import { until, withFile } from "./files.ts"
 import { protocol, virtual } from "./protocol.ts"
 import * as tasks from "./tasks.ts"
@@ -320,7 +321,7 @@ const isolated = {
 const bound = Duration.seconds(15)
 
 /** Runs a case within its bound, though it may hang for good. */
-const bounded = <E>(test: Effect.Effect<void, E>): Effect.Effect<void, E> =>
+const bounded = <E, R>(test: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> =>
   Effect.flatMap(Effect.forkDetach(test), (fiber) =>
     Effect.raceFirst(
       Fiber.join(fiber),
@@ -342,7 +343,7 @@ const bounded = <E>(test: Effect.Effect<void, E>): Effect.Effect<void, E> =>
  * @since 0.1.0
  */
 export const cases = Object.fromEntries(
-  Object.entries({ ...runs, ...isolated, ...virtual }).map(([title, test]) => [title, bounded<unknown>(test)])
+  Object.entries({ ...runs, ...isolated, ...virtual }).map(([title, test]) => [title, bounded<unknown, never>(test)])
 ) as Readonly<Record<Case, Effect.Effect<void, unknown>>>
 
 /**
@@ -366,20 +367,22 @@ export type Case = keyof typeof runs | keyof typeof isolated | keyof typeof virt
  * released after the last case. A case that does not end within 15 seconds fails. With `isolated` there are two more cases,
  * of inputs that end their worker with `process.exit`; with `virtual` two of deadlines and budgets on the test clock, for
  * backends that run tasks in this process and on the clock of their caller. With `concurrent` cases run beside each other:
- * for backends that start at once whatever they are given. `except` names cases that do not hold for this backend, each with the
+ * for backends that start at once whatever they are given. With `resize`, an effect that makes a number of workers of what
+ * there is, there are three more, in which workers come and go; the layer may provide what it needs. `except` names cases that do not hold for this backend, each with the
  * reason; they are listed as skipped with it. A backend that reaches other machines registers the tasks that the cases run
- * there: `tasks`. Needs `vitest` and `@effect/vitest`.
+ * there: `tasks.all`. Needs `vitest` and `@effect/vitest`.
  *
  * @category testing
  * @since 0.1.0
  */
-export const suite = (
+export const suite = <R = never>(
   name: string,
-  layer: Layer.Layer<never>,
+  layer: Layer.Layer<R>,
   options?: {
     readonly isolated?: boolean | undefined
     readonly virtual?: boolean | undefined
     readonly concurrent?: boolean | undefined
+    readonly resize?: ((workers: number) => Effect.Effect<void, never, R>) | undefined
     readonly except?: { readonly [K in Case]?: string } | undefined
   }
 ): void => {
@@ -394,6 +397,12 @@ export const suite = (
       const reason = options?.except?.[title as Case]
       if (reason === undefined) it.effect(title, () => test, 30_000)
       else it.effect.skip(`${title} (${reason})`, () => Effect.void)
+    }
+    const changing: Record<string, Effect.Effect<void, unknown, R>> = options?.resize === undefined
+      ? {}
+      : elastic(options.resize)
+    for (const [title, test] of Object.entries(changing)) {
+      it.effect(title, () => bounded<unknown, R>(test), 30_000)
     }
   })
 }

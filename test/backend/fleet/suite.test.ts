@@ -1,5 +1,5 @@
 /** The conformance suite on fleets in memory. */
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import * as Threads from "effect-parallel/backend/Threads"
 import * as Transport from "effect-parallel/backend/Transport"
 import { suite, tasks } from "effect-parallel/testing"
@@ -9,8 +9,8 @@ const except = {
 }
 
 /** A fleet in memory, as a backend. */
-const fleet = (options: Partial<Transport.MemoryOptions>): Layer.Layer<never> =>
-  Layer.provide(Transport.layer(), Transport.layerMemory({ tasks: tasks.all, ...options }))
+const fleet = (options: Partial<Transport.MemoryOptions>) =>
+  Layer.provideMerge(Transport.layer(), Transport.layerMemory({ tasks: tasks.all, ...options }))
 
 // with so many slots no case waits for another
 const options = { except, concurrent: true }
@@ -23,3 +23,19 @@ suite(
   fleet({ machines: 2, slots: 1, backend: Threads.layer({ workers: 1 }) }),
   { except, isolated: true }
 )
+
+suite("machines that come and go", fleet({ machines: 3 }), {
+  except,
+  resize: (workers) =>
+    Effect.gen(function*() {
+      const network = yield* Transport.Network
+      const there = yield* network.machines
+      for (let k = 0; k < workers; k++) yield* network.start(`machine-${k + 1}`)
+      // in turn: one ends in peace, the next one dies
+      for (const [k, machine] of there.slice(workers).entries()) {
+        yield* k % 2 === 0
+          ? network.stop(machine)
+          : network.kill(machine)
+      }
+    })
+})

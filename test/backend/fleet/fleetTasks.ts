@@ -1,0 +1,71 @@
+/** Tasks for machines in memory, which run in fibers of the test or on threads. */
+import { Effect, Schema, SchemaTransformation } from "effect"
+import { Parallel, Task } from "effect-parallel"
+
+const module = import.meta.url
+
+export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
+
+/** Sleeps, and then halves an even number. */
+export const half = Task.make("half", {
+  module,
+  payload: Schema.Int,
+  success: Schema.Finite,
+  error: Odd,
+  run: (n) => Effect.andThen(Effect.sleep(100), n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(new Odd({ n })))
+})
+
+/** Sleeps for so many milliseconds, and returns them. */
+export const sleeps = Task.make("sleeps", { module, run: (millis: number) => Effect.as(Effect.sleep(millis), millis) })
+
+/** Never stops, whatever it is told. */
+export const deaf = Task.make("deaf", { module, run: (_: number) => Effect.uninterruptible(Effect.sleep("1 hour")) })
+
+export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
+
+/** Logs twice, and tells what it sees of its caller. */
+export const talks = Task.make("talks", {
+  module,
+  run: (word: string) =>
+    Effect.gen(function*() {
+      yield* Effect.logDebug("too quiet")
+      yield* Effect.logInfo(`said ${word}`, { word }).pipe(Effect.annotateLogs("own", 1))
+      const span = yield* Effect.option(Effect.currentParentSpan)
+      const inner = yield* Parallel.run([1, 2, 3, 4], (n) => Effect.as(Effect.yieldNow, n))
+      const workers = new Set(inner.outcomes.map(({ worker }) => worker)).size
+      return { traceId: span._tag === "Some" ? span.value.traceId : "", workers }
+    })
+})
+
+/** Times that this process has decoded a payload and a value, and encoded them. */
+export const crossings = { payload: { decoded: 0, encoded: 0 }, success: { decoded: 0, encoded: 0 } }
+
+const counted = (counts: { decoded: number; encoded: number }) =>
+  Schema.Int.pipe(Schema.decodeTo(
+    Schema.Int,
+    SchemaTransformation.transform({
+      decode: (n) => {
+        counts.decoded++
+        return n
+      },
+      encode: (n) => {
+        counts.encoded++
+        return n
+      }
+    })
+  ))
+
+export const crosses = Task.make("crosses", {
+  module,
+  payload: counted(crossings.payload),
+  success: counted(crossings.success),
+  run: (n) => Effect.succeed(n + 1)
+})
+
+/** Makes the task of another version. */
+export const halfOf = (payload: Schema.Codec<any, any>) =>
+  Task.make("half", { module, payload, success: Schema.Finite, error: Odd, run: (n: number) => Effect.succeed(n / 2) })
+
+/** Makes a task of a function. */
+export const echoOf = <I, A>(f: (input: I) => A) =>
+  Task.make("grows", { module, run: (input: I) => Effect.succeed(f(input)) })

@@ -1,0 +1,400 @@
+/** Fleets in memory on the test clock: what travels, and what becomes of inputs when machines come, go and are lost. */
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Tracer } from "effect"
+import { Backend, Outcome, Parallel } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
+import * as Transport from "effect-parallel/backend/Transport"
+import { TestClock } from "effect/testing"
+import { range, turns } from "../../helpers.ts"
+import * as tasks from "./fleetTasks.ts"
+
+const { half, sleeps } = tasks
+const all = [half, sleeps, tasks.deaf, tasks.echo, tasks.talks, tasks.crosses]
+
+type MemoryOptions = Partial<Transport.MemoryOptions>
+
+const fleet = (memory: MemoryOptions = {}, options: Transport.Options = {}) =>
+  Layer.provideMerge(Transport.layer(options), Transport.layerMemory({ tasks: all, ...memory }))
+
+/** Lets time pass, when what was begun waits for the clock. */
+const pass = (time: Duration.Input) => Effect.andThen(turns(1), TestClock.adjust(time)).pipe(Effect.andThen(turns(1)))
+
+const now = Effect.clockWith((clock) => Effect.sync(() => clock.currentTimeMillisUnsafe()))
+
+const reasonOf = (failure: Outcome.Failure<unknown, unknown> | undefined) => {
+  const error = Option.getOrUndefined(Outcome.error(failure!))
+  assert.instanceOf(error, Backend.BackendError)
+  return error.reason
+}
+
+const fieldsOf = (reason: object): unknown => ({ ...reason })
+
+const network = Transport.Network
+
+describe("what travels", () => {
+  it.effect("is the span, the log level, annotations and defaults; logs come back through the loggers here", () =>
+    Effect.gen(function*() {
+      const logged: Array<Readonly<Record<string, unknown>>> = []
+      const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
+        logged.push({ logLevel, message, ...fiber.getRef(References.CurrentLogAnnotations) })
+      })
+      const span = Tracer.externalSpan({ spanId: "a", traceId: "b", sampled: true })
+      const values = yield* Parallel.forEach(["one", "two"], tasks.talks, { batchSize: 1, concurrency: 1 }).pipe(
+        Parallel.withDefaults({ concurrency: 1 }),
+        Effect.annotateLogs("own", 0),
+        Effect.annotateLogs("outer", "yes"),
+        Effect.provideService(Tracer.ParentSpan, span),
+        Effect.provideService(References.MinimumLogLevel, "Info"),
+        Effect.provide(Layer.merge(fleet({ machines: ["one machine"] }), Logger.layer([logger])))
+      )
+
+      assert.deepStrictEqual(values, [{ traceId: "b", workers: 1 }, { traceId: "b", workers: 1 }])
+      assert.deepStrictEqual(
+        logged,
+        ["one", "two"].map((word, index) => ({
+          logLevel: "Info",
+          message: [`said ${word}`, { word }],
+          own: 1,
+          outer: "yes",
+          machine: "one machine",
+          index
+        }))
+      )
+    }))
+
+  it.live("is decoded by the last hop alone", () =>
+    Effect.gen(function*() {
+      const layer = fleet({ machines: 1, backend: Threads.layer({ workers: 1 }) })
+      const values = yield* Effect.provide(Parallel.forEach(range(10), tasks.crosses), layer)
+
+      assert.deepStrictEqual(values, range(10).map((n) => n + 1))
+      assert.deepStrictEqual(tasks.crossings, {
+        payload: { decoded: 0, encoded: 10 },
+        success: { decoded: 10, encoded: 0 }
+      })
+    }))
+
+  it.live("of a failure is the class of the error, its stack, and where the program has called", () =>
+    Effect.gen(function*() {
+      for (const backend of [Threads.layer({ workers: 1 }), Backend.layer(Backend.async)]) {
+        const [, failures] = yield* Effect.provide(Parallel.partition([3], half), fleet({ machines: 1, backend }))
+        const error = Option.getOrThrow(Outcome.error(failures[0]!))
+        const text = Cause.pretty(failures[0]!.cause)
+
+        assert.instanceOf(error, tasks.Odd)
+        assert.match((error as Error).stack ?? "", /fleetTasks\.ts/)
+        assert.match(text, /task half .*machines\.test\.ts/)
+      }
+    }))
+
+  it.effect("is JSON: what JSON would change is refused, with the way to it", () =>
+    Effect.gen(function*() {
+      const circle: Record<string, unknown> = {}
+      circle["self"] = circle
+      const odd = [new Date(0), { at: [new Map()] }, NaN, 1n, [undefined], { big: new Uint8Array(1) }, circle, () => 1]
+      const fine = [undefined, null, { a: undefined }, { ["__proto__"]: 1 }, "\u2028", -0]
+      const report = yield* Effect.provide(Parallel.run([...odd, ...fine], tasks.echo), fleet())
+
+      assert.deepStrictEqual(
+        report.failures.map((failure) => {
+          const reason = reasonOf(failure)
+          return reason._tag === "NotCloneable" ? [reason.value, reason.path] : reason._tag
+        }),
+        ["", ".at[0]", "", "", "", ".big", "", ""].map((path) => ["payload", path])
+      )
+      assert.deepStrictEqual(report.values.slice(0, 5), [undefined, null, {}, { ["__proto__"]: 1 }, "\u2028"])
+      assert.isTrue(Object.is(report.values.at(-1), 0))
+    }))
+
+  it.effect("has room in a message: batches are cut to it, and what is too large alone fails alone", () =>
+    Effect.gen(function*() {
+      const texts = range(20).map((n) => n === 7 ? "x".repeat(5000) : String(n).padEnd(500, "."))
+      const run = Parallel.run(texts, tasks.echo, { batchSize: 20 })
+      const report = yield* Effect.provide(run, fleet({ maxBytes: 3000 }))
+      const reason = reasonOf(report.failures[0])
+
+      assert.deepStrictEqual(report.values, texts.filter((_, n) => n !== 7))
+      assert.deepStrictEqual(report.failures.map(({ index }) => index), [7])
+      assert.isTrue(
+        reason._tag === "TooLarge" && reason.value === "payload" && reason.bytes > 5000 && reason.most < 3000
+      )
+    }))
+
+  it.effect("may be too large on the way back", () =>
+    Effect.gen(function*() {
+      const layer = fleet({ maxBytes: 4000, tasks: [grows] })
+      const report = yield* Effect.provide(Parallel.run([10, 9000, 20], grows), layer)
+      const reason = reasonOf(report.failures[0])
+
+      assert.deepStrictEqual(report.values.map((value) => value.length), [10, 20])
+      assert.isTrue(reason._tag === "TooLarge" && reason.value === "success" && reason.bytes === 9002)
+    }))
+})
+
+const grows = tasks.echoOf((n: number) => "y".repeat(n))
+
+describe("a task", () => {
+  it.effect("that a machine does not have is refused, with those that it has", () =>
+    Effect.gen(function*() {
+      const layer = fleet({ machines: ["old"], tasks: [sleeps, tasks.echo] })
+      const report = yield* Effect.provide(Parallel.run([2, 4], half), layer)
+
+      for (const failure of report.failures) {
+        assert.deepStrictEqual(fieldsOf(reasonOf(failure)), {
+          _tag: "TaskUnknown",
+          machine: "old",
+          found: ["sleeps", "echo"]
+        })
+      }
+      assert.strictEqual(report.failures.length, 2)
+    }))
+
+  it.effect("of another version is refused, and one whose schemas are made anew is not", () =>
+    Effect.gen(function*() {
+      const other = fleet({ machines: ["old"], tasks: [tasks.halfOf(Schema.String)] })
+      const same = fleet({ machines: ["new"], tasks: [tasks.halfOf(Schema.Int)] })
+      const [, failures] = yield* Effect.provide(Parallel.partition([2], half), other)
+
+      assert.deepStrictEqual(fieldsOf(reasonOf(failures[0])), { _tag: "TaskDiffers", machine: "old", value: "payload" })
+      assert.deepStrictEqual(yield* Effect.provide(Parallel.forEach([2], half), same), [1])
+    }))
+
+  it("twice on a machine is a mistake", () => {
+    assert.throws(
+      () => Transport.serve({ tasks: [half, half] }),
+      /expected `tasks` to be tasks of different names, got "half"/
+    )
+    assert.throws(() => Transport.layer({ lease: 0 }), /expected `lease`/)
+    assert.throws(() => Transport.layer({ maxLosses: 0 }), /expected `maxLosses`/)
+    assert.throws(() => Transport.serve({ tasks: [half], slots: 0 }), /expected `slots`/)
+    assert.throws(() => Transport.serve({ tasks: [half], sluts: 1 } as never), /`sluts`/)
+  })
+})
+
+describe("a machine", () => {
+  it.effect("that dies loses what it was at, which counts as a start; the rest runs elsewhere", () =>
+    Effect.gen(function*() {
+      const { kill } = yield* network
+      const fiber = yield* Effect.forkChild(Parallel.run([2, 4, 6, 8], half, { batchSize: 2 }))
+      yield* pass(150)
+      yield* kill("machine-1")
+      yield* pass(1000)
+      const report = yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual(report.values, [1, 2, 3, 4])
+      assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [1, 2, 1, 1])
+      assert.deepStrictEqual(report.outcomes[1]!.history.map(({ end }) => end), ["Lost", "Succeeded"])
+      assert.deepStrictEqual([...report.machines.values()].toSorted(), ["machine-1", "machine-2"])
+    }).pipe(Effect.provide(fleet())))
+
+  it.effect("that freezes is lost after its lease, and what it says when it thaws is not heard", () =>
+    Effect.gen(function*() {
+      const { freeze, thaw } = yield* network
+      const fiber = yield* Effect.forkChild(Parallel.run([2, 4], half, { batchSize: 1 }))
+      yield* pass(50)
+      yield* freeze("machine-1")
+      yield* pass(2000)
+      const early = fiber.pollUnsafe()
+      yield* pass(2000)
+      yield* thaw("machine-1")
+      yield* pass(1000)
+      const report = yield* Fiber.join(fiber)
+
+      assert.isUndefined(early)
+      assert.deepStrictEqual(report.values, [1, 2])
+      assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts).toSorted((a, b) => a - b), [1, 2])
+      assert.isBelow(Duration.toMillis(report.elapsed), 4000)
+    }).pipe(Effect.provide(fleet())))
+
+  it.effect("that an input ends again and again fails that input alone", () =>
+    Effect.gen(function*() {
+      const { kill, start } = yield* network
+      const run = Parallel.run([10, 60_000, 20, 30], sleeps, { batchSize: 4 })
+      const fiber = yield* Effect.forkChild(run)
+      for (const round of range(3)) {
+        yield* pass(500)
+        yield* kill(`machine-${round + 1}`)
+        yield* start(`machine-${round + 2}`)
+      }
+      yield* pass(1000)
+      const report = yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual(report.values, [10, 20, 30])
+      assert.deepStrictEqual(fieldsOf(reasonOf(report.failures[0])), {
+        _tag: "MachineLost",
+        machine: "machine-3",
+        how: "gone",
+        losses: 3
+      })
+      assert.strictEqual(report.failures[0]!.attempts, 3)
+    }).pipe(Effect.provide(fleet({ machines: 1 }))))
+
+  it.effect("that is stopped lets batches end for `drain`, and gives the others back", () =>
+    Effect.gen(function*() {
+      const { start, stop } = yield* network
+      const fiber = yield* Effect.forkChild(Parallel.run([300, 800], sleeps, { batchSize: 1 }))
+      yield* pass(100)
+      const stopped = yield* Effect.forkChild(stop("machine-1"))
+      yield* pass(1)
+      yield* start("machine-2")
+      yield* pass(500)
+      yield* Fiber.join(stopped)
+      yield* pass(1000)
+      const report = yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual(report.values, [300, 800])
+      assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [1, 2])
+      assert.deepStrictEqual(report.outcomes[1]!.history.map(({ end }) => end), ["Lost", "Succeeded"])
+    }).pipe(Effect.provide(fleet({ machines: 1, slots: 2, drain: 400 }))))
+
+  it.effect("that comes late gets work, and one that left is not waited for", () =>
+    Effect.gen(function*() {
+      const { start } = yield* network
+      const backend = yield* Backend.Backend
+      const fiber = yield* Effect.forkChild(Parallel.run(range(40).map(() => 1000), sleeps, { batchSize: 1 }))
+      yield* pass(2500)
+      for (const name of ["b", "c", "d"]) yield* start(name)
+      yield* pass(100)
+      const { workers } = backend
+      yield* pass(20_000)
+      const report = yield* Fiber.join(fiber)
+
+      assert.strictEqual(workers, 4)
+      assert.strictEqual(new Set(report.outcomes.map(({ worker }) => report.machines.get(worker))).size, 4)
+      assert.isBelow(Duration.toMillis(report.elapsed), 15_000)
+    }).pipe(Effect.provide(fleet({ machines: ["a"] }))))
+
+  it.effect("that loses touch for less than a lease loses nothing", () =>
+    Effect.gen(function*() {
+      const { heal, part } = yield* network
+      const fiber = yield* Effect.forkChild(Parallel.run([400, 500], sleeps, { batchSize: 1 }))
+      yield* pass(300)
+      yield* part("machine-1")
+      yield* pass(2000)
+      yield* heal("machine-1")
+      yield* pass(2000)
+      const report = yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual(report.values, [400, 500])
+      assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [1, 1])
+    }).pipe(Effect.provide(fleet())))
+
+  it.effect("that loses touch for longer drops what it has, which runs elsewhere", () =>
+    Effect.gen(function*() {
+      const { part } = yield* network
+      const fiber = yield* Effect.forkChild(Parallel.run([400, 500], sleeps, { batchSize: 1 }))
+      yield* pass(300)
+      yield* part("machine-1")
+      yield* pass(5000)
+      const report = yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual(report.values, [400, 500])
+      assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts).toSorted((a, b) => a - b), [1, 2])
+    }).pipe(Effect.provide(fleet())))
+})
+
+describe("a program", () => {
+  it.effect("waits for a machine, and not for ever", () =>
+    Effect.gen(function*() {
+      const { start } = yield* network
+      const late = yield* Effect.forkChild(Parallel.forEach([2], half))
+      yield* pass("29 seconds")
+      yield* start("late")
+      yield* pass("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(late), [1])
+      yield* (yield* network).stop("late")
+
+      const never = yield* Effect.forkChild(Effect.exit(half(2)))
+      yield* pass("31 seconds")
+      const exit = yield* Fiber.join(never)
+      assert.match(String(exit), /NoWorkers|there was no worker for it for 30(\.5)? s/)
+    }).pipe(Effect.provide(fleet({ machines: 0 }))))
+
+  it.effect("that cannot reach the machines waits, says so once, and goes on", () =>
+    Effect.gen(function*() {
+      const logged: Array<unknown> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void logged.push((message as Array<unknown>)[0]))
+      const unreachable = { until: 10_000 }
+      const program = Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Effect.exit(Parallel.forEach([2, 4], half, { batchSize: 1 })))
+        yield* pass("12 seconds")
+        const first = yield* Fiber.join(fiber)
+        unreachable.until = Infinity
+        const second = yield* Effect.forkChild(Effect.exit(Parallel.run([2, 4], half, { batchSize: 1 })))
+        yield* pass("1 minute")
+        return [first, yield* Fiber.join(second)] as const
+      })
+      const closed = Layer.effect(
+        Transport.Transport,
+        Effect.map(Transport.Transport, (transport) => ({
+          ...transport,
+          offer: (id: string, batch: string) =>
+            Effect.flatMap(now, (at) =>
+              // @effect-diagnostics-next-line globalErrorInEffectFailure:off
+              at < unreachable.until ? Effect.fail(new Error("closed")) : transport.offer(id, batch))
+        }))
+      )
+      const layer = Transport.layer().pipe(
+        Layer.provide(closed),
+        Layer.provide(Transport.layerMemory({ tasks: all })),
+        Layer.provideMerge(Logger.layer([logger]))
+      )
+      const [first, second] = yield* Effect.provide(program, layer)
+      const report = Exit.isSuccess(second) ? second.value : assert.fail(String(second))
+      const reason = reasonOf(report.failures[0])
+
+      assert.deepStrictEqual(first, Exit.succeed([1, 2]))
+      assert.isTrue(reason._tag === "Unreachable" && reason.millis >= 30_000 && String(reason.cause).includes("closed"))
+      assert.deepStrictEqual(logged, [
+        "memory: the machines cannot be reached: what is run waits",
+        "memory: the machines can be reached again",
+        "memory: the machines cannot be reached: what is run waits"
+      ])
+    }))
+
+  it.effect("that is interrupted waits for what runs to stop, but for a frozen machine no longer than its lease", () =>
+    Effect.gen(function*() {
+      const { freeze, queued } = yield* network
+      const fiber = yield* Effect.forkChild(
+        Parallel.forEach([5000, 5000, 5000], sleeps, { batchSize: 1, concurrency: 3 })
+      )
+      yield* pass(200)
+      yield* freeze("machine-1")
+      const interruption = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* pass(2000)
+      const early = interruption.pollUnsafe()
+      yield* pass(1600)
+
+      assert.isUndefined(early)
+      assert.isDefined(interruption.pollUnsafe())
+      assert.strictEqual(yield* queued, 0)
+    }).pipe(Effect.provide(fleet())))
+
+  it.effect("that is interrupted waits for a task that does not stop, while its machine is there", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(tasks.deaf(1))
+      yield* pass(200)
+      const interruption = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* pass("59 minutes")
+      assert.isUndefined(interruption.pollUnsafe())
+      yield* pass("2 minutes")
+      assert.isDefined(interruption.pollUnsafe())
+    }).pipe(Effect.provide(fleet({ machines: 1 }))))
+
+  it.effect("has deadlines to the millisecond of the clock, from the start of each attempt", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Parallel.run([100, 400, 302, 300], sleeps, {
+        timeout: 301,
+        batchSize: 4,
+        concurrency: 1
+      }))
+      yield* pass(2000)
+      const report = yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual(report.values, [100, 300])
+      assert.deepStrictEqual(
+        report.outcomes.map(({ elapsed, startedAt }) => [Duration.toMillis(startedAt), Duration.toMillis(elapsed)]),
+        [[0, 100], [100, 301], [401, 301], [702, 300]]
+      )
+    }).pipe(Effect.provide(fleet({ machines: 1 }))))
+})
