@@ -116,6 +116,10 @@ await runSteps({
       run("node", ["--conditions=@effect-parallel/source", example])
     }
   },
+  schedules: () => {
+    // of what happens to machines; the seed of the first that goes wrong is printed
+    run("vitest", ["run", "test/fuzz/fleet.test.ts"], { env: { FLEET_SCHEDULES: "10000", FLEET_SEED: "1000" } })
+  },
   screens: () => {
     if (!existsSync("/usr/bin/chromium")) throw new Error("there is no /usr/bin/chromium")
     if (spawnSync("tmux", ["-V"]).status !== 0) throw new Error("there is no tmux")

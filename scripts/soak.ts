@@ -9,6 +9,9 @@
  *
  * `properties` runs the property tests with `PROPERTY_RUNS` programs each (default 50000).
  *
+ * `fleet` runs schedules of what happens to machines: `FLEET_SCHEDULES` of them (default 100000), the first from
+ * `FLEET_SEED`.
+ *
  * `fuzz` runs random programs until one does what it must not (`scripts/fuzz.ts`).
  */
 import { Parallel } from "effect-parallel"
@@ -90,6 +93,12 @@ await runSteps({
     const env = { PROPERTY_RUNS: programs }
     run("vitest", ["run", "--testTimeout", "3600000", ...files], { env })
     console.log(`${programs} programs for each property of ${files.join(", ")}`)
+  },
+  fleet: () => {
+    const { FLEET_SCHEDULES = "100000", FLEET_SEED = String(Date.now() % 1_000_000_000) } = process.env
+    const env = { FLEET_SCHEDULES, FLEET_SEED }
+    run("vitest", ["run", "--testTimeout", "3600000", "test/fuzz/fleet.test.ts"], { env })
+    console.log(`${FLEET_SCHEDULES} schedules from seed ${FLEET_SEED}`)
   },
   fuzz
 })
