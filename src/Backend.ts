@@ -370,7 +370,7 @@ export const attempt = <I, A, E>(
     })
   }
   const blamed = { backend: backend.name, task: job.name, index: item.index }
-  const givenBack = new GivenBack()
+  let givenBack: GivenBack | undefined
   const round = (): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
     Effect.suspend(() => {
       let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined
@@ -389,6 +389,7 @@ export const attempt = <I, A, E>(
         over = true
         if (exit !== undefined) return exit
         return Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
+          givenBack ??= new GivenBack()
           const delay = givenBack.again(Number(now) / 1e6)
           if (delay === undefined) return Effect.fail(noWorkers(blamed, givenBack))
           return delay === 0 ? round() : Effect.delay(round(), delay)

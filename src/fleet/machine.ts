@@ -9,6 +9,8 @@ const newShare = 0.1
 export class KnownMachine {
   readonly name: string
   readonly session: string
+  /** Session of the machine of this name that it has replaced. */
+  readonly before: string | undefined
   slots = 1
   /** Number of the last beat, and time at which the machine was last heard of. */
   beat = 0
@@ -21,9 +23,10 @@ export class KnownMachine {
   private roundTrip: number | undefined = undefined
   private offsetTrip = Infinity
 
-  constructor(name: string, session: string, now: number) {
+  constructor(name: string, session: string, now: number, before: string | undefined) {
     this.name = name
     this.session = session
+    this.before = before
     this.seenAt = now
   }
 

@@ -157,26 +157,26 @@ export const readReply = (text: string): Beat | Reply | undefined => {
   const message = parse(text)
   if (message === undefined || !isText(message["session"]) || !isNumber(message["beat"])) return undefined
   if (message["_tag"] === "Beat") return isBeat(message) ? message as unknown as Beat : undefined
-  if (!isText(message["id"]) || !isNumber(message["n"])) return undefined
+  if (!isText(message["id"]) || !isCount(message["n"])) return undefined
   return isReply(message) ? message as unknown as Reply : undefined
 }
 
 const isBeat = ({ at, echoes, holds, slots }: Fields): boolean =>
-  isNumber(slots) && slots > 0 && areTexts(holds) && isNumber(at) && isObject(echoes)
+  isCount(slots) && slots > 0 && areTexts(holds) && isNumber(at) && isObject(echoes)
 
 const isReply = (message: Fields): boolean => {
   const { at, delivery, fault, from, payload, receivedAt, times, values, worker, workers } = message
   switch (message["_tag"]) {
     case "Exits":
       if (!isExitsLike(message) || !areNumbers(message["absent"]) || !areNumbers(times)) return false
-      return areNumbers(workers) && isNumber(receivedAt) && isObject(delivery) &&
+      return Array.isArray(workers) && workers.every(isCount) && isNumber(receivedAt) && isObject(delivery) &&
         times.length === 2 * (values as ReadonlyArray<unknown>).length &&
         workers.length === (values as ReadonlyArray<unknown>).length
     case "Began":
     case "Lost":
-      return isNumber(payload) && isNumber(worker) && isNumber(at)
+      return isCount(payload) && isCount(worker) && isNumber(at)
     case "GivenBack":
-      return isNumber(from)
+      return isCount(from)
     case "Refused":
       return isTagged(fault)
     case "Log":
@@ -204,6 +204,8 @@ const isObject = (value: unknown): value is Fields =>
 const isText = (value: unknown): value is string => typeof value === "string"
 
 const isNumber = (value: unknown): value is number => Number.isFinite(value)
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 const areTexts = (values: unknown): values is ReadonlyArray<string> => Array.isArray(values) && values.every(isText)
 

@@ -129,7 +129,8 @@ export class Fleet {
         const offered = Effect.andThen(Effect.yieldNow, this.offers.offer(request, text))
         return Effect.uninterruptibleMask((restore) =>
           Effect.onInterrupt(
-            restore(Effect.andThen(offered, over)),
+            // the offer may hang, though the batch has failed by then
+            restore(Effect.raceFirst(Effect.andThen(offered, Effect.never), over)),
             () => Effect.andThen(Effect.sync(() => this.stop(request)), over)
           )
         )
@@ -224,8 +225,13 @@ export class Fleet {
   private machineFor(name: string, session: string): KnownMachine {
     const known = this.machines.get(name)
     if (known?.session === session) return known
-    if (known !== undefined) this.lose(known, "gone")
-    const machine = new KnownMachine(name, session, this.now())
+    if (known !== undefined) {
+      if (known.before === session) {
+        this.warn(`two machines are called ${name}, and each is taken for the end of the other`)
+      }
+      this.lose(known, "gone")
+    }
+    const machine = new KnownMachine(name, session, this.now(), known?.session)
     this.machines.set(name, machine)
     this.emptySince = undefined
     this.resized()

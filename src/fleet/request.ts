@@ -261,6 +261,7 @@ export class OfferedBatch {
   private settle(reply: ExitsReply): void {
     const machine = this.machine!
     const { absent, delivery, from, receivedAt, times, workers } = reply
+    if (from + reply.values.length > this.count) throw new Error("it has more exits than there are inputs")
     const values = [...reply.values]
     for (const payload of absent) values[payload - from] = undefined
     const way = machine.messageMillis / 2

@@ -3,7 +3,7 @@
  *
  * A batch is here from when it was taken until its program tells the machine to forget it, or is not heard of for its lease.
  * Invariant: as many permits are taken as batches are executed, one more while the machine waits for a batch, and all while a
- * batch is executed that must be alone.
+ * batch is executed that is alone. A batch that must be alone waits for that, for a lease at most.
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -12,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -193,13 +194,14 @@ class Machine implements Holder {
       return this.permits.release(1)
     }
     if (!offer.alone) return Effect.sync(() => this.begin(batch, found.job, 1))
-    const { slots } = this.options
-    return Effect.matchCauseEffect(restore(this.permits.take(slots - 1)), {
+    const { lease, slots } = this.options
+    // what is here may go on for long: after a lease the batch is executed beside it
+    return Effect.matchCauseEffect(restore(Effect.timeoutOption(this.permits.take(slots - 1), lease)), {
       onFailure: (cause) => {
         batch.end()
         return Effect.andThen(this.permits.release(1), Effect.failCause(cause))
       },
-      onSuccess: () => Effect.sync(() => this.begin(batch, found.job, slots))
+      onSuccess: (isAlone) => Effect.sync(() => this.begin(batch, found.job, Option.isSome(isAlone) ? slots : 1))
     })
   }
 
