@@ -12,8 +12,8 @@ import type { Fault, OutOfBand, WireFailure } from "../worker/wire/messages.ts"
 import { faultOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
 import type { ExitsReply, Offer, Unnumbered } from "./messages.ts"
+import { textOf } from "./payloads.ts"
 import { type AnyJob, failureOf } from "./relay.ts"
-import { textOf } from "./request.ts"
 
 /** The machine, as its batches see it. */
 export interface Holder {

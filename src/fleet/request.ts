@@ -11,18 +11,16 @@
  * exit when the batch is over is dispatched again by the run.
  */
 import * as Duration from "effect/Duration"
-import * as Exit from "effect/Exit"
 import type * as Backend from "../Backend.ts"
-import * as Codec from "../task/codec.ts"
 import * as Errors from "../task/errors.ts"
-import * as Causes from "../worker/wire/causes.ts"
 import { type Arrived, arrived } from "../worker/wire/crossing.ts"
 import { ExitReader } from "../worker/wire/exits.ts"
-import type { Ambient, Log, ValueRole } from "../worker/wire/messages.ts"
+import type { Ambient, Log } from "../worker/wire/messages.ts"
 import { type Reason, reasonOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
 import type { KnownMachine } from "./machine.ts"
 import { type ExitsReply, type Reply, writeOffer } from "./messages.ts"
+import { bytesOf, formsOf, TextPayloads } from "./payloads.ts"
 
 /** What the batches of one run share. */
 export interface RunLosses {
@@ -87,9 +85,7 @@ export class OfferedBatch {
   private readonly offerer: Offerer
   private readonly exits: ExitReader
   private readonly alone: boolean
-  /** Texts of the payloads, and the position in the batch of each. */
-  private readonly texts: Array<string | undefined> = []
-  private readonly positions: Array<number> = []
+  private readonly payloads: TextPayloads
   /** 1 for each payload that has its exit, or was given back or lost. */
   private settled = new Uint8Array(0)
   private readonly started = new Map<number, ToldStart>()
@@ -112,11 +108,12 @@ export class OfferedBatch {
     this.exits = new ExitReader(job, batch, offerer.backend, texts)
     this.offeredAt = offerer.now()
     this.alone = this.isSuspect(0)
+    this.payloads = new TextPayloads(job, batch, (position, reason) => this.refuse(position, reason))
   }
 
   /** Number of payloads. */
   get count(): number {
-    return this.texts.length
+    return this.payloads.texts.length
   }
 
   /** Encodes the inputs that are sent, and returns the text of the offer; undefined if nothing can be sent. */
@@ -136,10 +133,11 @@ export class OfferedBatch {
       alone: this.alone,
       ambient: offerer.ambient
     }
-    this.encode(offerer.maxBytes - bytesOf(JSON.stringify(head)) - reserve)
+    const mayJoin = (position: number) => !this.alone && !this.isSuspect(position)
+    this.payloads.encode(offerer.maxBytes - bytesOf(JSON.stringify(head)), mayJoin)
     this.settled = new Uint8Array(this.count)
     if (this.count === 0) return undefined
-    return writeOffer({ ...head, indices: this.indices() }, this.texts)
+    return writeOffer({ ...head, indices: this.payloads.indices }, this.payloads.texts)
   }
 
   /** Calls `done` when the batch is over. */
@@ -190,7 +188,7 @@ export class OfferedBatch {
   stop(): void {
     this.stopped = true
     for (const [payload, { at, worker }] of this.started) {
-      if (this.settled[payload] === 0) this.batch.interrupted?.(this.positions[payload]!, worker, at)
+      if (this.settled[payload] === 0) this.batch.interrupted?.(this.payloads.positions[payload]!, worker, at)
     }
   }
 
@@ -255,7 +253,7 @@ export class OfferedBatch {
     if (this.settled[payload] !== 0) return
     const started = { worker: this.workerOf(worker), at: this.machine!.toProgram(at) }
     this.started.set(payload, started)
-    this.batch.began?.(this.positions[payload]!, started.worker, started.at)
+    this.batch.began?.(this.payloads.positions[payload]!, started.worker, started.at)
   }
 
   private settle(reply: ExitsReply): void {
@@ -275,7 +273,7 @@ export class OfferedBatch {
       if (this.settled[from + k] !== 0) continue
       this.settled[from + k] = 1
       this.started.delete(from + k)
-      const position = this.positions[from + k]!
+      const position = this.payloads.positions[from + k]!
       const [startedAt, endedAt] = [machine.toProgram(times[2 * k]!), machine.toProgram(times[2 * k + 1]!)]
       this.onExit(position, exitAt(k, position), this.workerOf(workers[k]!), startedAt, endedAt)
     }
@@ -283,7 +281,7 @@ export class OfferedBatch {
 
   private giveBack(from: number): void {
     for (let payload = Math.max(0, from); payload < this.count; payload++) this.settled[payload] = 1
-    this.batch.recall?.giveBack(from < this.count ? this.positions[from]! : this.batch.inputs.length)
+    this.batch.recall?.giveBack(from < this.count ? this.payloads.positions[from]! : this.batch.inputs.length)
   }
 
   /** Handles an input that its machine has lost, and is still there. */
@@ -303,12 +301,13 @@ export class OfferedBatch {
     const started = this.started.get(payload)
     if (started === undefined) return
     this.settled[payload] = 1
-    this.batch.lost?.(this.positions[payload]!, started.worker, started.at)
+    this.batch.lost?.(this.payloads.positions[payload]!, started.worker, started.at)
   }
 
   private log(log: Extract<Reply, { readonly _tag: "Log" }>): void {
     const { index, worker, ...annotations } = log.annotations
-    const found = index ?? (this.positions[log.position] === undefined ? undefined : this.indexOf(log.position))
+    const found = index ??
+      (this.payloads.positions[log.position] === undefined ? undefined : this.indexOf(log.position))
     this.offerer.log(log, arrived(texts, log.outOfBand), {
       ...annotations,
       machine: this.machine!.name,
@@ -321,61 +320,18 @@ export class OfferedBatch {
     if (this.settled[payload] !== 0) return
     this.settled[payload] = 1
     const { at: startedAt = this.offerer.now(), worker }: Partial<ToldStart> = this.started.get(payload) ?? {}
-    const position = this.positions[payload]!
+    const position = this.payloads.positions[payload]!
     this.onExit(position, this.exits.backendFailure(position, reason), worker, startedAt, this.offerer.now())
   }
 
-  /**
-   * Encodes the first inputs, as many as may go together and as fit into so many bytes. One that is refused fails, and so does
-   * one that does not fit alone.
-   */
-  private encode(room: number): void {
-    const { inputs } = this.batch
-    let left = room
-    for (let position = 0; position < inputs.length; position++) {
-      if (position > 0 && (this.alone || this.isSuspect(position))) return
-      const text = this.textOf(position)
-      if (typeof text === "object") {
-        this.refuse(position, text)
-        continue
-      }
-      const bytes = (text === undefined ? 4 : bytesOf(text)) + bytesOfIndex
-      if (bytes > left) {
-        if (this.count > 0) return
-        this.refuse(position, new Errors.TooLarge({ value: "payload", bytes, most: Math.max(0, room) }))
-        continue
-      }
-      left -= bytes
-      this.texts.push(text)
-      this.positions.push(position)
-    }
-  }
-
-  /** Returns the text of an input, undefined for one that has none; or why it cannot be sent. */
-  private textOf(position: number): string | undefined | Reason {
-    const input = this.batch.inputs[position]
-    const { payload: schema } = this.job
-    const encoded = schema === undefined ? Exit.succeed(input) : Codec.encode(schema, input)
-    Codec.takeTransfers()
-    if (Exit.isFailure(encoded)) return reasonOf(Causes.refused("payload", input, encoded.cause))
-    return textOf("payload", encoded.value)
-  }
-
+  /** Fails an input that cannot be sent. */
   private refuse(position: number, reason: Reason): void {
     const now = this.offerer.now()
     this.onExit(position, this.exits.backendFailure(position, reason), undefined, now, now)
   }
 
-  /** Returns the indices of the payloads: of the first, if the others follow it; none for a call by itself. */
-  private indices(): number | Array<number> | null {
-    const indices = this.positions.map((position) => this.batch.index(position))
-    const [first] = indices
-    if (first === undefined) return null
-    return indices.every((index, k) => index === first + k) ? first : indices as Array<number>
-  }
-
   private indexOf(payload: number): number | undefined {
-    return this.batch.index(this.positions[payload]!)
+    return this.batch.index(this.payloads.positions[payload]!)
   }
 
   private isSuspect(position: number): boolean {
@@ -387,27 +343,3 @@ export class OfferedBatch {
     return this.offerer.numberOf(this.machine!, worker)
   }
 }
-
-/** Bytes that are kept free for punctuation, and for the index of each payload. */
-const reserve = 256
-const bytesOfIndex = 12
-
-const bytesOf = (text: string): number => Buffer.byteLength(text)
-
-/** Returns the text of a value as it crosses, undefined for one that has none; or why it cannot. */
-export const textOf = (role: ValueRole, value: unknown): string | undefined | Reason => {
-  try {
-    return JSON.stringify(texts.clone(value))
-  } catch (error) {
-    return reasonOf(Causes.notCloneable(role, value, error, texts))
-  }
-}
-
-/** Fingerprints of the schemas of a task. */
-export const formsOf = (
-  { error, payload, success }: Pick<Backend.Job<never, unknown, unknown>, "error" | "payload" | "success">
-): readonly [string, string, string] => [
-  Codec.fingerprint(payload),
-  Codec.fingerprint(success),
-  Codec.fingerprint(error)
-]

@@ -26,9 +26,9 @@ import { texts } from "../worker/wire/texts.ts"
 import type { Consumer } from "./contract.ts"
 import { HeldBatch, type Holder } from "./held.ts"
 import { type Beat, type Offer, readControl, readOffer } from "./messages.ts"
+import { formsOf } from "./payloads.ts"
 import { beatsOfLease } from "./program.ts"
 import { type AnyJob, relayed, Starts } from "./relay.ts"
-import { formsOf } from "./request.ts"
 
 /** Messages that wait to be sent. */
 type Outbox = Queue.Queue<readonly [text: string, program: string | undefined], Cause.Done>

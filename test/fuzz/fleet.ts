@@ -30,7 +30,7 @@ interface Act {
   readonly end: "succeed" | "fail" | "die" | "kill"
 }
 
-export interface Schedule {
+interface Schedule {
   readonly machines: ReadonlyArray<string>
   readonly slots: number
   /** Least and greatest time of a message, in milliseconds. */
@@ -55,7 +55,7 @@ const ceiling = 30 * 60_000
 const names = ["a", "b", "c", "d"]
 
 /** Draws a schedule. In the end a machine is there that nothing happens to, in most of them. */
-export const draw = (seed: number): Schedule => {
+const draw = (seed: number): Schedule => {
   const random = new Random(seed)
   const most = random.pick([3000, 10_000])
   const timeout = random.maybe(0.2, [700])
@@ -160,7 +160,7 @@ const happen = ({ machine, what }: Happening): Effect.Effect<void> =>
   what === "kill silently" ? network.kill(machine, { silent: true }) : network[what](machine)
 
 /** Runs a schedule; throws if something happens that must not. */
-export const check = async (schedule: Schedule, seed: number): Promise<void> => {
+const check = async (schedule: Schedule, seed: number): Promise<void> => {
   const random = new Random(seed ^ 0x5f3759df)
   const [least, greatest] = schedule.latency
   const memory = Transport.layerMemory({

@@ -1,0 +1,100 @@
+/**
+ * The payloads of a batch as texts, which is how they go to machines.
+ */
+import * as Exit from "effect/Exit"
+import type * as Backend from "../Backend.ts"
+import * as Codec from "../task/codec.ts"
+import * as Errors from "../task/errors.ts"
+import * as Causes from "../worker/wire/causes.ts"
+import type { ValueRole } from "../worker/wire/messages.ts"
+import { type Reason, reasonOf } from "../worker/wire/reasons.ts"
+import { texts } from "../worker/wire/texts.ts"
+
+export class TextPayloads {
+  /** Text of each payload, undefined for one that has none; and its position in the batch. */
+  readonly texts: Array<string | undefined> = []
+  readonly positions: Array<number> = []
+  private readonly job: Backend.Job<unknown, unknown, unknown>
+  private readonly batch: Backend.Batch<unknown>
+  private readonly refuse: (position: number, reason: Reason) => void
+
+  /** Makes payloads; `refuse` is called for an input that cannot be sent. */
+  constructor(
+    job: Backend.Job<unknown, unknown, unknown>,
+    batch: Backend.Batch<unknown>,
+    refuse: (position: number, reason: Reason) => void
+  ) {
+    this.job = job
+    this.batch = batch
+    this.refuse = refuse
+  }
+
+  /**
+   * Encodes the first inputs, as many as may join the first and as fit into so many bytes. One that is refused fails, and so does
+   * one that does not fit alone.
+   */
+  encode(bytes: number, mayJoin: (position: number) => boolean): void {
+    const room = bytes - reserve
+    const { inputs } = this.batch
+    let left = room
+    for (let position = 0; position < inputs.length; position++) {
+      if (position > 0 && !mayJoin(position)) return
+      const text = this.textOf(position)
+      if (typeof text === "object") {
+        this.refuse(position, text)
+        continue
+      }
+      const needed = (text === undefined ? 4 : bytesOf(text)) + bytesOfIndex
+      if (needed > left) {
+        if (this.texts.length > 0) return
+        this.refuse(position, new Errors.TooLarge({ value: "payload", bytes: needed, most: Math.max(0, room) }))
+        continue
+      }
+      left -= needed
+      this.texts.push(text)
+      this.positions.push(position)
+    }
+  }
+
+  /** Returns the text of an input, undefined for one that has none; or why it cannot be sent. */
+  private textOf(position: number): string | undefined | Reason {
+    const input = this.batch.inputs[position]
+    const { payload: schema } = this.job
+    const encoded = schema === undefined ? Exit.succeed(input) : Codec.encode(schema, input)
+    Codec.takeTransfers()
+    if (Exit.isFailure(encoded)) return reasonOf(Causes.refused("payload", input, encoded.cause))
+    return textOf("payload", encoded.value)
+  }
+
+  /** Returns the indices of the payloads: of the first, if the others follow it; none for a call by itself. */
+  get indices(): number | Array<number> | null {
+    const indices = this.positions.map((position) => this.batch.index(position))
+    const [first] = indices
+    if (first === undefined) return null
+    return indices.every((index, k) => index === first + k) ? first : indices as Array<number>
+  }
+}
+
+/** Bytes that are kept free for punctuation, and for the index of each payload. */
+const reserve = 256
+const bytesOfIndex = 12
+
+export const bytesOf = (text: string): number => Buffer.byteLength(text)
+
+/** Returns the text of a value as it crosses, undefined for one that has none; or why it cannot. */
+export const textOf = (role: ValueRole, value: unknown): string | undefined | Reason => {
+  try {
+    return JSON.stringify(texts.clone(value))
+  } catch (error) {
+    return reasonOf(Causes.notCloneable(role, value, error, texts))
+  }
+}
+
+/** Fingerprints of the schemas of a task. */
+export const formsOf = (
+  { error, payload, success }: Pick<Backend.Job<never, unknown, unknown>, "error" | "payload" | "success">
+): readonly [string, string, string] => [
+  Codec.fingerprint(payload),
+  Codec.fingerprint(success),
+  Codec.fingerprint(error)
+]
