@@ -38,6 +38,8 @@ interface Schedule {
   readonly tells: boolean
   /** Shares of the messages that are lost, and that come twice. */
   readonly noise: readonly [lost: number, twice: number]
+  /** Times from and until which no machine hears the program. */
+  readonly muted: readonly [from: number, until: number]
   readonly acts: ReadonlyArray<Act>
   readonly options: { readonly concurrency?: number; readonly batchSize?: number; readonly timeout?: number }
   readonly happenings: ReadonlyArray<Happening>
@@ -59,8 +61,11 @@ const draw = (seed: number): Schedule => {
   const random = new Random(seed)
   const most = random.pick([3000, 10_000])
   const timeout = random.maybe(0.2, [700])
+  const interruptedAt = random.chance(0.2) ? random.below(most) : undefined
   const acts = random.list(1 + random.below(16), (): Act => {
-    const millis = random.chance(0.4) ? 0 : random.below(random.pick([50, 1000, 5000]))
+    // what goes on though nobody wants it any more shows if it takes long
+    const isEndless = interruptedAt !== undefined && random.chance(0.3)
+    const millis = isEndless ? 100_000 : random.chance(0.4) ? 0 : random.below(random.pick([50, 1000, 5000]))
     return {
       // with a deadline an input takes no time, or too long: the clock may move on while a start is on its way
       millis: timeout === undefined ? millis : millis < timeout ? 0 : 2 * timeout + millis,
@@ -81,6 +86,7 @@ const draw = (seed: number): Schedule => {
     slots: 1 + random.below(3),
     latency: [random.chance(0.5) ? slow : 0, slow],
     tells: random.chance(0.7),
+    muted: random.chance(0.1) ? [random.below(most), most + random.below(5000)] : [0, 0],
     noise: random.chance(0.3) ? random.pick([[0.2, 0], [0, 0.3], [0.1, 0.1]]) : [0, 0],
     acts,
     options: {
@@ -89,7 +95,7 @@ const draw = (seed: number): Schedule => {
       ...(timeout !== undefined && { timeout })
     },
     happenings: [...happenings, ...rescued].toSorted((a, b) => a.at - b.at),
-    interruptedAt: random.chance(0.2) ? random.below(most) : undefined
+    interruptedAt
   }
 }
 
@@ -138,17 +144,23 @@ const end = ({ end }: Act, index: number): Effect.Effect<number, Failed> => {
 
 /** Lets the event loop turn until what was begun waits for the clock. */
 const settled = Effect.promise(async () => {
-  for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
 })
+
+const now = TestClock.testClockWith((clock) => Effect.sync(() => clock.currentTimeMillisUnsafe()))
 
 /** Loses messages of a transport both ways, and repeats some that come back. */
 const noisy = (
   transport: Transport.Transport["Service"],
-  [lost, twice]: Schedule["noise"],
+  { muted: [from, until], noise: [lost, twice] }: Schedule,
   random: Random
 ): Transport.Transport["Service"] => ({
   ...transport,
-  broadcast: (message) => random.chance(lost) ? Effect.void : transport.broadcast(message),
+  broadcast: (message) =>
+    Effect.flatMap(
+      now,
+      (at) => random.chance(lost) || (at >= from && at < until) ? Effect.void : transport.broadcast(message)
+    ),
   events: Stream.flatMap(transport.events, (event) => {
     const isLost = event._tag === "Message" && random.chance(lost)
     const isTwice = event._tag === "Message" && random.chance(twice)
@@ -173,7 +185,7 @@ const check = async (schedule: Schedule, seed: number): Promise<void> => {
   })
   const noise = Layer.effect(
     Transport.Transport,
-    Effect.map(Transport.Transport, (transport) => noisy(transport, schedule.noise, random))
+    Effect.map(Transport.Transport, (transport) => noisy(transport, schedule, random))
   )
   const layer = Transport.layer({ lease, patience, maxLosses }).pipe(
     Layer.provide(noise),
@@ -182,7 +194,6 @@ const check = async (schedule: Schedule, seed: number): Promise<void> => {
   const program = Effect.gen(function*() {
     traces = new Traces()
     network = yield* Transport.Network
-    const now = TestClock.testClockWith((clock) => Effect.sync(() => clock.currentTimeMillisUnsafe()))
     const inputs = schedule.acts.map((act, index) => ({ act, index }))
     const fiber = yield* Effect.forkChild(Parallel.run(inputs, perform, schedule.options))
     const reach = (time: number) =>
@@ -214,7 +225,6 @@ const check = async (schedule: Schedule, seed: number): Promise<void> => {
     // what runs without its program ends within a lease, and what is on its way has come by then
     for (const machine of yield* network.machines) {
       yield* network.thaw(machine)
-      yield* network.heal(machine)
     }
     yield* TestClock.adjust(3 * lease + 2 * greatest)
     const left = { running: traces.running, queued: yield* network.queued }
@@ -227,8 +237,10 @@ const check = async (schedule: Schedule, seed: number): Promise<void> => {
   insist(left.running === 0, () => `${left.running} inputs are still running`)
   insist(left.queued === 0, () => `${left.queued} batches are still in the queue`)
   insist(traces.running === 0, () => `${traces.running} inputs are running after the end`)
+  // what is told to stop, and that it has, may be lost, and is said again at each beat
+  const isHeard = schedule.noise[0] === 0 && schedule.muted[1] === 0
   insist(
-    interruptedIn <= lease + 4 * greatest + 1000,
+    interruptedIn <= (isHeard ? 1 : 4) * lease + 4 * greatest + 1000,
     () => `the interruption took ${interruptedIn} ms`
   )
   if (Exit.isSuccess(exit)) judge(schedule, exit.value.outcomes, traces)
@@ -243,13 +255,13 @@ const check = async (schedule: Schedule, seed: number): Promise<void> => {
 type Settled = Outcome.Outcome<unknown, unknown, unknown>
 
 const judge = (schedule: Schedule, outcomes: ReadonlyArray<Settled>, { starts }: Traces): void => {
-  const { acts, happenings, latency: [, slowest], noise } = schedule
+  const { acts, happenings, latency: [, slowest], muted, noise } = schedule
   insist(
     outcomes.map(({ index }) => index).join() === acts.map((_, index) => index).join(),
     () => `outcomes of ${outcomes.map(({ index }) => index).join()}`
   )
   const stops = happenings.filter(({ what }) => what === "stop").length
-  const isQuiet = slowest === 0 && noise[0] === 0 && stops === 0 &&
+  const isQuiet = slowest === 0 && noise[0] === 0 && muted[1] === 0 && stops === 0 &&
     !happenings.some(({ what }) => ["part", "freeze", "kill silently"].includes(what))
   // an input that ends its machine at once is faster than the message that it has begun
   const isTold = isQuiet && !acts.some(({ end, millis }) => end === "kill" && millis < 200)
@@ -278,7 +290,7 @@ const isLostOf = (outcome: Settled): boolean =>
 
 /** True if an outcome is what its input comes to by itself, or what losses may make of it. */
 const isExpected = (
-  { acts, happenings, options: { timeout = Infinity } }: Schedule,
+  { acts, happenings, muted, options: { timeout = Infinity } }: Schedule,
   outcome: Settled,
   started: number
 ): boolean => {
@@ -291,7 +303,7 @@ const isExpected = (
   if (error instanceof Backend.BackendError) {
     switch (error.reason._tag) {
       case "MachineLost":
-        return error.reason.losses === maxLosses && (killers > 0 || happenings.length >= maxLosses)
+        return error.reason.losses === maxLosses && (killers > 0 || happenings.length >= maxLosses || muted[1] > 0)
       case "NoWorkers":
         return error.reason.millis >= patience
       default:

@@ -1,6 +1,6 @@
 /** Fleets in memory on the test clock: what travels, and what becomes of inputs when machines come, go and are lost. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Tracer } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Stream, Tracer } from "effect"
 import { Backend, Outcome, Parallel } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
 import * as Transport from "effect-parallel/backend/Transport"
@@ -291,6 +291,38 @@ describe("a machine", () => {
       assert.deepStrictEqual(report.values, [400, 500])
       assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts).toSorted((a, b) => a - b), [1, 2])
     }).pipe(Effect.provide(fleet())))
+
+  it.effect("that has dropped a batch without a word is found out by its beats", () =>
+    Effect.gen(function*() {
+      const quiet = (at: number) => at >= 500 && at < 6000
+      const noisy = Layer.effect(
+        Transport.Transport,
+        Effect.map(Transport.Transport, (transport) => ({
+          ...transport,
+          broadcast: (message: string) =>
+            Effect.flatMap(now, (at) => quiet(at) ? Effect.void : transport.broadcast(message)),
+          events: Stream.filterEffect(transport.events, (event) =>
+            Effect.map(now, (at) =>
+              !quiet(at) || (event._tag === "Message" && event.message.includes("\"Beat\""))))
+        }))
+      )
+      const layer = Layer.provide(
+        Layer.provide(Transport.layer(), noisy),
+        Transport.layerMemory({ tasks: all, machines: 1 })
+      )
+      const fiber = yield* Effect.forkChild(Effect.provide(Parallel.run([5000], sleeps), layer))
+      yield* pass("4 seconds")
+      yield* pass("10 seconds")
+      const { outcomes: [outcome] } = yield* Fiber.join(fiber)
+
+      assert.strictEqual(outcome?._tag, "Success")
+      assert.deepStrictEqual(
+        outcome?.history.map(({ end }) =>
+          end
+        ),
+        ["Lost", "Succeeded"]
+      )
+    }))
 })
 
 describe("a program", () => {
