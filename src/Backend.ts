@@ -224,8 +224,8 @@ export type OnAttempt = (told: Told) => void
  * A second report of a position is ignored, and so is one that comes after the end. All else that breaks the contract is
  * a defect that names the backend, the task and the input: an `execute` that throws or fails, a report of a position that
  * is not in the batch or of something that is no exit. An input that comes back again and again with nothing of its batch
- * done, though the run has not recalled it, is dispatched again for 30 seconds, after a delay that grows to one second; then
- * it fails with `NoWorkers`.
+ * done, though the run has not recalled it, is dispatched again after a delay that grows to one second; after 30 seconds, and 40
+ * times at least, it fails with `NoWorkers`.
  *
  * Workers that come and go: `workers` is read again whenever `onResize` tells that it has changed, and a run without a
  * `concurrency` of its own follows. Workers on several machines are numbered through, and `machineOf` names the machine of
@@ -355,6 +355,7 @@ export const attempt = <I, A, E>(
   { calledFrom, concurrency, run = Identity.make(job.name), show, timeout, told }: AttemptOptions
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> => {
   let delivery: Delivery | undefined
+  let givenBack: GivenBack | undefined
   const batch: Batch<I> = {
     inputs: [item.input],
     index: () => item.index,
@@ -365,12 +366,14 @@ export const attempt = <I, A, E>(
     caller: calledFrom?.frame,
     ...(told !== undefined && {
       delivered: (given) => void (delivery = given),
-      interrupted: (_, worker, startedAt) => told({ worker, startedAt, endedAt: undefined, delivery }),
-      lost: (_, worker, startedAt) => told({ worker, startedAt, endedAt: undefined, delivery, isLost: true })
-    })
+      interrupted: (_, worker, startedAt) => told({ worker, startedAt, endedAt: undefined, delivery })
+    }),
+    lost: (_, worker, startedAt) => {
+      givenBack = undefined
+      told?.({ worker, startedAt, endedAt: undefined, delivery, isLost: true })
+    }
   }
   const blamed = { backend: backend.name, task: job.name, index: item.index }
-  let givenBack: GivenBack | undefined
   const round = (): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> =>
     Effect.suspend(() => {
       let exit: Exit.Exit<A, E | BackendError | Cause.TimeoutError> | undefined

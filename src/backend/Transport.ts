@@ -19,6 +19,7 @@ import { Consumer, Transport } from "../fleet/contract.ts"
 import * as Memory from "../fleet/memory.ts"
 import { Fleet } from "../fleet/program.ts"
 import * as Machine from "../fleet/serve.ts"
+import * as Traffic from "../fleet/traffic.ts"
 import * as check from "../primitives/check.ts"
 import * as Threads from "./Threads.ts"
 
@@ -67,7 +68,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
   check.knownKeys("transport options", options, ["lease", "patience", "maxLosses"])
   const { maxLosses = 3 } = options
   const settings = {
-    lease: millisOf("lease", options.lease ?? defaultLease),
+    lease: leaseOf(options.lease),
     patience: millisOf("patience", options.patience ?? "30 seconds"),
     mostLosses: check.positiveInteger("maxLosses", maxLosses)
   }
@@ -84,19 +85,25 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
         ),
         (fleet) => fleet.close
       )
-      yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(outbox), transport.broadcast)))
-      yield* Effect.forkScoped(Stream.runForEach(transport.events, (event) => Effect.sync(() => fleet.receive(event))))
+      const { lease } = settings
+      const sent = Effect.flatMap(
+        Queue.take(outbox),
+        (message) => Traffic.bounded(() => transport.broadcast(message), lease)
+      )
+      yield* Effect.forkScoped(Effect.forever(sent))
+      const heard = Stream.runForEach(transport.events, (event) => Effect.sync(() => fleet.receive(event)))
+      yield* Effect.forkScoped(Traffic.saidAtEnd(heard, `${transport.name}: nothing is heard of machines any more`))
       return {
         name: transport.name,
         batches: true,
         get workers() {
-          return fleet.workers
+          return fleet.machines.workers
         },
         get messageMillis() {
-          return fleet.messageMillis
+          return fleet.machines.messageMillis
         },
-        onResize: fleet.onResize,
-        machineOf: fleet.machineOf,
+        onResize: fleet.machines.onResize,
+        machineOf: fleet.machines.machineOf,
         execute: fleet.execute
       }
     })
@@ -224,7 +231,7 @@ export const layerMemory = (options: MemoryOptions): Layer.Layer<Transport | Mem
 const defaultLease = "3 seconds"
 const defaultSlots = 8
 
-const checked = ({ drain = 0, lease = defaultLease, slots, tasks, ...others }: ServeOptions) => {
+const checked = ({ drain = 0, lease, slots, tasks, ...others }: ServeOptions) => {
   check.knownKeys("machine options", others, ["backend"])
   if (!Array.isArray(tasks)) check.wrongType("tasks", "an array of tasks", tasks)
   const names = tasks.map(({ name }) => check.nonEmptyString("name", name))
@@ -232,11 +239,14 @@ const checked = ({ drain = 0, lease = defaultLease, slots, tasks, ...others }: S
   if (twice !== undefined) check.outOfRange("tasks", "tasks of different names", twice)
   return {
     tasks,
-    lease: millisOf("lease", lease),
+    lease: leaseOf(lease),
     drain: Duration.toMillis(Duration.fromInputUnsafe(drain)),
     ...(slots !== undefined && { slots: check.positiveInteger("slots", slots) })
   }
 }
+
+const leaseOf = (lease: Duration.Input = defaultLease): number =>
+  check.numberWhere("lease", millisOf("lease", lease), "a finite duration", Number.isFinite)
 
 const millisOf = (name: string, duration: Duration.Input): number =>
   Duration.toMillis(check.positiveDuration(name, duration))

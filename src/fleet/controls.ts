@@ -8,10 +8,15 @@ import type { OfferedBatch } from "./request.ts"
 /** Number of replies about a batch, or of batches to forget, after which that is said at once. */
 export const mostUnsaid = 64
 
+/** Number of batches of each kind that a message speaks of, and bytes that one takes at most in all four of them. */
+const mostInMessage = 1000
+const bytesOfBatch = 600
+
 /** The program that speaks. */
 interface Speaker {
   readonly program: string
   readonly lease: number
+  readonly maxBytes: number
   readonly requests: ReadonlyMap<string, OfferedBatch>
   readonly send: (message: string) => void
   readonly now: () => number
@@ -51,18 +56,37 @@ export class Controls {
     })
   }
 
-  /** Says everything. */
+  /** Says everything, in as many messages as that takes. */
   flush(): void {
-    const { forgets: forget, recalls: recall, speaker: { lease, now, program, requests, send } } = this
-    const stop: Array<string> = []
-    const received: Record<string, number> = {}
-    for (const request of requests.values()) {
-      if (request.stopped) stop.push(request.id)
-      if (request.unacknowledged > 0) received[request.id] = request.received
-      request.unacknowledged = 0
-    }
+    const { forgets, recalls, speaker: { lease, now, program, requests, send } } = this
     this.recalls = []
     this.forgets = []
-    send(JSON.stringify({ program, lease, at: now(), stop, recall, forget, received } satisfies ControlMessage))
+    const stops: Array<string> = []
+    const received: Array<readonly [id: string, n: number]> = []
+    for (const request of requests.values()) {
+      if (request.stopped) stops.push(request.id)
+      if (request.unacknowledged > 0) received.push([request.id, request.received])
+      request.unacknowledged = 0
+    }
+    const most = Math.max(stops.length, recalls.length, forgets.length, received.length)
+    const share = this.share
+    for (let from = 0; from === 0 || from < most; from += share) {
+      const part = <A>(all: ReadonlyArray<A>) => all.slice(from, from + share)
+      const message: ControlMessage = {
+        program,
+        lease,
+        at: now(),
+        stop: part(stops),
+        recall: part(recalls),
+        forget: part(forgets),
+        received: Object.fromEntries(part(received))
+      }
+      send(JSON.stringify(message))
+    }
+  }
+
+  /** Number of batches of each kind that one message speaks of. */
+  private get share(): number {
+    return Math.max(1, Math.min(mostInMessage, Math.floor(this.speaker.maxBytes / bytesOfBatch)))
   }
 }

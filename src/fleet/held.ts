@@ -8,7 +8,7 @@ import type * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type * as Backend from "../Backend.ts"
 import { OutOfBandWriter } from "../worker/wire/crossing.ts"
-import type { Fault, OutOfBand, WireFailure } from "../worker/wire/messages.ts"
+import type { Fault, Log, OutOfBand, WireFailure } from "../worker/wire/messages.ts"
 import { faultOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
 import type { ExitsReply, Offer, Unnumbered } from "./messages.ts"
@@ -45,8 +45,10 @@ export class HeldBatch {
   readonly recall = new AbortController()
   /** Number of the slot at the machine: the worker, where its backend names none. */
   readonly slot: number
-  /** Interrupts it. */
-  cancel: () => void = () => {}
+  /** True once nobody wants it any more. */
+  isCancelled = false
+  /** Interrupts what is executed of it. */
+  interrupt: () => void = () => {}
   private readonly task: AnyJob
   private readonly holder: Holder
   private readonly receivedAt: number
@@ -72,6 +74,8 @@ export class HeldBatch {
   private toldAt: number
   private flushScheduled = false
   private isOver = false
+  /** True once its execution has begun. */
+  isExecuted = false
 
   constructor(offer: Offer, task: AnyJob, slot: number, holder: Holder) {
     this.offer = offer
@@ -157,6 +161,13 @@ export class HeldBatch {
     for (let payload = 0; payload < this.settled.length; payload++) this.onExit(payload, Exit.failCause(cause))
   }
 
+  /** Stops it: interrupts what is executed, or ends it before it is. */
+  cancel(): void {
+    this.isCancelled = true
+    if (this.isExecuted) this.interrupt()
+    else this.end()
+  }
+
   /** Gives up the input that is under way, since the machine leaves. */
   leave(): void {
     const { underWay } = this
@@ -181,6 +192,16 @@ export class HeldBatch {
     this.send(JSON.stringify({ ...reply, ...this.about() }))
   }
 
+  /** Sends a log message; what makes it too large is left out. */
+  readonly log = (log: Omit<Log, "id">): void => {
+    const { level, position } = log
+    const bytes = Buffer.byteLength(JSON.stringify(log))
+    if (bytes <= this.most) return this.reply(log)
+    const text = `(a message of ${bytes} bytes, where ${this.most} have room)`
+    const message = [{ _tag: "Shown", text } as const]
+    this.reply({ _tag: "Log", level, position, message, annotations: {}, cause: [], outOfBand: undefined })
+  }
+
   /** Forgets the replies that have come. */
   acknowledge(received: number): void {
     this.kept = this.kept.filter(({ n }) => n > received)
@@ -197,10 +218,12 @@ export class HeldBatch {
 
   private about() {
     const { beats, session } = this.holder
-    return { id: this.offer.id, session, beat: beats, n: ++this.replies }
+    return { id: this.offer.id, session, beat: beats, n: this.replies + 1 }
   }
 
+  /** Sends the text of a reply, which has its number by that: where there is no text, there is no gap in the numbers. */
   private send(text: string): void {
+    this.replies++
     this.kept.push({ n: this.replies, text, sentAt: this.holder.now() })
     this.holder.post(text, this.offer.program)
   }
@@ -217,7 +240,9 @@ export class HeldBatch {
     const bytes = Buffer.byteLength(JSON.stringify([failure, apart]))
     const fits = this.makeRoom(bytes, apart !== undefined)
     if (fits) this.apart = apart
-    this.failures.push([this.from + this.values.length, fits ? failure : this.tooLarge("error", bytes)])
+    const sent = fits ? failure : this.tooLarge("error", bytes)
+    if (!fits) this.makeRoom(Buffer.byteLength(JSON.stringify(sent)))
+    this.failures.push([this.from + this.values.length, sent])
     this.values.push("null")
   }
 

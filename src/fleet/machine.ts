@@ -42,7 +42,8 @@ export class KnownMachine {
     this.freeSince = free ? this.freeSince ?? now : undefined
     const echo = Object.hasOwn(echoes, program) ? echoes[program] : undefined
     if (echo === undefined) {
-      this.offset ??= now - at
+      // the beat may have waited: the least that was seen is the nearest
+      if (this.offsetTrip === Infinity) this.offset = Math.min(this.offset ?? Infinity, now - at)
       return
     }
     const trip = Math.max(0, now - echo[0] - echo[1])

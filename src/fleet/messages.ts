@@ -132,12 +132,16 @@ export const readOffer = (text: string): Offer | undefined => {
     isText(run["id"]) && isText(run["name"]) && areTexts(forms) && forms.length === 3 && isNumber(concurrency) &&
     (indices === null || isNumber(indices) || areNumbers(indices)) && isObject(ambient) &&
     isObject(ambient["annotations"]) && isObject(ambient["defaults"]) && isText(ambient["logLevel"]) &&
+    isSpan(ambient["span"]) &&
     Array.isArray(payloads) && payloads.length > 0 && areNumbers(absent)
   if (!isWhole) return undefined
   const values = payloads as Array<unknown>
   for (const position of absent) values[position] = undefined
   return offer as unknown as Offer
 }
+
+const isSpan = (span: unknown): boolean =>
+  span === undefined || (isObject(span) && isText(span["traceId"]) && isText(span["spanId"]))
 
 /** Reads a control message; undefined if the text is none. */
 export const readControl = (text: string): ControlMessage | undefined => {
@@ -161,8 +165,12 @@ export const readReply = (text: string): Beat | Reply | undefined => {
   return isReply(message) ? message as unknown as Reply : undefined
 }
 
+/** Greatest number of slots that a machine may have. */
+const mostSlots = 65_536
+
 const isBeat = ({ at, echoes, holds, slots }: Fields): boolean =>
-  isCount(slots) && slots > 0 && areTexts(holds) && isNumber(at) && isObject(echoes)
+  isCount(slots) && slots > 0 && slots <= mostSlots && areTexts(holds) && isNumber(at) && isObject(echoes) &&
+  Object.values(echoes).every((echo) => areNumbers(echo) && echo.length === 2)
 
 const isReply = (message: Fields): boolean => {
   const { at, delivery, fault, from, payload, receivedAt, times, values, worker, workers } = message

@@ -15,58 +15,84 @@ export class Offers {
   private readonly transport: Transport["Service"]
   /** Milliseconds after which a batch that cannot be offered fails. */
   private readonly patience: number
+  /** Milliseconds that an offer may take. */
+  private readonly bound: number
   private readonly now: () => number
   private readonly run: (effect: Effect.Effect<unknown>) => unknown
   private readonly end: (request: OfferedBatch) => void
-  /** Time since which offers fail; undefined while they do not. */
-  private failingSince: number | undefined = undefined
+  /** Batches whose offers have failed and are tried again. */
+  private readonly failing = new Set<OfferedBatch>()
 
   constructor(
     transport: Transport["Service"],
     patience: number,
+    bound: number,
     now: () => number,
     run: (effect: Effect.Effect<unknown>) => unknown,
     end: (request: OfferedBatch) => void
   ) {
     this.transport = transport
     this.patience = patience
+    this.bound = bound
     this.now = now
     this.run = run
     this.end = end
   }
 
+  /** True while an offer has failed and is to be tried again. */
   get areFailing(): boolean {
-    return this.failingSince !== undefined
+    return this.failing.size > 0
   }
 
-  /** Offers a batch, again and again while the machines cannot be reached; not for ever. */
-  offer(request: OfferedBatch, text: string, delay = firstDelay): Effect.Effect<void> {
-    return Effect.matchCauseEffect(this.transport.offer(request.id, text), {
-      onSuccess: () => Effect.sync(() => this.reached()),
+  /** Offers a batch, again and again while that fails; not for ever. */
+  offer(request: OfferedBatch, text: string): Effect.Effect<void> {
+    return Effect.ensuring(
+      this.attempt(request, text, firstDelay, undefined),
+      Effect.sync(() => this.failing.delete(request))
+    )
+  }
+
+  /** Offers a batch that could not be offered since a time, if it could not. */
+  private attempt(
+    request: OfferedBatch,
+    text: string,
+    delay: number,
+    failingSince: number | undefined
+  ): Effect.Effect<void> {
+    const offered = Effect.timeoutOrElse(Effect.suspend(() => this.transport.offer(request.id, text)), {
+      duration: this.bound,
+      orElse: () => Effect.fail(`there was no answer within ${this.bound / 1000} s`)
+    })
+    return Effect.matchCauseEffect(offered, {
+      onSuccess: () => Effect.sync(() => failingSince === undefined || this.reached(request)),
       onFailure: (cause) =>
         Effect.suspend(() => {
           if (request.state === "Over") return Effect.void
           const now = this.now()
-          if (this.failingSince === undefined) {
-            this.failingSince = now
-            this.run(
-              Effect.logWarning(`${this.transport.name}: the machines cannot be reached: what is run waits`, cause)
-            )
-          }
-          const millis = now - this.failingSince
+          const since = failingSince ?? now
+          this.failed(request, cause)
+          const millis = now - since
           if (millis >= this.patience) {
             request.fail(new Errors.Unreachable({ millis: Math.round(millis), cause: Cause.squash(cause) }))
             return Effect.sync(() => this.end(request))
           }
-          const again = this.offer(request, text, Math.min(2 * delay, longestDelay))
+          const again = this.attempt(request, text, Math.min(2 * delay, longestDelay), since)
           return Effect.delay(again, Math.min(delay, this.patience - millis))
         })
     })
   }
 
-  private reached(): void {
-    if (this.failingSince === undefined) return
-    this.failingSince = undefined
-    this.run(Effect.logInfo(`${this.transport.name}: the machines can be reached again`))
+  private failed(request: OfferedBatch, cause: Cause.Cause<unknown>): void {
+    if (this.failing.size === 0) this.log(Effect.logWarning, "cannot be reached: what is run waits", cause)
+    this.failing.add(request)
+  }
+
+  private reached(request: OfferedBatch): void {
+    this.failing.delete(request)
+    if (this.failing.size === 0) this.log(Effect.logInfo, "can be reached again")
+  }
+
+  private log(level: typeof Effect.logInfo, what: string, ...more: ReadonlyArray<unknown>): void {
+    this.run(level(`${this.transport.name}: the machines ${what}`, ...more))
   }
 }

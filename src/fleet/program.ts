@@ -19,10 +19,12 @@ import * as Caller from "../worker/near/caller.ts"
 import { texts } from "../worker/wire/texts.ts"
 import type { Transport, TransportEvent } from "./contract.ts"
 import { Controls, mostUnsaid } from "./controls.ts"
-import { KnownMachine } from "./machine.ts"
+import type { KnownMachine } from "./machine.ts"
+import { Machines } from "./machines.ts"
 import { type Beat, readReply, type Reply } from "./messages.ts"
 import { Offers } from "./offers.ts"
 import { OfferedBatch, type Offerer, type RunLosses } from "./request.ts"
+import { beatsOfLease } from "./traffic.ts"
 
 /** Options of a fleet; times are milliseconds. */
 export interface FleetOptions {
@@ -30,9 +32,6 @@ export interface FleetOptions {
   readonly patience: number
   readonly mostLosses: number
 }
-
-/** Number of beats in a lease. */
-export const beatsOfLease = 6
 
 /** How a machine is lost: its connection is gone, it is silent for its lease, or it has said goodbye. */
 type Loss = Parameters<OfferedBatch["lose"]>[0]
@@ -44,17 +43,11 @@ export class Fleet {
   private readonly run: (effect: Effect.Effect<unknown>) => unknown
   private readonly timers: Timers
   private readonly now: () => number
-  private readonly machines = new Map<string, KnownMachine>()
+  readonly machines: Machines
   private readonly requests = new Map<string, OfferedBatch>()
   private readonly runs = new WeakMap<Scope.Scope, RunLosses>()
   /** Batches that machines have lost, which the queue may give to others for a while, and since when. */
   private readonly orphans = new Map<string, number>()
-  private readonly listeners = new Set<() => void>()
-  /** Names of workers by their numbers: machine, and number there. */
-  private readonly numbers = new Map<string, number>()
-  private readonly places: Array<string> = []
-  /** Time since which there is no machine; undefined if there is one. */
-  private emptySince: number | undefined
   private readonly offers: Offers
   private ids = 0
   private closed = false
@@ -77,36 +70,24 @@ export class Fleet {
       requests,
       send,
       lease: options.lease,
+      maxBytes: transport.maxBytes ?? Infinity,
       now: () => this.now(),
       soon: (act) => run(Effect.andThen(Effect.yieldNow, Effect.sync(act)))
     })
     this.run = run
     this.now = monotonicClock(clock)
-    this.offers = new Offers(transport, options.patience, this.now, run, (request) => this.end(request))
+    this.offers = new Offers(
+      transport,
+      options.patience,
+      options.lease / 2,
+      this.now,
+      run,
+      (request) => this.end(request)
+    )
     this.timers = new Timers(clock, Effect.runForkWith(context))
-    this.emptySince = this.tickedAt = this.now()
+    this.machines = new Machines(this.now)
+    this.tickedAt = this.now()
     this.scheduleTick()
-  }
-
-  /** Number of workers of all machines; 1 while there is no machine, since what is run then waits for one. */
-  get workers(): number {
-    let slots = 0
-    for (const machine of this.machines.values()) slots += machine.slots
-    return Math.max(1, slots)
-  }
-
-  /** Milliseconds that a message takes there and back, on average over the machines. */
-  get messageMillis(): number {
-    let sum = 0
-    for (const machine of this.machines.values()) sum += machine.messageMillis
-    return this.machines.size === 0 ? 0 : sum / this.machines.size
-  }
-
-  readonly machineOf = (worker: number): string | undefined => this.places[worker]
-
-  readonly onResize = (changed: () => void): () => void => {
-    this.listeners.add(changed)
-    return () => this.listeners.delete(changed)
   }
 
   readonly execute: Backend.Backend["execute"] = (job, batch, onExit) =>
@@ -144,8 +125,16 @@ export class Fleet {
     return this.timers.close
   })
 
-  /** Handles what the transport tells. */
+  /** Handles what the transport tells. Nothing of it ends the program's hearing. */
   receive(event: TransportEvent): void {
+    try {
+      this.handleEvent(event)
+    } catch (error) {
+      this.warn("what a machine has told cannot be handled", error)
+    }
+  }
+
+  private handleEvent(event: TransportEvent): void {
     switch (event._tag) {
       case "Gone": {
         const machine = this.machines.get(event.machine)
@@ -171,9 +160,13 @@ export class Fleet {
       if (machine !== undefined) this.lose(machine, "gone")
       return
     }
-    const machine = this.machineFor(name, message.session)
-    machine.seenAt = this.now()
-    if (message._tag === "Beat") this.hear(machine, message)
+    if (this.machines.hasLeft(message.session)) return
+    // what a machine says of a batch that is over does not bring it back
+    const isWanted = message._tag === "Beat" || this.requests.has(message.id)
+    const machine = isWanted ? this.machineFor(name, message.session) : this.machines.get(name)
+    if (machine !== undefined) machine.seenAt = this.now()
+    if (message._tag === "Beat") this.hear(machine!, message)
+    else if (machine === undefined) this.controls.forget(name, message.id)
     else this.handle(machine, message)
   }
 
@@ -218,7 +211,7 @@ export class Fleet {
         this.drop(request, "left")
       }
     }
-    if (machine.slots !== slots) this.resized()
+    if (machine.slots !== slots) this.machines.tell()
   }
 
   /** Returns the machine of a name. One with another session has started anew: what it had is lost. */
@@ -231,25 +224,19 @@ export class Fleet {
       }
       this.lose(known, "gone")
     }
-    const machine = new KnownMachine(name, session, this.now(), known?.session)
-    this.machines.set(name, machine)
-    this.emptySince = undefined
-    this.resized()
-    return machine
+    return this.machines.add(name, session, known?.session)
   }
 
   /** Gives up a machine, and what it had. */
   private lose(machine: KnownMachine, how: Loss): void {
-    if (this.machines.get(machine.name) !== machine) return
-    this.machines.delete(machine.name)
-    if (this.machines.size === 0) this.emptySince = this.now()
+    if (!this.machines.remove(machine, how === "left")) return
     for (const request of this.requests.values().toArray()) if (request.machine === machine) this.drop(request, how)
-    this.resized()
+    this.machines.tell()
   }
 
   private drop(request: OfferedBatch, how: Loss): void {
     this.requests.delete(request.id)
-    this.run(this.transport.withdraw(request.id))
+    this.withdrawAnyway(request.id)
     this.orphans.set(request.id, this.now())
     request.lose(how)
   }
@@ -268,6 +255,11 @@ export class Fleet {
     this.timers.after(Duration.millis(this.options.lease), () => {
       if (request.state === "Queued") this.end(request)
     })
+  }
+
+  /** Takes a batch out of the queue that is over, if it is there; a queue that does not answer is not waited for. */
+  private withdrawAnyway(id: string): void {
+    this.run(Effect.ignoreCause(Effect.timeoutOption(this.transport.withdraw(id), this.options.lease)))
   }
 
   /** Takes a batch out of the queue; it is over if nobody has it. */
@@ -299,40 +291,29 @@ export class Fleet {
     const now = this.now()
     const late = Math.max(0, now - this.tickedAt - 2 * lease / beatsOfLease)
     this.tickedAt = now
-    for (const machine of this.machines.values().toArray()) {
+    for (const machine of this.machines.all) {
       machine.seenAt += late
       if (now - machine.seenAt >= lease) this.lose(machine, "silent")
     }
     for (const [id, since] of this.orphans) {
-      this.run(this.transport.withdraw(id))
+      this.withdrawAnyway(id)
       if (now - since >= 2 * lease) this.orphans.delete(id)
     }
-    const isFree = this.machines.values().some(({ freeSince = Infinity }) => now - freeSince >= lease)
+    const isFree = this.machines.all.some(({ freeSince = Infinity }) => now - freeSince >= lease)
     for (const request of this.requests.values().toArray()) {
       if (request.state !== "Queued" || request.stopped) continue
-      const waited = now - Math.max(request.offeredAt, this.emptySince ?? Infinity)
+      const waited = now - Math.max(request.offeredAt, this.machines.emptySince ?? Infinity)
       if (waited >= patience) {
-        this.run(this.transport.withdraw(request.id))
+        this.withdrawAnyway(request.id)
         request.fail(new Errors.NoWorkers({ millis: Math.round(waited), givenBack: 0 }))
         this.end(request)
       } else if (isFree && now - request.offeredAt >= lease && !this.offers.areFailing) {
-        this.run(this.transport.withdraw(request.id))
+        this.withdrawAnyway(request.id)
         this.end(request)
       }
     }
     if (this.requests.size > 0 || this.machines.size > 0) this.controls.flush()
     if (!this.closed) this.scheduleTick()
-  }
-
-  private resized(): void {
-    for (const changed of this.listeners.values().toArray()) changed()
-  }
-
-  private readonly numberOf = ({ name }: KnownMachine, worker: number): number => {
-    const key = `${worker} ${name}`
-    let number = this.numbers.get(key)
-    if (number === undefined) this.numbers.set(key, number = this.places.push(name) - 1)
-    return number
   }
 
   private offererOf(context: Context.Context<Scope.Scope>): Offerer {
@@ -347,7 +328,7 @@ export class Fleet {
       run: this.runOf(Context.get(context, Scope.Scope)),
       ambient: Caller.ambientOf(context, texts),
       now: this.now,
-      numberOf: this.numberOf,
+      numberOf: this.machines.numberOf,
       log: (log, values, annotations) => void run(Caller.logged(log, values, annotations))
     }
   }

@@ -22,6 +22,18 @@ import type { KnownMachine } from "./machine.ts"
 import { type ExitsReply, type Reply, writeOffer } from "./messages.ts"
 import { bytesOf, formsOf, TextPayloads } from "./payloads.ts"
 
+/** Greatest size of an annotation that is sent, in bytes and as a share of a message. */
+const largestAnnotation = 4096
+const shareOfAnnotation = 1 / 16
+
+/** Leaves out annotations that are large. */
+const smallOf = (ambient: Ambient, maxBytes: number): Ambient => {
+  const most = Math.min(largestAnnotation, maxBytes * shareOfAnnotation)
+  const entries = Object.entries(ambient.annotations)
+  const small = entries.filter(([key, value]) => bytesOf(key) + bytesOf(JSON.stringify(value) ?? "") <= most)
+  return small.length === entries.length ? ambient : { ...ambient, annotations: Object.fromEntries(small) }
+}
+
 /** What the batches of one run share. */
 export interface RunLosses {
   /**
@@ -131,7 +143,7 @@ export class OfferedBatch {
       budget: budget && Duration.toMillis(budget),
       concurrency: Math.min(concurrency, Number.MAX_SAFE_INTEGER),
       alone: this.alone,
-      ambient: offerer.ambient
+      ambient: smallOf(offerer.ambient, offerer.maxBytes)
     }
     const mayJoin = (position: number) => !this.alone && !this.isSuspect(position)
     this.payloads.encode(offerer.maxBytes - bytesOf(JSON.stringify(head)), mayJoin)
@@ -159,6 +171,8 @@ export class OfferedBatch {
     this.state = "Taken"
     this.machine = machine
     this.takenAt = this.offerer.now()
+    // it works, though each beat may find it waiting
+    machine.freeSince = undefined
   }
 
   /** Records that its machine has it, by a reply or a beat that was sent after so many beats. */

@@ -5,7 +5,7 @@
  * Invariant: as many permits are taken as batches are executed, one more while the machine waits for a batch, and all while a
  * batch is executed that is alone. A batch that must be alone waits for that, for a lease at most.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -24,11 +24,12 @@ import { contextOf, loggerOf } from "../worker/far/ambient.ts"
 import type { Fault } from "../worker/wire/messages.ts"
 import { texts } from "../worker/wire/texts.ts"
 import type { Consumer } from "./contract.ts"
+import { execute } from "./execution.ts"
 import { HeldBatch, type Holder } from "./held.ts"
 import { type Beat, type Offer, readControl, readOffer } from "./messages.ts"
 import { formsOf } from "./payloads.ts"
-import { beatsOfLease } from "./program.ts"
 import { type AnyJob, relayed, Starts } from "./relay.ts"
+import { beatsOfLease, bounded, saidAtEnd } from "./traffic.ts"
 
 /** Messages that wait to be sent. */
 type Outbox = Queue.Queue<readonly [text: string, program: string | undefined], Cause.Done>
@@ -57,6 +58,9 @@ interface KnownRun {
   batches: number
   usedAt: number
 }
+
+/** Number of tasks that are listed for a program that asks for another. */
+const mostFound = 100
 
 /** Milliseconds for which what a run has left here is kept. */
 const runPatience = 30_000
@@ -185,13 +189,15 @@ class Machine implements Holder {
     if (known === undefined || known.at === undefined) {
       this.programs.set(offer.program, { lease: offer.lease, heardAt: this.now(), at: undefined })
     } else known.heardAt = this.now()
+    // a queue may give it twice
+    if (this.batches.has(offer.id)) return this.permits.release(1)
     const found = this.tasks.get(offer.task)
-    const batch = new HeldBatch(offer, found?.task ?? unknownTask, this.free.at(-1)!, this)
+    const batch = new HeldBatch(offer, found?.task ?? unknownTask, this.free.pop()!, this)
     this.batches.set(offer.id, batch)
     const fault = this.faultOf(offer, found?.task)
     if (fault !== undefined || found === undefined) {
       batch.refuse(fault!)
-      return this.permits.release(1)
+      return this.release(batch, 1)
     }
     if (!offer.alone) return Effect.sync(() => this.begin(batch, found.job, 1))
     const { lease, slots } = this.options
@@ -199,7 +205,7 @@ class Machine implements Holder {
     return Effect.matchCauseEffect(restore(Effect.timeoutOption(this.permits.take(slots - 1), lease)), {
       onFailure: (cause) => {
         batch.end()
-        return Effect.andThen(this.permits.release(1), Effect.failCause(cause))
+        return Effect.andThen(this.release(batch, 1), Effect.failCause(cause))
       },
       onSuccess: (isAlone) => Effect.sync(() => this.begin(batch, found.job, Option.isSome(isAlone) ? slots : 1))
     })
@@ -208,7 +214,7 @@ class Machine implements Holder {
   /** Tells what is wrong with a batch, if the machine cannot run it. */
   private faultOf({ forms }: Offer, found: AnyJob | undefined): Fault | undefined {
     const { machine } = this.consumer
-    if (found === undefined) return { _tag: "TaskUnknown", machine, found: [...this.tasks.keys()] }
+    if (found === undefined) return { _tag: "TaskUnknown", machine, found: [...this.tasks.keys()].slice(0, mostFound) }
     const own = formsOf(found)
     const differing = (["payload", "success", "error"] as const).find((_, k) =>
       forms[k] !== own[k] && forms[k] !== "" && own[k] !== ""
@@ -216,37 +222,47 @@ class Machine implements Holder {
     return differing && { _tag: "TaskDiffers", machine, value: differing }
   }
 
-  /** Executes a batch, which has so many permits. */
+  /** Frees the slot of a batch, and its permits. */
+  private release(batch: HeldBatch, permits: number): Effect.Effect<unknown> {
+    this.free.push(batch.slot)
+    return this.permits.release(permits)
+  }
+
+  /** Executes a batch, which has so many permits; not one that nobody wants any more, or whose caller cannot be read. */
   private begin(batch: HeldBatch, job: AnyJob, permits: number): void {
     const { offer } = batch
-    this.free.pop()
     const run = this.runOf(offer)
-    let isInterrupted = false
-    let fiber: Fiber.Fiber<void> | undefined
-    batch.cancel = () => {
-      isInterrupted = true
-      fiber?.interruptUnsafe()
-    }
-    fiber = Effect.runForkWith(this.contextOf(batch, run))(
-      execute(this.options.backend, job, batch, this.now) as Effect.Effect<void>
-    )
-    this.running.set(batch, fiber)
-    if (isInterrupted) fiber.interruptUnsafe()
-    fiber.addObserver((exit) => {
-      this.running.delete(batch)
-      this.free.push(batch.slot)
-      if (Exit.isFailure(exit) && !isInterrupted) batch.failAll(exit.cause)
+    const done = (): void => {
       batch.end()
       run.batches--
       run.usedAt = this.now()
       if (offer.indices === null) this.close(offer.run.id, run)
-      Effect.runSync(this.permits.release(permits))
+      Effect.runSync(this.release(batch, permits))
+    }
+    if (batch.isCancelled) return done()
+    let context: Context.Context<never>
+    try {
+      context = this.contextOf(batch, run)
+    } catch (error) {
+      batch.failAll(Cause.die(error))
+      return done()
+    }
+    const fiber: Fiber.Fiber<void> = Effect.runForkWith(context)(
+      execute(this.options.backend, job, batch, this.now) as Effect.Effect<void>
+    )
+    batch.isExecuted = true
+    batch.interrupt = () => fiber.interruptUnsafe()
+    this.running.set(batch, fiber)
+    fiber.addObserver((exit) => {
+      this.running.delete(batch)
+      if (Exit.isFailure(exit) && !batch.isCancelled) batch.failAll(exit.cause)
+      done()
     })
   }
 
   /** Makes the context in which a batch is executed: that of the machine, and of the caller what was sent of it. */
   private contextOf(batch: HeldBatch, run: KnownRun): Context.Context<never> {
-    const link = { crossing: texts, post: (log: object) => batch.reply(log as never) }
+    const link = { crossing: texts, post: (log: object) => batch.log(log as never) }
     const logger = loggerOf(() => ({ link: link as never, id: 0, position: batch.position }))
     return Context.merge(this.context, contextOf(batch.offer.ambient, Context.empty(), logger)).pipe(
       Context.add(Starts, batch),
@@ -308,49 +324,6 @@ class Machine implements Holder {
   }
 }
 
-/** Makes the batch for the backend of the machine. */
-const toBatch = (batch: HeldBatch): Backend.Batch<unknown> => {
-  const { budget, concurrency, payloads, run, timeout } = batch.offer
-  return {
-    inputs: payloads,
-    index: batch.index,
-    concurrency,
-    run,
-    timeout: timeout === undefined ? undefined : Duration.millis(timeout),
-    budget: budget === undefined ? undefined : Duration.millis(budget),
-    recall: { signal: batch.recall.signal, giveBack: batch.giveBack },
-    began: batch.began,
-    delivered: batch.delivered,
-    lost: batch.lost
-  }
-}
-
-/** Executes a batch on the backend of the machine: as a whole, or input by input where the backend takes no batches. */
-const execute = (backend: Backend.Backend, job: AnyJob, held: HeldBatch, now: () => number) => {
-  const batch = toBatch(held)
-  if (backend.batches === true) return backend.execute(job, batch, held.onExit)
-  const { inputs, recall } = batch
-  const until = now() + (held.offer.budget ?? Infinity)
-  let position = 0
-  recall!.signal.addEventListener("abort", () => held.giveBack(position + 1), { once: true })
-  return Effect.whileLoop({
-    while: () => position < inputs.length && (position === 0 || (now() <= until && !recall!.signal.aborted)),
-    body: () => backend.execute(job, oneOf(batch, position), (_, ...exit) => held.onExit(position, ...exit)),
-    step: () => void position++
-  })
-}
-
-/** Makes the batch of the one input at a position. */
-const oneOf = (batch: Backend.Batch<unknown>, position: number): Backend.Batch<unknown> => ({
-  ...batch,
-  inputs: [batch.inputs[position]],
-  index: () => batch.index(position),
-  budget: undefined,
-  recall: undefined,
-  began: (_, worker, at) => batch.began!(position, worker, at),
-  lost: (_, worker, at) => batch.lost!(position, worker, at)
-})
-
 const unknownTask = { error: undefined } as unknown as AnyJob
 
 /** Runs a machine until it is interrupted, and then ends it. */
@@ -361,11 +334,14 @@ export const serve = (consumer: Consumer["Service"], options: MachineOptions): E
       const machine = new Machine(consumer, options, outbox, context)
       const sending = yield* Effect.forkScoped(Effect.forever(
         Effect.flatMap(Queue.takeAll(outbox), (all) =>
-          Effect.forEach(all, ([text, program]) => consumer.reply(text, program), { discard: true }))
+          Effect.forEach(all, ([text, program]) =>
+            bounded(() => consumer.reply(text, program), options.lease), { discard: true }))
       ))
       const listening = Stream.runForEach(consumer.broadcasts, (text) =>
-        Effect.sync(() => machine.control(text)))
-      yield* Effect.forkScoped(listening)
+        Effect.sync(() =>
+          machine.control(text)
+        ))
+      yield* Effect.forkScoped(saidAtEnd(listening, `machine ${consumer.machine}: it hears nothing any more`))
       // what the program is to know is sent before the end, for as long as it waits for that
       const sent = Effect.timeoutOption(Effect.andThen(Queue.end(outbox), Fiber.await(sending)), options.lease)
       yield* Effect.addFinalizer(() => Effect.andThen(machine.leave, sent))

@@ -117,7 +117,10 @@ export class LaneOpener<R, EI, RI> {
   /** Starts the last lane of a group when it has found an input, and then opens the next group. */
   private startLast(lane: AnyLane<R>): void {
     const found = Effect.map(Effect.suspend(lane.ready), (ready) => {
-      if (!ready) return
+      if (!ready) {
+        if (lane.worker >= this.count.concurrency) this.surplus.push(lane.worker)
+        return
+      }
       this.start(lane)
       this.widen()
     })

@@ -7,8 +7,12 @@ import { nonEmptyString, numberWhere, wrongType } from "../primitives/check.ts"
 import { isEffect, isWholeExit } from "../primitives/effects.ts"
 import { shorten } from "../primitives/shorten.ts"
 
-/** Milliseconds for which a backend may give an input back again and again with nothing of its batch done. */
+/**
+ * Milliseconds for which a backend may give an input back again and again with nothing of its batch done, and number of times
+ * that it may do so in any case: what waits for long, and is given back now and then, has only to wait.
+ */
 const patience = 30_000
+const leastTimes = 40
 
 /** Number of times that an input is dispatched again at once, and greatest delay after that, in milliseconds. */
 const atOnce = 10
@@ -31,7 +35,7 @@ export class GivenBack {
   again(now: number): number | undefined {
     if (this.times++ === 0) this.since = now
     this.until = now
-    if (now - this.since >= patience) return undefined
+    if (now - this.since >= patience && this.times >= leastTimes) return undefined
     return this.times <= atOnce ? 0 : Math.min(2 ** (this.times - atOnce), longestDelay)
   }
 }

@@ -71,6 +71,8 @@ export class BatchRun<I, A, E, R> {
   /** Way of the exits that are being reported, if the backend has told of it; and the time of their report. */
   private way: MessageWay | undefined = undefined
   private reportedAt = -Infinity
+  /** True once an input that had begun was lost. */
+  private hasLost = false
   /** Number of exits, and the sum of their durations in milliseconds if the backend reports them. */
   private exits = 0
   private millis: number | undefined = undefined
@@ -259,6 +261,7 @@ export class BatchRun<I, A, E, R> {
   private readonly lost = (position: number, worker: number | undefined, startedAt: number): void => {
     const { clock, queue, sink } = this.options
     if (this.openCount === 0 || this.closed[position] !== 0) return
+    this.hasLost = true
     this.closed[position] = 1
     this.openCount--
     const item = this.keptAt(position)
@@ -302,7 +305,7 @@ export class BatchRun<I, A, E, R> {
   private stall(): void {
     const { batches, noWorkers, queue, timers } = this.options
     const first = this.batch.index(0)
-    if (this.exits > 0) return batches.progressed(first)
+    if (this.exits > 0 || this.hasLost) return batches.progressed(first)
     if (this.controller?.signal.aborted === true || this.closed[0] !== 0) return
     const givenBack = batches.givenBackOf(first)
     const delay = givenBack.again(timers.now())

@@ -3,7 +3,7 @@
  *
  * Does not import Effect, so that a worker can boot with it.
  */
-import { deepPath, formOf, isPrimitive } from "./form.ts"
+import { deepPath, formOf } from "./form.ts"
 import type { OutOfBand, Sent } from "./messages.ts"
 
 /** What differs between threads and processes. */
@@ -99,7 +99,7 @@ export const send = (value: unknown, crossing: Crossing, outOfBand: OutOfBandWri
 
 /** Copies a value, so that it can be part of any message; undefined if that is impossible. Never throws. */
 export const plainCopy = (value: unknown, crossing: Crossing): unknown => {
-  if (isPrimitive(value)) return value
+  if (typeof value === "string" || Number.isSafeInteger(value)) return value
   try {
     const copy = crossing.clone(value)
     return formOf(copy) === "plain" ? copy : undefined

@@ -69,3 +69,16 @@ export const halfOf = (payload: Schema.Codec<any, any>) =>
 /** Makes a task of a function. */
 export const echoOf = <I, A>(f: (input: I) => A) =>
   Task.make("grows", { module, run: (input: I) => Effect.succeed(f(input)) })
+
+/** Logs with an annotation that has no JSON. */
+export const annotates = Task.make("annotates", {
+  module,
+  run: (n: number) =>
+    Effect.as(Effect.logInfo("hi"), n).pipe(Effect.annotateLogs("odd", [1n, NaN, Symbol("odd"), () => 1][n]))
+})
+
+/** Logs so many characters. */
+export const babbles = Task.make("babbles", { module, run: (n: number) => Effect.as(Effect.logInfo("x".repeat(n)), n) })
+
+/** Fails with so many characters. */
+export const shouts = Task.make("shouts", { module, run: (n: number) => Effect.fail({ text: "x".repeat(n) }) })

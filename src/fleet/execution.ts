@@ -1,0 +1,51 @@
+/**
+ * A batch on the backend of its machine.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Backend from "../Backend.ts"
+import type { HeldBatch } from "./held.ts"
+import type { AnyJob } from "./relay.ts"
+
+/** Makes the batch for the backend of the machine. */
+const toBatch = (batch: HeldBatch): Backend.Batch<unknown> => {
+  const { budget, concurrency, payloads, run, timeout } = batch.offer
+  return {
+    inputs: payloads,
+    index: batch.index,
+    concurrency,
+    run,
+    timeout: timeout === undefined ? undefined : Duration.millis(timeout),
+    budget: budget === undefined ? undefined : Duration.millis(budget),
+    recall: { signal: batch.recall.signal, giveBack: batch.giveBack },
+    began: batch.began,
+    delivered: batch.delivered,
+    lost: batch.lost
+  }
+}
+
+/** Executes a batch on the backend of the machine: as a whole, or input by input where the backend takes no batches. */
+export const execute = (backend: Backend.Backend, job: AnyJob, held: HeldBatch, now: () => number) => {
+  const batch = toBatch(held)
+  if (backend.batches === true) return backend.execute(job, batch, held.onExit)
+  const { inputs, recall } = batch
+  const until = now() + (held.offer.budget ?? Infinity)
+  let position = 0
+  recall!.signal.addEventListener("abort", () => held.giveBack(position + 1), { once: true })
+  return Effect.whileLoop({
+    while: () => position < inputs.length && (position === 0 || (now() <= until && !recall!.signal.aborted)),
+    body: () => backend.execute(job, oneOf(batch, position), (_, ...exit) => held.onExit(position, ...exit)),
+    step: () => void position++
+  })
+}
+
+/** Makes the batch of the one input at a position. */
+const oneOf = (batch: Backend.Batch<unknown>, position: number): Backend.Batch<unknown> => ({
+  ...batch,
+  inputs: [batch.inputs[position]],
+  index: () => batch.index(position),
+  budget: undefined,
+  recall: undefined,
+  began: (_, worker, at) => batch.began!(position, worker, at),
+  lost: (_, worker, at) => batch.lost!(position, worker, at)
+})

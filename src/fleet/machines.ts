@@ -1,0 +1,94 @@
+/**
+ * The machines that a program hears of, and the numbers of their workers.
+ */
+import { KnownMachine } from "./machine.ts"
+
+/** Number of machines that have left which are remembered. */
+const mostLeft = 1000
+
+export class Machines {
+  /** Time since which there is no machine; undefined if there is one. */
+  emptySince: number | undefined
+  private readonly now: () => number
+  private readonly byName = new Map<string, KnownMachine>()
+  /** Sessions of machines that have said goodbye: what they have said before it may come after it. */
+  private readonly left = new Set<string>()
+  private readonly listeners = new Set<() => void>()
+  /** Number of each worker, by its machine and number there; and the machine of each number. */
+  private readonly numbers = new Map<string, number>()
+  private readonly places: Array<string> = []
+
+  constructor(now: () => number) {
+    this.now = now
+    this.emptySince = now()
+  }
+
+  get all(): ReadonlyArray<KnownMachine> {
+    return [...this.byName.values()]
+  }
+
+  get size(): number {
+    return this.byName.size
+  }
+
+  /** Number of workers of all machines; 1 while there is no machine, since what is run then waits for one. */
+  get workers(): number {
+    let slots = 0
+    for (const machine of this.byName.values()) slots += machine.slots
+    return Math.max(1, slots)
+  }
+
+  /** Milliseconds that a message takes there and back, on average over the machines. */
+  get messageMillis(): number {
+    let sum = 0
+    for (const machine of this.byName.values()) sum += machine.messageMillis
+    return this.size === 0 ? 0 : sum / this.size
+  }
+
+  get(name: string): KnownMachine | undefined {
+    return this.byName.get(name)
+  }
+
+  /** Adds a machine that replaces one of another session, if there was one. */
+  add(name: string, session: string, before: string | undefined): KnownMachine {
+    const machine = new KnownMachine(name, session, this.now(), before)
+    this.byName.set(name, machine)
+    this.emptySince = undefined
+    this.tell()
+    return machine
+  }
+
+  /** Removes a machine that has said goodbye, or is lost; false if it was removed before. */
+  remove(machine: KnownMachine, hasLeft: boolean): boolean {
+    if (this.byName.get(machine.name) !== machine) return false
+    this.byName.delete(machine.name)
+    if (this.size === 0) this.emptySince = this.now()
+    if (hasLeft) this.left.add(machine.session)
+    if (this.left.size > mostLeft) this.left.delete(this.left.values().next().value!)
+    return true
+  }
+
+  hasLeft(session: string): boolean {
+    return this.left.has(session)
+  }
+
+  /** Tells that the number of workers has changed. */
+  tell(): void {
+    for (const changed of this.listeners.values().toArray()) changed()
+  }
+
+  readonly onResize = (changed: () => void): () => void => {
+    this.listeners.add(changed)
+    return () => this.listeners.delete(changed)
+  }
+
+  /** Numbers a worker of a machine. One that comes back under its name has the numbers that it had. */
+  readonly numberOf = ({ name }: KnownMachine, worker: number): number => {
+    const key = `${worker} ${name}`
+    let number = this.numbers.get(key)
+    if (number === undefined) this.numbers.set(key, number = this.places.push(name) - 1)
+    return number
+  }
+
+  readonly machineOf = (worker: number): string | undefined => this.places[worker]
+}
