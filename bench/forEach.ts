@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import pMap from "p-map"
-import { Parallel } from "../src/index.ts"
+import { Parallel, Task } from "../src/index.ts"
 import {
   type Case,
   type Check,
@@ -107,6 +107,19 @@ const withoutPromises = (name: string, body: Body): Group => ({
   ]
 })
 
+const succeeding = Task.make("succeeding", { module: import.meta.url, run: sync })
+
+const task: Group = {
+  name: "a task without schemas, on fibers",
+  metric: "time",
+  cases: {
+    "a task": over((inputs) => Parallel.forEach(inputs, succeeding, { concurrency })),
+    "its function": ours(sync)
+  },
+  sizes,
+  checks: sizes.map((inputs) => ratio("a task", "its function", inputs, 1.3))
+}
+
 export const topic: Topic = {
   title: "forEach",
   url: import.meta.url,
@@ -115,7 +128,8 @@ export const topic: Topic = {
     cold,
     turns,
     withoutPromises("ready bodies", ready),
-    withoutPromises("synchronous bodies", sync)
+    withoutPromises("synchronous bodies", sync),
+    task
   ]
 }
 

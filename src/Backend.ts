@@ -419,24 +419,44 @@ export const noWorkers = (
     reason: new NoWorkers({ millis: Math.round(until - since), givenBack: times })
   })
 
-const runHere = <I, A, E>(
+/**
+ * How a task runs in the fiber of its run, as a function does: on `async`, where it has no layer. Nothing on other backends,
+ * and for tasks with a layer: they run by `attempt`, or in batches.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const inline = <I, A, E>(
+  backend: Backend,
   job: Job<I, A, E>,
-  batch: Batch<I>,
-  position: number,
-  services: Effect.Effect<Context.Context<any>, LayerFailed>
+  { calledFrom, show }: Pick<AttemptOptions, "show"> & { readonly calledFrom: CalledFrom }
+): ((input: I, index: number) => Effect.Effect<A, E | BackendError | Cause.TimeoutError>) | undefined => {
+  if (backend !== async || job.layer !== undefined) return undefined
+  const run = job.run as (payload: I) => Effect.Effect<A, E>
+  if (job.payload === undefined && job.success === undefined && job.error === undefined) return run
+  return (input, index) => {
+    const blame = (reason: BackendError["reason"]) => blamed(job, index, shownBy({ inputs: [input], show }, 0, reason))
+    return throughSchemas(
+      job,
+      input,
+      (reason) => Effect.failCause(located(Cause.fail(blame(reason)), calledFrom)),
+      (payload) => checkedEffect(run(payload))
+    )
+  }
+}
+
+const blamed = (job: Job<never, unknown, unknown>, index: number | undefined, reason: BackendError["reason"]) =>
+  new BackendError({ backend: async.name, task: job.name, ...(index !== undefined && { index }), reason })
+
+/** Runs an input through the schemas of its task; `refuse` fails with what they refuse. */
+const throughSchemas = <I, A, E>(
+  job: Job<I, A, E>,
+  input: I,
+  refuse: (reason: ValueRefused) => Effect.Effect<never, BackendError>,
+  run: (payload: I) => Effect.Effect<A, E | Cause.TimeoutError>
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError> => {
-  const { timeout } = batch
-  const input = batch.inputs[position]!
-  const index = batch.index(position)
-  const blame = (reason: BackendError["reason"]) =>
-    new BackendError({
-      backend: async.name,
-      task: job.name,
-      ...(index !== undefined && { index }),
-      reason: shownBy(batch, position, reason)
-    })
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>
-    Effect.mapError(cross(what, schema, value), blame)
+    schema === undefined ? Effect.succeed(value) : Effect.catch(cross(what, schema, value), refuse)
   // the rest of a cause, and the frames of its reasons, stay as they are
   const crossedReason = (reason: Cause.Reason<E>): Effect.Effect<Cause.Reason<E>, BackendError> =>
     reason._tag !== "Fail" || isDeadline(reason.error)
@@ -454,21 +474,31 @@ const runHere = <I, A, E>(
         Effect.forEach((cause as Cause.Cause<E>).reasons, crossedReason),
         (reasons) => Effect.failCause(Cause.fromReasons(reasons))
       )
-  return Effect.mapError(services, blame).pipe(
-    Effect.flatMap((context) =>
-      Effect.flatMap(
-        crossed<I>("payload", job.payload, input),
-        (payload) =>
-          Effect.matchCauseEffect(
-            withTimeout(Effect.provideContext(checkedEffect(job.run(payload)), inside(context, batch.caller)), timeout),
-            {
-              onFailure: fail,
-              onSuccess: (value) => crossed<A>("success", job.success, value)
-            }
-          )
-      )
-    )
-  )
+  return Effect.flatMap(crossed<I>("payload", job.payload, input), (payload) =>
+    Effect.matchCauseEffect(run(payload), {
+      onFailure: fail,
+      onSuccess: (value) => crossed<A>("success", job.success, value)
+    }))
+}
+
+const runHere = <I, A, E>(
+  job: Job<I, A, E>,
+  batch: Batch<I>,
+  position: number,
+  services: Effect.Effect<Context.Context<any>, LayerFailed>
+): Effect.Effect<A, E | BackendError | Cause.TimeoutError> => {
+  const blame = (reason: BackendError["reason"]) => blamed(job, batch.index(position), shownBy(batch, position, reason))
+  return Effect.flatMap(Effect.mapError(services, blame), (context) =>
+    throughSchemas(
+      job,
+      batch.inputs[position]!,
+      (reason) => Effect.fail(blame(reason)),
+      (payload) =>
+        withTimeout(
+          Effect.provideContext(checkedEffect(job.run(payload)), inside(context, batch.caller)),
+          batch.timeout
+        )
+    ))
 }
 
 /**
@@ -483,10 +513,9 @@ const inside = (services: Context.Context<any>, caller: StackFrame | undefined):
 /** Encodes and decodes a value, as if it crossed to a worker. */
 const cross = <V>(
   what: ValueRefused["value"],
-  schema: Schema.Codec<V> | undefined,
+  schema: Schema.Codec<V>,
   value: V
 ): Effect.Effect<V, ValueRefused> => {
-  if (schema === undefined) return Effect.succeed(value)
   const refuse = ({ message }: Schema.SchemaError) =>
     new ValueRefused({ value: what, shown: shorten(value), issue: message })
   const encoded = Codec.encode(schema, value)

@@ -31,6 +31,7 @@ export interface Task<in I, out A, out E = never> extends Backend.Job<I, A, E> {
   readonly [TypeId]: {
     readonly backend: Context.Reference<Backend.Backend>
     readonly attempt: typeof Backend.attempt
+    readonly inline: typeof Backend.inline
     readonly noWorkers: typeof Backend.noWorkers
   }
   readonly name: string
@@ -125,7 +126,8 @@ export const make: {
   if (typeof run !== "function") wrongType("run", "a function", run)
   const task = (payload: I) => Backend.call(task as unknown as Task<I, A, E>, payload)
   Object.defineProperty(task, "name", { value: name })
-  const runner = { backend: Backend.Backend, attempt: Backend.attempt, noWorkers: Backend.noWorkers }
+  const { attempt, inline, noWorkers } = Backend
+  const runner = { backend: Backend.Backend, attempt, inline, noWorkers }
   return Object.assign(task, { [TypeId]: runner, module, payload, success, error, run, layer })
 }
 

@@ -62,6 +62,10 @@ export const run = <I, A, E, R, EI, RI>(
     if (task === undefined || backend === undefined) return observer.around(runWith((parts) => fiberLanes(parts, plan)))
     const frame = frameOf(task, plan.site, fiber.getRef(References.CurrentStackFrame))
     const calledFrom = { site: plan.site, frame }
+    const inline = task[Plan.TaskTypeId].inline(backend, task, { calledFrom, show: settings.show })
+    if (inline !== undefined) {
+      return observer.around(runWith((parts) => inlineLanes(fiberLanes(parts, { ...plan, work: inline }), frame)))
+    }
     return observer.around(
       Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, task, backend, calledFrom, scope)))
     )
@@ -179,6 +183,18 @@ const fiberLanes = <I, A, E, R>(
       : (item) => withDeadline(asEffect(work(item.input, item.index)), timeout, timers) as Effect.Effect<A, E, R>,
     false
   )
+}
+
+/** Makes lanes of a task, whose failures lead to where the program has called it. */
+const inlineLanes = <R>(make: MakeLane<R>, frame: References.StackFrame): MakeLane<R> => (worker) => {
+  const lane = make(worker)
+  return {
+    worker,
+    ready: lane.ready,
+    run: Effect.provideService(lane.run, References.CurrentStackFrame, frame),
+    lost: (cause) => lane.lost(cause),
+    keep: () => lane.keep()
+  }
 }
 
 /**

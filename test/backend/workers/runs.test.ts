@@ -118,7 +118,8 @@ for (const kind of kinds) {
         const few = yield* least(10_000)
         const many = yield* least(100_000)
 
-        assert.isBelow(many, 25 * few)
+        // what is quadratic takes a hundred times as much; a busy machine takes the core from one of the two
+        assert.isBelow(many, 50 * few)
       }))
 
     it.effect("nested under one limit never exceed it, and do not wait for themselves", () =>
