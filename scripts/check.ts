@@ -13,6 +13,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { instructions } from "./instructions.ts"
 import { root, run, runSteps } from "./steps.ts"
 
 const tool = (name: string) => join(root, "tools", "node_modules", ".bin", name)
@@ -120,6 +121,7 @@ await runSteps({
     // of what happens to machines; the seed of the first that goes wrong is printed
     run("vitest", ["run", "test/fuzz/fleet.test.ts"], { env: { FLEET_SCHEDULES: "10000", FLEET_SEED: "1000" } })
   },
+  instructions,
   screens: () => {
     if (!existsSync("/usr/bin/chromium")) throw new Error("there is no /usr/bin/chromium")
     if (spawnSync("tmux", ["-V"]).status !== 0) throw new Error("there is no tmux")

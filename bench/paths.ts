@@ -1,0 +1,49 @@
+/**
+ * Hot paths whose instructions `npm run check -- instructions` counts: `node bench/paths.ts <path> <inputs>` runs one of them
+ * once. Nothing here waits or computes, so that what is counted is what the library does for an input.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { Backend, Limit, Parallel, Report, Task } from "../src/index.ts"
+import { concurrency, numbers, promise, ready, sync } from "./work.ts"
+
+type Path = (inputs: ReadonlyArray<number>) => Effect.Effect<unknown, unknown>
+
+const module = import.meta.url
+const task = Task.make("task", { module, run: sync })
+const checked = Task.make("checked", { module, payload: Schema.Int, success: Schema.Int, run: sync })
+
+/** A backend that takes batches and answers at once: what is left is what a run does for a batch and its inputs. */
+const answering = Backend.layer({
+  name: "answering",
+  workers: 2,
+  batches: true,
+  execute: (_, { inputs }, onExit) =>
+    Effect.sync(() => inputs.forEach((input, position) => onExit(position, Exit.succeed(input as never), 0)))
+})
+
+export const paths: Readonly<Record<string, Path>> = {
+  "forEach, ready": (inputs) => Parallel.forEach(inputs, ready, { concurrency }),
+  "forEach, synchronous": (inputs) => Parallel.forEach(inputs, sync, { concurrency }),
+  "forEach, promises": (inputs) => Parallel.forEach(inputs, promise, { concurrency }),
+  "forEach, with a timeout": (inputs) => Parallel.forEach(inputs, promise, { concurrency, timeout: "1 minute" }),
+  "forEach, with a limit": (inputs) => Parallel.forEach(inputs, sync, { concurrency, limit: Limit.concurrency(8) }),
+  "forEach, a task": (inputs) => Parallel.forEach(inputs, task, { concurrency }),
+  "forEach, a task with schemas": (inputs) => Parallel.forEach(inputs, checked, { concurrency }),
+  "forEach, batches": (inputs) => Effect.provide(Parallel.forEach(inputs, task), answering),
+  "partition, failures": (inputs) => Parallel.partition(inputs, (n) => Effect.fail(n), { concurrency }),
+  "partition, synchronous": (inputs) => Parallel.partition(inputs, sync, { concurrency }),
+  "run, synchronous": (inputs) => Parallel.run(inputs, sync, { concurrency }),
+  "run, batches": (inputs) => Effect.provide(Parallel.run(inputs, task), answering),
+  "stream, synchronous": (inputs) => Stream.runDrain(Parallel.stream(inputs, sync, { concurrency })),
+  "report, as JSON": (inputs) => Effect.map(Parallel.run(inputs, ready), (report) => Report.toJson(report))
+}
+
+if (import.meta.main) {
+  const [name, count] = process.argv.slice(2)
+  const path = paths[name!]
+  if (path === undefined) throw new Error(`there is no path ${name}; there are ${Object.keys(paths).join("; ")}`)
+  await Effect.runPromise(path(numbers(Number(count))))
+}

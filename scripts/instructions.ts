@@ -1,0 +1,119 @@
+/**
+ * Instructions that an input costs on the hot paths of `bench/paths.ts`, counted by valgrind: `npm run check -- instructions`.
+ *
+ * A count does not depend on how busy a machine is, so a slow-down is seen in the commit that brings it. Each path is run with
+ * two numbers of inputs, and the difference is what the inputs between them cost: start-up and compilation are in both. Two
+ * runs differ by 0.0002 %: all code is one file, Node.js has no threads, and clocks go on by the same step at each reading, since
+ * the engine gives the event loop a turn by the clock. The bounds are in `bench/paths.json`; `INSTRUCTIONS=write` writes what was counted there, after a change that is meant.
+ */
+import { build } from "esbuild"
+import { spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
+import { paths } from "../bench/paths.ts"
+import { root } from "./steps.ts"
+
+/** Numbers of inputs, by which a path is compiled as far as it will be. */
+const few = 60_000
+const many = 160_000
+
+/** How much more than its bound a path may cost: any change moves the moments at which code is compiled and memory freed. */
+const tolerance = 1.05
+
+/** Instructions of an input, by path. */
+type Bounds = Readonly<Record<string, number>>
+
+const file = join(root, "bench", "paths.json")
+
+/** A clock that goes on by half a microsecond at each reading. */
+const clock = `
+let clockMillis = 0
+const clockNow = () => clockMillis += 0.0005
+Object.defineProperty(globalThis.performance, "now", { value: clockNow, configurable: true, writable: true })
+process.hrtime.bigint = () => BigInt(Math.round(clockNow() * 1e6))
+Date.now = () => Math.floor(clockNow())
+`
+
+/** Makes one file of the paths and the library. */
+const bundle = (program: string): Promise<unknown> =>
+  build({
+    entryPoints: [join(root, "bench", "paths.ts")],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    conditions: ["@effect-parallel/source"],
+    banner: { js: clock },
+    // the page of a report is not made here
+    plugins: [{
+      name: "viewer",
+      setup: (context) => {
+        context.onResolve({ filter: /^#viewer$/ }, ({ path }) => ({ path, namespace: "viewer" }))
+        context.onLoad(
+          { filter: /.*/, namespace: "viewer" },
+          () => ({ contents: "export const hash = '', script = ''" })
+        )
+      }
+    }],
+    outfile: program,
+    logLevel: "error"
+  })
+
+/** Counts the instructions of a run. */
+const count = (program: string, path: string, inputs: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const valgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    const flags = ["--predictable", "--single-threaded", "--hash-seed=1", "--random-seed=1"]
+    const node = [process.execPath, ...flags, program, path, String(inputs)]
+    const child = spawn("valgrind", [...valgrind, ...node], { cwd: root, stdio: ["ignore", "ignore", "pipe"] })
+    let text = ""
+    child.stderr.on("data", (chunk: Buffer) => text += chunk.toString())
+    child.on("error", reject)
+    child.on("close", () => {
+      const counted = /Collected : (\d+)/.exec(text)?.[1]
+      if (counted === undefined) reject(new Error(`valgrind has counted nothing for ${path}:\n${text}`))
+      else resolve(Number(counted))
+    })
+  })
+
+const costOf = async (program: string, path: string): Promise<number> => {
+  const less = await count(program, path, few)
+  return Math.round((await count(program, path, many) - less) / (many - few))
+}
+
+/** Counts all paths, as many at a time as there are cores. */
+const costs = async (program: string): Promise<ReadonlyMap<string, number>> => {
+  const names = Object.keys(paths)
+  const found = new Map<string, number>()
+  const waiting = names.values()
+  await Promise.all(Array.from({ length: availableParallelism() }, async () => {
+    for (const name of waiting) found.set(name, await costOf(program, name))
+  }))
+  return new Map(names.map((name) => [name, found.get(name)!]))
+}
+
+/** Throws if a path costs more than its bound, or has none. */
+export const instructions = async (): Promise<void> => {
+  if (spawnSync("valgrind", ["--version"]).status !== 0) throw new Error("there is no valgrind")
+  const bounds = JSON.parse(readFileSync(file, "utf8")) as Bounds
+  const folder = mkdtempSync(join(tmpdir(), "effect-parallel-instructions-"))
+  const program = join(folder, "paths.mjs")
+  let counted: ReadonlyMap<string, number>
+  try {
+    await bundle(program)
+    counted = await costs(program)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+  if (process.env["INSTRUCTIONS"] === "write") {
+    writeFileSync(file, `${JSON.stringify(Object.fromEntries(counted), undefined, 2)}\n`)
+    return
+  }
+  const lines = [...counted].map(([name, cost]) => {
+    const bound = bounds[name]
+    const isOver = bound === undefined || cost > bound * tolerance
+    return { isOver, text: `${isOver ? "!" : " "} ${name}: ${cost} instructions an input, bound ${bound ?? "none"}` }
+  })
+  console.log(lines.map(({ text }) => text).join("\n"))
+  if (lines.some(({ isOver }) => isOver)) throw new Error("a path costs more than it did")
+}
