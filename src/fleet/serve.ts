@@ -47,9 +47,10 @@ export interface MachineOptions {
 /** A program that has sent a batch, or has let itself be heard. */
 interface KnownProgram {
   lease: number
+  /** Time at which it was last heard of. */
   heardAt: number
-  /** Time by its clock of its last control message. */
-  at: number | undefined
+  /** Its last control message: the time by its clock, and when it came. */
+  control: { readonly at: number; readonly cameAt: number } | undefined
 }
 
 /** A run of a program: what its batches add to a scope is kept for it. */
@@ -135,7 +136,8 @@ class Machine implements Holder {
     const control = readControl(text)
     if (control === undefined) return
     const { at, forget, lease, program, recall, received, stop } = control
-    this.programs.set(program, { lease, heardAt: this.now(), at })
+    const now = this.now()
+    this.programs.set(program, { lease, heardAt: now, control: { at, cameAt: now } })
     const mine = (id: string): HeldBatch | undefined => {
       const batch = this.batches.get(id)
       return batch?.offer.program === program ? batch : undefined
@@ -185,10 +187,8 @@ class Machine implements Holder {
         Effect.logWarning(`machine ${this.consumer.machine}: what it has taken from the queue is no batch`)
       )
     }
-    const known = this.programs.get(offer.program)
-    if (known === undefined || known.at === undefined) {
-      this.programs.set(offer.program, { lease: offer.lease, heardAt: this.now(), at: undefined })
-    } else known.heardAt = this.now()
+    const { control } = this.programs.get(offer.program) ?? {}
+    this.programs.set(offer.program, { lease: offer.lease, heardAt: this.now(), control })
     // a queue may give it twice
     if (this.batches.has(offer.id)) return this.permits.release(1)
     const found = this.tasks.get(offer.task)
@@ -308,7 +308,9 @@ class Machine implements Holder {
   private sayBeat(): void {
     const now = this.now()
     const echoes: Record<string, readonly [number, number]> = {}
-    for (const [name, { at, heardAt }] of this.programs) if (at !== undefined) echoes[name] = [at, now - heardAt]
+    for (const [name, { control }] of this.programs) {
+      if (control !== undefined) echoes[name] = [control.at, now - control.cameAt]
+    }
     const beat: Beat = {
       _tag: "Beat",
       session: this.session,
