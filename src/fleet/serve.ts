@@ -85,6 +85,8 @@ class Machine implements Holder {
   private readonly programs = new Map<string, KnownProgram>()
   private readonly runs = new Map<string, KnownRun>()
   private readonly free: Array<number>
+  /** Time of the last beat. */
+  private beatAt: number
   private waits = false
   private leaves = false
 
@@ -105,6 +107,7 @@ class Machine implements Holder {
     this.permits = Semaphore.makeUnsafe(options.slots)
     this.free = Array.from({ length: options.slots }, (_, slot) => options.slots - 1 - slot)
     this.tasks = new Map(options.tasks.map((task) => [task.name, { task, job: relayed(task, this.layers) }]))
+    this.beatAt = this.now()
     this.beat()
   }
 
@@ -290,12 +293,18 @@ class Machine implements Holder {
     batch.cancel()
   }
 
-  /** Tells that the machine is there, sends again what was not acknowledged, and drops what programs have left behind. */
+  /**
+   * Tells that the machine is there, sends again what was not acknowledged, and drops what programs have left behind. A beat that
+   * is late itself gives the programs that time: what they have said waits to be read.
+   */
   private beat(): void {
     const now = this.now()
     const interval = this.options.lease / beatsOfLease
-    for (const [name, { heardAt, lease }] of this.programs) {
-      if (now - heardAt < lease) continue
+    const late = Math.max(0, now - this.beatAt - 2 * interval)
+    this.beatAt = now
+    for (const [name, program] of this.programs) {
+      program.heardAt += late
+      if (now - program.heardAt < program.lease) continue
       this.programs.delete(name)
       for (const batch of this.batches.values().toArray()) if (batch.offer.program === name) this.drop(batch)
     }

@@ -342,6 +342,18 @@ describe("a program", () => {
       assert.match(String(exit), /NoWorkers|there was no worker for it for 30(\.5)? s/)
     }).pipe(Effect.provide(fleet({ machines: 0 }))))
 
+  it.live("whose event loop is held for longer than a lease takes nobody for lost, and neither do machines", () =>
+    Effect.gen(function*() {
+      const lease = "600 millis"
+      const layer = Layer.provide(Transport.layer({ lease }), Transport.layerMemory({ tasks: all, lease }))
+      const fiber = yield* Effect.forkChild(Effect.provide(Parallel.run([700, 800], sleeps, { batchSize: 1 }), layer))
+      yield* Effect.sleep(300)
+      for (const until = performance.now() + 2000; performance.now() < until;);
+      const report = yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [1, 1])
+    }))
+
   it.effect("that cannot reach the machines waits, says so once, and goes on", () =>
     Effect.gen(function*() {
       const logged: Array<unknown> = []
