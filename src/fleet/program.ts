@@ -292,7 +292,7 @@ export class Fleet {
     const late = Math.max(0, now - this.tickedAt - 2 * lease / beatsOfLease)
     this.tickedAt = now
     for (const machine of this.machines.all) {
-      machine.seenAt += late
+      machine.seenAt = Math.min(now, machine.seenAt + late)
       if (now - machine.seenAt >= lease) this.lose(machine, "silent")
     }
     for (const [id, since] of this.orphans) {

@@ -303,7 +303,7 @@ class Machine implements Holder {
     const late = Math.max(0, now - this.beatAt - 2 * interval)
     this.beatAt = now
     for (const [name, program] of this.programs) {
-      program.heardAt += late
+      program.heardAt = Math.min(now, program.heardAt + late)
       if (now - program.heardAt < program.lease) continue
       this.programs.delete(name)
       for (const batch of this.batches.values().toArray()) if (batch.offer.program === name) this.drop(batch)
