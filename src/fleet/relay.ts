@@ -16,8 +16,8 @@ import { BackendError } from "../task/errors.ts"
 import * as Layers from "../task/layers.ts"
 import { stackOf } from "../task/stacks.ts"
 import * as Causes from "../worker/wire/causes.ts"
-import { type OutOfBandWriter, send } from "../worker/wire/crossing.ts"
-import type { Fault, ValueRole, WireFailure, WireReason } from "../worker/wire/messages.ts"
+import type { OutOfBandWriter } from "../worker/wire/crossing.ts"
+import type { Fault, ValueRole, WireFailure } from "../worker/wire/messages.ts"
 import { faultOf, reasonOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
 
@@ -101,25 +101,12 @@ export const failureOf = (
   task: AnyJob,
   isTimed: boolean,
   outOfBand: OutOfBandWriter
-): WireFailure => {
-  let isLate = false
-  const reasons: Array<WireReason> = []
-  for (const reason of cause.reasons) {
-    const own = Context.getOrUndefined(Cause.reasonAnnotations(reason), Causes.TaskFailure)
-    if (reason._tag !== "Fail") reasons.push(Causes.plain(reason, texts, outOfBand))
-    else if (own === undefined && reason.error instanceof BackendError) {
-      return { _tag: "Fault", fault: faultOf(reason.error.reason, texts) }
-    } else if (own === undefined && (isDeadline(reason.error) || (isTimed && Cause.isTimeoutError(reason.error)))) {
-      isLate = true
-    } else if (own === undefined || task.error === undefined) reasons.push(Causes.plain(reason, texts, outOfBand))
-    else {
-      try {
-        const error = send(reason.error, texts, outOfBand)
-        reasons.push({ _tag: "Encoded", error, stack: own.stack, frames: Causes.framesOf(reason) })
-      } catch (error) {
-        return { _tag: "Fault", fault: Causes.notCloneable("error", reason.error, error, texts) }
-      }
-    }
-  }
-  return { _tag: isLate ? "Late" : "Cause", reasons }
+): WireFailure => Causes.encodeBy(cause, (reason) => sentAs(reason, task, isTimed), texts, outOfBand)
+
+const sentAs = (reason: Cause.Fail<unknown>, task: AnyJob, isTimed: boolean): Causes.SentError => {
+  const { error } = reason
+  const own = Context.getOrUndefined(Cause.reasonAnnotations(reason), Causes.TaskFailure)
+  if (own !== undefined) return task.error && { _tag: "Encoded", value: error, stack: own.stack }
+  if (error instanceof BackendError) return { _tag: "Fault", fault: faultOf(error.reason, texts) }
+  return isDeadline(error) || (isTimed && Cause.isTimeoutError(error)) ? { _tag: "Deadline" } : undefined
 }

@@ -284,6 +284,24 @@ export class TooLarge extends Schema.TaggedError<TooLarge>("effect-parallel/Back
   }
 }
 
+/** The classes of all reasons. */
+export const reasons = [
+  ValueRefused,
+  NotCloneable,
+  ModuleMissing,
+  ModuleFailed,
+  TaskMissing,
+  ProgramStarted,
+  LayerFailed,
+  WorkerCrashed,
+  NoWorkers,
+  MachineLost,
+  Unreachable,
+  TaskUnknown,
+  TaskDiffers,
+  TooLarge
+] as const
+
 /**
  * The backend could not bring an input to the task, or its result back: the task's own errors are never wrapped in it.
  *
@@ -301,22 +319,7 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
     backend: Schema.String,
     task: Schema.String,
     index: Schema.optionalKey(Schema.Int),
-    reason: Schema.Union([
-      ValueRefused,
-      NotCloneable,
-      ModuleMissing,
-      ModuleFailed,
-      TaskMissing,
-      ProgramStarted,
-      LayerFailed,
-      WorkerCrashed,
-      NoWorkers,
-      MachineLost,
-      Unreachable,
-      TaskUnknown,
-      TaskDiffers,
-      TooLarge
-    ])
+    reason: Schema.Union(reasons)
   }
 ) {
   get [BackendErrorTypeId](): true {

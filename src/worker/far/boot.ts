@@ -7,7 +7,7 @@ import { enableCompileCache } from "node:module"
 import type { Crossing } from "../wire/crossing.ts"
 import { type Inside, insideKey } from "../wire/inside.ts"
 import { machineNow } from "../wire/machineClock.ts"
-import type { Address, BatchMessage, Refusal } from "../wire/messages.ts"
+import type { Address, BatchMessage, Fault } from "../wire/messages.ts"
 import { encodeThrown } from "../wire/thrown.ts"
 import type { Link, Runner } from "./link.ts"
 
@@ -29,8 +29,8 @@ export const boot = (link: Link): void => {
   /** URLs of modules that opened workers while they were imported. */
   const programs = new Set<string>()
 
-  const refuse = (run: BatchMessage, refusal: Refusal) => {
-    if (waiting.delete(run.id)) link.post({ _tag: "Refused", id: run.id, refusal })
+  const refuse = (run: BatchMessage, fault: Fault) => {
+    if (waiting.delete(run.id)) link.post({ _tag: "Refused", id: run.id, fault })
   }
 
   const upAt = machineNow()
@@ -38,19 +38,20 @@ export const boot = (link: Link): void => {
   const start = async (run: BatchMessage): Promise<void> => {
     const receivedAt = machineNow()
     waiting.set(run.id, run)
-    if (programs.has(run.module)) return refuse(run, { _tag: "ProgramStarted" })
+    if (programs.has(run.module)) return refuse(run, { _tag: "ProgramStarted", module: run.module })
     try {
       const module = await load(modules, run.module)
       const { run: begin } = await loadRunner()
       const task = tasksOf(module).find(({ name }) => name === run.task)
       if (!waiting.has(run.id)) return
       if (task === undefined) {
-        return refuse(run, { _tag: "TaskMissing", found: tasksOf(module).map(({ name }) => name) })
+        const found = tasksOf(module).map(({ name }) => name)
+        return refuse(run, { _tag: "TaskMissing", module: run.module, task: run.task, found })
       }
       waiting.delete(run.id)
       begin(run, task, { upAt, receivedAt })
     } catch (error) {
-      refuse(run, refusalOf(run, error, link.crossing))
+      refuse(run, faultOf(run, error, link.crossing))
     }
   }
 
@@ -71,7 +72,7 @@ export const boot = (link: Link): void => {
       programStarted: () => {
         for (const run of waiting.values().toArray()) {
           programs.add(run.module)
-          refuse(run, { _tag: "ProgramStarted" })
+          refuse(run, { _tag: "ProgramStarted", module: run.module })
         }
       }
     } satisfies Inside
@@ -86,7 +87,7 @@ export const boot = (link: Link): void => {
     // no batch runs, so a module that is being imported ends the worker
     if (runner?.busy() === true) return
     const error = encodeThrown(new Error(`it ended its worker with exit code ${code}`), link.crossing)
-    for (const run of waiting.values().toArray()) refuse(run, { _tag: "ModuleFailed", error })
+    for (const run of waiting.values().toArray()) refuse(run, { _tag: "ModuleFailed", module: run.module, error })
   })
 
   link.listen((message) => {
@@ -124,12 +125,11 @@ const tasksOf = (module: Module): ReadonlyArray<Named> =>
     typeof value === "function" && TaskTypeId in value
   )
 
-/** Makes the refusal for a module that could not be imported: it is not there, or it threw. */
-const refusalOf = ({ module }: Address, error: unknown, crossing: Crossing): Refusal => {
-  return isMissing(error, module)
-    ? { _tag: "ModuleMissing" }
-    : { _tag: "ModuleFailed", error: encodeThrown(error, crossing) }
-}
+/** Makes the fault of a module that could not be imported: it is not there, or it threw. */
+const faultOf = ({ module }: Address, error: unknown, crossing: Crossing): Fault =>
+  isMissing(error, module)
+    ? { _tag: "ModuleMissing", module }
+    : { _tag: "ModuleFailed", module, error: encodeThrown(error, crossing) }
 
 /** True for the error of Node.js for a module that is not there. A module may throw anything, so nothing is taken for granted. */
 const isMissing = (error: unknown, module: string): boolean => {

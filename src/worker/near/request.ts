@@ -24,7 +24,7 @@ import { timeoutError } from "../../task/deadline.ts"
 import { type Arrived, arrived, type Crossing } from "../wire/crossing.ts"
 import { ExitReader } from "../wire/exits.ts"
 import { machineNow } from "../wire/machineClock.ts"
-import { type Ambient, type Exits, type Log, NotStarted, type Refusal, type Thrown } from "../wire/messages.ts"
+import { type Ambient, type Exits, type Fault, type Log, NotStarted, type Thrown } from "../wire/messages.ts"
 import { type Reason, reasonOf } from "../wire/reasons.ts"
 import { decodeThrown } from "../wire/thrown.ts"
 import * as Times from "../wire/times.ts"
@@ -293,11 +293,9 @@ export class BatchRequest {
   }
 
   /** Fails all payloads, because the batch cannot run. */
-  refuse(refusal: Refusal): void {
-    const { module, name } = this.job
-    for (let payload = 0; payload < this.count; payload++) {
-      this.fail(this.positionOf(payload), reasonOfRefusal(module, name, refusal), undefined)
-    }
+  refuse(fault: Fault): void {
+    const reason = reasonOf(fault)
+    for (let payload = 0; payload < this.count; payload++) this.fail(this.positionOf(payload), reason, undefined)
   }
 
   /** Returns the inputs from this payload on to the run; they were not started. */
@@ -334,18 +332,5 @@ export class BatchRequest {
   ): void {
     const offset = this.sender.clockOffset()
     this.onExit(position, exit, worker, since + offset, machineNow() + offset)
-  }
-}
-
-const reasonOfRefusal = (module: string, task: string, refusal: Refusal): Reason => {
-  switch (refusal._tag) {
-    case "ModuleMissing":
-      return new Backend.ModuleMissing({ module })
-    case "ModuleFailed":
-      return new Backend.ModuleFailed({ module, cause: decodeThrown(refusal.error) })
-    case "TaskMissing":
-      return new Backend.TaskMissing({ module, task, found: refusal.found })
-    case "ProgramStarted":
-      return new Backend.ProgramStarted({ module })
   }
 }

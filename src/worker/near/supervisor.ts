@@ -245,7 +245,11 @@ export class WorkerSupervisor implements Keeper {
           return this.breakOff(message)
         }
       case "Refused":
-        request.refuse(message.refusal)
+        try {
+          request.refuse(message.fault)
+        } catch {
+          return this.breakOff(message)
+        }
         return this.finish(request)
       case "Done":
         return this.finish(request)

@@ -71,7 +71,7 @@ export class TaskFailure extends Context.Service<TaskFailure, { readonly stack: 
 ) {}
 
 /** Encodes a reason with its error as data. */
-export const plain = (reason: Cause.Reason<unknown>, crossing: Crossing, outOfBand?: OutOfBandWriter): WireReason => {
+const plain = (reason: Cause.Reason<unknown>, crossing: Crossing, outOfBand?: OutOfBandWriter): WireReason => {
   switch (reason._tag) {
     case "Interrupt":
       return { _tag: "Interrupt" }
@@ -87,7 +87,7 @@ const mostFrames = 10
 const frameLength = 1000
 
 /** Returns the frames of a reason as data. */
-export const framesOf = (reason: Cause.Reason<unknown>): Traced["frames"] => {
+const framesOf = (reason: Cause.Reason<unknown>): Traced["frames"] => {
   let frame = Context.getOrUndefined(Cause.reasonAnnotations(reason), Cause.StackTrace)
   if (frame === undefined) return undefined
   const frames: Array<NonNullable<Traced["frames"]>[number]> = []
@@ -131,32 +131,63 @@ export const reasons = (
   outOfBand: OutOfBandWriter
 ): ReadonlyArray<WireReason> => cause.reasons.map((reason) => plain(reason, crossing, outOfBand))
 
-/** Encodes the cause of an attempt. The deadline becomes the tag `Late`. Never throws. */
-export const encode = (
+/**
+ * What an error of an attempt is to be sent as: itself (undefined), what its schema has made of it, the deadline, or a fault
+ * in place of the whole cause.
+ */
+export type SentError =
+  | undefined
+  | { readonly _tag: "Encoded"; readonly value: unknown; readonly stack: string | undefined }
+  | { readonly _tag: "Deadline" }
+  | { readonly _tag: "Fault"; readonly fault: Fault }
+
+/** Encodes the cause of an attempt; `sentAs` says what each error is. The deadline becomes the tag `Late`. */
+export const encodeBy = (
   cause: Cause.Cause<unknown>,
-  schema: Schema.Codec<any, any> | undefined,
+  sentAs: (reason: Cause.Fail<unknown>) => SentError,
   crossing: Crossing,
   outOfBand: OutOfBandWriter
 ): WireFailure => {
   let late = false
   const reasons: Array<WireReason> = []
   for (const reason of cause.reasons) {
-    if (reason._tag === "Fail" && isDeadline(reason.error)) {
-      late = true
-    } else if (reason._tag === "Fail" && schema !== undefined) {
-      const encoded = Codec.encode(schema, reason.error)
-      if (Exit.isFailure(encoded)) return { _tag: "Fault", fault: refused("error", reason.error, encoded.cause) }
-      try {
-        const error = send(encoded.value, crossing, outOfBand)
-        reasons.push({ _tag: "Encoded", error, stack: stackOf(reason.error), frames: framesOf(reason) })
-      } catch (error) {
-        return { _tag: "Fault", fault: notCloneable("error", encoded.value, error, crossing) }
-      }
-    } else {
-      reasons.push(plain(reason, crossing, outOfBand))
+    const sent = reason._tag === "Fail" ? sentAs(reason) : undefined
+    switch (sent?._tag) {
+      case undefined:
+        reasons.push(plain(reason, crossing, outOfBand))
+        break
+      case "Deadline":
+        late = true
+        break
+      case "Fault":
+        return sent
+      case "Encoded":
+        try {
+          const error = send(sent.value, crossing, outOfBand)
+          reasons.push({ _tag: "Encoded", error, stack: sent.stack, frames: framesOf(reason) })
+        } catch (error) {
+          return { _tag: "Fault", fault: notCloneable("error", sent.value, error, crossing) }
+        }
     }
   }
   return { _tag: late ? "Late" : "Cause", reasons }
+}
+
+/** Encodes the cause of an attempt, and its errors through their schema if they have one. Never throws. */
+export const encode = (
+  cause: Cause.Cause<unknown>,
+  schema: Schema.Codec<any, any> | undefined,
+  crossing: Crossing,
+  outOfBand: OutOfBandWriter
+): WireFailure => encodeBy(cause, ({ error }) => throughSchema(error, schema), crossing, outOfBand)
+
+const throughSchema = (error: unknown, schema: Schema.Codec<any, any> | undefined): SentError => {
+  if (isDeadline(error)) return { _tag: "Deadline" }
+  if (schema === undefined) return undefined
+  const encoded = Codec.encode(schema, error)
+  return Exit.isSuccess(encoded)
+    ? { _tag: "Encoded", value: encoded.value, stack: stackOf(error) }
+    : { _tag: "Fault", fault: refused("error", error, encoded.cause) }
 }
 
 /**

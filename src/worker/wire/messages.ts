@@ -56,17 +56,10 @@ export type ToFar =
   /** Ends the worker: it cancels its batches, releases the layers of its tasks, and exits. */
   | { readonly _tag: "End" }
 
-/** Reason for which a batch cannot run. */
-export type Refusal =
-  | { readonly _tag: "ModuleMissing" }
-  | { readonly _tag: "ModuleFailed"; readonly error: Thrown }
-  | { readonly _tag: "TaskMissing"; readonly found: ReadonlyArray<string> }
-  | { readonly _tag: "ProgramStarted" }
-
 /** Kind of a value of a task. */
 export type ValueRole = "payload" | "success" | "error"
 
-/** Failure of one payload that is not the failure of the task: a reason of a `BackendError`, as it crosses. */
+/** Failure of a payload, or of a whole batch, that is not the task's own: a reason of a `BackendError`, as it crosses. */
 export type Fault =
   | { readonly _tag: "ValueRefused"; readonly value: ValueRole; readonly shown: string; readonly issue: string }
   | { readonly _tag: "NotCloneable"; readonly value: ValueRole; readonly path: string; readonly issue: string }
@@ -158,7 +151,7 @@ export type FromFar =
   | Exits
   /** Ends a batch without further exits. */
   | { readonly _tag: "Done"; readonly id: number }
-  | { readonly _tag: "Refused"; readonly id: number; readonly refusal: Refusal }
+  | { readonly _tag: "Refused"; readonly id: number; readonly fault: Fault }
   | Log
   /** Reports an error that was thrown outside the tasks; the worker ends. */
   | { readonly _tag: "Dying"; readonly error: Thrown }

@@ -21,7 +21,7 @@ export const isReply = (value: unknown): value is FromFar => {
     case "Done":
       return isId(message["id"])
     case "Refused":
-      return isId(message["id"]) && isTagged(message["refusal"])
+      return isId(message["id"]) && isTagged(message["fault"])
     case "Log":
       return isId(message["id"]) && isIndex(message["position"], -1) && typeof message["level"] === "string" &&
         areTagged(message["message"]) && areTagged(message["cause"]) && typeof message["annotations"] === "object" &&
