@@ -1,4 +1,4 @@
-import { Effect, Exit, Fiber, Schema, Tracer } from "effect"
+import { type Duration, Effect, Exit, Fiber, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 
 /** An error with a class and a field, to see that both survive. */
@@ -43,6 +43,10 @@ export const turn: Effect.Effect<void> = Effect.callback((resume) => {
 /** Waits until fibers that give way after so few operations have come to where they wait. */
 export const turns = (budget: number): Effect.Effect<void> =>
   budget >= 100 ? turn : Effect.repeat(turn, { times: Math.ceil(400 / budget) })
+
+/** Lets time pass, when what was begun waits for the clock. */
+export const pass = (time: Duration.Input): Effect.Effect<void> =>
+  Effect.andThen(turns(1), TestClock.adjust(time)).pipe(Effect.andThen(turns(1)))
 
 /** Runs an effect to its exit while the test clock moves on, with a `pause` before each step. */
 export const drive = <A, E, R>(

@@ -11,8 +11,8 @@ import { OutOfBandWriter } from "../worker/wire/crossing.ts"
 import type { Fault, Log, OutOfBand, WireFailure } from "../worker/wire/messages.ts"
 import { faultOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
-import type { ExitsReply, Offer, Unnumbered } from "./messages.ts"
-import { textOf } from "./payloads.ts"
+import { type ExitsReply, listOf, type Offer, type Unnumbered } from "./messages.ts"
+import { bytesOf, textOf } from "./payloads.ts"
 import { type AnyJob, failureOf } from "./relay.ts"
 
 /** The machine, as its batches see it. */
@@ -195,7 +195,7 @@ export class HeldBatch {
   /** Sends a log message; what makes it too large is left out. */
   readonly log = (log: Omit<Log, "id">): void => {
     const { level, position } = log
-    const bytes = Buffer.byteLength(JSON.stringify(log))
+    const bytes = bytesOf(JSON.stringify(log))
     if (bytes <= this.most) return this.reply(log)
     const text = `(a message of ${bytes} bytes, where ${this.most} have room)`
     const message = [{ _tag: "Shown", text } as const]
@@ -231,17 +231,17 @@ export class HeldBatch {
   private succeed(value: unknown): void {
     const text = textOf("success", value)
     if (typeof text === "object") return this.fail({ _tag: "Fault", fault: faultOf(text, texts) })
-    const bytes = text === undefined ? 0 : Buffer.byteLength(text)
+    const bytes = text === undefined ? 0 : bytesOf(text)
     if (!this.makeRoom(bytes)) return this.fail(this.tooLarge("success", bytes))
     this.values.push(text)
   }
 
   private fail(failure: WireFailure, apart?: OutOfBand): void {
-    const bytes = Buffer.byteLength(JSON.stringify([failure, apart]))
+    const bytes = bytesOf(JSON.stringify([failure, apart]))
     const fits = this.makeRoom(bytes, apart !== undefined)
     if (fits) this.apart = apart
     const sent = fits ? failure : this.tooLarge("error", bytes)
-    if (!fits) this.makeRoom(Buffer.byteLength(JSON.stringify(sent)))
+    if (!fits) this.makeRoom(bytesOf(JSON.stringify(sent)))
     this.failures.push([this.from + this.values.length, sent])
     this.values.push("null")
   }
@@ -305,7 +305,7 @@ export class HeldBatch {
       receivedAt,
       delivery
     }
-    this.send(`${JSON.stringify(head).slice(0, -1)},"values":[${values.map((text) => text ?? "null").join()}]}`)
+    this.send(`${JSON.stringify(head).slice(0, -1)},"values":${listOf(values)}}`)
     this.from = last
     this.failures = failures.filter(([position]) => position >= last)
     this.workers = []

@@ -16,7 +16,7 @@
  * tasks, and read by their schemas.
  */
 import type { Ambient, Exits, Fault, Log } from "../worker/wire/messages.ts"
-import { areTagged, type Fields, isExitsLike, isTagged } from "../worker/wire/replies.ts"
+import { areTagged, type Fields, isExitsLike, isIndex, isTagged } from "../worker/wire/replies.ts"
 
 /** A batch as it is sent. Times are milliseconds. */
 export interface Offer {
@@ -111,15 +111,20 @@ export type Reply =
 /** A reply before it is numbered. */
 export type Unnumbered = Reply extends infer R ? R extends About ? Omit<R, keyof About> : never : never
 
-/** Makes the text of an offer, of which the payloads are texts already; a payload without one is undefined. */
+/** Makes the text of an offer of parts that are texts already; a payload without one is undefined. */
 export const writeOffer = (
-  offer: Omit<Offer, "payloads" | "absent">,
+  head: string,
+  indices: Offer["indices"],
   payloads: ReadonlyArray<string | undefined>
 ): string => {
   const absent = payloads.flatMap((text, position) => text === undefined ? [position] : [])
-  const head = JSON.stringify({ ...offer, absent }).slice(0, -1)
-  return `${head},"payloads":[${payloads.map((text) => text ?? "null").join()}]}`
+  const rest = JSON.stringify({ indices, absent })
+  return `${head.slice(0, -1)},${rest.slice(1, -1)},"payloads":${listOf(payloads)}}`
 }
+
+/** Makes the text of a list of texts; one that is undefined, which has no JSON, becomes null. */
+export const listOf = (texts: ReadonlyArray<string | undefined>): string =>
+  `[${texts.map((text) => text ?? "null").join()}]`
 
 /** Reads an offer; undefined if the text is none. */
 export const readOffer = (text: string): Offer | undefined => {
@@ -161,7 +166,7 @@ export const readReply = (text: string): Beat | Reply | undefined => {
   const message = parse(text)
   if (message === undefined || !isText(message["session"]) || !isNumber(message["beat"])) return undefined
   if (message["_tag"] === "Beat") return isBeat(message) ? message as unknown as Beat : undefined
-  if (!isText(message["id"]) || !isCount(message["n"])) return undefined
+  if (!isText(message["id"]) || !isIndex(message["n"])) return undefined
   return isReply(message) ? message as unknown as Reply : undefined
 }
 
@@ -169,7 +174,7 @@ export const readReply = (text: string): Beat | Reply | undefined => {
 const mostSlots = 65_536
 
 const isBeat = ({ at, echoes, holds, slots }: Fields): boolean =>
-  isCount(slots) && slots > 0 && slots <= mostSlots && areTexts(holds) && isNumber(at) && isObject(echoes) &&
+  isIndex(slots) && slots > 0 && slots <= mostSlots && areTexts(holds) && isNumber(at) && isObject(echoes) &&
   Object.values(echoes).every((echo) => areNumbers(echo) && echo.length === 2)
 
 const isReply = (message: Fields): boolean => {
@@ -177,14 +182,15 @@ const isReply = (message: Fields): boolean => {
   switch (message["_tag"]) {
     case "Exits":
       if (!isExitsLike(message) || !areNumbers(message["absent"]) || !areNumbers(times)) return false
-      return Array.isArray(workers) && workers.every(isCount) && isNumber(receivedAt) && isObject(delivery) &&
+      return Array.isArray(workers) && workers.every((worker) => isIndex(worker)) && isNumber(receivedAt) &&
+        isObject(delivery) &&
         times.length === 2 * (values as ReadonlyArray<unknown>).length &&
         workers.length === (values as ReadonlyArray<unknown>).length
     case "Began":
     case "Lost":
-      return isCount(payload) && isCount(worker) && isNumber(at)
+      return isIndex(payload) && isIndex(worker) && isNumber(at)
     case "GivenBack":
-      return isCount(from)
+      return isIndex(from)
     case "Refused":
       return isTagged(fault)
     case "Log":
@@ -212,8 +218,6 @@ const isObject = (value: unknown): value is Fields =>
 const isText = (value: unknown): value is string => typeof value === "string"
 
 const isNumber = (value: unknown): value is number => Number.isFinite(value)
-
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 const areTexts = (values: unknown): values is ReadonlyArray<string> => Array.isArray(values) && values.every(isText)
 

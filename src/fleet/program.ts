@@ -37,7 +37,7 @@ export interface FleetOptions {
 type Loss = Parameters<OfferedBatch["lose"]>[0]
 
 export class Fleet {
-  readonly transport: Transport["Service"]
+  private readonly transport: Transport["Service"]
   private readonly options: FleetOptions
   private readonly program = globalThis.crypto.randomUUID()
   private readonly run: (effect: Effect.Effect<unknown>) => unknown

@@ -7,7 +7,7 @@
  * | `Taken` | with `machine` | `Over`, when the machine says so, drops it, or is lost |
  * | `Over` | with nobody; nothing more is reported for it | |
  *
- * `fleet` alone makes the moves. A payload is settled once: by an exit of its machine, or by the loss of machines. What has no
+ * The `Fleet` alone makes the moves. A payload is settled once: by an exit of its machine, or by the loss of machines. What has no
  * exit when the batch is over is dispatched again by the run.
  */
 import * as Duration from "effect/Duration"
@@ -19,7 +19,7 @@ import type { Ambient, Log } from "../worker/wire/messages.ts"
 import { type Reason, reasonOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
 import type { KnownMachine } from "./machine.ts"
-import { type ExitsReply, type Reply, writeOffer } from "./messages.ts"
+import { type ExitsReply, type Offer, type Reply, writeOffer } from "./messages.ts"
 import { bytesOf, formsOf, TextPayloads } from "./payloads.ts"
 
 /** Greatest size of an annotation that is sent, in bytes and as a share of a message. */
@@ -132,7 +132,7 @@ export class OfferedBatch {
   write(): string | undefined {
     const { batch, job, offerer } = this
     const { budget, concurrency, timeout } = batch
-    const head = {
+    const offer: Omit<Offer, "indices" | "absent" | "payloads"> = {
       id: this.id,
       program: offerer.program,
       lease: offerer.lease,
@@ -145,11 +145,12 @@ export class OfferedBatch {
       alone: this.alone,
       ambient: smallOf(offerer.ambient, offerer.maxBytes)
     }
+    const head = JSON.stringify(offer)
     const mayJoin = (position: number) => !this.alone && !this.isSuspect(position)
-    this.payloads.encode(offerer.maxBytes - bytesOf(JSON.stringify(head)), mayJoin)
+    this.payloads.encode(offerer.maxBytes - bytesOf(head), mayJoin)
     this.settled = new Uint8Array(this.count)
     if (this.count === 0) return undefined
-    return writeOffer({ ...head, indices: this.payloads.indices }, this.payloads.texts)
+    return writeOffer(head, this.payloads.indices, this.payloads.texts)
   }
 
   /** Calls `done` when the batch is over. */
@@ -217,22 +218,23 @@ export class OfferedBatch {
    * before what it leaves behind, so nothing is to blame.
    */
   lose(how: "gone" | "silent" | "left"): void {
-    const machine = this.machine!.name
-    const { mostLosses, run: { losses } } = this.offerer
     const first = this.settled.indexOf(0)
     for (const payload of new Set([first, ...this.started.keys()])) {
       if (this.stopped || payload < 0 || this.settled[payload] !== 0) continue
-      if (how === "left") {
-        this.tellLost(payload)
-        continue
-      }
-      const index = this.indexOf(payload)
-      const count = (losses.get(index) ?? 0) + 1
-      losses.set(index, count)
-      if (count >= mostLosses) this.failAt(payload, new Errors.MachineLost({ machine, how, losses: count }))
-      else this.tellLost(payload)
+      if (how === "left") this.tellLost(payload)
+      else this.blame(payload, how)
     }
     this.end()
+  }
+
+  /** Counts one more loss of a machine at a payload, and fails it if there were too many. */
+  private blame(payload: number, how: "gone" | "silent"): void {
+    const { mostLosses, run: { losses } } = this.offerer
+    const index = this.indexOf(payload)
+    const count = (losses.get(index) ?? 0) + 1
+    losses.set(index, count)
+    if (count < mostLosses) return this.tellLost(payload)
+    this.failAt(payload, new Errors.MachineLost({ machine: this.machine!.name, how, losses: count }))
   }
 
   private handle(reply: Reply): boolean {

@@ -75,6 +75,7 @@ class Machine implements Holder {
   private readonly options: MachineOptions
   private readonly outbox: Outbox
   private readonly context: Context.Context<never>
+  private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   private readonly timers: Timers
   private readonly permits: Semaphore.Semaphore
   /** Layers of tasks, for as long as the machine. */
@@ -103,7 +104,8 @@ class Machine implements Holder {
     this.context = context
     this.now = monotonicClock(clock)
     this.maxBytes = consumer.maxBytes ?? Infinity
-    this.timers = new Timers(clock, Effect.runForkWith(context))
+    this.fork = Effect.runForkWith(context)
+    this.timers = new Timers(clock, this.fork)
     this.permits = Semaphore.makeUnsafe(options.slots)
     this.free = Array.from({ length: options.slots }, (_, slot) => options.slots - 1 - slot)
     this.tasks = new Map(options.tasks.map((task) => [task.name, { task, job: relayed(task, this.layers) }]))
@@ -116,7 +118,7 @@ class Machine implements Holder {
   }
 
   readonly soon = (act: () => void): void => {
-    Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, Effect.sync(act)))
+    this.fork(Effect.andThen(Effect.yieldNow, Effect.sync(act)))
   }
 
   /** Takes batches, one after another, while there is room. */
@@ -265,8 +267,7 @@ class Machine implements Holder {
 
   /** Makes the context in which a batch is executed: that of the machine, and of the caller what was sent of it. */
   private contextOf(batch: HeldBatch, run: KnownRun): Context.Context<never> {
-    const link = { crossing: texts, post: (log: object) => batch.log(log as never) }
-    const logger = loggerOf(() => ({ link: link as never, id: 0, position: batch.position }))
+    const logger = loggerOf(texts, batch.log, () => ({ id: 0, position: batch.position }))
     return Context.merge(this.context, contextOf(batch.offer.ambient, Context.empty(), logger)).pipe(
       Context.add(Starts, batch),
       Context.add(Scope.Scope, run.scope)
@@ -283,7 +284,7 @@ class Machine implements Holder {
   private close(id: string, run: KnownRun): void {
     if (run.batches > 0 || this.runs.get(id) !== run) return
     this.runs.delete(id)
-    Effect.runForkWith(this.context)(Effect.ignoreCause(Scope.close(run.scope, Exit.void)))
+    this.fork(Effect.ignoreCause(Scope.close(run.scope, Exit.void)))
   }
 
   /** Drops a batch that nobody waits for. */

@@ -117,10 +117,7 @@ export class LaneOpener<R, EI, RI> {
   /** Starts the last lane of a group when it has found an input, and then opens the next group. */
   private startLast(lane: AnyLane<R>): void {
     const found = Effect.map(Effect.suspend(lane.ready), (ready) => {
-      if (!ready) {
-        if (lane.worker >= this.count.concurrency) this.surplus.push(lane.worker)
-        return
-      }
+      if (!ready) return this.ended(lane)
       this.start(lane)
       this.widen()
     })
@@ -131,14 +128,16 @@ export class LaneOpener<R, EI, RI> {
   private start(lane: AnyLane<R>): void {
     this.fibers.fork(lane.run, (exit) => {
       if (this.fibers.stopping) return lane.keep()
-      if (Exit.isSuccess(exit)) {
-        if (lane.worker >= this.count.concurrency) this.surplus.push(lane.worker)
-        return
-      }
+      if (Exit.isSuccess(exit)) return this.ended(lane)
       if (!lane.lost(exit.cause)) return this.endRunOnFailure(exit)
       this.vacant.push(lane.worker)
       this.open()
     })
+  }
+
+  /** Notes a lane that has ended, if that is because there are fewer workers. */
+  private ended(lane: AnyLane<R>): void {
+    if (lane.worker >= this.count.concurrency) this.surplus.push(lane.worker)
   }
 
   /**

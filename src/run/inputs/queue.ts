@@ -260,25 +260,20 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
         item.dueAt = this.nanos
         item.delayed = item.dueAt - parkedAt
       }
-      this.retryQueue.push(item)
-      this.notify()
+      this.offer(item)
     })
   }
 
   /** Takes back an item that was not started; any lane may take it. */
   requeue(item: Item<I>): void {
-    this.retryQueue.push(item)
     this.park()
-    this.notify()
+    this.offer(item)
   }
 
   /** Takes back an item that was not started, and keeps it until `delay` has passed. */
   requeueAfter(item: Item<I>, delay: Duration.Duration): void {
     this.park()
-    this.timers.after(delay, () => {
-      this.retryQueue.push(item)
-      this.notify()
-    })
+    this.timers.after(delay, () => this.offer(item))
   }
 
   /** Changes the size of the window, as there are more or fewer workers. */
@@ -287,7 +282,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     const closed = !this.window.open
     this.base = window
     if (this.widest !== Infinity) this.widest = window
-    this.window.size = Math.min(this.widest, window + (this.widest === Infinity ? this.window.retired : 0))
+    this.window.size = Math.min(this.widest, window + this.window.retired)
     this.source.resume()
     if (closed) this.notify()
   }
@@ -333,6 +328,12 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   /** True if no input is left and none is unfinished; meaningful only if `tracked`, otherwise `exhausted`. */
   private get over(): boolean {
     return this.exhausted && this.parked === 0 && this.inFlight === 0
+  }
+
+  /** Lets any lane take a parked item. */
+  private offer(item: Item<I>): void {
+    this.retryQueue.push(item)
+    this.notify()
   }
 
   /** Moves an input from in flight to parked. */

@@ -56,10 +56,8 @@ export class BatchSizer {
 
   /** How long a batch should run, in milliseconds. */
   get target(): number {
-    const { messageMillis } = this.backend
-    return messageMillis! * targetOfMessage > targetMillis
-      ? Math.min(messageMillis! * targetOfMessage, longestTarget)
-      : targetMillis
+    const { messageMillis = 0 } = this.backend
+    return Math.min(Math.max(targetMillis, messageMillis * targetOfMessage), longestTarget)
   }
 
   /** Milliseconds after which an automatic batch starts no further input: the inputs have become slow. */

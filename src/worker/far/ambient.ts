@@ -9,10 +9,9 @@ import * as Backend from "../../Backend.ts"
 import { shorten } from "../../primitives/shorten.ts"
 import * as Plan from "../../run/plan.ts"
 import * as Causes from "../wire/causes.ts"
-import { OutOfBandWriter, plainCopy } from "../wire/crossing.ts"
-import type { Ambient } from "../wire/messages.ts"
+import { type Crossing, OutOfBandWriter, plainCopy } from "../wire/crossing.ts"
+import type { Ambient, Log } from "../wire/messages.ts"
 import { encodeThrown } from "../wire/thrown.ts"
-import type { Link } from "./link.ts"
 
 /**
  * Makes the context of a task: the services of its layer, the async backend, and those parts of the caller's context
@@ -35,17 +34,18 @@ export const contextOf = (
 
 /** Makes a logger that sends entries to the near side, which has the loggers. */
 export const loggerOf = (
-  place: () => { readonly link: Link; readonly id: number; readonly position: number }
+  crossing: Crossing,
+  post: (log: Log, transfer: ReadonlyArray<unknown>) => void,
+  place: () => { readonly id: number; readonly position: number }
 ): Logger.Logger<unknown, void> =>
   Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
-    const { id, link, position } = place()
-    const { crossing } = link
+    const { id, position } = place()
     const outOfBand = new OutOfBandWriter(crossing)
     const annotations: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
       annotations[key] = plainCopy(value, crossing) ?? shorten(value)
     }
-    link.post({
+    post({
       _tag: "Log",
       id,
       position,

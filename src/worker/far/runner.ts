@@ -81,7 +81,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   readonly item!: Item<unknown>
   /** Promise that resolves when the batch is over. */
   done = Promise.resolve()
-  private readonly logger = loggerOf(() => ({ link: this.link, id: this.message.id, position: this.started - 1 }))
+  private readonly logger: ReturnType<typeof loggerOf>
   private readonly message: BatchMessage
   private readonly job: Backend.Job<unknown, unknown, unknown>
   private readonly link: Link
@@ -132,6 +132,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     this.times = new BatchTimes(message.payloads.length, { ...came, freeAt: worker.freeAt })
     this.ballast = message.shared > 0 ? ballast(message.shared) : undefined
     this.outOfBand = new OutOfBandWriter(link.crossing)
+    this.logger = loggerOf(link.crossing, link.post, () => ({ id: message.id, position: this.started - 1 }))
     const values = arrived(link.crossing, message.outOfBand)
     this.arrived = message.places.length === 0
       ? undefined

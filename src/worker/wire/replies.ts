@@ -63,4 +63,5 @@ const areEntries = (values: unknown, isValue: (value: unknown) => boolean): bool
 
 const isId = (value: unknown): boolean => isIndex(value, 1)
 
-const isIndex = (value: unknown, least = 0): boolean => Number.isSafeInteger(value) && (value as number) >= least
+export const isIndex = (value: unknown, least = 0): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= least

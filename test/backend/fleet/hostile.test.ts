@@ -3,8 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
 import { Backend, type Outcome, Parallel } from "effect-parallel"
 import * as Transport from "effect-parallel/backend/Transport"
-import { TestClock } from "effect/testing"
-import { range, turns } from "../../helpers.ts"
+import { pass, range } from "../../helpers.ts"
 import * as tasks from "./fleetTasks.ts"
 
 const { echo, sleeps } = tasks
@@ -19,8 +18,6 @@ const fleet = (memory: Memory = {}, change: (transport: Link) => Link = (transpo
     Layer.provide(Layer.effect(Transport.Transport, Effect.map(Transport.Transport, change))),
     Layer.provideMerge(Transport.layerMemory({ tasks: all, ...memory }))
   )
-
-const pass = (time: Duration.Input) => Effect.andThen(turns(1), TestClock.adjust(time)).pipe(Effect.andThen(turns(1)))
 
 /** Runs a program while time passes. */
 const within = <A, E, R>(time: Duration.Input, program: Effect.Effect<A, E, R>) =>

@@ -4,8 +4,7 @@ import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References
 import { Backend, Outcome, Parallel } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
 import * as Transport from "effect-parallel/backend/Transport"
-import { TestClock } from "effect/testing"
-import { range, turns } from "../../helpers.ts"
+import { pass, range } from "../../helpers.ts"
 import * as tasks from "./fleetTasks.ts"
 
 const { half, sleeps } = tasks
@@ -15,9 +14,6 @@ type MemoryOptions = Partial<Transport.MemoryOptions>
 
 const fleet = (memory: MemoryOptions = {}, options: Transport.Options = {}) =>
   Layer.provideMerge(Transport.layer(options), Transport.layerMemory({ tasks: all, ...memory }))
-
-/** Lets time pass, when what was begun waits for the clock. */
-const pass = (time: Duration.Input) => Effect.andThen(turns(1), TestClock.adjust(time)).pipe(Effect.andThen(turns(1)))
 
 const now = Effect.clockWith((clock) => Effect.sync(() => clock.currentTimeMillisUnsafe()))
 
