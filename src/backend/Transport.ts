@@ -21,6 +21,7 @@ import { Fleet } from "../fleet/program.ts"
 import * as Machine from "../fleet/serve.ts"
 import * as Traffic from "../fleet/traffic.ts"
 import * as check from "../primitives/check.ts"
+import { shortenName } from "../primitives/shorten.ts"
 import * as Threads from "./Threads.ts"
 
 /** @since 0.1.0 */
@@ -92,7 +93,9 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
       )
       yield* Effect.forkScoped(Effect.forever(sent))
       const heard = Stream.runForEach(transport.events, (event) => Effect.sync(() => fleet.receive(event)))
-      yield* Effect.forkScoped(Traffic.saidAtEnd(heard, `${transport.name}: nothing is heard of machines any more`))
+      yield* Effect.forkScoped(
+        Traffic.saidAtEnd(heard, `${shortenName(transport.name)}: nothing is heard of machines any more`)
+      )
       return {
         name: transport.name,
         batches: true,

@@ -3,6 +3,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { shortenName } from "../primitives/shorten.ts"
 import * as Errors from "../task/errors.ts"
 import type { Transport } from "./contract.ts"
 import type { OfferedBatch } from "./request.ts"
@@ -93,6 +94,6 @@ export class Offers {
   }
 
   private log(level: typeof Effect.logInfo, what: string, ...more: ReadonlyArray<unknown>): void {
-    this.run(level(`${this.transport.name}: the machines ${what}`, ...more))
+    this.run(level(`${shortenName(this.transport.name)}: the machines ${what}`, ...more))
   }
 }

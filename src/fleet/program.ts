@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import { monotonicClock } from "../primitives/clock.ts"
+import { shortenName } from "../primitives/shorten.ts"
 import { Timers } from "../primitives/timers.ts"
 import * as Errors from "../task/errors.ts"
 import * as Caller from "../worker/near/caller.ts"
@@ -93,7 +94,9 @@ export class Fleet {
   readonly execute: Backend.Backend["execute"] = (job, batch, onExit) =>
     Effect.contextWith((context: Context.Context<Scope.Scope>) =>
       Effect.suspend(() => {
-        if (this.closed) return Effect.die(new Error(`the transport ${this.transport.name} has ended with its layer`))
+        if (this.closed) {
+          return Effect.die(new Error(`the transport ${shortenName(this.transport.name)} has ended with its layer`))
+        }
         const request = new OfferedBatch(
           `${this.program}-${++this.ids}`,
           job as Backend.Job<any, unknown, unknown>,
@@ -155,7 +158,7 @@ export class Fleet {
   private read(name: string, text: string): void {
     const message = readReply(text)
     if (message === undefined) {
-      this.warn(`the machine ${name} has sent what is no message, and is taken for lost`)
+      this.warn(`the machine ${shortenName(name)} has sent what is no message, and is taken for lost`)
       const machine = this.machines.get(name)
       if (machine !== undefined) this.lose(machine, "gone")
       return
@@ -179,7 +182,7 @@ export class Fleet {
     try {
       isOver = request.read(reply)
     } catch (error) {
-      this.warn(`the machine ${machine.name} has sent what cannot be read, and is taken for lost`, error)
+      this.warn(`the machine ${shortenName(machine.name)} has sent what cannot be read, and is taken for lost`, error)
       return this.lose(machine, "gone")
     }
     if (isOver) {
@@ -220,7 +223,7 @@ export class Fleet {
     if (known?.session === session) return known
     if (known !== undefined) {
       if (known.before === session) {
-        this.warn(`two machines are called ${name}, and each is taken for the end of the other`)
+        this.warn(`two machines are called ${shortenName(name)}, and each is taken for the end of the other`)
       }
       this.lose(known, "gone")
     }
@@ -340,6 +343,6 @@ export class Fleet {
   }
 
   private warn(message: string, ...more: ReadonlyArray<unknown>): void {
-    this.run(Effect.logWarning(`${this.transport.name}: ${message}`, ...more))
+    this.run(Effect.logWarning(`${shortenName(this.transport.name)}: ${message}`, ...more))
   }
 }

@@ -19,6 +19,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type * as Backend from "../Backend.ts"
 import { monotonicClock } from "../primitives/clock.ts"
+import { shortenName } from "../primitives/shorten.ts"
 import { Timers } from "../primitives/timers.ts"
 import { contextOf, loggerOf } from "../worker/far/ambient.ts"
 import type { Fault } from "../worker/wire/messages.ts"
@@ -189,7 +190,7 @@ class Machine implements Holder {
     if (offer === undefined) {
       return Effect.andThen(
         this.permits.release(1),
-        Effect.logWarning(`machine ${this.consumer.machine}: what it has taken from the queue is no batch`)
+        Effect.logWarning(`machine ${shortenName(this.consumer.machine)}: what it has taken from the queue is no batch`)
       )
     }
     const { control } = this.programs.get(offer.program) ?? {}
@@ -353,7 +354,9 @@ export const serve = (consumer: Consumer["Service"], options: MachineOptions): E
         Effect.sync(() =>
           machine.control(text)
         ))
-      yield* Effect.forkScoped(saidAtEnd(listening, `machine ${consumer.machine}: it hears nothing any more`))
+      yield* Effect.forkScoped(
+        saidAtEnd(listening, `machine ${shortenName(consumer.machine)}: it hears nothing any more`)
+      )
       // what the program is to know is sent before the end, for as long as it waits for that
       const sent = Effect.timeoutOption(Effect.andThen(Queue.end(outbox), Fiber.await(sending)), options.lease)
       yield* Effect.addFinalizer(() => Effect.andThen(machine.leave, sent))

@@ -267,6 +267,41 @@ describe("messages of others", () => {
       }))
   }
 
+  it.effect("are told of in printable characters, whatever machines and transports are called", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ message }) =>
+        void logged.push((message as Array<unknown>).join(" "))
+      )
+      const odd = "\u0007\u001b[31m\u202e"
+      let fails = true
+      const layer = fleet({ machines: [`a${odd}`], tasks: [echo] }, (transport) => ({
+        ...transport,
+        name: `by${odd}`,
+        // @effect-diagnostics-next-line globalErrorInEffectFailure:off
+        offer: (id, batch) => Effect.suspend(() => fails ? Effect.fail(new Error("shut")) : transport.offer(id, batch)),
+        events: Stream.merge(
+          transport.events,
+          Stream.make({ _tag: "Message", machine: `b${odd}`, message: "no message" } as const)
+        )
+      }))
+      const program = Effect.gen(function*() {
+        yield* Effect.sleep(100)
+        fails = false
+        const report = yield* Parallel.run([1], sleeps)
+        return String(report.failures[0]?.cause.reasons[0])
+      })
+      const first = yield* Effect.forkChild(Effect.provide(
+        Effect.all([Effect.exit(echo(1)), program], { concurrency: 2 }),
+        Layer.provideMerge(layer, Logger.layer([logger]))
+      ))
+      yield* pass("10 seconds")
+      const [, shown] = yield* Fiber.join(first)
+
+      assert.isAtLeast(logged.length, 3)
+      assert.deepStrictEqual([...logged, shown].filter((text) => /[\p{Cc}\u202e]/u.test(text)), [])
+    }))
+
   const offers: Readonly<Record<string, (offer: any) => unknown>> = {
     "no batch": () => "x",
     "defaults that are no options": (offer) => ({
