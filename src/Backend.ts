@@ -101,7 +101,8 @@ export interface Batch<out I> {
    */
   readonly began?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
   /**
-   * Takes where the time went on the way of the exits that are reported next. A backend that calls it also calls
+   * Takes where the time went on the way of the exits that are reported next. It is absent where a run reports no times: then
+   * those of its inputs need not be exact, as long as their sum is that of the batch. A backend that calls it also calls
    * `interrupted`: of two copies of a straggler the one that it does not tell of was no attempt.
    */
   readonly delivered?: ((delivery: Delivery) => void) | undefined
@@ -221,6 +222,10 @@ export type OnAttempt = (told: Told) => void
  * input is that input's exit, with `BackendError` where the task is not to blame. What it must keep for the length of a
  * run it adds to the run's scope. Interrupting it stops what it started, and returns when that has stopped.
  *
+ * One with `prefetch` may be sent as many batches of a run again as the batch's `concurrency`: it keeps them until one of that
+ * run ends, so that a worker need not wait for its next batch, and never runs more than `concurrency` of them at once. A run
+ * does this for batches that take some milliseconds, where it needs no more batches at once than there are workers.
+ *
  * A second report of a position is ignored, and so is one that comes after the end. All else that breaks the contract is
  * a defect that names the backend, the task and the input: an `execute` that throws or fails, a report of a position that
  * is not in the batch or of something that is no exit. An input that comes back again and again with nothing of its batch
@@ -239,6 +244,7 @@ export interface Backend {
   readonly name: string
   readonly workers: number
   readonly batches?: boolean | undefined
+  readonly prefetch?: boolean | undefined
   /** Calls `changed` whenever `workers` has changed, until the function that is returned is called. */
   readonly onResize?: ((changed: () => void) => () => void) | undefined
   readonly machineOf?: ((worker: number) => string | undefined) | undefined

@@ -47,6 +47,7 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
 const kind = (options: Options): Platform => ({
   name: "processes",
   crossing: bytes,
+  canWithdraw: false,
   spawn: (_, { onExit, onMessage, onNonsense }) => {
     const file = openUnlinkedFile()
     const positions = new FilePositions(file)
@@ -97,6 +98,7 @@ const kind = (options: Options): Platform => ({
       position: (slot) => positions.read(slot),
       clear: (slot) => positions.write(slot, NotStarted, 0),
       cut: undefined,
+      withdraw: undefined,
       kill: () => {
         if (child.pid !== undefined && child.pid > 0) child.kill("SIGKILL")
       },

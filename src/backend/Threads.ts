@@ -63,6 +63,7 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
 const kind = ({ env, execArgv, resourceLimits }: Options): Platform => ({
   name: "threads",
   crossing: ports,
+  canWithdraw: true,
   spawn: (number, { onExit, onMessage, onNonsense }) => {
     const memory = SharedPositions.memory(slots)
     const positions = new SharedPositions(memory)
@@ -93,6 +94,7 @@ const kind = ({ env, execArgv, resourceLimits }: Options): Platform => ({
       position: (slot) => positions.read(slot),
       clear: (slot) => positions.clear(slot),
       cut: (slot) => positions.cut(slot),
+      withdraw: (slot) => positions.withdraw(slot),
       kill: () => void worker.terminate(),
       hold: (busy) => {
         for (const each of [worker, port]) {

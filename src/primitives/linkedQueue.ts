@@ -36,6 +36,20 @@ export class LinkedQueue<A> {
     return this.last = entry
   }
 
+  /** Adds a value before all others and returns its entry. */
+  unshift(value: A): QueueEntry<A> {
+    this.size++
+    const entry: QueueEntry<A> = { value, previous: undefined, next: this.first, removed: false }
+    if (this.first === undefined) this.last = entry
+    else this.first.previous = entry
+    return this.first = entry
+  }
+
+  /** The values, from the first to the last; those may be removed meanwhile. */
+  *values(): Iterable<A> {
+    for (let entry = this.first; entry !== undefined; entry = entry.next) yield entry.value
+  }
+
   /** Removes an entry of this queue; false if it was removed before. */
   remove(entry: QueueEntry<A>): boolean {
     if (entry.removed) return false

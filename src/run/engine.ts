@@ -32,8 +32,9 @@ import { type AfterFailure, afterFailure } from "./lanes/afterFailure.ts"
 import { attempt, type Start } from "./lanes/attempt.ts"
 import { BatchLane } from "./lanes/batchLane.ts"
 import { BatchRuns } from "./lanes/batchRuns.ts"
-import { BatchSizer, type LaneCount } from "./lanes/batchSizer.ts"
+import { BatchSizer } from "./lanes/batchSizer.ts"
 import { Lane } from "./lanes/lane.ts"
+import { LaneCount } from "./lanes/laneCount.ts"
 import { RemoteClock, type RunClock } from "./lanes/remote.ts"
 import { LaneOpener, type MakeLane, quietly, warn } from "./opener.ts"
 import { RunObserver } from "./outcomes/observer.ts"
@@ -122,7 +123,6 @@ const execute = <I, A, E, R, EI, RI>(
     timers,
     turnBudget
   )
-  observer.attach(queue, sink.detailed)
   const parts: Parts<I, A, E, R> = {
     queue,
     sink,
@@ -133,8 +133,9 @@ const execute = <I, A, E, R, EI, RI>(
     turnBudget,
     time,
     clock: { time, beganAt, nanosOf: nanosOf(clock) },
-    count: { concurrency: settings.concurrency }
+    count: new LaneCount(settings.concurrency, settings.batches ? backend : undefined)
   }
+  observer.attach(queue, sink.detailed, parts.count)
   const opener = new LaneOpener<R, EI, RI>(queue, lanes(parts), parts.count)
   const resized = (workers: number): void => {
     queue.resize(Plan.windowOf(options, settings, workers))
@@ -239,7 +240,7 @@ const taskLanes = <I, A, E, R>(
     noWorkers: runner.noWorkers,
     size: observer.size,
     sizer,
-    batches: new BatchRuns(timers, sizer)
+    batches: new BatchRuns(timers, sizer, parts.count)
   }
   return (worker) => new BatchLane<I, A, E, R>(options, worker)
 }

@@ -8,8 +8,8 @@ import * as Exit from "effect/Exit"
 import * as Causes from "../primitives/causes.ts"
 import { FiberGroup } from "../primitives/fiberGroup.ts"
 import type { InputQueue } from "./inputs/queue.ts"
-import type { LaneCount } from "./lanes/batchSizer.ts"
 import type { Lane } from "./lanes/lane.ts"
+import type { LaneCount } from "./lanes/laneCount.ts"
 
 /** Makes one lane; `worker` is its number. */
 export type MakeLane<R> = (worker: number) => AnyLane<R>
@@ -24,7 +24,7 @@ const largestGroup = 8192
 /**
  * Opens the lanes of a run and waits for them. They are opened in groups: the last lane of a group opens the next group
  * when it has found an input, so a high concurrency costs nothing if few inputs are there at the start. Inputs that have
- * to be waited for open lanes faster than they need them. Invariant: `wanted` is at most the greatest `concurrency` so far,
+ * to be waited for open lanes faster than they need them. Invariant: `wanted` is at most the greatest number of lanes so far,
  * and `opened` at most `wanted`.
  */
 export class LaneOpener<R, EI, RI> {
@@ -77,12 +77,13 @@ export class LaneOpener<R, EI, RI> {
    * other lanes have one input each, which waits for a worker.
    */
   resize(concurrency: number): void {
-    const before = this.count.concurrency
+    const before = this.count.lanes
     this.count.concurrency = concurrency
-    if (concurrency <= before || this.queue.finished || this.fibers.stopping) return
-    for (const worker of this.surplus.splice(0)) (worker < concurrency ? this.vacant : this.surplus).push(worker)
+    const { lanes } = this.count
+    if (lanes <= before || this.queue.finished || this.fibers.stopping) return
+    for (const worker of this.surplus.splice(0)) (worker < lanes ? this.vacant : this.surplus).push(worker)
     // otherwise the last lane of a group waits for an input, and opens the next group then
-    if (this.wanted >= before && this.wanted < concurrency) this.widen()
+    if (this.wanted >= before && this.wanted < lanes) this.widen()
     else this.open()
   }
 
@@ -95,7 +96,7 @@ export class LaneOpener<R, EI, RI> {
 
   /** Opens the next group. */
   private widen(): void {
-    this.wanted = Math.max(this.wanted, Math.min(this.opened + this.group, this.count.concurrency))
+    this.wanted = Math.max(this.wanted, Math.min(this.opened + this.group, this.count.lanes))
     this.group = Math.min(2 * this.group, largestGroup)
     this.open()
   }
@@ -107,7 +108,7 @@ export class LaneOpener<R, EI, RI> {
     while ((this.vacant.length > 0 || this.opened < this.wanted) && !this.queue.finished) {
       const vacant = this.vacant.pop()
       const lane = this.makeLane(vacant ?? this.opened++)
-      const last = vacant === undefined && this.opened === this.wanted && this.wanted < this.count.concurrency
+      const last = vacant === undefined && this.opened === this.wanted && this.wanted < this.count.lanes
       if (last) this.startLast(lane)
       else this.start(lane)
     }
@@ -137,7 +138,7 @@ export class LaneOpener<R, EI, RI> {
 
   /** Notes a lane that has ended, if that is because there are fewer workers. */
   private ended(lane: AnyLane<R>): void {
-    if (lane.worker >= this.count.concurrency) this.surplus.push(lane.worker)
+    if (lane.worker >= this.count.lanes) this.surplus.push(lane.worker)
   }
 
   /**

@@ -43,7 +43,7 @@ export class GivenBack {
 /** Checks what a backend is made of, and returns it; a bad part is a defect that names it. */
 export const checkBackend = <B>(backend: B): B => {
   if (typeof backend !== "object" || backend === null) return wrongType("backend", "a Backend", backend)
-  const { batches, execute, machineOf, messageMillis, name, onResize, workers }: { readonly [K in Part]?: unknown } =
+  const { execute, machineOf, messageMillis, name, onResize, workers, ...others }: { readonly [K in Part]?: unknown } =
     backend
   nonEmptyString("backend.name", name)
   numberWhere(
@@ -53,7 +53,11 @@ export const checkBackend = <B>(backend: B): B => {
     (count) => count === Infinity || (Number.isSafeInteger(count) && count > 0)
   )
   if (typeof execute !== "function") wrongType("backend.execute", "a function", execute)
-  if (batches !== undefined && typeof batches !== "boolean") wrongType("backend.batches", "a boolean", batches)
+  for (const part of ["batches", "prefetch"] as const) {
+    if (others[part] !== undefined && typeof others[part] !== "boolean") {
+      wrongType(`backend.${part}`, "a boolean", others[part])
+    }
+  }
   for (const [part, value] of [["onResize", onResize], ["machineOf", machineOf]] as const) {
     if (value !== undefined && typeof value !== "function") wrongType(`backend.${part}`, "a function", value)
   }
@@ -63,7 +67,7 @@ export const checkBackend = <B>(backend: B): B => {
   return backend
 }
 
-type Part = "batches" | "execute" | "machineOf" | "messageMillis" | "name" | "onResize" | "workers"
+type Part = "batches" | "execute" | "machineOf" | "messageMillis" | "name" | "onResize" | "prefetch" | "workers"
 
 /** The batch to which a mistake belongs. */
 export interface Blamed {

@@ -259,6 +259,22 @@ const runs = {
     assert.deepStrictEqual(yield* Parallel.forEach(range(50), tasks.echo, { preDispatch: 0 }), range(50))
   }),
 
+  "no more inputs run at once than the run allows": Effect.forEach(
+    [1, 2],
+    (concurrency) =>
+      withFile((file, lines) =>
+        Effect.gen(function*() {
+          const inputs = range(16).map(() => ({ file, millis: 2 }))
+          yield* Parallel.forEach(inputs, tasks.notesBothEnds, { concurrency, batchSize: 1 })
+          let running = 0
+          const most = (yield* lines).map((line) => running += line === "begins" ? 1 : -1)
+
+          assert.strictEqual(most.length, 32)
+          assert.isAtMost(Math.max(...most), concurrency)
+        })
+      )
+  ),
+
   "two runs at once, one of which fails: the other has all its results": Effect.gen(function*() {
     const run = (inputs: ReadonlyArray<number>) => Effect.exit(Parallel.forEach(inputs, tasks.half))
     const [failed, whole] = yield* Effect.all([run([2, 3]), run(range(40).map((n) => 2 * n))], { concurrency: 2 })

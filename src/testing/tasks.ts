@@ -87,6 +87,16 @@ export const notes = Task.make("notes", {
     Effect.andThen(Effect.sleep(millis), Effect.promise(() => appendFile(file, `${line}\n`)))
 })
 
+/** Appends a line when it begins, sleeps, and appends another. */
+export const notesBothEnds = Task.make("notesBothEnds", {
+  module,
+  run: ({ file, millis }: { readonly file: string; readonly millis: number }) =>
+    Effect.promise(() => appendFile(file, "begins\n")).pipe(
+      Effect.andThen(Effect.sleep(millis)),
+      Effect.andThen(Effect.promise(() => appendFile(file, "ends\n")))
+    )
+})
+
 /** Appends a line when it is interrupted. */
 export const notesInterruption = Task.make("notesInterruption", {
   module,
@@ -158,6 +168,7 @@ export const all: ReadonlyArray<Task.Task<any, any, any>> = [
   liar,
   nests,
   notes,
+  notesBothEnds,
   notesInterruption,
   notesStartAndStop,
   passes,

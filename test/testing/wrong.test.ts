@@ -5,6 +5,7 @@ import { type Case, cases, suite } from "effect-parallel/testing"
 
 /** What a backend does wrong. */
 interface Faults {
+  readonly prefetch?: boolean
   readonly runs?: number
   readonly timeout?: (millis: number) => number | undefined
   readonly tells?: (told: Told, tell: (told: Told) => void) => void
@@ -28,6 +29,7 @@ const make = (faults: () => Faults): Backend.Backend => ({
   name: "wrong",
   workers: 2,
   batches: true,
+  prefetch: faults().prefetch,
   execute: (job, batch, onExit) =>
     Effect.gen(function*() {
       const { around, atEnd, givesBack, ignoresBudget, ignoresRecall, runs = 1, tells, timeout } = faults()
@@ -102,6 +104,7 @@ const wrong: Readonly<Record<string, readonly [Case, () => Faults]>> = {
     timeout: (millis) => millis + 1
   })],
   "overdraws its budget": ["a budget comes to the millisecond of the test clock", () => ({ ignoresBudget: true })],
+  "begins what was sent ahead": ["no more inputs run at once than the run allows", () => ({ prefetch: true })],
   "is deaf to interruption": ["an interruption ends, when what was started has stopped", () => ({
     around: Effect.uninterruptible
   })],

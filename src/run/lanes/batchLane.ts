@@ -71,7 +71,7 @@ export class BatchLane<I, A, E, R> {
 
   /** True if there are fewer workers now: the lane ends, and leaves what there is to take to another. */
   private get isSurplus(): boolean {
-    return this.worker >= this.options.count.concurrency
+    return this.worker >= this.options.count.lanes
   }
 
   private leave(): void {
@@ -82,7 +82,7 @@ export class BatchLane<I, A, E, R> {
 
   /** Takes a batch: adjacent inputs of an array, or else one by one. False if there was nothing. */
   private take(): boolean {
-    const { queue, size, sizer, turnBudget } = this.options
+    const { batches, queue, size, sizer, turnBudget } = this.options
     if (this.isSurplus) {
       this.leave()
       return false
@@ -91,12 +91,18 @@ export class BatchLane<I, A, E, R> {
       this.found = Yielding
       return false
     }
+    if (!batches.mayTake()) {
+      this.found = InputQueue.Waiting
+      return false
+    }
     const room = sizer.next(size === undefined ? Infinity : size - queue.count)
     const first = queue.count
     const inputs = queue.takeSlice(room)
     if (inputs.length > 0) this.batch = new BatchInputs(false, inputs, first)
     else this.pick(room)
-    return this.batch.inputs.length > 0
+    const found = this.batch.inputs.length > 0
+    if (found) batches.taken()
+    return found
   }
 
   /** Takes up to `room` inputs one by one. */
@@ -118,7 +124,10 @@ export class BatchLane<I, A, E, R> {
     const run = new BatchRun(options, batch, own, worker)
     return Effect.andThen(
       run.run(),
-      Effect.suspend(() => Effect.forEach(run.failures, (failure) => this.settle(...failure), { discard: true }))
+      Effect.suspend(() => {
+        if (options.batches.ended()) options.queue.notify()
+        return Effect.forEach(run.failures, (failure) => this.settle(...failure), { discard: true })
+      })
     )
   }
 

@@ -24,8 +24,9 @@ import { type AttemptStart, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 import type { BatchInputs } from "./batchInputs.ts"
 import type { BatchRuns } from "./batchRuns.ts"
-import type { BatchSizer, LaneCount } from "./batchSizer.ts"
+import type { BatchSizer } from "./batchSizer.ts"
 import type { LaneOptions } from "./lane.ts"
+import type { LaneCount } from "./laneCount.ts"
 import { endOf, isCount, MessageWay, type RunClock, startOf } from "./remote.ts"
 
 /** Options that the lanes of a run with batches share. */
@@ -120,7 +121,7 @@ export class BatchRun<I, A, E, R> {
   }
 
   private toBatch(): Backend.Batch<I> {
-    const { calledFrom, count: { concurrency }, run, show, sizer, timeout } = this.options
+    const { calledFrom, count: { concurrency }, run, show, sink, sizer, timeout } = this.options
     return {
       inputs: this.batch.inputs,
       index: (position) => this.batch.index(position),
@@ -129,7 +130,7 @@ export class BatchRun<I, A, E, R> {
       run,
       show,
       caller: calledFrom.frame,
-      delivered: this.delivered,
+      delivered: sink.detailed ? this.delivered : undefined,
       lost: this.lost,
       budget: sizer.automatic ? Duration.millis(sizer.budget) : undefined,
       recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
@@ -204,8 +205,7 @@ export class BatchRun<I, A, E, R> {
 
   /** Takes what the backend tells of the way of the exits that it reports next. */
   private readonly delivered = (delivery: Backend.Delivery): void => {
-    const { clock, sink } = this.options
-    if (!sink.detailed) return
+    const { clock } = this.options
     this.reportedAt = clock.time()
     this.way = new MessageWay(clock, delivery, this.dispatchedAt, this.reportedAt)
   }

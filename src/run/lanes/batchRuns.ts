@@ -1,24 +1,53 @@
 /**
- * The batches of a run that are under way: which of them is asked for its unstarted inputs, and which inputs come back
- * again and again.
+ * The batches of a run that are under way: whether another may be sent ahead, which of them is asked for its unstarted
+ * inputs, and which inputs come back again and again.
  */
 import * as Duration from "effect/Duration"
 import type { Timers } from "../../primitives/timers.ts"
 import * as Contract from "../../task/contract.ts"
 import type { BatchRun } from "./batchRun.ts"
 import type { BatchSizer } from "./batchSizer.ts"
+import type { LaneCount } from "./laneCount.ts"
 
 export class BatchRuns {
   private readonly active = new Set<BatchRun<any, any, any, any>>()
   private readonly timers: Timers
   private readonly sizer: BatchSizer
+  private readonly count: Pick<LaneCount, "concurrency">
+  /** Number of batches that lanes have taken and that have not ended. */
+  private held = 0
+  /** True if a lane waits until it may take a batch ahead. */
+  private isAwaited = false
   private askScheduled = false
   /** Batches that came back with nothing done, by the index of their first input. */
   private readonly givenBack = new Map<number, Contract.GivenBack>()
 
-  constructor(timers: Timers, sizer: BatchSizer) {
+  constructor(timers: Timers, sizer: BatchSizer, count: Pick<LaneCount, "concurrency">) {
     this.timers = timers
     this.sizer = sizer
+    this.count = count
+  }
+
+  /**
+   * True if a lane may take a batch: a worker waits for it, or it goes ahead and will not wait for long. Behind a slow batch
+   * it would stay while another worker could run it.
+   */
+  mayTake(): boolean {
+    if (this.held < this.count.concurrency || this.sizer.isQuick) return true
+    this.isAwaited = true
+    return false
+  }
+
+  taken(): void {
+    this.held++
+  }
+
+  /** Counts a batch that has ended; true if a lane waited for that and may take a batch now. */
+  ended(): boolean {
+    this.held--
+    if (!this.isAwaited || !this.mayTake()) return false
+    this.isAwaited = false
+    return true
   }
 
   add(batch: BatchRun<any, any, any, any>): void {
@@ -43,10 +72,10 @@ export class BatchRuns {
 
   /**
    * Recalls the unstarted inputs of the batch that has most open positions, once that batch is old enough: a lane is
-   * idle.
+   * idle, and so is a worker if there are fewer batches than workers in use.
    */
   ask(): void {
-    if (this.askScheduled) return
+    if (this.askScheduled || this.active.size >= this.count.concurrency) return
     let most: BatchRun<any, any, any, any> | undefined
     for (const batch of this.active) if (batch.openCount > 1 && batch.openCount > (most?.openCount ?? 0)) most = batch
     if (most === undefined) return

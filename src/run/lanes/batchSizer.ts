@@ -7,11 +7,7 @@
  */
 
 import type * as Backend from "../../Backend.ts"
-
-/** Number of lanes of a run, which may change where workers come and go. */
-export interface LaneCount {
-  concurrency: number
-}
+import type { LaneCount } from "./laneCount.ts"
 
 /** Target duration of a batch, in milliseconds; where a message costs more than a thread's, so many times that, up to a bound. */
 const targetMillis = 25
@@ -37,14 +33,14 @@ export class BatchSizer {
   /** Number of inputs that take `leastMillis`. */
   private leastCount = 1
   private readonly batchSize: number | "auto"
-  private readonly count: LaneCount
+  private readonly count: Pick<LaneCount, "concurrency">
   private readonly window: number
   private readonly backend: Pick<Backend.Backend, "messageMillis">
 
   /** Makes a sizer for lanes that share a window of inputs. */
   constructor(
     batchSize: number | "auto",
-    count: LaneCount,
+    count: Pick<LaneCount, "concurrency">,
     window: number,
     backend: Pick<Backend.Backend, "messageMillis">
   ) {
@@ -81,6 +77,9 @@ export class BatchSizer {
     return this.batchSize === "auto"
   }
 
+  /** True if the last batch has run for no longer than a batch should: what is sent behind such a one waits for a moment only. */
+  isQuick = false
+
   /** Returns the size of the next batch, when `left` inputs are left. */
   next(left: number): number {
     if (this.batchSize !== "auto") return this.batchSize
@@ -91,6 +90,7 @@ export class BatchSizer {
   /** Learns from a batch of `count` inputs that took `millis` milliseconds. */
   learn(count: number, millis: number): void {
     if (count === 0) return
+    this.isQuick = millis <= this.budget
     const ideal = millis > 0 ? this.target * count / millis : Infinity
     this.leastCount = millis > 0 ? leastShare * this.target * count / millis : this.leastCount
     const size = Math.floor(Math.min(ideal, Math.max(count * growth, this.size), largest))

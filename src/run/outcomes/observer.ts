@@ -21,6 +21,7 @@ export class RunObserver implements Progress.Run, ItemObserver {
   private readonly progress: Progress.Progress
   private readonly series: Metrics.Series
   private queue: InputQueue<any, any, any> | undefined
+  private count: { readonly concurrency: number } = { concurrency: 0 }
   private detailed = false
   private failed = 0
   private retried = 0
@@ -35,9 +36,13 @@ export class RunObserver implements Progress.Run, ItemObserver {
     this.series = Metrics.seriesOf(context, this.name)
   }
 
-  /** Connects the queue, whose counts are read from now on. Attempts and times are known if the run is `detailed`. */
-  attach(queue: InputQueue<any, any, any>, detailed: boolean): void {
+  /**
+   * Connects the queue, whose counts are read from now on. Attempts and times are known if the run is `detailed`. No more than
+   * the `concurrency` of `count` are shown to run: what was sent ahead waits.
+   */
+  attach(queue: InputQueue<any, any, any>, detailed: boolean, count: { readonly concurrency: number }): void {
     this.queue = queue
+    this.count = count
     this.detailed = detailed
   }
 
@@ -57,7 +62,7 @@ export class RunObserver implements Progress.Run, ItemObserver {
       failed,
       retried,
       recalled,
-      running: over ? 0 : queue?.running ?? 0,
+      running: over ? 0 : Math.min(queue?.running ?? 0, this.count.concurrency),
       waiting: over ? 0 : queue?.waiting ?? 0
     }
   }

@@ -28,15 +28,42 @@ export const boot = (link: Link): void => {
   let runner: Runner | undefined
   /** URLs of modules that opened workers while they were imported. */
   const programs = new Set<string>()
+  /** Tasks that were found, by module and name. */
+  const tasks = new Map<string, Map<string, Named>>()
+  /** Batches that were sent ahead, by their identifier, in the order in which they begin. */
+  const line = new Map<number, BatchMessage>()
+  /** Number of batches that have begun and are not over. */
+  let present = 0
+  let ended = false
+
+  /** Begins the first batch in line, if no other is here. */
+  const over = (): void => {
+    present--
+    if (present > 0 || ended) return
+    for (const [id, run] of line) {
+      line.delete(id)
+      return start(run)
+    }
+  }
 
   const refuse = (run: BatchMessage, fault: Fault) => {
-    if (waiting.delete(run.id)) link.post({ _tag: "Refused", id: run.id, fault })
+    if (!waiting.delete(run.id)) return
+    link.post({ _tag: "Refused", id: run.id, fault })
+    over()
   }
 
   const upAt = machineNow()
 
-  const start = async (run: BatchMessage): Promise<void> => {
+  /** Begins a batch: at once if its task is known, otherwise when its module is imported. */
+  const start = (run: BatchMessage): void => {
     const receivedAt = machineNow()
+    present++
+    const task = tasks.get(run.module)?.get(run.task)
+    if (task === undefined || runner === undefined || programs.has(run.module)) void startImporting(run, receivedAt)
+    else runner.run(run, task, { upAt, receivedAt }, over)
+  }
+
+  const startImporting = async (run: BatchMessage, receivedAt: number): Promise<void> => {
     waiting.set(run.id, run)
     if (programs.has(run.module)) return refuse(run, { _tag: "ProgramStarted", module: run.module })
     try {
@@ -49,7 +76,8 @@ export const boot = (link: Link): void => {
         return refuse(run, { _tag: "TaskMissing", module: run.module, task: run.task, found })
       }
       waiting.delete(run.id)
-      begin(run, task, { upAt, receivedAt })
+      remember(tasks, run, task)
+      begin(run, task, { upAt, receivedAt }, over)
     } catch (error) {
       refuse(run, faultOf(run, error, link.crossing))
     }
@@ -63,8 +91,17 @@ export const boot = (link: Link): void => {
   }
 
   const stop = (id: number): void => {
-    if (waiting.delete(id)) link.post({ _tag: "Done", id })
-    else runner?.cancel(id)
+    if (withdraw(id)) return
+    if (!waiting.delete(id)) return runner?.cancel(id)
+    link.post({ _tag: "Done", id })
+    over()
+  }
+
+  /** Returns a batch that is in line; false if it is not. */
+  const withdraw = (id: number): boolean => {
+    const isInLine = line.delete(id)
+    if (isInLine) link.post({ _tag: "Done", id })
+    return isInLine
   }
 
   Object.defineProperty(globalThis, insideKey, {
@@ -83,6 +120,7 @@ export const boot = (link: Link): void => {
     process.exit(1)
   })
   process.on("exit", (code) => {
+    ended = true
     runner?.flush()
     // no batch runs, so a module that is being imported ends the worker
     if (runner?.busy() === true) return
@@ -93,13 +131,16 @@ export const boot = (link: Link): void => {
   link.listen((message) => {
     switch (message._tag) {
       case "Run":
-        return void start(message)
+        return message.ahead && present > 0 ? void line.set(message.id, message) : start(message)
+      case "Withdraw":
+        return void withdraw(message.id)
       case "Recall":
-        return waiting.has(message.id) ? stop(message.id) : runner?.recall(message.id)
+        return line.has(message.id) || waiting.has(message.id) ? stop(message.id) : runner?.recall(message.id)
       case "Cancel":
         return stop(message.id)
       case "End":
-        for (const id of waiting.keys().toArray()) stop(id)
+        ended = true
+        for (const id of [...line.keys(), ...waiting.keys()]) stop(id)
         return void (runner?.end() ?? Promise.resolve()).finally(link.close)
     }
   })
@@ -114,6 +155,12 @@ const load = (modules: Map<string, Promise<Module>>, url: string): Promise<Modul
   modules.set(url, module)
   module.catch(() => modules.delete(url))
   return module
+}
+
+/** Remembers the task of a batch. */
+const remember = (tasks: Map<string, Map<string, Named>>, { module, task: name }: Address, task: Named): void => {
+  const named = tasks.get(module) ?? new Map<string, Named>()
+  tasks.set(module, named.set(name, task))
 }
 
 interface Named {

@@ -20,8 +20,16 @@ export interface Link {
 
 /** The part of the runner that the boot code uses. */
 export interface Runner {
-  /** Runs a batch that was received at a time of the machine's clock, by a worker that has listened since another. */
-  readonly run: (run: BatchMessage, task: unknown, came: { readonly upAt: number; readonly receivedAt: number }) => void
+  /**
+   * Runs a batch that was received at a time of the machine's clock, by a worker that has listened since another. Calls
+   * `over` when the batch is over.
+   */
+  readonly run: (
+    run: BatchMessage,
+    task: unknown,
+    came: { readonly upAt: number; readonly receivedAt: number },
+    over: () => void
+  ) => void
   readonly recall: (id: number) => void
   readonly cancel: (id: number) => void
   /** Posts the exits that have not been posted, before the worker ends. */

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
 import { nanoClock } from "../../primitives/clock.ts"
@@ -25,28 +25,36 @@ import { withDeadline } from "../../task/deadline.ts"
 import * as Layers from "../../task/layers.ts"
 import { ballast } from "../wire/ballast.ts"
 import * as Causes from "../wire/causes.ts"
-import { type Arrived, arrived, OutOfBandWriter } from "../wire/crossing.ts"
-import { formOf, isPrimitive } from "../wire/form.ts"
+import { type Arrived, arrived } from "../wire/crossing.ts"
+import { isPrimitive } from "../wire/form.ts"
 import { epoch } from "../wire/machineClock.ts"
-import type { BatchMessage, Fault, Place, WireFailure } from "../wire/messages.ts"
+import type { BatchMessage, Fault } from "../wire/messages.ts"
 import { encodeThrown } from "../wire/thrown.ts"
 import { BatchTimes } from "../wire/times.ts"
 import { contextOf, loggerOf } from "./ambient.ts"
 import type { Link, Runner } from "./link.ts"
+import { ExitOutbox, failureBy } from "./outbox.ts"
 
 /** Milliseconds for which exits are collected before they are posted: a message costs about a hundredth of that. */
 const collectMillis = 2
+
+/** Greatest number of payloads between two readings of the clock, and milliseconds in which so many pass that it may grow. */
+const longestStride = 32
+const shortMillis = 0.25
 
 export const make = (link: Link): Runner => {
   const scope = Scope.makeUnsafe()
   const batches = new Map<number, WorkerBatch>()
   const worker: Occupied = { freeAt: 0, ready: new Set() }
   return {
-    run: (message, task, came) => {
+    run: (message, task, came, over) => {
       const job = task as Backend.Job<unknown, unknown, unknown>
       const batch = new WorkerBatch(message, job, link, worker, came)
       batches.set(message.id, batch)
-      batch.done = batch.work(scope).finally(() => batches.delete(message.id))
+      batch.done = batch.work(scope).finally(() => {
+        batches.delete(message.id)
+        over()
+      })
     },
     recall: (id) => batches.get(id)?.recall(),
     cancel: (id) => batches.get(id)?.cancel(),
@@ -69,8 +77,7 @@ interface Occupied {
 }
 
 /**
- * A batch: the source of its lane, and the sink that posts exits to the near side. Invariant: exits are posted in order
- * and once; `from` is the position of the first that was not posted.
+ * A batch: the source of its lane, and the sink that posts exits to the near side.
  */
 class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unknown, unknown> {
   readonly detailed = false
@@ -104,12 +111,12 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private since = 0
   private turn = 0
   private toldAt = 0
-  /** Position of the first exit that was not posted, and the values and failures from there on. */
-  private from = 0
-  private values: Array<unknown> = []
-  private places: Array<Place> = []
-  private failures: Array<readonly [position: number, failure: WireFailure]> = []
-  private outOfBand: OutOfBandWriter
+  /** Number of payloads until the clock is read, and how many pass between two readings, where payloads have no times. */
+  private untilClock = 0
+  private stride = 1
+  /** End of the last payload that was posted. */
+  private postedUntil = 0
+  private readonly outbox: ExitOutbox
   /** Payloads that have crossed by themselves, by position, if there are any. */
   private readonly arrived: ReadonlyMap<number, Arrived> | undefined
   private readonly times: BatchTimes
@@ -129,9 +136,9 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     this.job = job
     this.link = link
     this.worker = worker
-    this.times = new BatchTimes(message.payloads.length, { ...came, freeAt: worker.freeAt })
+    this.times = new BatchTimes(message.payloads.length, message.timed, { ...came, freeAt: worker.freeAt })
     this.ballast = message.shared > 0 ? ballast(message.shared) : undefined
-    this.outOfBand = new OutOfBandWriter(link.crossing)
+    this.outbox = new ExitOutbox(message.id, link)
     this.logger = loggerOf(link.crossing, link.post, () => ({ id: message.id, position: this.started - 1 }))
     const values = arrived(link.crossing, message.outOfBand)
     this.arrived = message.places.length === 0
@@ -145,7 +152,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     const built = layer === undefined
       ? Exit.succeed(Context.empty() as Context.Context<any>)
       : await this.runFiber<Context.Context<any>, unknown>(Layers.servicesOf(layer, scope), Context.empty())
-    this.since = this.startMillis = timer.now()
+    this.since = this.startMillis = this.postedUntil = timer.now()
     this.times.ready(this.since + epoch, this.worker.ready.has(this.job))
     if (!this.cancelled) {
       if (Exit.isSuccess(built)) {
@@ -171,7 +178,10 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   next(own: Item<unknown> | undefined): InputQueue.Found {
     const { budget, payloads, slot } = this.message
     const position = this.started
-    if (this.turn !== this.turnBudget!.turns) this.since = timer.now()
+    if (this.turn !== this.turnBudget!.turns) {
+      this.since = timer.now()
+      this.turn = this.turnBudget!.turns
+    }
     const now = this.since
     if (position === payloads.length || this.recalled) return InputQueue.Done
     if (budget !== undefined && position > 0 && now - this.startMillis > budget) return InputQueue.Done
@@ -209,73 +219,34 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
 
   onSuccess(_: Item<unknown>, value: unknown): void {
     const { success } = this.job
-    if (success === undefined) return isPrimitive(value) ? this.record(value) : this.succeed(value, nothingMoved)
+    if (success === undefined) {
+      if (isPrimitive(value)) this.outbox.add(value)
+      else this.outbox.addAny(value, nothingMoved)
+      return this.record()
+    }
     const encoded = Codec.encode(success, value)
     const moved = Codec.takeTransfers()
-    if (Exit.isSuccess(encoded)) this.succeed(encoded.value, moved)
-    else this.failBy(Causes.refused("success", value, encoded.cause))
+    if (Exit.isSuccess(encoded)) this.outbox.addAny(encoded.value, moved)
+    else this.outbox.addFailure(failureBy(Causes.refused("success", value, encoded.cause)))
+    this.record()
   }
 
   onFailure(_: Item<unknown>, cause: Cause.Cause<unknown>): boolean {
-    const { fault, job, link, outOfBand } = this
+    const { fault, job, link, outbox } = this
     this.fault = undefined
-    if (fault === undefined) this.fail(Causes.encode(cause, job.error, link.crossing, outOfBand))
-    else this.failBy(fault)
+    outbox.addFailure(
+      fault === undefined ? Causes.encode(cause, job.error, link.crossing, outbox.outOfBand) : failureBy(fault)
+    )
+    this.record()
     return false
   }
 
   /** Posts the exits that were not posted, and whether the batch is over. */
   post(over = false): void {
+    const { outbox, postedUntil, times } = this
     this.toldAt = timer.now()
-    if (this.values.length === 0) {
-      if (over) this.link.post({ _tag: "Done", id: this.message.id })
-      return
-    }
-    try {
-      this.postExits(over)
-    } catch {
-      // a value has changed since it was looked at, or has a getter that throws at times
-      this.moveOutOfBand()
-      this.postExits(over)
-    }
-    this.outOfBand.close()
-    this.outOfBand = new OutOfBandWriter(this.link.crossing)
-    this.from += this.values.length
-    this.values = []
-    this.places = []
-    this.failures = []
-  }
-
-  private postExits(over: boolean): void {
-    const { failures, from, outOfBand, places, values } = this
-    this.link.post(
-      {
-        _tag: "Exits",
-        id: this.message.id,
-        from,
-        values,
-        places,
-        failures,
-        outOfBand: outOfBand.sealed,
-        times: this.times.slice(from, values.length),
-        over
-      },
-      outOfBand.transfer
-    )
-  }
-
-  /** Lets each value that is part of the message cross by itself; those that cannot be cloned fail. */
-  private moveOutOfBand(): void {
-    for (const [offset, value] of this.values.entries()) {
-      if (isPrimitive(value)) continue
-      const position = this.from + offset
-      this.values[offset] = undefined
-      try {
-        this.places.push([position, this.outOfBand.add(value)])
-      } catch (error) {
-        this.failures.push([position, failureBy(Causes.notCloneable("success", value, error, this.link.crossing))])
-      }
-    }
+    outbox.post(() => times.slice(outbox.from, outbox.size, postedUntil + epoch, this.toldAt + epoch), over)
+    this.postedUntil = this.toldAt
   }
 
   /** Runs lanes until one ends without losing its fiber to a task. */
@@ -296,7 +267,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       )
       if (Exit.isSuccess(exit) || this.cancelled || lane?.lost(exit.cause) !== true) break
     }
-    await Effect.runPromise(this.timers.close)
+    if (this.message.timeout !== undefined) await Effect.runPromise(this.timers.close)
   }
 
   private laneOptions(turnBudget: TurnBudget, clock: Clock.Clock): LaneOptions<unknown, unknown, unknown, never> {
@@ -315,48 +286,34 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   private async runFiber<A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): Promise<Exit.Exit<A, E>> {
     const fiber = Effect.runForkWith(context)(effect)
     this.fiber = fiber
-    return await Effect.runPromise(Fiber.await(fiber))
-  }
-
-  /** Records a value: as part of the next message, or by itself. */
-  private succeed(value: unknown, moved: ReadonlyArray<unknown>): void {
-    if (moved.length === 0 && formOf(value) === "plain") return this.record(value)
-    try {
-      this.places.push([this.from + this.values.length, this.outOfBand.add(value, moved)])
-      this.record(undefined)
-    } catch (error) {
-      this.failBy(Causes.notCloneable("success", value, error, this.link.crossing))
-    }
+    return await new Promise((resolve) => fiber.addObserver(resolve))
   }
 
   /** Fails every payload; none has begun, so they take no time. */
   private failAll(fault: Fault): void {
-    for (const _ of this.message.payloads) this.fail(failureBy(fault), false)
-  }
-
-  private failBy(fault: Fault): void {
-    this.fail(failureBy(fault))
-  }
-
-  private fail(failure: WireFailure, hasBegun = true): void {
-    this.failures.push([this.from + this.values.length, failure])
-    this.record(undefined, hasBegun)
+    for (const _ of this.message.payloads) {
+      this.outbox.addFailure(failureBy(fault))
+      this.record(false)
+    }
   }
 
   /**
-   * Records an exit with its times. The clock is read for each payload: a time that is divided among several would be
-   * wrong where it matters.
+   * Records that an exit was added, with its times where they are wanted. Then the clock is read for each payload: a time
+   * that is divided among several would be wrong where it matters.
    */
-  private record(value: unknown, hasBegun = true): void {
+  private record(hasBegun = true): void {
+    const { message: { payloads, timed }, outbox } = this
+    if (!timed && this.postScheduled && --this.untilClock > 0) return
     const now = timer.now()
     if (!hasBegun) this.since = now
-    this.times.ran(this.from + this.values.length, this.since + epoch, now + epoch)
-    this.values.push(value)
+    if (timed) this.times.ran(outbox.next - 1, this.since + epoch, now + epoch)
+    else this.untilClock = this.stride = now - this.since < shortMillis ? Math.min(2 * this.stride, longestStride) : 1
     this.since = now
     this.worker.freeAt = now + epoch
     this.turn = this.turnBudget?.turns ?? 0
     if (now - this.toldAt >= collectMillis) return this.post()
-    if (this.postScheduled) return
+    // the last exit is posted with the end of the batch
+    if (this.postScheduled || outbox.next === payloads.length) return
     // scheduled now, since the next payload may take long
     this.postScheduled = true
     setImmediate(() => {
@@ -367,8 +324,6 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
 }
 
 const nothingMoved: ReadonlyArray<unknown> = []
-
-const failureBy = (fault: Fault): WireFailure => ({ _tag: "Fault", fault })
 
 /** Exit of an attempt whose payload was refused; `fault` has the reason. */
 const notBegun = Exit.interrupt()

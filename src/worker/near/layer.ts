@@ -80,6 +80,7 @@ export const layer = (options: WorkerOptions, platform: Platform, maxBytes: numb
         name: platform.name,
         workers: pool.size,
         batches: true,
+        prefetch: true,
         execute: pool.execute
       }))
     )

@@ -16,7 +16,9 @@ import type { SharedMemory } from "./sharedMemory.ts"
 export class Payloads {
   values: ReadonlyArray<unknown> = []
   places: ReadonlyArray<Place> = []
-  readonly outOfBand: OutOfBandWriter
+  outOfBand: OutOfBandWriter
+  /** True if there are buffers that move with the payload, which can be sent once. */
+  moves = false
   private readonly job: Backend.Job<unknown, unknown, unknown>
   private readonly crossing: Crossing
   private readonly sharedMemory: SharedMemory
@@ -46,9 +48,11 @@ export class Payloads {
     return this.positions === undefined ? payload : this.positions[payload]!
   }
 
-  /** Encodes inputs, up to the first that must go alone. */
+  /** Encodes inputs, up to the first that must go alone. What was encoded before is forgotten. */
   encode(inputs: ReadonlyArray<unknown>): void {
+    this.outOfBand = new OutOfBandWriter(this.crossing)
     this.values = inputs
+    this.places = []
     if (this.job.payload !== undefined || !inputs.every(isPrimitive)) this.encodeAll(inputs)
   }
 
@@ -82,7 +86,10 @@ export class Payloads {
       const value = encoded.success
       if (moved.length > 0 || formOf(value) !== "plain") this.addOutOfBand(list, position, value, [...new Set(moved)])
       else list.push(position, value, undefined)
-      if (moved.length > 0) break
+      if (moved.length > 0) {
+        this.moves = true
+        break
+      }
     }
     this.keep(list)
   }

@@ -26,6 +26,8 @@ export interface WorkerHandle {
    * started. Undefined where the platform cannot do that.
    */
   readonly cut: ((slot: number) => number) | undefined
+  /** As `cut`, for a batch of which nothing was started; false if something was, and then nothing has changed. */
+  readonly withdraw: ((slot: number) => boolean) | undefined
   readonly kill: () => void
   /** Makes the worker keep the program running, or not. */
   readonly hold: (busy: boolean) => void
@@ -42,6 +44,8 @@ interface WorkerListener {
 export interface Platform {
   readonly name: string
   readonly crossing: Crossing
+  /** True if its workers can be made to return a batch that has not begun, whatever they do (`withdraw`). */
+  readonly canWithdraw: boolean
   /**
    * Starts a worker. Throws if it cannot be started. What comes from it is passed to `onMessage` unchecked, and to
    * `onNonsense` if it is not even a message.

@@ -8,11 +8,18 @@ import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
 import { offsetTo } from "../../primitives/clock.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
+import { machineNow } from "../wire/machineClock.ts"
 import * as Caller from "./caller.ts"
 import type { Platform, PoolOptions } from "./platform.ts"
 import { BatchRequest, type RunState, type Sender } from "./request.ts"
 import { SharedMemory } from "./sharedMemory.ts"
 import { WorkerSupervisor } from "./supervisor.ts"
+
+/** Number of batches that a worker may have where they run one after another: one that runs, and others that were sent ahead. */
+const mostAhead = 4
+
+/** Milliseconds for which a worker has to be busy before a batch that waits there is taken back. */
+const leastBusyMillis = 0.5
 
 export class Pool {
   private readonly platform: Platform
@@ -23,6 +30,10 @@ export class Pool {
   private readonly runs = new WeakMap<Scope.Scope, RunState>()
   /** True while `serve` runs; what it starts may free room and call it again. */
   private serving = false
+  /** True if `serve` was called since it last began with the queue. */
+  private serveAgain = false
+  /** True while a timer waits to call `level`. */
+  private levelling = false
   private closed = false
 
   constructor(platform: Platform, options: PoolOptions) {
@@ -30,7 +41,11 @@ export class Pool {
     this.maxBytes = options.maxBytes
     this.supervisors = Array.from(
       { length: options.workers },
-      (_, number) => new WorkerSupervisor(number, platform, options, () => this.serve())
+      (_, number) =>
+        new WorkerSupervisor(number, platform, options, {
+          freed: () => this.serve(),
+          returned: (requests) => this.takeReturned(requests)
+        })
     )
   }
 
@@ -75,41 +90,109 @@ export class Pool {
   })
 
   /**
-   * Gives queued batches to workers that have room, first come, first served. A first batch that finds no worker holds
-   * up the others.
+   * Gives queued batches to workers that have room, first come, first served: what is queued begins at once, or is sent ahead.
+   * A first batch that finds no worker holds up the others, unless it waits for its own run.
    */
   private serve(): void {
+    this.serveAgain = true
     if (this.serving) return
     this.serving = true
     try {
-      for (let request = this.queue.peek(); request !== undefined && !this.closed; request = this.queue.peek()) {
-        const supervisor = this.supervisorFor(request)
-        if (supervisor === undefined) break
-        this.queue.shift()
-        supervisor.begin(request)
+      while (this.serveAgain && !this.closed) {
+        this.serveAgain = false
+        this.serveQueue()
       }
     } finally {
       this.serving = false
     }
+    this.level()
+  }
+
+  private serveQueue(): void {
+    for (const request of this.queue.values()) {
+      if (request.state._tag !== "Queued") continue
+      const mayBegin = request.run.underWay < request.concurrency
+      if (!(mayBegin && this.begin(request)) && !this.sendAhead(request, mayBegin) && mayBegin) return
+    }
+  }
+
+  /** Gives a batch to a worker where it begins at once; false if there is none. */
+  private begin(request: BatchRequest): boolean {
+    const supervisor = this.supervisorFor(request)
+    if (supervisor === undefined) return false
+    leaveQueue(request)
+    return supervisor.begin(request, false)
+  }
+
+  /**
+   * Gives a batch to a busy worker, where it begins when what is there has ended; false if that is impossible. A worker that
+   * cannot be made to return a batch gets no batches of several runs.
+   */
+  private sendAhead(request: BatchRequest, mayBegin: boolean): boolean {
+    if (request.alone || request.concurrency > this.supervisors.length) return false
+    let best: WorkerSupervisor | undefined
+    for (const supervisor of this.supervisors) {
+      if (
+        !supervisor.isOpen || supervisor.assigned.size === 0 ||
+        supervisor.assigned.size >= (best?.assigned.size ?? mostAhead)
+      ) continue
+      if (supervisor.assigned.holds(request.run) || (mayBegin && this.platform.canWithdraw)) best = supervisor
+    }
+    if (best === undefined) return false
+    const { state } = request
+    if (!best.begin(request, true)) return false
+    if (state._tag === "Queued") state.leave()
+    return true
   }
 
   /**
    * Returns the worker with the fewest batches that may take one more, preferably one that is running; undefined if
-   * there is none. A batch that must be alone needs an idle worker.
+   * there is none. A batch that must be alone needs an idle worker, and none passes a batch that waits.
    */
   private supervisorFor({ alone, concurrency }: BatchRequest): WorkerSupervisor | undefined {
     const share = alone ? 1 : Math.ceil(concurrency / this.supervisors.length)
     let best: WorkerSupervisor | undefined
     for (const supervisor of this.supervisors) {
-      if (!supervisor.isOpen || supervisor.load >= share) continue
+      if (!supervisor.isOpen || supervisor.assigned.size >= share || supervisor.assigned.waiting > 0) continue
       if (
-        best === undefined || supervisor.load < best.load ||
-        (supervisor.load === best.load && supervisor.isPresent && !best.isPresent)
+        best === undefined || supervisor.assigned.size < best.assigned.size ||
+        (supervisor.assigned.size === best.assigned.size && supervisor.isPresent && !best.isPresent)
       ) {
         best = supervisor
       }
     }
     return best
+  }
+
+  /**
+   * Gives batches that wait at busy workers to idle ones. A worker that has been busy for a short time only may end soon, so
+   * it is looked at again later.
+   */
+  private level(): void {
+    const keepers = this.supervisors.filter(({ assigned }) => assigned.waiting > 0)
+    if (keepers.length === 0 || !this.supervisors.some(({ assigned, isOpen }) => isOpen && assigned.size === 0)) return
+    const now = machineNow()
+    const busy = keepers.filter(({ assigned }) => now - assigned.busySince >= leastBusyMillis)
+    for (const keeper of busy) {
+      const request = keeper.takeBack()
+      if (request === undefined) continue
+      this.takeReturned([request])
+      return this.serve()
+    }
+    if (busy.length === keepers.length || this.levelling) return
+    this.levelling = true
+    setTimeout(() => {
+      this.levelling = false
+      this.level()
+    }, 1).unref()
+  }
+
+  /** Puts batches that their worker has not begun at the head of the queue, in order. */
+  private takeReturned(requests: ReadonlyArray<BatchRequest>): void {
+    for (const request of requests.toReversed()) {
+      const entry = this.queue.unshift(request)
+      request.requeue(() => this.queue.remove(entry))
+    }
   }
 
   /** Makes the sender of a batch from the context of its run. */
@@ -136,10 +219,16 @@ export class Pool {
         suspects: new Set(),
         unlucky: new Set(),
         vain: 0,
+        underWay: 0,
         clockOffset: undefined
       }
       this.runs.set(scope, state)
     }
     return state
   }
+}
+
+/** Takes a batch out of the queue. */
+const leaveQueue = ({ state }: BatchRequest): void => {
+  if (state._tag === "Queued") state.leave()
 }

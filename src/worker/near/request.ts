@@ -24,7 +24,16 @@ import { timeoutError } from "../../task/deadline.ts"
 import { type Arrived, arrived, type Crossing } from "../wire/crossing.ts"
 import { ExitReader } from "../wire/exits.ts"
 import { machineNow } from "../wire/machineClock.ts"
-import { type Ambient, type Exits, type Fault, type Log, NotStarted, type Thrown } from "../wire/messages.ts"
+import {
+  type Ambient,
+  type BatchMessage,
+  type Exits,
+  type Fault,
+  type Log,
+  NotStarted,
+  type Thrown
+} from "../wire/messages.ts"
+import { packed } from "../wire/numbers.ts"
 import { type Reason, reasonOf } from "../wire/reasons.ts"
 import { decodeThrown } from "../wire/thrown.ts"
 import * as Times from "../wire/times.ts"
@@ -49,6 +58,8 @@ export interface RunState {
   readonly unlucky: Set<number | undefined>
   /** Number of workers that have ended while nothing was under way there, since one has begun or finished an input. */
   vain: number
+  /** Number of batches that may be under way at once: those at workers, but not those behind another of the run. */
+  underWay: number
   /**
    * What has to be added to a time of the machine's clock to get that of the program's, in milliseconds, once it is known.
    * It is measured once, since the readings of a clock may be coarse.
@@ -86,6 +97,9 @@ export interface Placement {
   readonly count: number
 }
 
+/** How a batch that was sent ahead stands: `Waiting` at its worker, or `Leaving` if it was asked back. */
+export type Ahead = "Waiting" | "Leaving" | undefined
+
 export type RequestState =
   | { readonly _tag: "Queued"; readonly leave: () => void }
   | { readonly _tag: "Sent" | "Stopping" } & Placement
@@ -107,6 +121,14 @@ export class BatchRequest {
   readonly payloads: Payloads
   /** Number of payloads whose exits the worker has reported. */
   told = 0
+  /** How it stands, if it was sent ahead and is not known to have begun. */
+  ahead: Ahead = undefined
+  /** True once its worker was sent it. */
+  isPosted = false
+  /** True if another batch of its run was at its worker when it was sent there. */
+  isBehindOwn = false
+  /** True once its payloads are encoded and were not sent. */
+  private isPrepared = false
   /** Last payload of which it was told that it has begun. */
   private lastBegun = NotStarted
   /** True once an input has failed here, and not in a worker. */
@@ -142,10 +164,6 @@ export class BatchRequest {
       timeout: batch.timeout && Duration.toMillis(batch.timeout),
       budget: batch.budget && Duration.toMillis(batch.budget)
     }
-  }
-
-  get ambient(): Ambient {
-    return this.sender.ambient
   }
 
   /**
@@ -188,6 +206,8 @@ export class BatchRequest {
    * suspect goes alone too.
    */
   prepare(atMost: number): number {
+    if (this.isPrepared && this.count <= atMost) return this.count
+    this.isPrepared = true
     const { inputs } = this.batch
     let count = this.alone ? 1 : Math.min(inputs.length, atMost)
     if (this.sender.state.suspects.size > 0) {
@@ -197,9 +217,40 @@ export class BatchRequest {
     return this.count
   }
 
+  /** Returns to the queue: its worker has not begun it, and gives it to another. */
+  requeue(leave: () => void): void {
+    this.watchdog?.clear()
+    this.watchdog = undefined
+    this.isPrepared = this.payloads.places.length === 0
+    this.ahead = undefined
+    this.isPosted = false
+    this.state = { _tag: "Queued", leave }
+  }
+
   /** Number of payloads. */
   get count(): number {
     return this.payloads.values.length
+  }
+
+  /** Makes the message to a worker; `shared` bytes of shared memory are new to it. */
+  messageTo({ id, slot }: Placement, shared: number): BatchMessage {
+    const { ahead, job, limits: { budget, timeout }, payloads: { outOfBand, places, values } } = this
+    return {
+      _tag: "Run",
+      id,
+      slot,
+      module: job.module,
+      task: job.name,
+      ahead: ahead !== undefined,
+      timed: this.timed,
+      payloads: packed(values),
+      places,
+      outOfBand: outOfBand.sealed,
+      timeout,
+      budget,
+      shared,
+      ambient: this.sender.ambient
+    }
   }
 
   /** Settles payloads as reported by their worker. */
@@ -210,11 +261,22 @@ export class BatchRequest {
     const exitAt = this.exits.read(exits)
     this.sender.state.vain = 0
     this.told = from + values.length
+    const step = Times.stepOf(times, values.length)
+    const start = Times.startOf(times, 0) + offset
     for (let k = 0; k < values.length; k++) {
       const position = this.positionOf(from + k)
       const exit = exitAt(k, position)
-      this.onExit(position, exit, worker, Times.startOf(times, k) + offset, Times.endOf(times, k) + offset)
+      if (step !== undefined) this.onExit(position, exit, worker, start + k * step, start + (k + 1) * step)
+      else this.onExit(position, exit, worker, Times.startOf(times, k) + offset, Times.endOf(times, k) + offset)
     }
+  }
+
+  /**
+   * True if the times of each input are needed: the run reports them, or has a deadline, after which the worker is looked at
+   * by the start of the input that is under way.
+   */
+  private get timed(): boolean {
+    return this.batch.delivered !== undefined || this.batch.began !== undefined || this.limits.timeout !== undefined
   }
 
   /** True if it is to be told which payload has begun. */

@@ -16,7 +16,7 @@
  * | field | written by | valid |
  * | --- | --- | --- |
  * | `state` | the methods above | always |
- * | `active`, `free` | `begin`, `finish`, `exited` | the batches that are here, each in one slot; the other slots |
+ * | `assigned` | `begin`, `finish`, `takeBack`, `giveUp`, `cancel`, `exited` | the batches that are here |
  * | `exclusive` | `begin`, `onIdle`, `exited` | true while the only batch here must be alone |
  * | `tasks` | `begin`, `finish`, `exited` | number of payloads that this worker has had, against `maxTasksPerWorker` |
  * | `lastError` | `receive`, `breakOff`, `exited` | what the worker has thrown outside a task, or sent, until it ends |
@@ -24,16 +24,18 @@
  * | `timer` | `onIdle`, `retire`; cleared by `begin`, `exited` | while idle (its `idleTimeout`), or ending (its grace) |
  *
  * Invariant: when a worker has ended, each batch that was with it is over, and what it did not report is dispatched again
- * by the run. That may happen while `exited` runs, and start the next worker.
+ * by the run; but batches that waited return to the pool. That may happen while `exited` runs, and start the next worker.
  */
 import { LongTimeout } from "../../primitives/longTimeout.ts"
 import { shorten } from "../../primitives/shorten.ts"
 import { machineNow } from "../wire/machineClock.ts"
-import { type BatchMessage, NotStarted, type Thrown } from "../wire/messages.ts"
+import { type FromFar, NotStarted, type Thrown } from "../wire/messages.ts"
 import { isReply } from "../wire/replies.ts"
-import { type Platform, type PoolOptions, slots, type WorkerExit, type WorkerHandle } from "./platform.ts"
-import type { BatchRequest, Keeper, Placement, WorkerCrash } from "./request.ts"
-import { accuse, convict, countVain, notStarted, startedOf } from "./verdict.ts"
+import { Assigned } from "./assigned.ts"
+import type { Platform, PoolOptions, WorkerExit, WorkerHandle } from "./platform.ts"
+import type { BatchRequest, Keeper, Placement } from "./request.ts"
+import { accuse, convict, countVain, notStarted, startedOf, stuckFor } from "./verdict.ts"
+import { follow, setWatchdog, watch } from "./watchdog.ts"
 
 type WorkerState =
   | { readonly _tag: "Absent" }
@@ -53,39 +55,34 @@ const mostVain = 10
 /** Milliseconds after which a batch that was to be recalled is looked at again, if it had not begun. */
 const recallMillis = 10
 
-/** Greatest number of milliseconds after which it is looked again whether a batch has begun. */
-const longestFollowDelay = 64
-
-/** Least number of milliseconds that a worker has for beginning an input: a busy machine may not let it sooner. */
-const leastStartMillis = 1000
+/** The pool, as its supervisors see it. */
+export interface Room {
+  /** Called when there may be room again. */
+  readonly freed: () => void
+  /** Takes batches that had not begun when their worker ended, in order. */
+  readonly returned: (requests: ReadonlyArray<BatchRequest>) => void
+}
 
 export class WorkerSupervisor implements Keeper {
   readonly number: number
   private readonly platform: Platform
   private readonly options: PoolOptions
-  /** Callback for when there may be room again. */
-  private readonly freed: () => void
+  private readonly room: Room
   private state: WorkerState = Absent
-  private readonly active = new Map<number, BatchRequest>()
-  private readonly free = Array.from({ length: slots }, (_, slot) => slots - 1 - slot)
+  /** The batches that are here. */
+  readonly assigned = new Assigned()
   private exclusive = false
-  private ids = 0
   private tasks = 0
   private lastError: Thrown | undefined
   private timer: LongTimeout | undefined
   private readonly begun = new Set<unknown>()
   private readonly endListeners: Array<() => void> = []
 
-  constructor(number: number, platform: Platform, options: PoolOptions, freed: () => void) {
+  constructor(number: number, platform: Platform, options: PoolOptions, room: Room) {
     this.number = number
     this.platform = platform
     this.options = options
-    this.freed = freed
-  }
-
-  /** Number of batches that are here. */
-  get load(): number {
-    return this.active.size
+    this.room = room
   }
 
   /** True if the worker exists. */
@@ -96,31 +93,36 @@ export class WorkerSupervisor implements Keeper {
   /** True if another batch may come here. */
   get isOpen(): boolean {
     const { _tag } = this.state
-    return _tag !== "Ending" && _tag !== "Killed" && _tag !== "Broken" && !this.exclusive && this.free.length > 0 &&
+    return _tag !== "Ending" && _tag !== "Killed" && _tag !== "Broken" && !this.exclusive && !this.assigned.isFull &&
       this.tasks < this.options.maxTasksPerWorker
   }
 
   /**
    * Sends a batch, up to the number of payloads that the worker may still take. Starts the worker if it does not exist.
-   * A batch of which nothing can be sent is over.
+   * A batch of which nothing can be sent is over. Returns false for one that may not be sent `ahead`, since it could not be
+   * taken back.
    */
-  begin(request: BatchRequest): void {
+  begin(request: BatchRequest, ahead: boolean): boolean {
     request.assignedAt = machineNow()
     const count = request.prepare(this.options.maxTasksPerWorker - this.tasks)
+    if (ahead && (request.payloads.moves || request.hasFailures)) return false
     const wanted = count > 0 && request.state._tag === "Queued"
     const handle = wanted ? this.ensureSpawned(request) : undefined
-    if (handle === undefined) return this.over(request)
+    if (handle === undefined) this.over(request)
+    else this.assign(request, ahead, count, handle)
+    return true
+  }
+
+  /** Gives a batch to the worker. */
+  private assign(request: BatchRequest, ahead: boolean, count: number, handle: WorkerHandle): void {
     this.timer?.clear()
-    const id = ++this.ids
-    const slot = this.free.pop()!
-    request.state = { _tag: "Sent", keeper: this, id, slot, count }
-    this.active.set(id, request)
+    const placement = this.assigned.add(request, ahead, count, this)
     this.tasks += count
     this.exclusive = request.alone
     try {
-      handle.clear(slot)
+      handle.clear(placement.slot)
       handle.hold(true)
-      this.send(request, request.state, handle)
+      this.send(request, placement, handle)
     } catch (error) {
       request.failAllCrashed(notStarted(shorten(error, 400)), this.number)
       this.finish(request)
@@ -131,13 +133,17 @@ export class WorkerSupervisor implements Keeper {
   cancel(request: BatchRequest): void {
     const { state } = request
     if (state._tag !== "Sent" || this.state._tag === "Absent") return
-    request.state = { ...state, _tag: "Stopping" }
     const { handle } = this.state
+    if (request.ahead !== undefined && request.isPosted && handle.withdraw?.(state.slot) === true) {
+      this.leave(request, handle)
+      return this.over(request)
+    }
+    request.state = { ...state, _tag: "Stopping" }
     const { position, since } = handle.position(state.slot)
     if (position >= 0) request.tellInterrupted(position, this.number, since)
     handle.cut?.(state.slot)
     if (this.isReachable) handle.post({ _tag: "Cancel", id: state.id }, [])
-    this.setWatchdog(request, this.options.grace, () => this.kill(request, false))
+    setWatchdog(request, this.options.grace, () => this.kill(request, false))
   }
 
   /**
@@ -146,7 +152,7 @@ export class WorkerSupervisor implements Keeper {
    */
   recall(request: BatchRequest): void {
     const { state } = request
-    if (state._tag !== "Sent" || this.state._tag === "Absent" || !this.isReachable) return
+    if (state._tag !== "Sent" || state.keeper !== this || this.state._tag === "Absent" || !this.isReachable) return
     const { handle } = this.state
     if (handle.position(state.slot).position === NotStarted) {
       setTimeout(() => this.recall(request), recallMillis).unref()
@@ -155,6 +161,38 @@ export class WorkerSupervisor implements Keeper {
     const started = handle.cut?.(state.slot)
     if (started === undefined) handle.post({ _tag: "Recall", id: state.id }, [])
     else request.giveBack(started)
+  }
+
+  /**
+   * Takes back the first batch that waits here and may begin elsewhere. Undefined if there is none, or if the worker has to
+   * be asked: then it comes as `returned`.
+   */
+  takeBack(): BatchRequest | undefined {
+    if (this.state._tag === "Absent" || !this.isReachable) return undefined
+    const { handle } = this.state
+    for (const request of this.assigned.values()) {
+      const { ahead, concurrency, isBehindOwn, isPosted, run, state } = request
+      if (ahead === undefined || !isPosted || state._tag !== "Sent") continue
+      if (isBehindOwn && run.underWay >= concurrency) continue
+      if (handle.withdraw === undefined) {
+        if (ahead === "Waiting") handle.post({ _tag: "Withdraw", id: state.id }, [])
+        request.ahead = "Leaving"
+        return undefined
+      }
+      if (handle.withdraw(state.slot)) {
+        this.leave(request, handle)
+        return request
+      }
+    }
+    return undefined
+  }
+
+  /** Removes a batch that was cut before it began. */
+  private leave(request: BatchRequest, handle: WorkerHandle): void {
+    const { count, id } = request.state as Placement
+    this.assigned.withdraw(request)
+    this.tasks -= count
+    if (this.isReachable) handle.post({ _tag: "Withdraw", id }, [])
   }
 
   /**
@@ -181,32 +219,27 @@ export class WorkerSupervisor implements Keeper {
   private send(request: BatchRequest, { id, slot }: Placement, handle: WorkerHandle): void {
     const shared = request.introduce(handle)
     const post = (): void => {
-      const { ambient, count, job, limits, payloads: { outOfBand, places, values }, state } = request
-      if (state._tag === "Over") return
+      const { count, job, payloads: { outOfBand }, state } = request
+      if (!("keeper" in state) || state.keeper !== this || state.id !== id) return
       if (state._tag !== "Sent" || count === 0) return this.finish(request)
-      const message: BatchMessage = {
-        _tag: "Run",
-        id,
-        slot,
-        module: job.module,
-        task: job.name,
-        payloads: values,
-        places,
-        outOfBand: outOfBand.sealed,
-        timeout: limits.timeout,
-        budget: limits.budget,
-        shared,
-        ambient
-      }
       try {
-        handle.post(message, outOfBand.transfer)
+        handle.post(request.messageTo(state, shared), outOfBand.transfer)
       } catch (error) {
         request.payloads.moveOutOfBand(error)
         return queueMicrotask(post)
       }
+      request.isPosted = true
       outOfBand.close()
-      this.watch(request, slot, handle)
-      if (request.isFollowed) this.follow(request)
+      watch(request, {
+        handle,
+        slot,
+        options: this.options,
+        isKnown: this.begun.has(job),
+        isAtAnother: () =>
+          startedOf([...this.assigned.values()], handle).some((started) => started.request !== request),
+        kill: (isStuck) => this.kill(request, isStuck)
+      })
+      if (request.isFollowed) follow(request, this, handle)
     }
     if (request.hasFailures) queueMicrotask(post)
     else post()
@@ -228,14 +261,15 @@ export class WorkerSupervisor implements Keeper {
       this.lastError = message.error
       return
     }
-    const request = this.active.get(message.id)
-    if (request === undefined) return message.id <= this.ids ? undefined : this.breakOff(message)
+    const request = this.assigned.get(message.id)
+    if (request === undefined) return this.receiveLate(message)
     switch (message._tag) {
       case "Exits":
         if (!request.expects(message)) return this.breakOff(message)
         this.begun.add(request.job)
+        request.ahead = undefined
         request.settle(message, this.number)
-        if (request.isFollowed) this.follow(request)
+        if (request.isFollowed) follow(request, this, this.state.handle)
         if (message.over) this.finish(request)
         return
       case "Log":
@@ -252,8 +286,23 @@ export class WorkerSupervisor implements Keeper {
         }
         return this.finish(request)
       case "Done":
-        return this.finish(request)
+        return request.ahead === "Leaving" ? this.giveUp(request) : this.finish(request)
     }
+  }
+
+  /** Handles a message about a batch that is not here: the worker now knows that it was taken back, or that it is over. */
+  private receiveLate({ _tag, id }: Exclude<FromFar, { readonly _tag: "Ready" | "Dying" }>): void {
+    if (!this.assigned.hasSeen(id)) return this.breakOff({ _tag, id })
+    if ((_tag === "Done" || _tag === "Refused") && this.assigned.forget(id)) this.room.freed()
+  }
+
+  /** Returns a batch that its worker has given back before it began. */
+  private giveUp(request: BatchRequest): void {
+    if (request.state._tag !== "Sent") return this.finish(request)
+    this.tasks -= this.release(request)
+    if (this.assigned.size === 0) this.onIdle()
+    this.room.returned([request])
+    this.room.freed()
   }
 
   /** Ends a worker that has sent what is no message. The input it was at fails, as if the worker had crashed there. */
@@ -268,22 +317,21 @@ export class WorkerSupervisor implements Keeper {
   /** Ends a batch that its worker is done with. Payloads that were not reported do not count as tasks. */
   private finish(request: BatchRequest): void {
     this.tasks -= this.release(request) - request.told
-    if (this.active.size === 0) this.onIdle()
+    if (this.assigned.size === 0) this.onIdle()
     this.over(request)
   }
 
   /** Frees the slot of a batch; returns how many payloads were counted for it. */
   private release(request: BatchRequest): number {
-    const { count, id, slot } = request.state as Placement
-    this.active.delete(id)
-    this.free.push(slot)
+    const { count } = request.state as Placement
+    this.assigned.remove(request)
     return count
   }
 
   /** Ends a batch and reports room. */
   private over(request: BatchRequest): void {
     request.end()
-    this.freed()
+    this.room.freed()
   }
 
   /** Lets an idle worker no longer keep the program running, and ends it when it has had its tasks or its idle time. */
@@ -316,72 +364,6 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Watches a batch: kills the worker if it is at one payload for longer than the timeout and the grace, or if it does
-   * not begin the first for too long while it has nothing else to do. A task that it has run before has to begin within
-   * the timeout and the grace; for another it may have to start, import the module and build the layer first.
-   */
-  private watch(request: BatchRequest, slot: number, handle: WorkerHandle): void {
-    const { job, limits: { timeout } } = request
-    const { grace, startTimeout } = this.options
-    const patience = timeout === undefined ? Infinity : timeout + grace
-    const isStart = timeout === undefined || !this.begun.has(job)
-    const startPatience = isStart ? startTimeout : Math.max(patience, leastStartMillis)
-    let idleSince = machineNow()
-    const check = () => {
-      const { position, since } = handle.position(slot)
-      if (position === NotStarted) {
-        if (this.isAtAnother(request, handle)) idleSince = machineNow()
-        const waited = machineNow() - idleSince
-        if (waited >= startPatience) return this.kill(request, isStart)
-        return this.setWatchdog(request, Math.min(patience, startPatience - waited + 1), check)
-      }
-      if (timeout === undefined) return
-      const waited = request.isSettled(position) ? 0 : machineNow() - since
-      if (waited >= patience) return this.kill(request, false)
-      this.setWatchdog(request, patience - waited + 1, check)
-    }
-    this.setWatchdog(request, Math.min(patience, startPatience), check)
-  }
-
-  /** Tells which payload of a batch is under way; asks again for the first until it has begun. */
-  private follow(request: BatchRequest, delay = 1): void {
-    const { state } = request
-    if ((state._tag !== "Sent" && state._tag !== "Stopping") || this.state._tag === "Absent") return
-    const { position, since } = this.state.handle.position(state.slot)
-    if (position >= 0) request.tellBegun(position, this.number, since)
-    else if (state._tag === "Sent") {
-      setTimeout(() => this.follow(request, Math.min(2 * delay, longestFollowDelay)), delay).unref()
-    }
-  }
-
-  /** True if the worker is at a payload of another batch, which may keep this one waiting. */
-  private isAtAnother(request: BatchRequest, handle: WorkerHandle): boolean {
-    return startedOf([...this.active.values()], handle).some((started) => started.request !== request)
-  }
-
-  /** Crash of a worker that was ended because it was stuck. */
-  private get stuckCrash(): WorkerCrash {
-    const seconds = this.options.startTimeout / 1000
-    return notStarted(
-      `it has begun no input within ${seconds} s, in which it had to start, to import the module and to build the layer ` +
-        "of the task (startTimeout)"
-    )
-  }
-
-  /**
-   * Calls `check` for a batch after `millis` milliseconds, unless it is over by then or has another timer. A late timer
-   * fires before the messages that have arrived in the meantime, so `check` waits until these have been handled.
-   */
-  private setWatchdog(request: BatchRequest, millis: number, check: () => void): void {
-    request.watchdog?.clear()
-    const watchdog = new LongTimeout(() =>
-      setImmediate(() => {
-        if (request.watchdog === watchdog && request.state._tag !== "Over") check()
-      }), millis)
-    request.watchdog = watchdog
-  }
-
-  /**
    * Returns the handle of the worker; spawns it if it does not exist. If that fails, all payloads of the batch fail.
    */
   private ensureSpawned(request: BatchRequest): WorkerHandle | undefined {
@@ -408,7 +390,9 @@ export class WorkerSupervisor implements Keeper {
   private exited(exit: WorkerExit): void {
     const { state } = this
     if (state._tag === "Absent") return
-    const remaining = [...this.active.values()]
+    const waiting = [...this.assigned.values()].filter((request) => isWaiting(request, state.handle))
+    for (const request of waiting) this.release(request)
+    const remaining = [...this.assigned.values()]
     const started = startedOf(remaining, state.handle, state._tag === "Broken")
     const crash = { exit, thrown: this.lastError }
     this.timer?.clear()
@@ -417,18 +401,30 @@ export class WorkerSupervisor implements Keeper {
     this.exclusive = false
     this.tasks = 0
     this.lastError = undefined
+    this.assigned.reset()
+    this.room.returned(waiting)
     countVain(remaining, started)
     if (state._tag === "Killed") {
-      convict(state.culprit, state.stuck ? this.stuckCrash : undefined, started, state.handle, this.number)
+      convict(
+        state.culprit,
+        state.stuck ? stuckFor(this.options.startTimeout) : undefined,
+        started,
+        state.handle,
+        this.number
+      )
     } else accuse(remaining, started, wasUp(state), crash, state.handle, this.number)
     for (const request of remaining) {
       this.release(request)
       request.end()
     }
     for (const done of this.endListeners.splice(0)) done()
-    this.freed()
+    this.room.freed()
   }
 }
+
+/** True if a batch was sent ahead and has not begun. */
+const isWaiting = ({ ahead, state }: BatchRequest, handle: WorkerHandle): boolean =>
+  ahead !== undefined && state._tag === "Sent" && handle.position(state.slot).position === NotStarted
 
 /** True if a worker has listened. */
 const wasUp = (state: WorkerState): boolean => state._tag === "Up" || ("wasUp" in state && state.wasUp)

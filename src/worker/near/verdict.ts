@@ -46,6 +46,15 @@ export const notStarted = (text: string): WorkerCrash => ({
   thrown: undefined
 })
 
+/** Makes the crash of a worker that was ended because it was stuck. */
+export const stuckFor = (startTimeout: number): WorkerCrash =>
+  notStarted(
+    `it has begun no input within ${
+      startTimeout / 1000
+    } s, in which it had to start, to import the module and to build ` +
+      "the layer of the task (startTimeout)"
+  )
+
 /**
  * Counts a worker that has ended while nothing was under way, for each run that had batches there. Where an input was
  * under way, that one may have ended it, and those that waited are not to blame.

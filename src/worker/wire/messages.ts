@@ -2,6 +2,8 @@
  * Messages between the near side, which is the program, and the far side, which is a worker.
  */
 
+import type { WireValues } from "./numbers.ts"
+
 /** The part of a caller's context that a task sees. All of it can be cloned. */
 export interface Ambient {
   readonly span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | undefined
@@ -35,9 +37,13 @@ export interface BatchMessage extends Address {
   readonly id: number
   /** Slot in which the far side records the position of this batch. */
   readonly slot: number
-  readonly payloads: ReadonlyArray<unknown>
+  readonly payloads: WireValues
   readonly places: ReadonlyArray<Place>
   readonly outOfBand: OutOfBand | undefined
+  /** True if the times of each payload are wanted; otherwise those of each message with exits will do. */
+  readonly timed: boolean
+  /** True if it begins when no other batch is at the worker. */
+  readonly ahead: boolean
   /** Milliseconds that each payload may take from its start. */
   readonly timeout: number | undefined
   /** Milliseconds after which no further payload is started. */
@@ -51,6 +57,8 @@ export type ToFar =
   | BatchMessage
   /** Returns the unstarted payloads of a batch: it ends after the current one. */
   | { readonly _tag: "Recall"; readonly id: number }
+  /** Returns a batch that was sent ahead, unless it has begun. */
+  | { readonly _tag: "Withdraw"; readonly id: number }
   /** Interrupts a batch. */
   | { readonly _tag: "Cancel"; readonly id: number }
   /** Ends the worker: it cancels its batches, releases the layers of its tasks, and exits. */
@@ -126,7 +134,7 @@ export interface Exits {
   readonly _tag: "Exits"
   readonly id: number
   readonly from: number
-  readonly values: ReadonlyArray<unknown>
+  readonly values: WireValues
   readonly places: ReadonlyArray<Place>
   readonly failures: ReadonlyArray<readonly [position: number, failure: WireFailure]>
   readonly outOfBand: OutOfBand | undefined

@@ -45,6 +45,11 @@ export class SharedPositions {
     return Atomics.or(this.words, slot * 4, cutBit) & ~cutBit
   }
 
+  /** Cuts a batch of which nothing was started (near side); false if something was. */
+  withdraw(slot: number): boolean {
+    return Atomics.compareExchange(this.words, slot * 4, 0, cutBit) === 0
+  }
+
   /** Clears a slot for another batch (near side). */
   clear(slot: number): void {
     Atomics.store(this.words, slot * 4, 0)

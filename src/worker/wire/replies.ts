@@ -3,6 +3,7 @@
  * anything there.
  */
 import type { Exits, FromFar } from "./messages.ts"
+import { areValues, type WireValues } from "./numbers.ts"
 import { lengthOf } from "./times.ts"
 
 export type Fields = Readonly<Record<string, unknown>>
@@ -34,13 +35,13 @@ export const isReply = (value: unknown): value is FromFar => {
 const isExits = (message: Fields): boolean => {
   const { id, over, times, values } = message as { readonly [K in keyof Exits]: unknown }
   return isExitsLike(message) && isId(id) && typeof over === "boolean" && times instanceof Float64Array &&
-    times.length === lengthOf((values as ReadonlyArray<unknown>).length)
+    (times.length === lengthOf((values as WireValues).length) || times.length === lengthOf(1))
 }
 
 /** True if a message has exits: the part that messages of workers and of machines share. */
 export const isExitsLike = (message: Fields): boolean => {
   const { failures, from, outOfBand, places, values } = message as { readonly [K in keyof Exits]: unknown }
-  return isIndex(from) && Array.isArray(values) && values.length > 0 && areEntries(places, isIndex) &&
+  return isIndex(from) && areValues(values) && values.length > 0 && areEntries(places, isIndex) &&
     areEntries(failures, isFailure) && isOutOfBand(outOfBand)
 }
 

@@ -1,6 +1,6 @@
 /**
- * Times of a batch at its worker, as they cross: four of the batch, then start and end of each payload. They are one array
- * of numbers, since a message with an object for them costs a call a twentieth more. All are milliseconds of the monotonic
+ * Times of a batch at its worker, as they cross: four of the batch, then start and end of each payload, or of all payloads of
+ * a message together. They are one array of numbers, since a message with an object for them costs a call a twentieth more. All are milliseconds of the monotonic
  * clock of the machine.
  */
 
@@ -13,12 +13,16 @@ const [upAt, freeAt, receivedAt, readyAt] = [0, 1, 2, 3]
 /** Number of times before those of payloads. */
 const head = 4
 
-/** Number of times in a message with so many exits. */
+/** Number of times in a message with so many exits. One whose exits have no times of their own is like one with one exit. */
 export const lengthOf = (exits: number): number => head + 2 * exits
 
 export const startOf = (times: Float64Array, exit: number): number => times[head + 2 * exit]!
 
 export const endOf = (times: Float64Array, exit: number): number => times[head + 2 * exit + 1]!
+
+/** Milliseconds between the exits of a message that have no times of their own; undefined if they have. */
+export const stepOf = (times: Float64Array, exits: number): number | undefined =>
+  times.length === lengthOf(exits) ? undefined : (endOf(times, 0) - startOf(times, 0)) / exits
 
 /** Times at which the program had called for a batch, and at which a worker got it. */
 interface Called {
@@ -46,9 +50,16 @@ export const deliveryOf = (
 /** The times of a batch as its worker writes them. */
 export class BatchTimes {
   private readonly all: Float64Array
+  /** True if each payload has times. */
+  private readonly timed: boolean
 
-  constructor(payloads: number, came: { readonly upAt: number; readonly freeAt: number; readonly receivedAt: number }) {
-    this.all = new Float64Array(lengthOf(payloads))
+  constructor(
+    payloads: number,
+    timed: boolean,
+    came: { readonly upAt: number; readonly freeAt: number; readonly receivedAt: number }
+  ) {
+    this.timed = timed
+    this.all = new Float64Array(lengthOf(timed ? payloads : 1))
     this.all[upAt] = came.upAt
     this.all[freeAt] = came.freeAt
     this.all[receivedAt] = came.receivedAt
@@ -60,14 +71,18 @@ export class BatchTimes {
     if (isKnown) this.all[receivedAt] = at
   }
 
-  /** Notes start and end of a payload. */
+  /** Notes start and end of a payload, where each has times. */
   ran(payload: number, start: number, end: number): void {
     this.all[head + 2 * payload] = start
     this.all[head + 2 * payload + 1] = end
   }
 
-  /** Copies the times of the batch, and of `count` payloads from one on. */
-  slice(from: number, count: number): Float64Array {
+  /** Copies the times of the batch, and of `count` payloads from one on, which have run between two times. */
+  slice(from: number, count: number, since: number, until: number): Float64Array {
+    if (!this.timed) {
+      this.ran(0, since, until)
+      return this.all.slice()
+    }
     if (from === 0) return this.all.slice(0, lengthOf(count))
     const copy = new Float64Array(lengthOf(count))
     copy.set(this.all.subarray(0, head))
