@@ -12,7 +12,7 @@ import { Piscina } from "piscina"
 import { Tinypool } from "tinypool"
 import * as Processes from "../src/backend/Processes.ts"
 import * as Threads from "../src/backend/Threads.ts"
-import { Parallel } from "../src/index.ts"
+import { Limit, Parallel } from "../src/index.ts"
 import { type Case, type Group, measure, ratio, small, type Topic } from "./measure.ts"
 import { handOut, once } from "./work.ts"
 import spin from "./workers/plain.ts"
@@ -25,9 +25,9 @@ const alike = (count: number, rounds: number) => new Array<number>(count).fill(r
 
 const on = (layer: Layer.Layer<never>) => {
   const runtime = once(() => ManagedRuntime.make(layer))
-  return (rounds: number): Case => (count) => {
+  return (rounds: number, options: Parallel.DefaultOptions = {}): Case => (count) => {
     const inputs = alike(count, rounds)
-    return () => runtime().runPromise(Effect.map(Parallel.forEach(inputs, work), (values) => values.length))
+    return () => runtime().runPromise(Effect.map(Parallel.forEach(inputs, work, options), (values) => values.length))
   }
 }
 
@@ -115,12 +115,33 @@ const longer = (name: string, micros: number, inputs: number, target: number): G
   ]
 })
 
+/** Options that used to make each input a message of its own. */
+const options: Readonly<Record<string, Parallel.DefaultOptions>> = {
+  "a limit of concurrency": { limit: Limit.concurrency(workers) },
+  "a rate": { limit: Limit.rate({ limit: 1e9, window: "1 second" }) },
+  "stragglers": { stragglers: { after: "1 second" } },
+  "spans of one in a hundred": { spans: 0.01 },
+  "tries": { retry: { times: 2 } }
+}
+
+const withOptions: Group = {
+  name: "a square root with options",
+  metric: "time",
+  cases: {
+    "without": ours(1),
+    ...Object.fromEntries(Object.entries(options).map(([name, option]) => [name, ours(1, option)]))
+  },
+  sizes: [small],
+  checks: Object.keys(options).map((name) => ratio(name, "without", small, name === "tries" ? undefined : 2))
+}
+
 export const topic: Topic = {
   title: "threads",
   url: import.meta.url,
   warmUp: 4000,
   groups: [
     tiny,
+    withOptions,
     longer("tasks of 1 µs", 1, 200_000, 1),
     longer("tasks of 10 µs", 10, 20_000, 1.5),
     longer("tasks of 0.1 ms", 100, 3000, 1.6),

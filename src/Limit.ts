@@ -23,6 +23,9 @@ import { Permits } from "./primitives/permits.ts"
 
 const TypeId = "~effect-parallel/Limit"
 
+/** Milliseconds in which as many inputs of a batch may start as it has: for so long a batch waits for its tokens. */
+const batchMillis = 25
+
 /**
  * A rule that an attempt passes before it starts.
  *
@@ -35,7 +38,8 @@ const TypeId = "~effect-parallel/Limit"
  *
  * A limit is taken around the attempt only: not while an input waits in the queue or for its retry. The attempt's
  * timeout starts when all its limits have let it through. While it waits for a limit it keeps its slot of the run's
- * `concurrency`. Under `concurrency` and `adaptive` an attempt lends its permit to the runs that it starts, so that
+ * `concurrency`. Where inputs go to workers in batches, `concurrency` and `rate` are taken by the batch: one permit, since a
+ * worker takes its inputs one after another, and a token for each input. Under `concurrency` and `adaptive` an attempt lends its permit to the runs that it starts, so that
  * nested runs under one limit never exceed it and never wait for themselves; interruption while waiting takes it out of
  * the line.
  *
@@ -48,6 +52,14 @@ export interface Limit {
   /** Of several limits on one attempt, those with the lower rank are taken first. */
   readonly rank: number
   readonly around: <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * How a batch of inputs passes, of which a worker takes one after another; at most `most` inputs pass together. Absent
+   * where each attempt has to pass by itself: then a run sends one input in a message.
+   */
+  readonly batch?: {
+    readonly most: number
+    readonly around: <A, E, R>(inputs: number, batch: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  } | undefined
 }
 
 /**
@@ -135,10 +147,13 @@ export const make = (options: { readonly name: string; readonly around: Limit["a
 export const concurrency = (permits: number, options?: { readonly name?: string | undefined }): Limit => {
   const pool = new Permits(positiveInteger("permits", permits))
   knownKeys("Limit.concurrency options", options ?? {}, ["name"])
-  return make({
-    name: options?.name ?? `concurrency(${permits})`,
-    around: (attempt) => pool.hold(attempt)
-  })
+  return {
+    ...make({
+      name: options?.name ?? `concurrency(${permits})`,
+      around: (attempt) => pool.hold(attempt)
+    }),
+    batch: { most: Infinity, around: (_, batch) => pool.hold(batch) }
+  }
 }
 
 /**
@@ -155,7 +170,8 @@ export const concurrency = (permits: number, options?: { readonly name?: string 
  *
  * **Gotchas**
  *
- * An attempt that is interrupted while it waits for its token has spent it.
+ * An attempt that is interrupted while it waits for its token has spent it. A batch has spent the tokens of all its inputs
+ * when it begins; one that is dispatched again takes another. A batch has no more inputs than may start within 25 ms.
  *
  * **Example** (At most 200 calls a second)
  *
@@ -187,12 +203,18 @@ export const rate = (options: {
     ? Effect.succeed(own)
     : Effect.map(Effect.serviceOption(RateLimiter.RateLimiter), Option.getOrElse(() => own))
   const bucket = { algorithm: "token-bucket", limit, window, key: key ?? "own" } as const
-  const token = Effect.orDie(Effect.flatMap(limiter, (limiter) => RateLimiter.sleep(limiter, bucket)))
+  const take = (tokens: number) =>
+    Effect.orDie(Effect.flatMap(limiter, (limiter) => RateLimiter.sleep(limiter, { ...bucket, tokens })))
+  const token = take(1)
   return {
     [TypeId]: TypeId,
     name: `rate(${limit} per ${Duration.format(window)})`,
     rank: Infinity,
-    around: (attempt) => Effect.flatMap(token, () => attempt)
+    around: (attempt) => Effect.flatMap(token, () => attempt),
+    batch: {
+      most: Math.max(1, Math.min(limit, Math.floor(limit * batchMillis / Duration.toMillis(window)))),
+      around: (inputs, batch) => Effect.flatMap(take(inputs), () => batch)
+    }
   }
 }
 

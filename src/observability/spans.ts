@@ -2,8 +2,11 @@
  * Spans of attempts, for runs that ask for them.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { shortenName } from "../primitives/shorten.ts"
 
@@ -37,6 +40,49 @@ export const sampled = <
         (exit) => Effect.sync(() => span.attribute("outcome", outcomeOf(exit)))
       )
   )
+}
+
+/** An attempt that ran elsewhere; times are nanoseconds of the monotonic clock of its run. */
+export interface RemoteSpan {
+  readonly index: number
+  readonly attempt: number
+  readonly worker: number
+  readonly beganAt: number
+  readonly endedAt: number
+}
+
+/**
+ * Makes spans of attempts at a share of the inputs when they have ended, from when they were told to have run. `time` reads
+ * the monotonic clock of the run. Spans that the task makes where it runs have the run as their parent.
+ */
+export class SpanRecorder {
+  private readonly name: string
+  private readonly share: number
+  private readonly time: () => number
+  private offset: bigint | undefined
+
+  constructor(run: string, share: number, time: () => number) {
+    this.name = `${shortenName(run)}.attempt`
+    this.share = share
+    this.time = time
+  }
+
+  /** Records an attempt, in the context of its run. */
+  record(
+    context: Context.Context<never>,
+    { attempt, beganAt, endedAt, index, worker }: RemoteSpan,
+    exit: Exit.Exit<unknown, unknown>
+  ): void {
+    if (!isSampled(index, this.share)) return
+    const clock = Context.get(context, Clock.Clock)
+    const offset = this.offset ??= clock.currentTimeNanosUnsafe() - BigInt(this.time())
+    const startTime = offset + BigInt(beganAt)
+    const make = Effect.makeSpan(this.name, { attributes: { index, attempt, worker, outcome: outcomeOf(exit) } })
+    // the clock tells a span when it starts
+    const began: Clock.Clock = Object.create(clock, { currentTimeNanosUnsafe: { value: () => startTime } })
+    const span = Effect.runSyncWith(Context.add(context, Clock.Clock, began))(make)
+    span.end(Context.get(context, References.TracerTimingEnabled) ? offset + BigInt(endedAt) : 0n, exit)
+  }
 }
 
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "succeeded" | "failed" | "interrupted" =>

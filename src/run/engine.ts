@@ -29,7 +29,7 @@ import type { Item } from "./inputs/item.ts"
 import { sizeOf } from "./inputs/open.ts"
 import { InputQueue } from "./inputs/queue.ts"
 import { type AfterFailure, afterFailure } from "./lanes/afterFailure.ts"
-import { attempt, type Start } from "./lanes/attempt.ts"
+import { attempt, spanRecorder, type Start } from "./lanes/attempt.ts"
 import { BatchLane } from "./lanes/batchLane.ts"
 import { BatchRuns } from "./lanes/batchRuns.ts"
 import { BatchSizer } from "./lanes/batchSizer.ts"
@@ -133,7 +133,7 @@ const execute = <I, A, E, R, EI, RI>(
     turnBudget,
     time,
     clock: { time, beganAt, nanosOf: nanosOf(clock) },
-    count: new LaneCount(settings.concurrency, settings.batches ? backend : undefined)
+    count: new LaneCount(settings.concurrency, mayGoAhead(settings) ? backend : undefined)
   }
   observer.attach(queue, sink.detailed, parts.count)
   const opener = new LaneOpener<R, EI, RI>(queue, lanes(parts), parts.count)
@@ -199,8 +199,7 @@ const inlineLanes = <R>(make: MakeLane<R>, frame: References.StackFrame): MakeLa
 }
 
 /**
- * Makes lanes that send inputs to a backend: in batches, or one by one if each needs something of its own (a limit, a
- * copy, a span).
+ * Makes lanes that send inputs to a backend: in batches, or one by one if each has to pass a limit by itself.
  */
 const taskLanes = <I, A, E, R>(
   parts: Parts<I, A, E, R>,
@@ -209,7 +208,8 @@ const taskLanes = <I, A, E, R>(
   calledFrom: CalledFrom,
   scope: Scope.Scope
 ): MakeLane<R> => {
-  const { clock, count, observer, settings: { batches, batchSize, name, show, timeout, widest }, timers } = parts
+  const { clock, count, observer, queue, settings, timers } = parts
+  const { batches, batchSize, limits, name, show, timeout, widest } = settings
   const runner = task[Plan.TaskTypeId]
   const run = Identity.make(name)
   if (!batches) {
@@ -228,6 +228,9 @@ const taskLanes = <I, A, E, R>(
       : itemLanes(parts, (item) => begin(item), true)
   }
   const sizer = new BatchSizer(batchSize, parts.count, widest, backend)
+  const runs = new BatchRuns(timers, sizer, parts.count, spanRecorder(settings, clock.time))
+  const { stragglers } = queue
+  if (stragglers !== undefined) queue.gather = () => runs.gather(stragglers)
   const options = {
     ...parts,
     job: task,
@@ -240,10 +243,19 @@ const taskLanes = <I, A, E, R>(
     noWorkers: runner.noWorkers,
     size: observer.size,
     sizer,
-    batches: new BatchRuns(timers, sizer, parts.count)
+    batches: runs,
+    limits,
+    mostPerLimit: Math.min(...limits.map(({ batch }) => batch!.most))
   }
   return (worker) => new BatchLane<I, A, E, R>(options, worker)
 }
+
+/**
+ * True if batches may be sent ahead: not with limits, which those would hold before they begin, nor with stragglers, since
+ * those would seem to be slow.
+ */
+const mayGoAhead = ({ batches, limits, stragglers }: Plan.Settings): boolean =>
+  batches && limits.length === 0 && stragglers === undefined
 
 /** Makes lanes that take one input at a time. */
 const itemLanes = <I, A, E, R>(

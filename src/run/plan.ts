@@ -152,7 +152,7 @@ export const asTask = (work: unknown): AnyTask | undefined =>
 
 /**
  * Computes the settings of a run of this plan; the backend of a task says how many workers there are. Inputs go in
- * batches if the backend takes batches and no input needs something of its own: a limit, a copy, or a span.
+ * batches if the backend takes batches and all limits can be taken by a batch.
  */
 export const settings = (
   plan: Plan<any, any, any, any, any, any>,
@@ -162,7 +162,7 @@ export const settings = (
   const options: CheckedOptions = { ...around, ...plan.options }
   const { batchSize = "auto", limits = [], spans = 0, stragglers } = options
   const concurrency = options.concurrency ?? backend?.workers ?? 8
-  const batches = backend?.batches === true && limits.length === 0 && stragglers === undefined && spans === 0
+  const batches = backend?.batches === true && limits.every(({ batch }) => batch !== undefined)
   const window = windowOf(options, { batches, batchSize }, concurrency)
   return {
     name: options.name ?? asTask(plan.work)?.name ?? "parallel",

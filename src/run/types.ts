@@ -57,7 +57,8 @@ export type RetryOption<E> = Retry.Retry<E>
  *   interrupted. For idempotent work.
  * - `limit`: one or several `Limit`s that each attempt passes before it starts.
  * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time
- *   they take and aims at 25 ms a message. It has no meaning on fibers; with `limit`, `stragglers` or `spans` it is 1.
+ *   they take and aims at 25 ms a message. It has no meaning on fibers. It is 1 with `Limit.adaptive` and limits of your own, which each
+ *   attempt passes by itself.
  * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`. Default
  *   twice the concurrency, times a fixed `batchSize`. Automatic batches have no such bound unless one is given: what is
  *   ahead is then a batch for each lane, and of asynchronous inputs as many as are already done with.

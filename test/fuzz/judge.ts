@@ -67,7 +67,10 @@ const judgeTimes = (outcomes: ReadonlyArray<AnyOutcome>, elapsed: number, alone:
     const waits = Object.values(attempt.waits).map(millis)
     const whole = waits.reduce((sum, wait) => sum + wait, millis(attempt.elapsed))
     insist(waits.every((wait) => wait >= 0) && millis(attempt.elapsed) >= 0, () => `${where} has waited less than 0`)
-    insist(whole <= elapsed + error, () => `${where} and its waits took ${whole} ms of ${elapsed} ms`)
+    insist(
+      whole <= elapsed + error,
+      () => `${where} and its waits took ${whole} ms of ${elapsed} ms: waits ${waits.join(", ")}, ${attempt.end}`
+    )
     insist(startOf(attempt) >= startOf(outcome) - error, () => `${where} began before its input`)
     insist(endOf(attempt) <= endOf(outcome) + error, () => `${where} ended after its input`)
     insist(endOf(attempt) <= elapsed + error, () => `${where} ended at ${endOf(attempt)} ms of ${elapsed} ms`)

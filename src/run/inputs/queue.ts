@@ -113,6 +113,11 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   private readonly source: Source.Source<I, E, R>
   private readonly waiters: Waiters
   private readonly retryQueue = new LinkedQueue<Item<I>>()
+  /** False while a lane wants no straggler to copy, since it has other inputs. */
+  mayCopy = true
+  /** Lets the batches of the run tell which inputs are under way. */
+  gather: (() => void) | undefined = undefined
+
   /** True if inputs may come back: to be tried again, to be copied, or unstarted. */
   private readonly tracked: boolean
   /** True if a settled input makes room in the window. Lanes that pull one input each need no window. */
@@ -127,7 +132,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   constructor(inputs: Source.Inputs<I, E, R>, options: QueueOptions, timers: Timers, turnBudget: TurnBudget) {
     this.options = options
     this.timers = timers
-    this.revisits = options.retries || options.stragglers !== undefined
+    this.revisits = options.retries || (options.stragglers !== undefined && !options.batches)
     this.tracked = this.revisits || options.batches
     this.window = new Source.Window(options.window)
     this.base = options.window
@@ -365,7 +370,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
 
   /** Handles a poll that gave no input: it may come later, the source has ended, or its iterator threw. */
   private takeNone(poll: Source.Poll, own: Item<I> | undefined): Found {
-    if (poll === Source.Pending) return this.stragglers?.isNear === true ? this.takeCopy() ?? Waiting : Waiting
+    if (poll === Source.Pending) return this.stragglers?.isNear === true ? this.takeCopy(own) ?? Waiting : Waiting
     if (poll === Source.Ended) this.exhausted = true
     else this.fail(Cause.die(this.source.defect))
     this.updateOnlyNew()
@@ -378,21 +383,14 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     if (this.stopped) return Done
     if (this.retryQueue.size > 0) return this.takeDue(own)
     if (!this.exhausted) return this.takeNew(own)
-    if (!this.over) return this.takeCopy() ?? Waiting
+    if (!this.over) return this.takeCopy(own) ?? Waiting
     this.waiters.wake(Infinity)
     return Done
   }
 
   /** Takes the first item that is due again. */
   private takeDue(own: Item<I> | undefined): Found {
-    const item = this.retryQueue.shift()!
-    if (own === undefined) {
-      this.item = item
-    } else {
-      this.returned = item
-      own.index = item.index
-      own.input = item.input
-    }
+    this.handOut(this.retryQueue.shift()!, own)
     this.parked--
     this.inFlight++
     this.updateOnlyNew()
@@ -400,10 +398,21 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   }
 
   /** Takes a straggler to copy; undefined if there is none. */
-  private takeCopy(): Found | undefined {
-    const item = this.stragglers?.take()
+  private takeCopy(own: Item<I> | undefined): Found | undefined {
+    const item = this.mayCopy ? this.stragglers?.take() : undefined
     if (item === undefined) return undefined
-    this.item = item
+    this.handOut(item, own)
     return Taken
+  }
+
+  /** Gives an item that has been taken before to a lane. */
+  private handOut(item: Item<I>, own: Item<I> | undefined): void {
+    if (own === undefined) {
+      this.item = item
+    } else {
+      this.returned = item
+      own.index = item.index
+      own.input = item.input
+    }
   }
 }

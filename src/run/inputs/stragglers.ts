@@ -17,13 +17,16 @@ import { type AttemptContext, interrupted, type Item } from "./item.ts"
 /** The attempts at one item that are under way, and its copy; written by `Stragglers` alone. */
 export interface Race {
   attempts: Array<AttemptContext>
-  fibers: Array<Fiber.Fiber<unknown, unknown>>
+  fibers: Array<Interruptible>
   /** Start of the last attempt, in milliseconds of the monotonic clock, as the timers read it. */
   startMillis: number
   /** Timer that fires when the item may be copied. */
   timer: Timer | undefined
   copied: boolean
 }
+
+/** What can be interrupted: the fiber of an attempt, or its batch. */
+type Interruptible = Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe">
 
 /** Counts of the unfinished inputs of a run. */
 interface RemainingInputs {
@@ -33,6 +36,8 @@ interface RemainingInputs {
   readonly drained: boolean
   /** Wakes lanes, because there is something to take. */
   readonly notify: () => void
+  /** Called when the end is near: batches then tell by `joined` which inputs are under way. */
+  readonly gather: (() => void) | undefined
 }
 
 export class Stragglers<I> {
@@ -86,23 +91,48 @@ export class Stragglers<I> {
     this.watch()
   }
 
+  /** Registers an attempt in a batch that began at a time in milliseconds; with it, the batch is interrupted. */
+  joined(item: Item<I>, attempt: AttemptContext, startMillis: number, batch: Interruptible): void {
+    const race = raceOf(item)
+    race.attempts.push(attempt)
+    if (!race.fibers.includes(batch)) race.fibers.push(batch)
+    race.startMillis = startMillis
+    this.running.add(item)
+  }
+
+  /** Registers a copy in a batch that has not begun: it waits for its limits. */
+  waits(item: Item<I>, batch: Interruptible): void {
+    raceOf(item).fibers.push(batch)
+  }
+
+  /**
+   * Removes an attempt in a batch that was not begun, or was lost; true if no other attempt at the item is under way, so that
+   * it has to be dispatched again. A copy that has not begun by then has lost.
+   */
+  left(item: Item<I>, attempt: AttemptContext, batch: Interruptible): boolean {
+    const race = raceOf(item)
+    race.attempts = race.attempts.filter((other) => other !== attempt)
+    race.fibers = race.fibers.filter((other) => other !== batch)
+    if (race.attempts.length > 0) return false
+    const { fibers } = race
+    this.forget(item, race)
+    item.round++
+    for (const fiber of fibers) fiber.interruptUnsafe()
+    return true
+  }
+
   /** Ends the round of an item: the winner has decided it, and the attempts that race with it are interrupted. */
   ended(item: Item<I>, winner: AttemptContext | undefined): void {
     const { race } = item
-    this.running.delete(item)
-    this.candidates.delete(item)
     if (race === undefined) return
-    const { attempts, fibers, timer } = race
+    const { attempts, fibers } = race
     // when a loser is interrupted, its lane may go on with another item at once
     const losers = this.reported
       ? attempts.filter((attempt) => attempt !== winner).map(({ beganAt, remote, waits, worker }) =>
         [{ beganAt, waits, worker }, remote] as const
       )
       : []
-    race.attempts = []
-    race.fibers = []
-    race.timer = undefined
-    if (timer !== undefined) this.timers.cancel(timer)
+    this.forget(item, race)
     const { endedAt } = item
     // a backend that is interrupted tells when the attempt had begun
     for (const fiber of fibers) fiber.interruptUnsafe()
@@ -115,6 +145,16 @@ export class Stragglers<I> {
     }
   }
 
+  /** Ends a race: nothing at the item is under way. */
+  private forget(item: Item<I>, race: Race): void {
+    this.running.delete(item)
+    this.candidates.delete(item)
+    race.attempts = []
+    race.fibers = []
+    if (race.timer !== undefined) this.timers.cancel(race.timer)
+    race.timer = undefined
+  }
+
   /**
    * Starts timers for the running items that may be copied, if the end is near. The end is also near while the window
    * lets no more in, since the consumer of a stream waits for the slow item or is slow itself: more inputs may come
@@ -122,6 +162,7 @@ export class Stragglers<I> {
    */
   watch(): void {
     if (!this.isNear) return
+    this.inputs.gather?.()
     if (this.candidates.size > 0) this.inputs.notify()
     for (const item of this.running) {
       const race = item.race!

@@ -59,6 +59,13 @@ export const throughLimits = <A, E, R>(
   attempt: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => limits.reduceRight((inner, limit) => limit.around(inner), attempt)
 
+/** Wraps a batch of so many inputs in limits, the first of them outermost. All of them take batches. */
+export const batchThroughLimits = (
+  limits: ReadonlyArray<Limit.Limit>,
+  inputs: number,
+  batch: Effect.Effect<void>
+): Effect.Effect<void> => limits.reduceRight((inner, limit) => limit.batch!.around(inputs, inner), batch)
+
 /**
  * Asks the retry policy for the delay before the next attempt; returns the cause if there is none. Defects and
  * interruptions are not tried again. A policy that dies adds its defect to the cause.

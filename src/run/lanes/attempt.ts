@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Limit from "../../Limit.ts"
-import { sampled } from "../../observability/spans.ts"
+import { sampled, SpanRecorder } from "../../observability/spans.ts"
 import { noWaits, type WaitedNanos } from "../../outcome/waits.ts"
 import type { AttemptContext, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
@@ -12,8 +12,14 @@ import { throughLimits } from "./afterFailure.ts"
 /** Function that starts an attempt. It applies the deadline itself, since that depends on where the attempt runs. */
 export type Start<I, A, E, R> = (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
 
+/** Makes the recorder of spans of attempts in batches; none if no input has spans. */
+export const spanRecorder = (
+  { name, spans }: { readonly name: string; readonly spans: number },
+  time: () => number
+): SpanRecorder | undefined => spans > 0 ? new SpanRecorder(name, spans, time) : undefined
+
 /** Least wait for limits, in nanoseconds: what is shorter is the code of the limits. */
-const leastLimitWait = 10_000
+export const leastLimitWait = 10_000
 
 /** The part of a run that its attempts use. */
 interface AttemptsOf<I> {

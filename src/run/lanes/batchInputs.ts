@@ -9,6 +9,8 @@ export class BatchInputs<I> {
   readonly items: Array<Item<I>> | undefined
   /** Items of inputs that have begun before, by position, where the others have none. */
   readonly begun = new Map<number, Item<I>>()
+  /** The straggler of which this is a copy, with its round. */
+  copyOf: { readonly item: Item<I>; readonly round: number } | undefined = undefined
   /** Index of the first input, if the others follow it; otherwise `indices` has the index of each. */
   private readonly first: number
   private readonly indices: Array<number> | undefined

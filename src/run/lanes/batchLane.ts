@@ -61,7 +61,7 @@ export class BatchLane<I, A, E, R> {
     return Effect.callback((resume) => {
       if (this.take() || this.found !== InputQueue.Waiting) return resume(Effect.void)
       queue.wait(() => resume(Effect.void))
-      if (sizer.automatic) batches.ask()
+      if (sizer.automatic || queue.stragglers !== undefined) batches.ask()
     })
   }
 
@@ -95,7 +95,7 @@ export class BatchLane<I, A, E, R> {
       this.found = InputQueue.Waiting
       return false
     }
-    const room = sizer.next(size === undefined ? Infinity : size - queue.count)
+    const room = Math.min(sizer.next(size === undefined ? Infinity : size - queue.count), this.options.mostPerLimit)
     const first = queue.count
     const inputs = queue.takeSlice(room)
     if (inputs.length > 0) this.batch = new BatchInputs(false, inputs, first)
@@ -110,10 +110,14 @@ export class BatchLane<I, A, E, R> {
     const { own, options: { queue } } = this
     const batch = this.batch = new BatchInputs<I>(queue.revisits)
     for (; room > 0; room--) {
+      queue.mayCopy = batch.inputs.length === 0
       this.found = queue.next(own)
       if (this.found !== InputQueue.Taken) return
+      const item = queue.returned ?? (own === undefined ? queue.item : undefined)
       batch.push(own ?? queue.item, queue.returned)
       queue.returned = undefined
+      // a copy goes by itself, so that it can be stopped
+      if (item?.race?.copied === true) return void (batch.copyOf = { item, round: item.round })
     }
   }
 
@@ -121,6 +125,11 @@ export class BatchLane<I, A, E, R> {
   private dispatch(): Effect.Effect<void, never, R> {
     const { batch, options, own, worker } = this
     this.batch = new BatchInputs(options.queue.revisits)
+    if (batch.copyOf !== undefined && batch.copyOf.item.round !== batch.copyOf.round) {
+      // the straggler has ended before its copy began
+      options.batches.ended()
+      return Effect.void
+    }
     const run = new BatchRun(options, batch, own, worker)
     return Effect.andThen(
       run.run(),

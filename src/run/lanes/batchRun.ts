@@ -8,26 +8,30 @@
  * decides what follows.
  */
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
-import { add, type WaitedNanos } from "../../outcome/waits.ts"
-import { isReady } from "../../primitives/effects.ts"
+import type * as Limit from "../../Limit.ts"
+import { inChildFiber, isReady } from "../../primitives/effects.ts"
 import { shorten, shortenMessage } from "../../primitives/shorten.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import * as Contract from "../../task/contract.ts"
 import { type CalledFrom, located } from "../../task/stacks.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
+import type { Stragglers } from "../inputs/stragglers.ts"
+import { batchThroughLimits } from "./afterFailure.ts"
+import { BatchClock } from "./batchClock.ts"
 import type { BatchInputs } from "./batchInputs.ts"
 import type { BatchRuns } from "./batchRuns.ts"
 import type { BatchSizer } from "./batchSizer.ts"
 import type { LaneOptions } from "./lane.ts"
 import type { LaneCount } from "./laneCount.ts"
-import { endOf, isCount, MessageWay, type RunClock, startOf } from "./remote.ts"
+import { durationOf, isCount, Racer, type RunClock } from "./remote.ts"
 
 /** Options that the lanes of a run with batches share. */
 export interface BatchLaneOptions<I, A, E, R>
@@ -49,12 +53,17 @@ export interface BatchLaneOptions<I, A, E, R>
   /** Number of inputs, if it is known. */
   readonly size: number | undefined
   readonly batches: BatchRuns
+  readonly limits: ReadonlyArray<Limit.Limit>
+  /** Greatest number of inputs that pass the limits together. */
+  readonly mostPerLimit: number
 }
 
 /** One batch under way. */
 export class BatchRun<I, A, E, R> {
   /** Start in milliseconds of the monotonic clock, as the timers read it. */
-  readonly startMillis: number
+  startMillis = 0
+  /** Time at which an input was the last one here, as far as it is known. */
+  private aloneSince = 0
   /** Number of open positions. */
   openCount: number
   /** Failures that may be tried again. */
@@ -67,11 +76,15 @@ export class BatchRun<I, A, E, R> {
   private readonly controller: AbortController | undefined
   /** 1 for each closed position. */
   private readonly closed: Uint8Array
-  /** Time of sending in nanoseconds of the monotonic clock, if times are reported; otherwise 0. */
-  private readonly dispatchedAt: number
-  /** Way of the exits that are being reported, if the backend has told of it; and the time of their report. */
-  private way: MessageWay | undefined = undefined
-  private reportedAt = -Infinity
+  /** When attempts ran, if that is needed. */
+  private readonly times: BatchClock | undefined
+  /** Number of attempts that this batch makes at each input: none until its limits have let it through. */
+  private begun = 0
+  /** The attempt under way as a race of stragglers sees it, if it is alone and may be in one; and its batch. */
+  private racer: Racer | undefined = undefined
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined
+  private isBeaten = false
+  private readonly loser = { interruptUnsafe: () => this.lose() }
   /** True once an input that had begun was lost. */
   private hasLost = false
   /** Number of exits, and the sum of their durations in milliseconds if the backend reports them. */
@@ -86,17 +99,46 @@ export class BatchRun<I, A, E, R> {
     this.openCount = batch.inputs.length
     this.closed = new Uint8Array(this.openCount)
     this.controller = this.openCount > 1 ? new AbortController() : undefined
-    this.startMillis = options.timers.now()
-    this.dispatchedAt = options.sink.detailed ? options.clock.time() : 0
-    for (const item of batch.items ?? batch.begun.values()) {
-      item.attempts++
-      item.waits = item.sinceRetry(this.dispatchedAt) ?? item.waits
-    }
+    const { batches: { spans }, clock, sink } = options
+    this.times = sink.detailed || spans !== undefined ? new BatchClock(clock, spans) : undefined
   }
 
-  /** Runs the batch on the backend, and returns its open positions to the queue at the end. */
+  /**
+   * Runs the batch on the backend when its limits let it through, and returns its open positions to the queue at the end. If a
+   * limit fails before that, its inputs fail.
+   */
   run(): Effect.Effect<void> {
-    const { backend, batches, job, scope } = this.options
+    const { limits, queue } = this.options
+    const inside = Effect.contextWith((context: Context.Context<never>) => {
+      this.begin(context)
+      return this.send()
+    })
+    if (limits.length === 0) return inside
+    const { copyOf, inputs: { length: size } } = this.batch
+    const admitted = Effect.suspend(() => queue.stopped ? Effect.void : inside)
+    const limited = Effect.catchCause(batchThroughLimits(limits, size, admitted), (cause) => {
+      if (this.begun > 0 || Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+      for (let position = 0; position < size; position++) this.onExit(position, Exit.failCause(cause))
+      return Effect.void
+    })
+    if (copyOf === undefined) return limited
+    // the straggler may end while its copy waits
+    queue.stragglers!.waits(copyOf.item, this.loser)
+    return inChildFiber(limited, (fiber) => this.fiber = fiber, (exit) => this.isBeaten ? Exit.void : exit)
+  }
+
+  /** Begins attempts at all inputs. */
+  private begin(context: Context.Context<never>): void {
+    const { batch, options: { timers } } = this
+    const items = batch.items ?? [...batch.begun.values()]
+    this.begun = 1
+    this.startMillis = this.aloneSince = timers.now()
+    for (const item of items) item.attempts++
+    this.times?.begin(items, context)
+  }
+
+  private send(): Effect.Effect<void> {
+    const { backend, batches, job, queue, scope } = this.options
     const execute = Scope.provide(
       Contract.executed(() => backend.execute(job, this.toBatch(), this.onExit), this.blamed(0)),
       scope
@@ -104,6 +146,8 @@ export class BatchRun<I, A, E, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkChild(restore(execute), { startImmediately: true }), (fiber) => {
         batches.add(this)
+        this.fiber = fiber
+        queue.stragglers?.watch()
         return Effect.flatMap(
           Effect.onInterrupt(
             restore(Fiber.await(fiber)),
@@ -120,8 +164,32 @@ export class BatchRun<I, A, E, R> {
     this.controller?.abort()
   }
 
+  /**
+   * Joins the race of stragglers with the input that is under way, if no other is here. Otherwise the others are asked back:
+   * one of them may be under way by the time at which a copy has won.
+   */
+  join(stragglers: Stragglers<I>): void {
+    if (this.openCount > 1) this.recall()
+    if (this.openCount !== 1 || this.racer !== undefined) return
+    const position = this.closed.indexOf(0)
+    const item = this.keptAt(position)
+    item.attempts = Math.max(1, item.attempts)
+    this.batch.begun.set(position, item)
+    this.racer = new Racer(item.round, this.worker, this.times?.dispatchedAt ?? 0)
+    stragglers.joined(item, this.racer, this.aloneSince, this.loser)
+  }
+
+  /** Stops the batch, whose one input has ended elsewhere. */
+  private lose(): void {
+    if (this.openCount === 0) return
+    this.isBeaten = true
+    this.closed.fill(1)
+    this.openCount = 0
+    this.fiber?.interruptUnsafe()
+  }
+
   private toBatch(): Backend.Batch<I> {
-    const { calledFrom, count: { concurrency }, run, show, sink, sizer, timeout } = this.options
+    const { calledFrom, count: { concurrency }, run, show, sizer, timeout } = this.options
     return {
       inputs: this.batch.inputs,
       index: (position) => this.batch.index(position),
@@ -130,7 +198,8 @@ export class BatchRun<I, A, E, R> {
       run,
       show,
       caller: calledFrom.frame,
-      delivered: sink.detailed ? this.delivered : undefined,
+      delivered: this.times?.delivered,
+      interrupted: this.times && this.interrupted,
       lost: this.lost,
       budget: sizer.automatic ? Duration.millis(sizer.budget) : undefined,
       recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
@@ -150,7 +219,7 @@ export class BatchRun<I, A, E, R> {
 
   /** Settles the input at a position, or keeps its failure for the lane. */
   private readonly onExit: Backend.OnExit<A, E> = (position, exit, reportedWorker, startedAt, endedAt) => {
-    const { afterFailure, calledFrom, observer, queue, sink } = this.options
+    const { afterFailure, calledFrom, observer, queue, sink, timers } = this.options
     if (this.openCount === 0 || this.closed[position] === 1) return
     // most reports are a success at an open position, which is seen without a call
     if (this.closed[position] !== 0 || typeof position !== "number" || !isReady(exit) || exit._tag !== "Success") {
@@ -163,11 +232,14 @@ export class BatchRun<I, A, E, R> {
     this.openCount--
     this.exits++
     if (millis !== undefined) this.millis = (this.millis ?? 0) + millis
+    if (this.openCount === 1) this.aloneSince = timers.now()
     const item = this.itemAt(position)
     item.worker = worker
-    const beganAt = sink.detailed ? this.setTimes(item, startedAt, endedAt) : 0
+    const beganAt = this.times === undefined ? 0 : this.times.setTimes(item, item === this.own, startedAt, endedAt)
+    this.times?.recordSpan(item, worker, beganAt, exit)
+    if (this.racer !== undefined) this.racer.remote.tells = this.times?.tells === true
     if (exit._tag === "Success") {
-      queue.ended(item)
+      queue.ended(item, this.racer)
       if (sink.detailed && item.attempts > 1) {
         item.record({ worker, beganAt, waits: item.waits }, "Succeeded", undefined)
       }
@@ -176,7 +248,7 @@ export class BatchRun<I, A, E, R> {
       return queue.settled()
     }
     if (queue.stopped) return
-    queue.ended(item)
+    queue.ended(item, this.racer)
     const cause = located(exit.cause as Cause.Cause<E>, calledFrom)
     if (afterFailure !== undefined) {
       return void this.failures.push([item, cause, { worker, beganAt, waits: item.waits }])
@@ -198,37 +270,22 @@ export class BatchRun<I, A, E, R> {
     const own = this.own!
     own.index = batch.index(position)
     own.input = batch.inputs[position]!
-    own.attempts = 1
+    own.attempts = this.begun
     own.unstarted = true
     return own
   }
 
-  /** Takes what the backend tells of the way of the exits that it reports next. */
-  private readonly delivered = (delivery: Backend.Delivery): void => {
-    const { clock } = this.options
-    this.reportedAt = clock.time()
-    this.way = new MessageWay(clock, delivery, this.dispatchedAt, this.reportedAt)
-  }
-
-  /**
-   * Sets times and waits of an item as the backend tells them; an attempt of which it tells nothing ran from its dispatch
-   * until now. Returns the start.
-   */
-  private setTimes(item: Item<I>, startedAt: number | undefined, endedAt: number | undefined): number {
-    const { options: { clock }, dispatchedAt, way } = this
-    const isLater = way === undefined || endedAt === undefined || clock.nanosOf(endedAt) > this.reportedAt
-    const now = isLater ? clock.time() : this.reportedAt
-    const beganAt = startOf(clock, startedAt, dispatchedAt, now)
-    if (item.unstarted) {
-      item.startedAt = beganAt
-      item.unstarted = false
+  /** Takes an input that is interrupted after it had begun. */
+  private readonly interrupted = (position: number, worker: number | undefined, startedAt: number): void => {
+    const { beganAt, now } = this.times!.ends(startedAt)
+    const number = isCount(worker) ? worker : this.worker
+    if (this.racer !== undefined) Object.assign(this.racer.remote, { beganAt, worker: number })
+    const item = {
+      index: this.batch.index(position),
+      attempts: Math.max(1, this.keptAt(position).attempts),
+      endedAt: now
     }
-    item.endedAt = endOf(clock, endedAt, beganAt, now)
-    // an item that comes back has waited before its dispatch
-    const before = item === this.own ? undefined : item.waits as WaitedNanos | undefined
-    if (before === undefined || way === undefined) item.waits = before ?? way
-    else item.waits = add(before, way.waited(beganAt - clock.beganAt, item.endedAt - clock.beganAt))
-    return beganAt
+    this.times!.recordSpan(item, number, beganAt, Exit.interrupt())
   }
 
   /** Returns the open positions from `from` on to the queue; they were not started. */
@@ -239,6 +296,7 @@ export class BatchRun<I, A, E, R> {
     for (let position = from; position < this.closed.length; position++) {
       if (this.closed[position] === 0) this.takeBack(position, (item) => queue.requeue(item))
     }
+    queue.stragglers?.watch()
   }
 
   /** Closes an open position whose input was not started, and passes the input on. */
@@ -246,8 +304,8 @@ export class BatchRun<I, A, E, R> {
     this.closed[position] = 1
     this.openCount--
     const item = this.keptAt(position)
-    item.attempts = Math.max(0, item.attempts - 1)
-    requeue(item)
+    item.attempts = Math.max(0, item.attempts - this.begun)
+    if (this.hasLeft(item)) requeue(item)
   }
 
   /** Returns the item at a position, which may come back: not the shared one. */
@@ -259,7 +317,7 @@ export class BatchRun<I, A, E, R> {
 
   /** Returns an input to the queue that had begun and was lost with its worker: its start stands. */
   private readonly lost = (position: number, worker: number | undefined, startedAt: number): void => {
-    const { clock, queue, sink } = this.options
+    const { queue, sink } = this.options
     if (this.openCount === 0 || this.closed[position] !== 0) return
     this.hasLost = true
     this.closed[position] = 1
@@ -267,15 +325,19 @@ export class BatchRun<I, A, E, R> {
     const item = this.keptAt(position)
     item.attempts = Math.max(1, item.attempts)
     if (sink.detailed) {
-      const now = clock.time()
-      const beganAt = startOf(clock, startedAt, this.dispatchedAt, now)
+      const { beganAt, now } = this.times!.ends(startedAt)
       if (item.unstarted) item.startedAt = beganAt
       item.unstarted = false
       item.endedAt = now
       item.record({ worker: isCount(worker) ? worker : this.worker, beganAt, waits: undefined }, "Lost", undefined)
       item.waits = undefined
     }
-    queue.requeue(item)
+    if (this.hasLeft(item)) queue.requeue(item)
+  }
+
+  /** Leaves the race of stragglers; true if the input has to be dispatched again, since no copy of it is under way. */
+  private hasLeft(item: Item<I>): boolean {
+    return this.racer === undefined || this.options.queue.stragglers!.left(item, this.racer, this.loser)
   }
 
   /** Closes the positions that are open: the batch is over, and what is reported from now on is ignored. */
@@ -288,8 +350,9 @@ export class BatchRun<I, A, E, R> {
   /** Ends the batch: fails if the backend failed, otherwise learns its pace and requeues what was not started. */
   private end(exit: Exit.Exit<void>): Effect.Effect<void> {
     const { queue, sizer, timers } = this.options
-    const failure = queue.stopped ? undefined : Exit.isFailure(exit) ? this.failureOf(exit.cause) : undefined
-    if (!queue.stopped && failure === undefined) {
+    const isExpected = queue.stopped || this.isBeaten
+    const failure = isExpected || Exit.isSuccess(exit) ? undefined : this.failureOf(exit.cause)
+    if (!isExpected && failure === undefined) {
       sizer.learn(this.exits, this.millis ?? timers.now() - this.startMillis)
       this.stall()
       this.giveBack(0)
@@ -322,10 +385,4 @@ export class BatchRun<I, A, E, R> {
       ? Cause.die(Contract.mistake(this.blamed(0), "its `execute` interrupted itself"))
       : cause
   }
-}
-
-/** Returns the milliseconds between two times that a backend tells; undefined if it does not tell them. */
-const durationOf = (startedAt: number | undefined, endedAt: number | undefined): number | undefined => {
-  const millis = endedAt! - startedAt!
-  return Number.isFinite(millis) && millis >= 0 ? millis : undefined
 }

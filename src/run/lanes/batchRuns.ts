@@ -3,14 +3,17 @@
  * inputs, and which inputs come back again and again.
  */
 import * as Duration from "effect/Duration"
+import type { SpanRecorder } from "../../observability/spans.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import * as Contract from "../../task/contract.ts"
+import type { Stragglers } from "../inputs/stragglers.ts"
 import type { BatchRun } from "./batchRun.ts"
 import type { BatchSizer } from "./batchSizer.ts"
 import type { LaneCount } from "./laneCount.ts"
 
 export class BatchRuns {
   private readonly active = new Set<BatchRun<any, any, any, any>>()
+  readonly spans: SpanRecorder | undefined
   private readonly timers: Timers
   private readonly sizer: BatchSizer
   private readonly count: Pick<LaneCount, "concurrency">
@@ -22,8 +25,15 @@ export class BatchRuns {
   /** Batches that came back with nothing done, by the index of their first input. */
   private readonly givenBack = new Map<number, Contract.GivenBack>()
 
-  constructor(timers: Timers, sizer: BatchSizer, count: Pick<LaneCount, "concurrency">) {
+  /** Makes the batches of a run, of whose attempts spans are recorded if there is a recorder. */
+  constructor(
+    timers: Timers,
+    sizer: BatchSizer,
+    count: Pick<LaneCount, "concurrency">,
+    spans: SpanRecorder | undefined
+  ) {
     this.timers = timers
+    this.spans = spans
     this.sizer = sizer
     this.count = count
   }
@@ -48,6 +58,11 @@ export class BatchRuns {
     if (!this.isAwaited || !this.mayTake()) return false
     this.isAwaited = false
     return true
+  }
+
+  /** Lets batches tell which inputs are under way, as stragglers that may be copied. */
+  gather(stragglers: Stragglers<any>): void {
+    for (const batch of this.active) batch.join(stragglers)
   }
 
   add(batch: BatchRun<any, any, any, any>): void {

@@ -24,6 +24,12 @@ const clamp = (value: number, least: number, most: number): number => Math.max(l
 export const startOf = (clock: RunClock, told: number | undefined, dispatchedAt: number, now: number): number =>
   Number.isFinite(told) ? clamp(clock.nanosOf(told!), dispatchedAt, now) : dispatchedAt
 
+/** Returns the milliseconds between two times that a backend tells; undefined if it does not tell them. */
+export const durationOf = (startedAt: number | undefined, endedAt: number | undefined): number | undefined => {
+  const millis = endedAt! - startedAt!
+  return Number.isFinite(millis) && millis >= 0 ? millis : undefined
+}
+
 /** Returns the end of an attempt that is reported `now`. */
 export const endOf = (clock: RunClock, told: number | undefined, beganAt: number, now: number): number =>
   Number.isFinite(told) ? clamp(clock.nanosOf(told!), beganAt, now) : now
@@ -37,26 +43,27 @@ export class MessageWay implements MessageWaits {
   private readonly reportedAt: number
   private readonly waits: WaitedNanos
 
-  /** A message that comes `now`, of attempts that were dispatched at `dispatchedAt`. */
-  constructor({ beganAt }: RunClock, delivery: Backend.Delivery, dispatchedAt: number, now: number) {
+  /** A message that comes `now`, of attempts that were dispatched at `dispatchedAt`, after a wait for limits. */
+  constructor({ beganAt }: RunClock, delivery: Backend.Delivery, dispatchedAt: number, now: number, limit = 0) {
     const most = now - dispatchedAt
     const queue = nanos(delivery.queue, most)
     const startup = nanos(delivery.startup, most)
     const transfer = nanos(delivery.transfer, most)
     this.readyAt = dispatchedAt - beganAt + queue + startup + transfer
     this.reportedAt = now - beganAt
-    this.waits = { ...noWaits, queue, startup, transfer }
+    this.waits = { ...noWaits, limit, queue, startup, transfer }
   }
 
   /** The waits of an attempt; it has queued from when its worker was ready, and its exit was on the way at the end. */
   readonly waited = (startedAt: number, endedAt: number): WaitedNanos => {
-    const { queue, startup, transfer } = this.waits
+    const { limit, queue, startup, transfer } = this.waits
     // what was told of the way cannot have taken longer than the attempt had to wait
     const excess = Math.max(0, this.readyAt - startedAt)
     const behind = Math.max(0, startedAt - this.readyAt)
     const back = Math.max(0, this.reportedAt - endedAt)
     return {
       ...noWaits,
+      limit,
       queue: Math.max(0, queue - excess) + behind,
       startup: Math.max(0, startup - Math.max(0, excess - queue)),
       transfer: Math.max(0, transfer - Math.max(0, excess - queue - startup)) + back
@@ -146,4 +153,21 @@ export const describe = (item: Item<unknown>, { remote, waits }: AttemptContext)
   if (remote === undefined || remote.endedAt === undefined) return
   item.worker = remote.worker
   item.endedAt = remote.endedAt
+}
+
+/** An attempt in a batch, as a race of stragglers sees it. */
+export class Racer implements AttemptContext {
+  readonly beganAt: number
+  readonly waits = undefined
+  readonly worker: number
+  readonly round: number
+  readonly withdrawn = false
+  readonly remote: RemoteAttempt
+
+  constructor(round: number, worker: number, dispatchedAt: number) {
+    this.round = round
+    this.worker = worker
+    this.beganAt = dispatchedAt
+    this.remote = { worker, waits: undefined, tells: false, dispatchedAt, beganAt: Infinity, endedAt: undefined }
+  }
 }

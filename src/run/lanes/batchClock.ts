@@ -1,0 +1,112 @@
+/**
+ * When the attempts of a batch ran and what they waited for, by what its backend tells; in runs that report this, or make
+ * spans of it.
+ */
+import type * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
+import type * as Backend from "../../Backend.ts"
+import type { SpanRecorder } from "../../observability/spans.ts"
+import { add, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
+import type { Item } from "../inputs/item.ts"
+import { leastLimitWait } from "./attempt.ts"
+import { endOf, MessageWay, type RunClock, startOf } from "./remote.ts"
+
+export class BatchClock {
+  private readonly clock: RunClock
+  private readonly spans: SpanRecorder | undefined
+  /** Context of the lane, in which spans are made. */
+  private context: Context.Context<never> | undefined
+  /** Times in nanoseconds of the monotonic clock: of sending, and for how long limits were waited for. */
+  dispatchedAt: number
+  private limitWait = 0
+  /** What the backend has told of the way of the exits that are being reported, that way, and the time of their report. */
+  private delivery: Backend.Delivery | undefined = undefined
+  private way: MessageWay | undefined = undefined
+  private reportedAt = -Infinity
+
+  /** Makes the clock of a batch that comes to its limits now. */
+  constructor(clock: RunClock, spans: SpanRecorder | undefined) {
+    this.clock = clock
+    this.spans = spans
+    this.dispatchedAt = clock.time()
+  }
+
+  /** True once the backend has told of the way of exits. */
+  get tells(): boolean {
+    return this.way !== undefined
+  }
+
+  /** Begins attempts: the limits have let the batch through. These items have begun before, or may be tried again. */
+  begin(items: Iterable<Item<unknown>>, context: Context.Context<never>): void {
+    const now = this.clock.time()
+    const waited = now - this.dispatchedAt
+    this.context = context
+    if (waited >= leastLimitWait) this.limitWait = waited
+    this.dispatchedAt = now
+    for (const item of items) {
+      const waits = item.sinceRetry(now - this.limitWait) ?? item.waits as WaitedNanos | undefined
+      item.waits = this.limitWait === 0 ? waits : { ...(waits ?? noWaits), limit: this.limitWait }
+    }
+  }
+
+  /** Takes what the backend tells of the way of the exits that it reports next. */
+  readonly delivered = (delivery: Backend.Delivery): void => {
+    this.delivery = delivery
+    this.measureWay()
+  }
+
+  private measureWay(): void {
+    this.reportedAt = this.clock.time()
+    this.way = new MessageWay(this.clock, this.delivery!, this.dispatchedAt, this.reportedAt, this.limitWait)
+  }
+
+  /**
+   * Sets times and waits of an item as the backend tells them; an attempt of which it tells nothing ran from its dispatch
+   * until now. The item of a lane (`isOwn`) has no waits from before. Returns the start.
+   */
+  setTimes(
+    item: Item<unknown>,
+    isOwn: boolean,
+    startedAt: number | undefined,
+    endedAt: number | undefined
+  ): number {
+    const { clock, delivery, dispatchedAt } = this
+    const isLater = delivery === undefined || endedAt === undefined || clock.nanosOf(endedAt) > this.reportedAt
+    if (isLater && delivery !== undefined) this.measureWay()
+    const { way } = this
+    const now = way === undefined ? clock.time() : this.reportedAt
+    const beganAt = startOf(clock, startedAt, dispatchedAt, now)
+    if (item.unstarted) {
+      item.startedAt = beganAt
+      item.unstarted = false
+    }
+    item.endedAt = endOf(clock, endedAt, beganAt, now)
+    const before = isOwn ? this.ownWaits : item.waits as WaitedNanos | undefined
+    if (before === undefined || way === undefined) item.waits = before ?? way
+    else item.waits = add(before, way.waited(beganAt - clock.beganAt, item.endedAt - clock.beganAt))
+    return beganAt
+  }
+
+  /** What the item of a lane has waited for before it was sent, if the way of its exit does not say so. */
+  private get ownWaits(): WaitedNanos | undefined {
+    return this.way === undefined && this.limitWait > 0 ? { ...noWaits, limit: this.limitWait } : undefined
+  }
+
+  /** Returns now and the start of an attempt that ends now, as it was told. */
+  ends(startedAt: number): { readonly now: number; readonly beganAt: number } {
+    const now = this.clock.time()
+    return { now, beganAt: startOf(this.clock, startedAt, this.dispatchedAt, now) }
+  }
+
+  /** Makes a span of an attempt, if its input has spans. */
+  recordSpan(
+    { attempts, endedAt, index }: Pick<Item<unknown>, "index" | "attempts" | "endedAt">,
+    worker: number,
+    beganAt: number,
+    exit: Exit.Exit<unknown, unknown>
+  ): void {
+    const { context, spans } = this
+    if (spans === undefined || context === undefined) return
+    spans.record(context, { index, attempt: attempts, worker, beganAt, endedAt }, exit)
+  }
+}
