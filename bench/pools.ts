@@ -11,6 +11,7 @@ import * as Threads from "../src/backend/Threads.ts"
 import { Parallel } from "../src/index.ts"
 import { type Case, type Check, type Group, measure, ratio, type Topic } from "./measure.ts"
 import { handOut, once } from "./work.ts"
+import { filling, moving } from "./workers/fill.ts"
 import { work } from "./workers/spin.ts"
 import sum, { summing } from "./workers/sum.ts"
 
@@ -24,6 +25,8 @@ const piscinaOf = (name: string) =>
 const warmRuntime = once(runtimeOf)
 const warmPiscina = once(() => piscinaOf("spin"))
 const summingPiscina = once(() => piscinaOf("sum"))
+const fillingPiscina = once(() => piscinaOf("fill"))
+const fillingThreads = once(() => Array.from({ length: workers }, () => new Worker(module("fills"))))
 const summingThreads = once(() => Array.from({ length: workers }, () => new Worker(module("sums"))))
 
 const start: Group = {
@@ -72,7 +75,8 @@ const parts = (array: Float64Array, count: number) =>
   Array.from({ length: count }, (_, part) => array.subarray(part * length / count, (part + 1) * length / count))
 
 const inMemory = () => new Float64Array(length).fill(1)
-const inSharedMemory = () => new Float64Array(new SharedArrayBuffer(length * 8)).fill(1)
+const sharedMemory = () => new Float64Array(new SharedArrayBuffer(length * 8))
+const inSharedMemory = () => sharedMemory().fill(1)
 
 const ours = (make: () => Float64Array): Case => (count) => {
   const inputs = parts(make(), count)
@@ -91,6 +95,14 @@ const arrays: Group = {
     "ours, an array": ours(inMemory),
     "ours, a shared array": ours(inSharedMemory),
     "shared memory by hand": byHand,
+    "one copy, then shared memory by hand": (count) => {
+      const array = inMemory()
+      return () => {
+        const copy = sharedMemory()
+        copy.set(array)
+        return handOut(summingThreads(), parts(copy, count)).then(() => count)
+      }
+    },
     "Piscina, a slice each": (count) => {
       const pool = summingPiscina()
       const array = inMemory()
@@ -104,11 +116,48 @@ const arrays: Group = {
   sizes: [16],
   checks: [
     ratio("ours, a shared array", "shared memory by hand", 16, 1.2),
-    ratio("ours, an array", "shared memory by hand", 16),
+    ratio("ours, an array", "one copy, then shared memory by hand", 16, 1.3),
     ratio("ours, an array", "Piscina, a slice each", 16)
   ]
 }
 
-export const topic: Topic = { title: "pools", url: import.meta.url, warmUp: 2000, groups: [start, warm, arrays] }
+/** Numbers of elements of results that are 100 MB together. */
+const lengths = (count: number) => new Array<number>(count).fill(length / count)
+
+const filled = (task: typeof filling | typeof moving): Case => (count) => {
+  const inputs = lengths(count)
+  return () => warmRuntime().runPromise(Effect.map(Parallel.forEach(inputs, task), (arrays) => arrays.length))
+}
+
+const results: Group = {
+  name: "100 MB of numbers from 16 tasks",
+  metric: "time",
+  cases: {
+    "ours": filled(filling),
+    "ours, moved": filled(moving),
+    "moved by hand": (count) => {
+      const inputs = lengths(count)
+      return () => handOut(fillingThreads(), inputs).then(() => count)
+    },
+    "Piscina": (count) => {
+      const pool = fillingPiscina()
+      const inputs = lengths(count)
+      return async () => (await Promise.all(inputs.map((input) => pool.run(input)))).length
+    }
+  },
+  sizes: [16],
+  checks: [
+    ratio("ours, moved", "moved by hand", 16, 1.3),
+    ratio("ours", "moved by hand", 16),
+    ratio("ours", "Piscina", 16)
+  ]
+}
+
+export const topic: Topic = {
+  title: "pools",
+  url: import.meta.url,
+  warmUp: 2000,
+  groups: [start, warm, arrays, results]
+}
 
 if (import.meta.main) await measure(topic)

@@ -8,7 +8,9 @@ import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Transferable from "effect/workers/Transferable"
 import * as Backend from "./Backend.ts"
+import { buffersOf } from "./primitives/buffers.ts"
 import { knownKeys, nonEmptyString, outOfRange, wrongType } from "./primitives/check.ts"
 
 const TypeId = "~effect-parallel/Task"
@@ -162,3 +164,41 @@ export const make: {
  */
 export const cloned = <S extends Schema.Constraint>(schema: S): Schema.Codec<S["Type"], any> =>
   Schema.Any.pipe(Schema.decodeTo(Schema.toType(schema))) as Schema.Codec<S["Type"], any>
+
+/**
+ * A schema whose values cross as with `cloned`, and whose binary data is moved and not copied: for large arrays that
+ * their maker does not need any more.
+ *
+ * **Details**
+ *
+ * Shape: the same values as those of `schema`, checked on both sides. Moved are the buffers of typed arrays, and
+ * `ArrayBuffer`s, in up to four levels of objects, arrays and maps; shared memory stays shared. To and from threads a
+ * moved array costs nothing, whatever its size; between processes and machines it is copied. A payload that moves goes in
+ * a message of its own. Errors: as those of `cloned`.
+ *
+ * **Gotchas**
+ *
+ * The array that was sent is empty afterwards, and so is any other view of its buffer: what a task keeps for its next
+ * input must not be moved. A payload that has moved cannot be sent again: a further attempt at it fails as `NotCloneable`.
+ *
+ * **Example** (An array that a task makes)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Task } from "effect-parallel"
+ *
+ * export const zeros = Task.make("zeros", {
+ *   module: import.meta.url,
+ *   payload: Schema.Int,
+ *   success: Task.moved(Schema.instanceOf(Float64Array)),
+ *   run: (length) => Effect.sync(() => new Float64Array(length))
+ * })
+ *
+ * console.log((await Effect.runPromise(zeros(3))).length) // => 3
+ * ```
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const moved = <S extends Schema.Constraint>(schema: S): Schema.Codec<S["Type"], any> =>
+  Transferable.schema(cloned(schema), buffersOf as (value: unknown) => ReadonlyArray<ArrayBuffer>) as never

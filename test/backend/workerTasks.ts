@@ -393,3 +393,26 @@ export const length = Task.make("length", { module, run: (list: ReadonlyArray<nu
 /** Is exported by no module. */
 const unexported = Task.make("unexported", { module, run: (n: number) => Effect.succeed(n) })
 export const hidden = { task: unexported }
+
+/** An array that is kept here, of 2 MiB, and one that is not. */
+const kept = new Float64Array(2 ** 18).fill(1)
+const Numbers = Schema.instanceOf(Float64Array)
+
+/** Gives the array that it keeps, and counts how long it is. */
+export const keeps = Task.make("keeps", { module, run: (_: number) => Effect.sync(() => kept) })
+
+/** Moves its payload and its result, which are nested. */
+export const movesNested = Task.make("movesNested", {
+  module,
+  payload: Task.moved(Schema.Struct({ rows: Schema.Array(Numbers) })),
+  success: Task.moved(Schema.Struct({ rows: Schema.Array(Numbers) })),
+  run: ({ rows }) => Effect.succeed({ rows: rows.map((row) => row.map((n) => n + 1)) })
+})
+
+/** Fails at its first attempt, though its payload has moved. */
+export const movesInVain = Task.make("movesInVain", {
+  module,
+  payload: Task.moved(Numbers),
+  error: Schema.String,
+  run: (_) => Effect.fail("no")
+})

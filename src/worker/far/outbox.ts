@@ -7,6 +7,7 @@ import { OutOfBandWriter } from "../wire/crossing.ts"
 import { formOf, isPrimitive } from "../wire/form.ts"
 import type { Fault, Place, WireFailure } from "../wire/messages.ts"
 import { packed } from "../wire/numbers.ts"
+import { copyOfLarge } from "../wire/views.ts"
 import type { Link } from "./link.ts"
 
 export class ExitOutbox {
@@ -43,9 +44,11 @@ export class ExitOutbox {
 
   /** Adds a value: as part of the next message, or by itself. */
   addAny(value: unknown, moved: ReadonlyArray<unknown>): void {
-    if (moved.length === 0 && formOf(value) === "plain") return this.add(value)
     try {
-      this.places.push([this.next, this.outOfBand.add(value, moved)])
+      const copy = moved.length === 0 && this.link.crossing.moves ? copyOfLarge(value) : undefined
+      if (copy === undefined && moved.length === 0 && formOf(value) === "plain") return this.add(value)
+      const place = copy === undefined ? this.outOfBand.add(value, moved) : this.outOfBand.add(copy, [copy.buffer])
+      this.places.push([this.next, place])
       this.add(undefined)
     } catch (error) {
       this.addFailure(this.notCloneable(value, error))

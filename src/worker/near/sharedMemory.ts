@@ -5,9 +5,7 @@
 
 import { ballast } from "../wire/ballast.ts"
 import { isSparse } from "../wire/form.ts"
-
-type View = ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number }
-type ViewClass = new(buffer: ArrayBufferLike, offset: number, length: number) => View
+import { over } from "../wire/views.ts"
 
 /** Number of levels of plain objects, arrays and maps in which binary data is searched for. */
 const depth = 4
@@ -97,13 +95,3 @@ export class SharedMemory {
     return shared.memory
   }
 }
-
-/** Makes the same view of another buffer. A `Buffer` becomes a `Uint8Array`, as in a structured clone. */
-const over = (view: ArrayBufferView, buffer: ArrayBufferLike, offset: number): ArrayBufferView => {
-  if (view instanceof DataView) return new DataView(buffer, offset, view.byteLength)
-  const { length } = view as View
-  return new (classOf(view))(buffer, offset, length)
-}
-
-const classOf = (view: ArrayBufferView): ViewClass =>
-  (view instanceof Uint8Array ? Uint8Array : view.constructor) as unknown as ViewClass

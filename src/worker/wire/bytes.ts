@@ -88,4 +88,4 @@ const read = (sealed: unknown): Reader => {
   }
 }
 
-export const bytes: Crossing = { clone: (value) => deserialize(write(value)), open, read }
+export const bytes: Crossing = { moves: false, clone: (value) => deserialize(write(value)), open, read }

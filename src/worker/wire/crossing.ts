@@ -8,6 +8,8 @@ import type { OutOfBand, Sent } from "./messages.ts"
 
 /** What differs between threads and processes. */
 export interface Crossing {
+  /** True if buffers can be moved, and not only copied. */
+  readonly moves: boolean
   /** Copies a value as crossing would. Throws if it cannot cross. */
   readonly clone: (value: unknown) => unknown
   /** Opens a channel for values that cross each by itself. */

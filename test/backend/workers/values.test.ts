@@ -38,6 +38,37 @@ for (const kind of kinds) {
         assert.instanceOf(error, RangeError)
       }))
 
+    it.effect("that are large arrays are copies, and those of a task stay its own", () =>
+      Effect.gen(function*() {
+        const arrays = yield* Parallel.forEach(range(6), tasks.keeps)
+
+        assert.deepStrictEqual(arrays.map(({ length }) => length), range(6).map(() => 2 ** 18))
+        assert.isTrue(arrays.every((array) => array instanceof Float64Array && array.every((n) => n === 1)))
+        assert.isTrue(arrays.every(({ buffer }) => buffer instanceof ArrayBuffer))
+      }))
+
+    it.effect("of Task.moved are moved to threads and copied to processes, however they are nested", () =>
+      Effect.gen(function*() {
+        const inputs = range(4).map((n) => ({ rows: [Float64Array.of(n), Float64Array.of(n, n + 0.5)] }))
+        const values = yield* Parallel.forEach(inputs, tasks.movesNested)
+        const lengths = inputs.map(({ rows }) => rows.map(({ length }) => length))
+
+        assert.deepStrictEqual(
+          values.map(({ rows }) => rows),
+          range(4).map((n) => [Float64Array.of(n + 1), Float64Array.of(n + 1, n + 1.5)])
+        )
+        assert.deepStrictEqual(lengths, range(4).map(() => kind.name === "threads" ? [0, 0] : [1, 2]))
+      }))
+
+    it.effect("of Task.moved that have gone are not sent again", () =>
+      Effect.gen(function*() {
+        const [, failures] = yield* Parallel.partition([Float64Array.of(1)], tasks.movesInVain, { retry: { times: 1 } })
+        const end = kind.name === "threads" ? reasonOf(failures[0])._tag : errorOf(failures[0])
+
+        assert.strictEqual(failures[0]!.attempts, 2)
+        assert.strictEqual(end, kind.name === "threads" ? "NotCloneable" : "no")
+      }))
+
     it.effect("that a schema leaves as they are cross as they are, beside others that do not", () =>
       Effect.gen(function*() {
         const samples = Float64Array.of(1.5, NaN, Infinity)
@@ -179,6 +210,16 @@ describe("values to threads", () => {
 
       assert.deepStrictEqual([...new Int32Array(memory)], range(16).map((n) => n + 1))
     }).pipe(Effect.provide(Threads.layer({ workers: 2 }))))
+})
+
+describe("Task.moved", () => {
+  it("checks a value as Task.cloned does", () => {
+    const schema = Task.moved(Schema.instanceOf(Float64Array))
+    const codec = Schema.toCodecJson(schema) as Schema.Codec<Float64Array, unknown>
+
+    assert.throws(() => Schema.decodeUnknownSync(codec)([1]))
+    assert.deepStrictEqual(Schema.decodeSync(codec)(Float64Array.of(1) as never), Float64Array.of(1))
+  })
 })
 
 describe("Task.cloned", () => {

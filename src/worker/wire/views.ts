@@ -1,0 +1,28 @@
+/**
+ * Views of binary data, with other memory behind them. Does not import Effect, so that a worker can boot with it.
+ */
+
+type View = ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number }
+type ViewClass = new(buffer: ArrayBufferLike, offset: number, length: number) => View
+
+/** Makes the same view of another buffer. A `Buffer` becomes a `Uint8Array`, as in a structured clone. */
+export const over = (view: ArrayBufferView, buffer: ArrayBufferLike, offset: number): ArrayBufferView => {
+  if (view instanceof DataView) return new DataView(buffer, offset, view.byteLength)
+  const { length } = view as View
+  return new (classOf(view))(buffer, offset, length)
+}
+
+const classOf = (view: ArrayBufferView): ViewClass =>
+  (view instanceof Uint8Array ? Uint8Array : view.constructor) as unknown as ViewClass
+
+/** Number of bytes from which a view is copied and moved: a structured clone would copy it twice. */
+const leastBytes = 1024 * 1024
+
+/** Copies a large view, so that the copy can be moved; undefined for any other value. Its owner may keep the view. */
+export const copyOfLarge = (value: unknown): ArrayBufferView | undefined => {
+  if (!ArrayBuffer.isView(value) || value.byteLength < leastBytes) return undefined
+  const { buffer, byteLength, byteOffset } = value
+  return buffer instanceof SharedArrayBuffer
+    ? undefined
+    : over(value, buffer.slice(byteOffset, byteOffset + byteLength), 0)
+}
