@@ -40,5 +40,7 @@ for (const name of topics) {
   all.push(...await measure(topic))
 }
 
+spawnSync(process.execPath, [`${folder}/cores.ts`], { stdio: "inherit" })
+
 const targets = all.filter(({ check }) => check.target !== undefined)
 console.log(`\n## Targets\n\n${checkTable(targets, ({ check, where }) => `${where}: ${check.label}`)}`)
