@@ -7,9 +7,8 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Backend, Limit, Parallel, Report, Task } from "../src/index.ts"
-import { concurrency, numbers, promise, ready, sync } from "./work.ts"
-
-type Path = (inputs: ReadonlyArray<number>) => Effect.Effect<unknown, unknown>
+import { type Path, runPath } from "./runPath.ts"
+import { concurrency, promise, ready, sync } from "./work.ts"
 
 const module = import.meta.url
 const task = Task.make("task", { module, run: sync })
@@ -33,6 +32,11 @@ export const paths: Readonly<Record<string, Path>> = {
   "forEach, a task": (inputs) => Parallel.forEach(inputs, task, { concurrency }),
   "forEach, a task with schemas": (inputs) => Parallel.forEach(inputs, checked, { concurrency }),
   "forEach, batches": (inputs) => Effect.provide(Parallel.forEach(inputs, task), answering),
+  "forEach, batches with a limit": (inputs) =>
+    Effect.provide(Parallel.forEach(inputs, task, { limit: Limit.concurrency(2) }), answering),
+  "forEach, batches with stragglers": (inputs) =>
+    Effect.provide(Parallel.forEach(inputs, task, { stragglers: { after: "1 minute" } }), answering),
+  "forEach, batches with spans": (inputs) => Effect.provide(Parallel.forEach(inputs, task, { spans: 0.01 }), answering),
   "partition, failures": (inputs) => Parallel.partition(inputs, (n) => Effect.fail(n), { concurrency }),
   "partition, synchronous": (inputs) => Parallel.partition(inputs, sync, { concurrency }),
   "run, synchronous": (inputs) => Parallel.run(inputs, sync, { concurrency }),
@@ -41,9 +45,4 @@ export const paths: Readonly<Record<string, Path>> = {
   "report, as JSON": (inputs) => Effect.map(Parallel.run(inputs, ready), (report) => Report.toJson(report))
 }
 
-if (import.meta.main) {
-  const [name, count] = process.argv.slice(2)
-  const path = paths[name!]
-  if (path === undefined) throw new Error(`there is no path ${name}; there are ${Object.keys(paths).join("; ")}`)
-  await Effect.runPromise(path(numbers(Number(count))))
-}
+if (import.meta.main) await runPath(paths)

@@ -1,5 +1,5 @@
 /**
- * Instructions that an input costs on the hot paths of `bench/paths.ts`, counted by valgrind: `npm run check -- instructions`.
+ * Instructions that an input costs on the hot paths of `bench/paths.ts` and `bench/poolPaths.ts`, counted by valgrind: `npm run check -- instructions`.
  *
  * A count does not depend on how busy a machine is, so a slow-down is seen in the commit that brings it. Each path is run with
  * two numbers of inputs, and the difference is what the inputs between them cost: start-up and compilation are in both. Two
@@ -12,6 +12,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { paths } from "../bench/paths.ts"
+import { paths as poolPaths } from "../bench/poolPaths.ts"
 import { root } from "./steps.ts"
 
 /** Numbers of inputs, by which a path is compiled as far as it will be. */
@@ -35,10 +36,14 @@ process.hrtime.bigint = () => BigInt(Math.round(clockNow() * 1e6))
 Date.now = () => Math.floor(clockNow())
 `
 
-/** Makes one file of the paths and the library. */
-const bundle = (program: string): Promise<unknown> =>
+/** Files of paths, and what is in them. */
+const files = { paths, poolPaths }
+type File = keyof typeof files
+
+/** Makes one file of a file of paths and the library. */
+const bundle = (file: File, program: string): Promise<unknown> =>
   build({
-    entryPoints: [join(root, "bench", "paths.ts")],
+    entryPoints: [join(root, "bench", `${file}.ts`)],
     bundle: true,
     platform: "node",
     format: "esm",
@@ -82,14 +87,16 @@ const costOf = async (program: string, path: string): Promise<number> => {
 }
 
 /** Counts all paths, as many at a time as there are cores. */
-const costs = async (program: string): Promise<ReadonlyMap<string, number>> => {
-  const names = Object.keys(paths)
+const costs = async (programs: Readonly<Record<File, string>>): Promise<ReadonlyMap<string, number>> => {
+  const all = Object.entries(files).flatMap(([file, paths]) =>
+    Object.keys(paths).map((name) => [programs[file as File], name] as const)
+  )
   const found = new Map<string, number>()
-  const waiting = names.values()
+  const waiting = all.values()
   await Promise.all(Array.from({ length: availableParallelism() }, async () => {
-    for (const name of waiting) found.set(name, await costOf(program, name))
+    for (const [program, name] of waiting) found.set(name, await costOf(program, name))
   }))
-  return new Map(names.map((name) => [name, found.get(name)!]))
+  return new Map(all.map(([, name]) => [name, found.get(name)!]))
 }
 
 /** Throws if a path costs more than its bound, or has none. */
@@ -97,11 +104,11 @@ export const instructions = async (): Promise<void> => {
   if (spawnSync("valgrind", ["--version"]).status !== 0) throw new Error("there is no valgrind")
   const bounds = JSON.parse(readFileSync(file, "utf8")) as Bounds
   const folder = mkdtempSync(join(tmpdir(), "effect-parallel-instructions-"))
-  const program = join(folder, "paths.mjs")
+  const programs = { paths: join(folder, "paths.mjs"), poolPaths: join(folder, "poolPaths.mjs") }
   let counted: ReadonlyMap<string, number>
   try {
-    await bundle(program)
-    counted = await costs(program)
+    for (const file of ["paths", "poolPaths"] as const) await bundle(file, programs[file])
+    counted = await costs(programs)
   } finally {
     rmSync(folder, { recursive: true })
   }

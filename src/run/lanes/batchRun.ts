@@ -236,7 +236,7 @@ export class BatchRun<I, A, E, R> {
     const item = this.itemAt(position)
     item.worker = worker
     const beganAt = this.times === undefined ? 0 : this.times.setTimes(item, item === this.own, startedAt, endedAt)
-    this.times?.recordSpan(item, worker, beganAt, exit)
+    if (this.options.batches.spans !== undefined) this.times!.recordSpan(item, worker, beganAt, exit)
     if (this.racer !== undefined) this.racer.remote.tells = this.times?.tells === true
     if (exit._tag === "Success") {
       queue.ended(item, this.racer)
