@@ -69,6 +69,34 @@ const warm: Group = {
   checks: [millis("ours", 2, 0.3), ratio("ours", "Piscina", 2)]
 }
 
+const call = (input: number): Effect.Effect<number> => Effect.orDie(work(input))
+
+/** Makes a group of calls, so many at once; what is measured is a call. */
+const calls = (name: string, inputs: number, atOnce: number, target: number): Group => ({
+  name,
+  metric: "time",
+  cases: {
+    "ours": (count) => {
+      const inputs = new Array<number>(count).fill(1)
+      const program = Effect.forEach(inputs, call, { concurrency: atOnce, discard: true })
+      return () => warmRuntime().runPromise(Effect.as(program, count))
+    },
+    "Piscina": (count) => {
+      const pool = warmPiscina()
+      return async () => {
+        let next = 0
+        const lane = async () => {
+          while (next++ < count) await pool.run(1)
+        }
+        await Promise.all(Array.from({ length: atOnce }, lane))
+        return count
+      }
+    }
+  },
+  sizes: [inputs],
+  checks: [ratio("ours", "Piscina", inputs, target)]
+})
+
 /** Length of an array of 100 MB, and of the parts that the tasks get. */
 const length = 12_500_000
 const parts = (array: Float64Array, count: number) =>
@@ -157,7 +185,14 @@ export const topic: Topic = {
   title: "pools",
   url: import.meta.url,
   warmUp: 2000,
-  groups: [start, warm, arrays, results]
+  groups: [
+    start,
+    warm,
+    calls("calls one by one", 1000, 1, 1.1),
+    calls("64 calls at once", 6400, 64, 1),
+    arrays,
+    results
+  ]
 }
 
 if (import.meta.main) await measure(topic)
