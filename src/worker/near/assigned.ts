@@ -10,7 +10,7 @@
  * run are under way than it counts.
  */
 import { machineNow } from "../wire/machineClock.ts"
-import { slots } from "./platform.ts"
+import { slots, type WorkerHandle } from "./platform.ts"
 import type { BatchRequest, Keeper, Placement } from "./request.ts"
 
 export class Assigned {
@@ -44,6 +44,47 @@ export class Assigned {
     return false
   }
 
+  /**
+   * Takes back the first batch that waits here and may begin elsewhere, with those of its run that wait for it. Where the worker
+   * has to be asked, it is asked for the first.
+   */
+  takeBack(handle: WorkerHandle): ReadonlyArray<BatchRequest> {
+    const first = this.firstToLeave()
+    if (first === undefined) return []
+    if (handle.withdraw === undefined) {
+      if (first.ahead === "Waiting") handle.post({ _tag: "Withdraw", id: (first.state as Placement).id }, [])
+      first.ahead = "Leaving"
+      return []
+    }
+    const taken: Array<BatchRequest> = []
+    for (const request of this.withFollowers(first)) {
+      if (!request.isPosted) break
+      if (!handle.withdraw((request.state as Placement).slot)) {
+        // it has begun, and its worker has not told yet
+        request.ahead = undefined
+        break
+      }
+      this.withdraw(request, handle, true)
+      taken.push(request)
+    }
+    return taken
+  }
+
+  /** The first batch that waits here while its run has no other under way here, or may have one more. */
+  private firstToLeave(): BatchRequest | undefined {
+    return this.active.values().find(({ ahead, concurrency, isBehindOwn, isPosted, run, state }) =>
+      ahead !== undefined && isPosted && state._tag === "Sent" && (!isBehindOwn || run.underWay < concurrency)
+    )
+  }
+
+  /** A batch with those behind it that wait for it, since no other of their run is here. */
+  private withFollowers(first: BatchRequest): ReadonlyArray<BatchRequest> {
+    if (first.isBehindOwn) return [first]
+    return [...this.active.values()].filter((request) =>
+      request === first || (request.isBehindOwn && request.run === first.run)
+    )
+  }
+
   get(id: number): BatchRequest | undefined {
     return this.active.get(id)
   }
@@ -75,11 +116,12 @@ export class Assigned {
     this.drop(request)
   }
 
-  /** Removes a batch that was cut before it began. */
-  withdraw(request: BatchRequest): void {
+  /** Removes a batch that was cut before it began, and tells its worker where that listens. */
+  withdraw(request: BatchRequest, handle: WorkerHandle, isReachable: boolean): void {
     const { id, slot } = request.state as Placement
     this.withdrawn.set(id, slot)
     this.drop(request)
+    if (isReachable) handle.post({ _tag: "Withdraw", id }, [])
   }
 
   /** Frees the slot of a batch that was taken back; false if this was none. */

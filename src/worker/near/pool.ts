@@ -174,9 +174,9 @@ export class Pool {
     const now = machineNow()
     const busy = keepers.filter(({ assigned }) => now - assigned.busySince >= leastBusyMillis)
     for (const keeper of busy) {
-      const request = keeper.takeBack()
-      if (request === undefined) continue
-      this.takeReturned([request])
+      const requests = keeper.takeBack()
+      if (requests.length === 0) continue
+      this.takeReturned(requests)
       return this.serve()
     }
     if (busy.length === keepers.length || this.levelling) return
@@ -187,8 +187,9 @@ export class Pool {
     }, 1).unref()
   }
 
-  /** Puts batches that their worker has not begun at the head of the queue, in order. */
+  /** Puts batches that their worker has not begun at the head of the queue, in order. A pool that is closed has no queue. */
   private takeReturned(requests: ReadonlyArray<BatchRequest>): void {
+    if (this.closed) return requests.forEach((request) => request.end())
     for (const request of requests.toReversed()) {
       const entry = this.queue.unshift(request)
       request.requeue(() => this.queue.remove(entry))

@@ -187,6 +187,11 @@ export class BatchRequest {
     this.end()
   }
 
+  /** True once the run has asked for the unstarted inputs. */
+  get isRecalled(): boolean {
+    return this.batch.recall?.signal.aborted === true
+  }
+
   /** Asks for the unstarted inputs, if a worker has the batch. */
   recall(): void {
     if (this.state._tag === "Sent") this.state.keeper.recall(this)

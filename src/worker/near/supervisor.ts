@@ -135,7 +135,8 @@ export class WorkerSupervisor implements Keeper {
     if (state._tag !== "Sent" || this.state._tag === "Absent") return
     const { handle } = this.state
     if (request.ahead !== undefined && request.isPosted && handle.withdraw?.(state.slot) === true) {
-      this.leave(request, handle)
+      this.assigned.withdraw(request, handle, this.isReachable)
+      this.tasks -= state.count
       return this.over(request)
     }
     request.state = { ...state, _tag: "Stopping" }
@@ -164,35 +165,14 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Takes back the first batch that waits here and may begin elsewhere. Undefined if there is none, or if the worker has to
-   * be asked: then it comes as `returned`.
+   * Takes back the first batch that waits here and may begin elsewhere, with those of its run that wait for it. None if there
+   * is none, or if the worker has to be asked: then it comes as `returned`.
    */
-  takeBack(): BatchRequest | undefined {
-    if (this.state._tag === "Absent" || !this.isReachable) return undefined
-    const { handle } = this.state
-    for (const request of this.assigned.values()) {
-      const { ahead, concurrency, isBehindOwn, isPosted, run, state } = request
-      if (ahead === undefined || !isPosted || state._tag !== "Sent") continue
-      if (isBehindOwn && run.underWay >= concurrency) continue
-      if (handle.withdraw === undefined) {
-        if (ahead === "Waiting") handle.post({ _tag: "Withdraw", id: state.id }, [])
-        request.ahead = "Leaving"
-        return undefined
-      }
-      if (handle.withdraw(state.slot)) {
-        this.leave(request, handle)
-        return request
-      }
-    }
-    return undefined
-  }
-
-  /** Removes a batch that was cut before it began. */
-  private leave(request: BatchRequest, handle: WorkerHandle): void {
-    const { count, id } = request.state as Placement
-    this.assigned.withdraw(request)
-    this.tasks -= count
-    if (this.isReachable) handle.post({ _tag: "Withdraw", id }, [])
+  takeBack(): ReadonlyArray<BatchRequest> {
+    if (this.state._tag === "Absent" || !this.isReachable) return []
+    const taken = this.assigned.takeBack(this.state.handle)
+    for (const { state } of taken) this.tasks -= (state as Placement).count
+    return taken
   }
 
   /**
@@ -229,6 +209,7 @@ export class WorkerSupervisor implements Keeper {
         return queueMicrotask(post)
       }
       request.isPosted = true
+      if (request.isRecalled) this.recall(request)
       outOfBand.close()
       watch(request, {
         handle,
@@ -291,9 +272,11 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /** Handles a message about a batch that is not here: the worker now knows that it was taken back, or that it is over. */
-  private receiveLate({ _tag, id }: Exclude<FromFar, { readonly _tag: "Ready" | "Dying" }>): void {
-    if (!this.assigned.hasSeen(id)) return this.breakOff({ _tag, id })
-    if ((_tag === "Done" || _tag === "Refused") && this.assigned.forget(id)) this.room.freed()
+  private receiveLate(message: Exclude<FromFar, { readonly _tag: "Ready" | "Dying" }>): void {
+    const { _tag, id } = message
+    if (!this.assigned.hasSeen(id)) return this.breakOff(message)
+    const isOver = _tag === "Done" || _tag === "Refused" || (_tag === "Exits" && message.over)
+    if (isOver && this.assigned.forget(id)) this.room.freed()
   }
 
   /** Returns a batch that its worker has given back before it began. */

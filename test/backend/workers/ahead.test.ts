@@ -73,6 +73,21 @@ for (const kind of kinds) {
           assert.deepStrictEqual(ended.filter(([start], k) => k > 0 && start < ended[k - 1]![1] - 1e-5), [])
         }))
 
+      it.effect("does not hold up its run, whoever is before it", () =>
+        Effect.gen(function*() {
+          const run = yield* Effect.forkChild(
+            Parallel.forEach(range(4000), tasks.tiny, { concurrency: 1, batchSize: 10 })
+          )
+          const calls = yield* Effect.forEach(
+            range(40),
+            (n) => tasks.act({ do: "spin", millis: n % 3 === 0 ? 12 : 1, value: n }),
+            { concurrency: 6 }
+          )
+
+          assert.deepStrictEqual(calls, range(40))
+          assert.strictEqual((yield* Fiber.join(run)).length, 4000)
+        }))
+
       it.effect("is not sent behind batches that take long", () =>
         Effect.gen(function*() {
           const most = { count: 0 }
