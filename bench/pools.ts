@@ -152,7 +152,7 @@ const arrays: Group = {
 /** Numbers of elements of results that are 100 MB together. */
 const lengths = (count: number) => new Array<number>(count).fill(length / count)
 
-const filled = (task: typeof filling | typeof moving): Case => (count) => {
+const filled = (task: typeof filling): Case => (count) => {
   const inputs = lengths(count)
   return () => warmRuntime().runPromise(Effect.map(Parallel.forEach(inputs, task), (arrays) => arrays.length))
 }

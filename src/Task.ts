@@ -201,4 +201,4 @@ export const cloned = <S extends Schema.Constraint>(schema: S): Schema.Codec<S["
  * @since 0.1.0
  */
 export const moved = <S extends Schema.Constraint>(schema: S): Schema.Codec<S["Type"], any> =>
-  Transferable.schema(cloned(schema), buffersOf as (value: unknown) => ReadonlyArray<ArrayBuffer>) as never
+  Transferable.schema(cloned(schema), buffersOf) as never

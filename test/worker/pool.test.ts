@@ -138,7 +138,7 @@ describe("a pool", () => {
         const call = runOf(pool, 1).send(1000 + k)
         yield* Effect.yieldNow
         yield* Fiber.interrupt(call)
-        const sent = only!.sent.filter((message) => message._tag === "Run").at(-1)!
+        const sent = only!.sent.findLast((message) => message._tag === "Run")!
         const nothing = {
           from: 0,
           places: [],

@@ -16,7 +16,10 @@ const counting = (most: { count: number }): Effect.Effect<Backend.Backend> =>
   Effect.map(Backend.Backend, (backend): Backend.Backend => {
     let count = 0
     return {
-      ...backend,
+      name: backend.name,
+      workers: backend.workers,
+      batches: backend.batches,
+      prefetch: backend.prefetch,
       execute: (job, batch, onExit) =>
         Effect.suspend(() => {
           most.count = Math.max(most.count, ++count)

@@ -286,7 +286,9 @@ describe("a backend that has been given a batch with limits", () => {
       const seen = new Set<number>()
       const backend = yield* Backend.Backend
       const telling: Backend.Backend = {
-        ...backend,
+        name: backend.name,
+        workers: backend.workers,
+        batches: backend.batches,
         execute: (job, batch, onExit) => (seen.add(batch.concurrency), backend.execute(job, batch, onExit))
       }
       yield* Parallel.forEach([0, 0, 0], sleeps, { limit: Limit.concurrency(1), concurrency: 2 }).pipe(
