@@ -17,6 +17,7 @@ class Fake {
   readonly withdrawn = new Set<number>()
   tell: (message: unknown) => void = () => {}
   exit: () => void = () => {}
+  exits = 0
 
   /** Batches that were sent, with their inputs, less those that were taken back. */
   get batches(): ReadonlyArray<unknown> {
@@ -48,7 +49,7 @@ class Fake {
   }
 }
 
-const fakes = (workers: number, canWithdraw = true) => {
+const fakes = (workers: number, canWithdraw = true, startTimeout = 30_000) => {
   const all = range(workers).map(() => new Fake())
   const platform: Platform = {
     name: "fake",
@@ -57,7 +58,10 @@ const fakes = (workers: number, canWithdraw = true) => {
     spawn: (number, { onExit, onMessage }) => {
       const fake = all[number]!
       fake.tell = onMessage
-      fake.exit = () => onExit({ exitCode: 1, signal: undefined, stderr: "" })
+      fake.exit = () => {
+        fake.exits++
+        onExit({ exitCode: 1, signal: undefined, stderr: "" })
+      }
       queueMicrotask(() => onMessage({ _tag: "Ready" }))
       return {
         post: (message) => void fake.sent.push(message),
@@ -73,7 +77,7 @@ const fakes = (workers: number, canWithdraw = true) => {
   const pool = new Pool(platform, {
     workers,
     grace: 1000,
-    startTimeout: 30_000,
+    startTimeout,
     idleTimeout: Infinity,
     maxTasksPerWorker: Infinity,
     maxBytes: undefined
@@ -178,6 +182,23 @@ describe("a pool", () => {
       first!.end(32)
       yield* later
       assert.deepStrictEqual([one.ended, two.ended, three.ended], [[1], [2], [31, 32]])
+    }))
+
+  it.live("gives a batch that waits behind a slow start its own time to begin", () =>
+    Effect.gen(function*() {
+      const { all: [only], pool } = fakes(1, true, 60)
+      const [slow, quick] = [runOf(pool, 1), runOf(pool, 1)]
+      slow.send(1)
+      only!.begin(1)
+      quick.send(2)
+      yield* Effect.sleep(100)
+      only!.end(1)
+      yield* Effect.sleep(30)
+      // it is the first for half of its time, and has waited for more than all of it
+      assert.strictEqual(only!.exits, 0)
+      only!.end(2)
+      yield* later
+      assert.deepStrictEqual([slow.ended, quick.ended], [[1], [2]])
     }))
 
   it.live("that is closed ends what waits at a worker that is killed", () =>

@@ -10,7 +10,7 @@
  * | `startedAt`, `endedAt`, `unstarted` | the lane's clock, an attempt behind limits, or the batch | if reported |
  * | `placed` | an attempt on a backend | if reported |
  * | `worker` | the attempt that decides the exit | once there is an exit |
- * | `round` | `InputQueue.ended` alone | where items come back (retries, stragglers) |
+ * | `round` | `InputQueue.ended`, `Stragglers.left` | where items come back (retries, stragglers) |
  * | `decide` | `afterFailure`, at the first failure | in runs with retries |
  * | `race` | `Stragglers` alone | in runs with stragglers |
  * | `waits` | the attempt that decides the exit; `record` | if reported, and the item has waited |

@@ -2,11 +2,14 @@
  * When the attempts of a batch ran and what they waited for, by what its backend tells; in runs that report this, or make
  * spans of it.
  */
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Backend from "../../Backend.ts"
 import type { SpanRecorder } from "../../observability/spans.ts"
 import { add, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
+import * as Causes from "../../primitives/causes.ts"
 import type { Item } from "../inputs/item.ts"
 import { leastLimitWait } from "./attempt.ts"
 import { endOf, MessageWay, type RunClock, startOf } from "./remote.ts"
@@ -107,6 +110,11 @@ export class BatchClock {
   ): void {
     const { context, spans } = this
     if (spans === undefined || context === undefined) return
-    spans.record(context, { index, attempt: attempts, worker, beganAt, endedAt }, exit)
+    try {
+      spans.record(context, { index, attempt: attempts, worker, beganAt, endedAt }, exit)
+    } catch (defect) {
+      // the tracer is at fault, and no input
+      Effect.runForkWith(context)(Causes.warn("a span could not be made", Cause.die(defect)))
+    }
   }
 }

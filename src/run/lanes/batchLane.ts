@@ -117,7 +117,9 @@ export class BatchLane<I, A, E, R> {
       batch.push(own ?? queue.item, queue.returned)
       queue.returned = undefined
       // a copy goes by itself, so that it can be stopped
-      if (item?.race?.copied === true) return void (batch.copyOf = { item, round: item.round })
+      if (item?.race?.copied === true && batch.inputs.length === 1) {
+        return void (batch.copyOf = { item, round: item.round })
+      }
     }
   }
 
@@ -134,7 +136,8 @@ export class BatchLane<I, A, E, R> {
     return Effect.andThen(
       run.run(),
       Effect.suspend(() => {
-        if (options.batches.ended()) options.queue.notify()
+        options.batches.ended()
+        if (options.batches.mayTake()) options.queue.notify()
         return Effect.forEach(run.failures, (failure) => this.settle(...failure), { discard: true })
       })
     )

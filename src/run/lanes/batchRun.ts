@@ -129,12 +129,14 @@ export class BatchRun<I, A, E, R> {
 
   /** Begins attempts at all inputs. */
   private begin(context: Context.Context<never>): void {
-    const { batch, options: { timers } } = this
+    const { batch, options: { queue, timers } } = this
     const items = batch.items ?? [...batch.begun.values()]
     this.begun = 1
     this.startMillis = this.aloneSince = timers.now()
     for (const item of items) item.attempts++
     this.times?.begin(items, context)
+    // a copy races from its beginning, whether the end is near or not
+    if (batch.copyOf !== undefined) this.join(queue.stragglers!)
   }
 
   private send(): Effect.Effect<void> {

@@ -19,8 +19,6 @@ export class BatchRuns {
   private readonly count: Pick<LaneCount, "concurrency">
   /** Number of batches that lanes have taken and that have not ended. */
   private held = 0
-  /** True if a lane waits until it may take a batch ahead. */
-  private isAwaited = false
   private askScheduled = false
   /** Batches that came back with nothing done, by the index of their first input. */
   private readonly givenBack = new Map<number, Contract.GivenBack>()
@@ -43,21 +41,16 @@ export class BatchRuns {
    * it would stay while another worker could run it.
    */
   mayTake(): boolean {
-    if (this.held < this.count.concurrency || this.sizer.isQuick) return true
-    this.isAwaited = true
-    return false
+    return this.held < this.count.concurrency || this.sizer.isQuick
   }
 
   taken(): void {
     this.held++
   }
 
-  /** Counts a batch that has ended; true if a lane waited for that and may take a batch now. */
-  ended(): boolean {
+  /** Counts a batch that has ended: a lane that waited for that may take one now. */
+  ended(): void {
     this.held--
-    if (!this.isAwaited || !this.mayTake()) return false
-    this.isAwaited = false
-    return true
   }
 
   /** Lets batches tell which inputs are under way, as stragglers that may be copied. */

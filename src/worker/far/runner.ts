@@ -39,7 +39,7 @@ import { ExitOutbox, failureBy } from "./outbox.ts"
 const collectMillis = 2
 
 /** Greatest number of payloads between two readings of the clock, and milliseconds in which so many pass that it may grow. */
-const longestStride = 32
+const longestStride = 8
 const shortMillis = 0.25
 
 export const make = (link: Link): Runner => {
@@ -247,6 +247,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
     this.toldAt = timer.now()
     outbox.post(() => times.slice(outbox.from, outbox.size, postedUntil + epoch, this.toldAt + epoch), over)
     this.postedUntil = this.toldAt
+    this.worker.freeAt = Math.max(this.worker.freeAt, this.since + epoch)
   }
 
   /** Runs lanes until one ends without losing its fiber to a task. */

@@ -52,7 +52,7 @@ export class Assigned {
     const first = this.firstToLeave()
     if (first === undefined) return []
     if (handle.withdraw === undefined) {
-      if (first.ahead === "Waiting") handle.post({ _tag: "Withdraw", id: (first.state as Placement).id }, [])
+      handle.post({ _tag: "Withdraw", id: (first.state as Placement).id }, [])
       first.ahead = "Leaving"
       return []
     }
@@ -70,10 +70,15 @@ export class Assigned {
     return taken
   }
 
-  /** The first batch that waits here while its run has no other under way here, or may have one more. */
+  /**
+   * The first batch that waits here while its run has no other under way here, or may have one more. None while the worker is
+   * asked for another.
+   */
   private firstToLeave(): BatchRequest | undefined {
-    return this.active.values().find(({ ahead, concurrency, isBehindOwn, isPosted, run, state }) =>
-      ahead !== undefined && isPosted && state._tag === "Sent" && (!isBehindOwn || run.underWay < concurrency)
+    const [, ...others] = this.active.values()
+    if (others.some(({ ahead }) => ahead === "Leaving")) return undefined
+    return others.find(({ ahead, concurrency, isBehindOwn, isPosted, run, state }) =>
+      ahead === "Waiting" && isPosted && state._tag === "Sent" && (!isBehindOwn || run.underWay < concurrency)
     )
   }
 
@@ -141,6 +146,7 @@ export class Assigned {
 
   /** Drops a batch. The next of its run is behind no other of it any more, and the next in line begins. */
   private drop(request: BatchRequest): void {
+    const [wasFirst] = this.active.values()
     this.active.delete((request.state as Placement).id)
     if (!request.isBehindOwn) {
       const heir = this.active.values().find(({ isBehindOwn, run }) => isBehindOwn && run === request.run)
@@ -148,8 +154,8 @@ export class Assigned {
       else heir.isBehindOwn = false
     }
     const [first] = this.active.values()
-    if (first?.ahead !== "Waiting") return
-    first.ahead = undefined
+    if (wasFirst !== request || first === undefined) return
     this.busySince = machineNow()
+    if (first.ahead === "Waiting") first.ahead = undefined
   }
 }

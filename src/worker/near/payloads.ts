@@ -50,6 +50,7 @@ export class Payloads {
 
   /** Encodes inputs, up to the first that must go alone. What was encoded before is forgotten. */
   encode(inputs: ReadonlyArray<unknown>): void {
+    this.outOfBand.close()
     this.outOfBand = new OutOfBandWriter(this.crossing)
     this.values = inputs
     this.places = []

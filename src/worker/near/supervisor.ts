@@ -216,6 +216,7 @@ export class WorkerSupervisor implements Keeper {
         slot,
         options: this.options,
         isKnown: this.begun.has(job),
+        busySince: () => this.assigned.busySince,
         isAtAnother: () =>
           startedOf([...this.assigned.values()], handle).some((started) => started.request !== request),
         kill: (isStuck) => this.kill(request, isStuck)
@@ -248,7 +249,7 @@ export class WorkerSupervisor implements Keeper {
       case "Exits":
         if (!request.expects(message)) return this.breakOff(message)
         this.begun.add(request.job)
-        request.ahead = undefined
+        if (request.ahead !== undefined) this.hasBegun(request)
         request.settle(message, this.number)
         if (request.isFollowed) follow(request, this, this.state.handle)
         if (message.over) this.finish(request)
@@ -277,6 +278,12 @@ export class WorkerSupervisor implements Keeper {
     if (!this.assigned.hasSeen(id)) return this.breakOff(message)
     const isOver = _tag === "Done" || _tag === "Refused" || (_tag === "Exits" && message.over)
     if (isOver && this.assigned.forget(id)) this.room.freed()
+  }
+
+  /** Notes that a batch has begun that was asked back: others may leave instead. */
+  private hasBegun(request: BatchRequest): void {
+    request.ahead = undefined
+    queueMicrotask(this.room.freed)
   }
 
   /** Returns a batch that its worker has given back before it began. */
@@ -373,11 +380,12 @@ export class WorkerSupervisor implements Keeper {
   private exited(exit: WorkerExit): void {
     const { state } = this
     if (state._tag === "Absent") return
-    const waiting = [...this.assigned.values()].filter((request) => isWaiting(request, state.handle))
+    const waiting = [...this.assigned.values()].slice(1).filter((request) => isWaiting(request, state.handle))
     for (const request of waiting) this.release(request)
     const remaining = [...this.assigned.values()]
     const started = startedOf(remaining, state.handle, state._tag === "Broken")
     const crash = { exit, thrown: this.lastError }
+    for (const request of remaining) request.ahead = undefined
     this.timer?.clear()
     this.begun.clear()
     this.state = Absent

@@ -21,6 +21,8 @@ interface Surroundings {
   readonly options: PoolOptions
   /** True if the worker has run the task before. */
   readonly isKnown: boolean
+  /** Time since when the first batch of the worker is the first, in milliseconds of the machine's clock. */
+  readonly busySince: () => number
   /** True if the worker is at a payload of another batch, which may keep this one waiting. */
   readonly isAtAnother: () => boolean
   /** Kills the worker, which has not begun the batch (`isStuck`) or is late with an input. */
@@ -33,7 +35,7 @@ interface Surroundings {
  * the timeout and the grace; for another it may have to start, import the module and build the layer first.
  */
 export const watch = (request: BatchRequest, surroundings: Surroundings): void => {
-  const { handle, isAtAnother, isKnown, kill, options: { grace, startTimeout }, slot } = surroundings
+  const { busySince, handle, isAtAnother, isKnown, kill, options: { grace, startTimeout }, slot } = surroundings
   const { timeout } = request.limits
   const patience = timeout === undefined ? Infinity : timeout + grace
   const isStart = timeout === undefined || !isKnown
@@ -42,8 +44,9 @@ export const watch = (request: BatchRequest, surroundings: Surroundings): void =
   const check = () => {
     const { position, since } = handle.position(slot)
     if (position === NotStarted) {
-      if (isAtAnother()) idleSince = machineNow()
-      const waited = machineNow() - idleSince
+      // one that was sent ahead has its time from when it is the first: another may start before it
+      if (request.ahead !== undefined || isAtAnother()) idleSince = machineNow()
+      const waited = machineNow() - Math.max(idleSince, busySince())
       if (waited >= startPatience) return kill(isStart)
       return setWatchdog(request, Math.min(patience, startPatience - waited + 1), check)
     }

@@ -18,9 +18,14 @@ const classOf = (view: ArrayBufferView): ViewClass =>
 /** Number of bytes from which a view is copied and moved: a structured clone would copy it twice. */
 const leastBytes = 1024 * 1024
 
+/** True for a view of a class of the language, or a `Buffer`: of another class nobody knows how an instance is made. */
+const isKnown = (view: ArrayBufferView): boolean =>
+  view instanceof Uint8Array || Object.getPrototypeOf(view) === DataView.prototype ||
+  Object.getPrototypeOf(Object.getPrototypeOf(view)) === Object.getPrototypeOf(Uint8Array.prototype)
+
 /** Copies a large view, so that the copy can be moved; undefined for any other value. Its owner may keep the view. */
 export const copyOfLarge = (value: unknown): ArrayBufferView | undefined => {
-  if (!ArrayBuffer.isView(value) || value.byteLength < leastBytes) return undefined
+  if (!ArrayBuffer.isView(value) || value.byteLength < leastBytes || !isKnown(value)) return undefined
   const { buffer, byteLength, byteOffset } = value
   return buffer instanceof SharedArrayBuffer
     ? undefined

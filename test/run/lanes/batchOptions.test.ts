@@ -268,6 +268,21 @@ describe("spans of attempts in batches", () => {
       index === 1 ? TestBackend.run : attempt === 1 ? TestBackend.fail("once") : TestBackend.stall
     ))))
 
+  it.effect("cost no input when the tracer throws", () =>
+    Effect.gen(function*() {
+      const tracer = Tracer.make({
+        span: (options) => {
+          if (options.name.endsWith(".attempt")) throw new Error("no span")
+          return new Tracer.NativeSpan(options)
+        }
+      })
+      const { exit } = yield* watched(
+        Effect.withTracer(Parallel.forEach([1, 2, 3], sleeps, { spans: true, batchSize: 3 }), tracer)
+      )
+
+      assert.deepStrictEqual(exit, Exit.succeed([1, 2, 3]))
+    }).pipe(Effect.provide(given())))
+
   it.effect("have the annotations of the run, and none if tracing is off", () =>
     Effect.gen(function*() {
       const run = Parallel.forEach([1], sleeps, { spans: true })
