@@ -103,8 +103,8 @@ export interface Usage {
  * const { limit, working, workers } = Report.usage(report)
  *
  * console.log(workers) // => 3
- * console.log(Duration.toMillis(limit) >= 29) // => true
- * console.log(Duration.toMillis(working) >= 29) // => true
+ * console.log(Duration.toMillis(limit) >= 25) // => true
+ * console.log(Duration.toMillis(working) >= 25) // => true
  * ```
  *
  * @category converting

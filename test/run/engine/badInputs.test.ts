@@ -148,6 +148,8 @@ describe("engine", () => {
               for (let i = 0; i < 9; i++) yield* turn
               const early = fiber.pollUnsafe()
               yield* TestClock.adjust("1 second")
+              // a machine that stalls uses up turns of the event loop
+              for (let i = 0; i < 50; i++) yield* turn
               const exit = fiber.pollUnsafe()
 
               assert.isTrue(exit !== undefined && Exit.isFailure(exit))
