@@ -17,6 +17,7 @@ const collect = (value: unknown, levels: number, found: Set<ArrayBuffer>): void 
   if (value instanceof ArrayBuffer) return void found.add(value)
   if (ArrayBuffer.isView(value)) return value.buffer instanceof ArrayBuffer ? void found.add(value.buffer) : undefined
   if (levels === 0) return
-  const parts = Array.isArray(value) ? value : value instanceof Map ? [...value.values()] : Object.values(value)
+  // of a sparse array these are the elements that are there: its length may be billions
+  const parts = value instanceof Map ? value.values() : Object.values(value)
   for (const part of parts) collect(part, levels - 1, found)
 }

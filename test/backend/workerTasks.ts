@@ -416,3 +416,13 @@ export const movesInVain = Task.make("movesInVain", {
   error: Schema.String,
   run: (_) => Effect.fail("no")
 })
+
+/** Gives what it was given. */
+export const same = Task.make("same", { module, run: (value: unknown) => Effect.succeed(value) })
+
+/** Moves whatever it is given, and tells what that was. */
+export const movesAny = Task.make("movesAny", {
+  module,
+  payload: Task.moved(Schema.Any),
+  run: (value) => Effect.succeed(`got ${Object.prototype.toString.call(value)}`)
+})

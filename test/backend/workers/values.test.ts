@@ -38,6 +38,17 @@ for (const kind of kinds) {
         assert.instanceOf(error, RangeError)
       }))
 
+    it.effect("that are many numbers cross as they are, whatever numbers they are", () =>
+      Effect.gen(function*() {
+        const numbers = [0.5, -0, NaN, Infinity, -Infinity, 5e-324, 2 ** 53, ...range(40).map((n) => n / 3)]
+        const mixed = [...numbers, "text", undefined, 3n]
+        const values = yield* Effect.forEach([numbers, mixed], (inputs) =>
+          Parallel.forEach(inputs, tasks.same, { batchSize: 60 }))
+
+        assert.deepStrictEqual(values, [numbers, mixed])
+        assert.isTrue(Object.is(values[0]![1], -0))
+      }))
+
     it.effect("that are large arrays are copies, and those of a task stay its own", () =>
       Effect.gen(function*() {
         const arrays = yield* Parallel.forEach(range(6), tasks.keeps)
@@ -213,6 +224,23 @@ describe("values to threads", () => {
 })
 
 describe("Task.moved", () => {
+  it.live("does not go through the holes of an array, and meets a getter that throws", () =>
+    Effect.gen(function*() {
+      const sparse: Array<unknown> = []
+      sparse.length = 4e9
+      sparse[7] = Float64Array.of(1)
+      const throwing = {
+        get bytes(): never {
+          throw new Error("no bytes")
+        }
+      }
+      const [values, failures] = yield* Parallel.partition([sparse, throwing, [Float64Array.of(2)]], tasks.movesAny)
+
+      assert.deepStrictEqual(values.at(-1), "got [object Array]")
+      assert.deepStrictEqual(failures.filter(({ index }) => index === 2), [])
+      assert.strictEqual(values.length + failures.length, 3)
+    }).pipe(Effect.provide(Threads.layer({ workers: 1 }))))
+
   it("checks a value as Task.cloned does", () => {
     const schema = Task.moved(Schema.instanceOf(Float64Array))
     const codec = Schema.toCodecJson(schema) as Schema.Codec<Float64Array, unknown>
