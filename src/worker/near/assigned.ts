@@ -107,6 +107,7 @@ export class Assigned {
   add(request: BatchRequest, ahead: boolean, count: number, keeper: Keeper): Placement {
     if (this.active.size === 0) this.busySince = request.assignedAt
     const placement: Placement = { keeper, id: ++this.lastId, slot: this.free.pop()!, count }
+    request.leaveQueue()
     request.state = { _tag: "Sent", ...placement }
     request.ahead = ahead ? "Waiting" : undefined
     request.isBehindOwn = ahead && this.holds(request.run)

@@ -118,10 +118,7 @@ export class Pool {
 
   /** Gives a batch to a worker where it begins at once; false if there is none. */
   private begin(request: BatchRequest): boolean {
-    const supervisor = this.supervisorFor(request)
-    if (supervisor === undefined) return false
-    leaveQueue(request)
-    return supervisor.begin(request, false)
+    return this.supervisorFor(request)?.begin(request, false) === true
   }
 
   /**
@@ -138,11 +135,7 @@ export class Pool {
       ) continue
       if (supervisor.assigned.holds(request.run) || (mayBegin && this.platform.canWithdraw)) best = supervisor
     }
-    if (best === undefined) return false
-    const { state } = request
-    if (!best.begin(request, true)) return false
-    if (state._tag === "Queued") state.leave()
-    return true
+    return best?.begin(request, true) === true
   }
 
   /**
@@ -227,9 +220,4 @@ export class Pool {
     }
     return state
   }
-}
-
-/** Takes a batch out of the queue. */
-const leaveQueue = ({ state }: BatchRequest): void => {
-  if (state._tag === "Queued") state.leave()
 }

@@ -4,16 +4,16 @@
  * | state | the batch is | leads to |
  * | --- | --- | --- |
  * | `Queued` | in the queue of the pool, which it can `leave` | `Sent`, when a worker has room; `Over` |
- * | `Sent` | with the worker of `keeper`, in `slot`, under `id` | `Stopping`, by `cancel`; `Over` |
+ * | `Sent` | with the worker of `keeper`, in `slot`, under `id`; it may wait there for others (`ahead`) | `Stopping`, by `cancel`; `Queued`, by `requeue`, if it has not begun; `Over` |
  * | `Stopping` | with a worker that was told to stop it | `Over` |
  * | `Over` | with nobody; nothing more is reported for it | |
  *
  * A queued batch is over when it is cancelled, the pool closes, no worker can be started, or nothing of it can be sent. A
  * sent one is over when nothing of it could be cloned, or when its worker has refused it, said that it is done, or ended.
  *
- * `cancel` and the pool's end take it out of the queue; the supervisor makes all other moves, and only the supervisor
- * writes `watchdog` and, when a worker gets the batch, `assignedAt`. Invariant:
- * payloads are reported in order, so exactly those below `told` are settled by reports. Payloads without an exit when
+ * A batch leaves the queue by itself when a worker gets it (`Assigned.add`) or it is over. `requeue` is the pool's; the supervisor
+ * and its `Assigned` make all other moves, and write `assignedAt`, `ahead`, `isPosted` and `isBehindOwn`. Only `watchdog.ts`
+ * sets `watchdog`. Invariant: payloads are reported in order, so exactly those below `told` are settled by reports. Payloads without an exit when
  * the batch is over are dispatched again by the run.
  */
 import * as Duration from "effect/Duration"
@@ -182,9 +182,7 @@ export class BatchRequest {
   cancel(): void {
     const { state } = this
     if (state._tag === "Sent") return state.keeper.cancel(this)
-    if (state._tag !== "Queued") return
-    state.leave()
-    this.end()
+    if (state._tag === "Queued") this.end()
   }
 
   /** True once the run has asked for the unstarted inputs. */
@@ -197,8 +195,14 @@ export class BatchRequest {
     if (this.state._tag === "Sent") this.state.keeper.recall(this)
   }
 
+  /** Leaves the queue of the pool, if it is there: a worker gets it, or it is over. */
+  leaveQueue(): void {
+    if (this.state._tag === "Queued") this.state.leave()
+  }
+
   /** Ends the batch: no worker has it any more. May be called twice. */
   end(): void {
+    this.leaveQueue()
     this.watchdog?.clear()
     this.payloads.outOfBand.close()
     this.state = { _tag: "Over" }
