@@ -32,7 +32,7 @@ export const sampled = <
   const { attempts: attempt, index } = item
   if (!isSampled(index, share)) return start(item, context)
   return Effect.useSpan(
-    `${shortenName(run)}.attempt`,
+    nameOf(run),
     { attributes: { index, attempt, worker: context.worker } },
     (span) =>
       Effect.onExit(
@@ -62,7 +62,7 @@ export class SpanRecorder {
   private offset: bigint | undefined
 
   constructor(run: string, share: number, time: () => number) {
-    this.name = `${shortenName(run)}.attempt`
+    this.name = nameOf(run)
     this.share = share
     this.time = time
   }
@@ -84,6 +84,9 @@ export class SpanRecorder {
     span.end(Context.get(context, References.TracerTimingEnabled) ? offset + BigInt(endedAt) : 0n, exit)
   }
 }
+
+/** Name of the spans of attempts of a run. */
+const nameOf = (run: string): string => `${shortenName(run)}.attempt`
 
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "succeeded" | "failed" | "interrupted" =>
   Exit.isSuccess(exit) ? "succeeded" : Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failed"
