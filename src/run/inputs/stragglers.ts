@@ -2,9 +2,10 @@
  * Stragglers: when few inputs are left, one that has run for long gets a second copy, and the first of the two to end
  * wins.
  *
- * An item is `running` while an attempt at it is under way. When the run comes near its end, each running item that was
- * not copied before gets a timer. When that fires, and the end is still near, the item becomes a candidate, and the
- * next free lane takes it as a copy. The attempt that ends first decides; the others are interrupted.
+ * An item is `running` while an attempt at it is under way; in batches, from when the end is near and it is the last of its
+ * batch (`joined`). When the run comes near its end, each running item that was not copied before gets a timer. When that
+ * fires, and the end is still near, the item becomes a candidate, and the next free lane takes it as a copy. The attempt that
+ * ends first decides; the others are interrupted.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -18,7 +18,7 @@
  * | `state` | the methods above | always |
  * | `assigned` | `begin`, `finish`, `takeBack`, `giveUp`, `cancel`, `exited` | the batches that are here |
  * | `exclusive` | `begin`, `onIdle`, `exited` | true while the only batch here must be alone |
- * | `tasks` | `begin`, `finish`, `exited` | number of payloads that this worker has had, against `maxTasksPerWorker` |
+ * | `tasks` | `begin`, `finish`, `takeBack`, `giveUp`, `cancel`, `exited` | number of payloads that this worker has had, against `maxTasksPerWorker` |
  * | `lastError` | `receive`, `breakOff`, `exited` | what the worker has thrown outside a task, or sent, until it ends |
  * | `begun` | `receive`, `exited` | tasks of which the worker has finished an input: they need no start any more |
  * | `timer` | `onIdle`, `retire`; cleared by `begin`, `exited` | while idle (its `idleTimeout`), or ending (its grace) |
