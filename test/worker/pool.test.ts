@@ -102,32 +102,39 @@ const runOf = (pool: Pool, concurrency: number) => {
   return { ended, send }
 }
 
+/** Two workers that are at inputs 1 and 2 of two runs; inputs 31 and 32 of a third, one at a time, wait at the first. */
+const threeRuns = () => {
+  const { all, pool } = fakes(2)
+  const [first, second] = [all[0]!, all[1]!]
+  const [one, two, three] = [runOf(pool, 1), runOf(pool, 1), runOf(pool, 1)]
+  one.send(1)
+  two.send(2)
+  three.send(31)
+  three.send(32)
+  first.begin(1)
+  second.begin(2)
+  return { first, second, one, two, three }
+}
+
 /** Waits until busy workers have been busy for long enough for what waits there to be taken back. */
 const later = Effect.sleep(20)
 
 describe("a pool", () => {
   it.live("takes a run that waits for another to an idle worker, in order, one batch at a time", () =>
     Effect.gen(function*() {
-      const { all: [first, second], pool } = fakes(2)
-      const [one, two, three] = [runOf(pool, 1), runOf(pool, 1), runOf(pool, 1)]
-      one.send(1)
-      two.send(2)
-      three.send(31)
-      three.send(32)
-      first!.begin(1)
-      second!.begin(2)
-      assert.deepStrictEqual([first!.batches, second!.batches], [[[1], [31], [32]], [[2]]])
+      const { first, one, second, three, two } = threeRuns()
+      assert.deepStrictEqual([first.batches, second.batches], [[[1], [31], [32]], [[2]]])
 
-      second!.end(2)
+      second.end(2)
       yield* later
-      assert.deepStrictEqual([first!.batches, second!.batches], [[[1]], [[2], [31], [32]]])
+      assert.deepStrictEqual([first.batches, second.batches], [[[1]], [[2], [31], [32]]])
 
-      assert.strictEqual(first!.sent.filter(({ _tag }) => _tag === "Withdraw").length, 2)
+      assert.strictEqual(first.sent.filter(({ _tag }) => _tag === "Withdraw").length, 2)
 
-      first!.answer()
-      second!.end(31)
-      second!.end(32)
-      first!.end(1)
+      first.answer()
+      second.end(31)
+      second.end(32)
+      first.end(1)
       yield* later
       assert.deepStrictEqual([one.ended, two.ended, three.ended], [[1], [2], [31, 32]])
     }))
@@ -164,22 +171,15 @@ describe("a pool", () => {
 
   it.live("leaves a batch where it has begun, though nobody has told so yet", () =>
     Effect.gen(function*() {
-      const { all: [first, second], pool } = fakes(2)
-      const [one, two, three] = [runOf(pool, 1), runOf(pool, 1), runOf(pool, 1)]
-      one.send(1)
-      two.send(2)
-      three.send(31)
-      three.send(32)
-      first!.begin(1)
-      second!.begin(2)
-      first!.begin(31)
-      second!.end(2)
+      const { first, one, second, three, two } = threeRuns()
+      first.begin(31)
+      second.end(2)
       yield* later
-      assert.deepStrictEqual([first!.batches, second!.batches], [[[1], [31], [32]], [[2]]])
+      assert.deepStrictEqual([first.batches, second.batches], [[[1], [31], [32]], [[2]]])
 
-      first!.end(1)
-      first!.end(31)
-      first!.end(32)
+      first.end(1)
+      first.end(31)
+      first.end(32)
       yield* later
       assert.deepStrictEqual([one.ended, two.ended, three.ended], [[1], [2], [31, 32]])
     }))
@@ -218,27 +218,28 @@ describe("a pool", () => {
 
   it.live("asks a process for what waits there, and leaves it where it has begun", () =>
     Effect.gen(function*() {
-      const { all: [first, second], pool } = fakes(2, false)
+      const { all, pool } = fakes(2, false)
+      const [first, second] = [all[0]!, all[1]!]
       const [run, other] = [runOf(pool, 2), runOf(pool, 1)]
       run.send(1)
       other.send(2)
       run.send(3)
       run.send(4)
-      first!.begin(1)
-      second!.begin(2)
+      first.begin(1)
+      second.begin(2)
       yield* later
-      assert.deepStrictEqual([first!.batches, second!.batches], [[[1], [3], [4]], [[2]]])
+      assert.deepStrictEqual([first.batches, second.batches], [[[1], [3], [4]], [[2]]])
 
-      second!.end(2)
+      second.end(2)
       yield* later
       // of those that wait, one may begin: the run has two at once
-      assert.deepStrictEqual([first!.batches, second!.batches], [[[1], [4]], [[2]]])
-      first!.answer()
+      assert.deepStrictEqual([first.batches, second.batches], [[[1], [4]], [[2]]])
+      first.answer()
       yield* later
-      assert.deepStrictEqual(second!.batches, [[2], [3]])
-      first!.end(1)
-      first!.end(4)
-      second!.end(3)
+      assert.deepStrictEqual(second.batches, [[2], [3]])
+      first.end(1)
+      first.end(4)
+      second.end(3)
       yield* later
       assert.deepStrictEqual(run.ended, [1, 4, 3])
     }))

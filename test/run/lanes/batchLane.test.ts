@@ -4,6 +4,7 @@ import { Backend, Outcome, Parallel, Task } from "effect-parallel"
 import { TestBackend } from "effect-parallel/testing"
 import { TestClock } from "effect/testing"
 import { Counted, CountedAsync, drive, range, Refused, turn } from "../../helpers.ts"
+import { scripted } from "./scripted.ts"
 
 const module = import.meta.url
 const sleeps = Task.make("sleeps", {
@@ -142,35 +143,18 @@ const taskOf = ({ timeout, works }: Program, watch: Watch) => {
   })
 }
 
-/** Takes batches, reports some of their items, and gives others back. */
-const backendOf = ({ cuts, recall: heeds }: Program, watch: Watch): Backend.Backend => ({
-  name: "scripted",
-  workers: 2,
-  batches: true,
-  execute: (job, batch, onExit) =>
-    Effect.suspend(() => {
-      const { recall } = batch
+const backendOf = ({ cuts, recall }: Program, watch: Watch): Backend.Backend =>
+  scripted({
+    workers: 2,
+    recall,
+    begins: (size) => {
       const end = cuts[watch.sizes.length] ?? Infinity
-      watch.sizes.push(batch.inputs.length)
+      watch.sizes.push(size)
       watch.most = Math.max(watch.most, ++watch.batches)
-      let position = 0
-      if (heeds === "gives back") {
-        recall?.signal.addEventListener("abort", () => recall.giveBack(position + 1), { once: true })
-      }
-      return Effect.whileLoop({
-        while: () =>
-          position < Math.min(end, batch.inputs.length) &&
-          (position === 0 || heeds === "is deaf" || recall?.signal.aborted !== true),
-        body: () =>
-          Backend.async.execute(
-            job,
-            { ...batch, inputs: [batch.inputs[position]!], index: () => batch.index(position) },
-            (_, exit) => onExit(position, exit)
-          ),
-        step: () => position++
-      })
-    }).pipe(Effect.ensuring(Effect.sync(() => watch.batches--)))
-})
+      return end
+    },
+    ends: () => watch.batches--
+  })
 
 const inputsOf = ({ inputs, works }: Program): Parallel.Inputs<number> => {
   if (inputs === "iterable") return new Counted(works.length)

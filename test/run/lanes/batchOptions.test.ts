@@ -5,6 +5,7 @@ import { TestBackend } from "effect-parallel/testing"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import { TestClock } from "effect/testing"
 import { drive, range, turn } from "../../helpers.ts"
+import { scripted } from "./scripted.ts"
 
 const module = import.meta.url
 const sleeps = Task.make("sleeps", { module, run: (millis: number) => Effect.as(Effect.sleep(millis), millis) })
@@ -366,36 +367,17 @@ const taskOf = ({ works }: Program, watch: Watch) => {
   })
 }
 
-const backendOf = ({ cuts, loses, recall: heeds }: Program, watch: Watch): Backend.Backend => ({
-  name: "scripted",
-  workers: 3,
-  batches: true,
-  execute: (job, batch, onExit) =>
-    Effect.suspend(() => {
-      const { recall } = batch
-      const end = cuts[watch.batches++] ?? Infinity
+const backendOf = ({ cuts, loses, recall }: Program, watch: Watch): Backend.Backend =>
+  scripted({
+    workers: 3,
+    recall,
+    begins: () => {
       watch.most = Math.max(watch.most, ++watch.inBatches)
-      let position = 0
-      if (heeds === "gives back") {
-        recall?.signal.addEventListener("abort", () => recall.giveBack(position + 1), { once: true })
-      }
-      return Effect.andThen(
-        Effect.whileLoop({
-          while: () =>
-            position < Math.min(end, batch.inputs.length) &&
-            (position === 0 || heeds === "is deaf" || recall?.signal.aborted !== true),
-          body: () =>
-            Backend.async.execute(
-              job,
-              { ...batch, inputs: [batch.inputs[position]!], index: () => batch.index(position) },
-              (_, exit) => onExit(position, exit)
-            ),
-          step: () => position++
-        }),
-        Effect.sync(() => loses && position < batch.inputs.length && batch.lost?.(position, 0, 0))
-      )
-    }).pipe(Effect.ensuring(Effect.sync(() => watch.inBatches--)))
-})
+      return cuts[watch.batches++] ?? Infinity
+    },
+    ends: () => watch.inBatches--,
+    after: (batch, position) => loses && position < batch.inputs.length && batch.lost?.(position, 0, 0)
+  })
 
 const limitOf = (limit: Program["limit"]): Limit.Limit | undefined =>
   limit === undefined
