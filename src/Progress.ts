@@ -39,7 +39,8 @@ export type { LogOptions } from "./observability/log.ts"
  * Lines are shortened to the width of the terminal. A run that is not inside another leaves its last line. What the
  * program writes to its terminal meanwhile, by logger, console or stream, goes above. No colours where `NO_COLOR` is
  * set; log lines where `TERM` is `dumb`. Units: at most ten updates a second, whatever the number of inputs.
- * Interruption: the last line says how far the run was.
+ * Interruption: the last line says how far the run was. At Ctrl-C a terminal drops what it has not shown yet; where that
+ * is half of a redraw, lines of before stay above the last ones (`stty noflsh` makes it keep everything).
  *
  * @category layers
  * @since 0.1.0

@@ -15,7 +15,8 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 const start = (terminal: Terminal) => {
   const gate = join(terminal.folder, "gate")
   const command = [node, "--conditions=@effect-parallel/source", program, gate]
-  terminal.type(command.map(quoted).join(" "))
+  // at Ctrl-C a terminal drops what it has not shown yet, such as the half of a redraw, unless it is told not to
+  terminal.type(`stty noflsh; ${command.map(quoted).join(" ")}`)
   return () => writeFileSync(gate, "")
 }
 
