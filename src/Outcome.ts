@@ -16,7 +16,7 @@ import { none, type Waits } from "./outcome/waits.ts"
 import { shortenInput, shortenMessage } from "./primitives/shorten.ts"
 
 /** @since 0.1.0 */
-export type { Attempt, Settled } from "./outcome/settled.ts"
+export type { Attempt, Recorded, Settled } from "./outcome/settled.ts"
 
 /** @since 0.1.0 */
 export type { Waits } from "./outcome/waits.ts"
@@ -147,8 +147,8 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
 
 /** Fields that the constructors take; an input without `startedAt` started with the run, one without `waits` has none. */
 type GivenFields<O extends Settled<unknown>> =
-  & Omit<O, typeof TypeId | "_tag" | "startedAt" | "waits" | "history">
-  & Partial<Pick<O, "startedAt" | "waits" | "history">>
+  & Omit<O, typeof TypeId | "_tag" | "startedAt" | "waits" | "history" | "recorded">
+  & Partial<Pick<O, "startedAt" | "waits" | "history" | "recorded">>
 
 /**
  * The outcome of an input that succeeded.
@@ -157,7 +157,7 @@ type GivenFields<O extends Settled<unknown>> =
  * @since 0.1.0
  */
 export const success = <I, A>(fields: GivenFields<Success<I, A>>): Success<I, A> =>
-  succeeded(factsOf(fields), fields.value)
+  succeeded(factsOf(fields), fields.value, fields.recorded)
 
 /**
  * The outcome of an input that failed.
@@ -166,7 +166,7 @@ export const success = <I, A>(fields: GivenFields<Success<I, A>>): Success<I, A>
  * @since 0.1.0
  */
 export const failure = <I, E>(fields: GivenFields<Failure<I, E>>): Failure<I, E> =>
-  failed(factsOf(fields), fields.cause)
+  failed(factsOf(fields), fields.cause, fields.recorded)
 
 /**
  * The waits of an attempt that waited for nothing.

@@ -25,6 +25,10 @@ import type {
   EffectErrors,
   EffectServices,
   EffectValue,
+  Journaled,
+  Journaling,
+  JournalService,
+  NoJournaling,
   Second,
   Timed,
   Timeout,
@@ -35,7 +39,15 @@ import type {
 export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./run/types.ts"
 
 /** @since 0.1.0 */
-export type { Budgeted, Timed } from "./run/types.ts"
+export type {
+  Budgeted,
+  Journaled,
+  Journaling,
+  JournalOption,
+  JournalService,
+  NoJournaling,
+  Timed
+} from "./run/types.ts"
 
 /**
  * The options of `stream`.
@@ -43,9 +55,14 @@ export type { Budgeted, Timed } from "./run/types.ts"
  * @category models
  * @since 0.1.0
  */
-export interface StreamOptions<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget, I = unknown>
-  extends Types.Options<E, T, M, I>
-{
+export interface StreamOptions<
+  E = unknown,
+  T extends Timeout = Timeout,
+  M extends Budget = Budget,
+  I = unknown,
+  A = unknown,
+  J extends Journaling = never
+> extends Types.Options<E, T, M, I, A, J> {
   /** Whether outcomes are handed on in input order (the default) or each as soon as it is there. */
   readonly order?: "input" | "completion" | undefined
 }
@@ -86,22 +103,30 @@ const isDataFirst = (args: IArguments): boolean => typeof args[0] !== "function"
  * @since 0.1.0
  */
 export const forEach: {
-  <I, A, E, R, T extends Timeout = never>(
+  <I, A, E, R, T extends Timeout = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>>
+    options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(
     inputs: Types.Inputs<I, EI, RI>
-  ) => Effect.Effect<Array<A>, Timed<T, E> | NoInfer<EI>, R | NoInfer<RI>>
-  <I, A, E, R, EI = never, RI = never, T extends Timeout = never>(
+  ) => Effect.Effect<
+    Array<A>,
+    Timed<T, E> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
+  >
+  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, J extends Journaling = NoJournaling>(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>>
-  ): Effect.Effect<Array<A>, Timed<T, E> | NoInfer<EI>, R | NoInfer<RI>>
+    options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>, NoInfer<A>, J>
+  ): Effect.Effect<
+    Array<A>,
+    Timed<T, E> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
+  >
   <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E, Timeout, Budget, I>
+  options?: Types.Options<E, Timeout, Budget, I, A, any>
 ): Effect.Effect<Array<A>, E | EI, R | RI> => Collect.values(Plan.make(inputs, work, options)))
 
 /**
@@ -136,28 +161,44 @@ export const forEach: {
  * @since 0.1.0
  */
 export const validate: {
-  <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
+  <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(inputs: Types.Inputs<I, EI, RI>) => Effect.Effect<
     Array<A>,
-    Outcome.FailedExamples<I, A, Timed<T, E>> | Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
-    R | NoInfer<RI>
+    | Outcome.FailedExamples<I, A, Timed<T, E>>
+    | Budgeted<M, I, A, Timed<T, E>>
+    | Journaled<J, I, A, Timed<T, E>>
+    | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
   >
-  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
+  <
+    I,
+    A,
+    E,
+    R,
+    EI = never,
+    RI = never,
+    T extends Timeout = never,
+    M extends Budget = never,
+    J extends Journaling = NoJournaling
+  >(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): Effect.Effect<
     Array<A>,
-    Outcome.FailedExamples<I, A, Timed<T, E>> | Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
-    R | NoInfer<RI>
+    | Outcome.FailedExamples<I, A, Timed<T, E>>
+    | Budgeted<M, I, A, Timed<T, E>>
+    | Journaled<J, I, A, Timed<T, E>>
+    | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
   >
   <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E, Timeout, Budget, I>
+  options?: Types.Options<E, Timeout, Budget, I, A, any>
 ): Effect.Effect<Array<A>, Outcome.FailedExamples<I, A, E> | Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Effect.flatMap(Collect.report(Plan.make(inputs, work, options)), Collect.validated))
 
@@ -192,28 +233,38 @@ export const validate: {
  * @since 0.1.0
  */
 export const partition: {
-  <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
+  <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(inputs: Types.Inputs<I, EI, RI>) => Effect.Effect<
     [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<T, E>>>],
-    Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
-    R | NoInfer<RI>
+    Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
   >
-  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
+  <
+    I,
+    A,
+    E,
+    R,
+    EI = never,
+    RI = never,
+    T extends Timeout = never,
+    M extends Budget = never,
+    J extends Journaling = NoJournaling
+  >(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): Effect.Effect<
     [values: Array<A>, failures: Array<Outcome.Failure<I, Timed<T, E>>>],
-    Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>,
-    R | NoInfer<RI>
+    Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
   >
   <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E, Timeout, Budget, I>
+  options?: Types.Options<E, Timeout, Budget, I, A, any>
 ): Effect.Effect<
   [values: Array<A>, failures: Array<Outcome.Failure<I, E>>],
   Outcome.TooManyErrors<I, A, E> | EI,
@@ -248,22 +299,40 @@ export const partition: {
  * @since 0.1.0
  */
 export const run: {
-  <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
+  <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(
     inputs: Types.Inputs<I, EI, RI>
-  ) => Effect.Effect<Report.Report<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
-  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
+  ) => Effect.Effect<
+    Report.Report<I, A, Timed<T, E>>,
+    Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
+  >
+  <
+    I,
+    A,
+    E,
+    R,
+    EI = never,
+    RI = never,
+    T extends Timeout = never,
+    M extends Budget = never,
+    J extends Journaling = NoJournaling
+  >(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>>
-  ): Effect.Effect<Report.Report<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
+    options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
+  ): Effect.Effect<
+    Report.Report<I, A, Timed<T, E>>,
+    Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
+  >
   <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E, Timeout, Budget, I>
+  options?: Types.Options<E, Timeout, Budget, I, A, any>
 ): Effect.Effect<Report.Report<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Collect.report(Plan.make(inputs, work, options)))
 
@@ -299,22 +368,40 @@ export const run: {
  * @since 0.1.0
  */
 export const stream: {
-  <I, A, E, R, T extends Timeout = never, M extends Budget = never>(
+  <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
-    options?: StreamOptions<NoInfer<E>, T, M, NoInfer<I>>
+    options?: StreamOptions<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(
     inputs: Types.Inputs<I, EI, RI>
-  ) => Stream.Stream<Outcome.Outcome<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
-  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, M extends Budget = never>(
+  ) => Stream.Stream<
+    Outcome.Outcome<I, A, Timed<T, E>>,
+    Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
+  >
+  <
+    I,
+    A,
+    E,
+    R,
+    EI = never,
+    RI = never,
+    T extends Timeout = never,
+    M extends Budget = never,
+    J extends Journaling = NoJournaling
+  >(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
-    options?: StreamOptions<NoInfer<E>, T, M, NoInfer<I>>
-  ): Stream.Stream<Outcome.Outcome<I, A, Timed<T, E>>, Budgeted<M, I, A, Timed<T, E>> | NoInfer<EI>, R | NoInfer<RI>>
+    options?: StreamOptions<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
+  ): Stream.Stream<
+    Outcome.Outcome<I, A, Timed<T, E>>,
+    Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
+    R | JournalService<J> | NoInfer<RI>
+  >
   <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, StreamOptions<WorkErrors<F>>>): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  { order = "input", ...options }: StreamOptions<E, Timeout, Budget, I> = {}
+  { order = "input", ...options }: StreamOptions<E, Timeout, Budget, I, A, any> = {}
 ): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> => {
   oneOf("order", order, ["input", "completion"], `"input" or "completion"`)
   return RunStream.stream(Plan.make(inputs, work, options), order)
@@ -353,7 +440,7 @@ export const all = <
   if (!isShape(effects)) wrongType("effects", "an array or a record of effects", effects)
   const keys = Object.keys(effects)
   const list: ReadonlyArray<AnyEffect> = Array.isArray(effects) ? effects : Object.values(effects)
-  const values = Collect.values(Plan.make(list, identity<AnyEffect>, options))
+  const values = Collect.values(Plan.make(list, identity<AnyEffect>, Plan.withoutJournal(options)))
   return (Array.isArray(effects)
     ? values
     : Effect.map(values, (values) => Object.fromEntries(keys.map((key, i) => [key, values[i]])))) as any
@@ -400,7 +487,7 @@ export const pairs = <
   EffectServices<ReturnType<Pairs[number][0]>>
 > => {
   if (!Array.isArray(pairs)) wrongType("pairs", "an array of pairs", pairs)
-  return Collect.values(Plan.make(pairs as Pairs, pair, options)) as any
+  return Collect.values(Plan.make(pairs as Pairs, pair, Plan.withoutJournal(options))) as any
 }
 
 /**
@@ -433,7 +520,7 @@ export const pair = <I, A, E, R>(
  *
  * **Details**
  *
- * Options that change the type of a run (`timeout`, `maxErrors`) and `name` cannot be set from outside: the error type
+ * Options that change the type of a run (`timeout`, `maxErrors`, `journal`) and `name` cannot be set from outside: the error type
  * of what is inside would be a lie. An inner `withDefaults` goes before an outer one, option by option. Source:
  * joblib's `parallel_config`.
  *

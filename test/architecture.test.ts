@@ -21,6 +21,8 @@ const rooms: Readonly<Record<string, Room>> = {
   "outcome": { imports: [] },
   "Outcome": { imports: ["primitives", "outcome"] },
   "Limit": { imports: ["primitives"] },
+  "journal/record": { imports: ["primitives", "task", "outcome"], types: ["Outcome"] },
+  "Journal": { imports: ["primitives", "journal/record"] },
   "observability": { imports: ["primitives"] },
   "report": { imports: ["primitives", "outcome", "Outcome"] },
   "Backend": { imports: ["primitives", "task"] },
@@ -28,13 +30,16 @@ const rooms: Readonly<Record<string, Room>> = {
   "Report": { imports: ["primitives", "outcome", "report"], types: ["Outcome"] },
   "Progress": { imports: ["observability"] },
   "run/inputs": { imports: ["primitives", "outcome"], types: ["Outcome"] },
-  "run/outcomes": { imports: ["primitives", "outcome", "Outcome", "observability", "report"], types: ["run/inputs"] },
+  "run/outcomes": {
+    imports: ["primitives", "Outcome", "outcome", "journal/record", "observability", "report"],
+    types: ["run/inputs"]
+  },
   "run/lanes": {
     imports: ["primitives", "task", "outcome", "observability", "run/inputs"],
     types: ["Limit", "Backend", "run/outcomes"]
   },
   "run": {
-    imports: ["primitives", "task", "Outcome", "report", "run/inputs", "run/outcomes", "run/lanes"],
+    imports: ["primitives", "task", "Outcome", "journal/record", "report", "run/inputs", "run/outcomes", "run/lanes"],
     types: ["Limit", "Backend", "Task"]
   },
   "flow": {
@@ -59,6 +64,8 @@ const rooms: Readonly<Record<string, Room>> = {
   "Flow": { imports: ["primitives", "flow", "Parallel"] },
   "BatchFlow": { imports: ["primitives", "flow"] },
   "backend": { imports: ["primitives", "Backend", "worker/wire", "worker/near", "fleet"], node: true },
+  "journal/sqlite": { imports: ["journal/record"], node: true },
+  "journal": { imports: ["primitives", "journal/record", "journal/sqlite"], node: true },
   "testing": { imports: ["Outcome", "Limit", "Backend", "Task", "Parallel"], node: true }
 }
 

@@ -2,6 +2,7 @@
  * Outcomes as a run makes them: their facts as numbers, and the classes that hold these.
  */
 import type * as Cause from "effect/Cause"
+import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import { type MessageWaits, none, sum, toWaits, type WaitedNanos, type Waits } from "./waits.ts"
 
@@ -20,7 +21,8 @@ export const TypeId = "~effect-parallel/Outcome"
  * worker measured, on the monotonic clock of the machine. `waits` is what the input waited for, over all its attempts.
  * `worker` numbers, from 0, the lane that settled the input: one of `concurrency`; for a task on threads or processes,
  * the worker that ran it. `history` has every attempt where there was more than one, in the order in which they ended,
- * and is empty otherwise.
+ * and is empty otherwise. `recorded` is there where nothing ran in this run, since a journal knew what had become of the input, or an equal
+ * one was under way: `attempts` is 0 then, `elapsed` is zero and `worker` is -1.
  *
  * **Gotchas**
  *
@@ -39,6 +41,22 @@ export interface Settled<out I> {
   readonly waits: Waits
   readonly worker: number
   readonly history: ReadonlyArray<Attempt>
+  readonly recorded: Recorded | undefined
+}
+
+/**
+ * What a journal has recorded of an input, apart from its value or cause.
+ *
+ * **Details**
+ *
+ * `at` is when it was recorded. `attempts`, `elapsed` and `history` are those of the run in which it ran: the times of the
+ * history are counted from the start of that run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Recorded extends Pick<Settled<unknown>, "attempts" | "elapsed" | "history"> {
+  readonly at: DateTime.Utc
 }
 
 /**
@@ -132,12 +150,20 @@ const inNanos = ({ limit, queue, retry, startup, transfer }: Waits): WaitedNanos
   transfer: nanosOf(transfer)
 })
 
-/** Makes a success. */
-export const succeeded = <I, A>(facts: Facts<I>, value: A): Settled<I> & SuccessPart<A> => new Success(facts, value)
+/** Makes a success; `recorded` is what a journal has known of it. */
+export const succeeded = <I, A>(facts: Facts<I>, value: A, recorded?: Recorded): Settled<I> & SuccessPart<A> =>
+  recalled(new Success(facts, value), recorded)
 
-/** Makes a failure. */
-export const failed = <I, E>(facts: Facts<I>, cause: Cause.Cause<E>): Settled<I> & FailurePart<E> =>
-  new Failure(facts, cause)
+/** Makes a failure; `recorded` is what a journal has known of it. */
+export const failed = <I, E>(
+  facts: Facts<I>,
+  cause: Cause.Cause<E>,
+  recorded?: Recorded
+): Settled<I> & FailurePart<E> => recalled(new Failure(facts, cause), recorded)
+
+/** Adds what a journal has known. Outcomes without it have no such field of their own, which they would pay for. */
+const recalled = <O extends object>(outcome: O, recorded: Recorded | undefined): O =>
+  recorded === undefined ? outcome : Object.assign(outcome, { recorded })
 
 /** Fields of an outcome that its class adds. */
 interface SuccessPart<out A> {
@@ -161,6 +187,7 @@ class Base<I, Tag extends string> implements Settled<I> {
   declare readonly attempts: number
   declare readonly worker: number
   declare readonly history: ReadonlyArray<Attempt>
+  declare readonly recorded: Recorded | undefined
   declare protected readonly started: number
   declare protected readonly took: Duration.Duration | number
   declare protected readonly waited: Facts<I>["waited"]
@@ -198,7 +225,7 @@ class Base<I, Tag extends string> implements Settled<I> {
     return this.toJSON()
   }
 }
-Object.assign(Base.prototype, { [TypeId]: TypeId })
+Object.assign(Base.prototype, { [TypeId]: TypeId, recorded: undefined })
 
 /**
  * Classes of outcomes. Two things keep an instance cheap.

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Outcome from "../Outcome.ts"
 import * as Report from "../report/report.ts"
 import * as Engine from "./engine.ts"
-import { isNonEmpty, tooManyErrors } from "./outcomes/settle.ts"
+import { isNonEmpty, tooManyErrors, withReport } from "./outcomes/settle.ts"
 import { Outcomes, Sides, Values } from "./outcomes/sinks.ts"
 import type * as Plan from "./plan.ts"
 
@@ -13,7 +13,7 @@ import type * as Plan from "./plan.ts"
 export const values = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>
 ): Effect.Effect<Array<A>, E | EI, R | RI> =>
-  Effect.suspend(() => {
+  plan.options.journal !== undefined ? recordedValues(plan) : Effect.suspend(() => {
     let sink: Values<I, A, E>
     return Effect.flatMap(
       Engine.run(plan, (control) => sink = new Values(control)),
@@ -21,11 +21,21 @@ export const values = <I, A, E, R, EI, RI>(
     )
   })
 
+/** Does the same with a journal, whose error tells what was finished. */
+const recordedValues = <I, A, E, R, EI, RI>(
+  plan: Plan.Plan<I, A, E, R, EI, RI>
+): Effect.Effect<Array<A>, E | EI, R | RI> =>
+  Effect.flatMap(
+    outcomes({ ...plan, options: { ...plan.options, maxErrors: 1 } }),
+    ({ firstFailure, report }) =>
+      firstFailure === undefined ? Effect.succeed([...report.values]) : Effect.failCause(firstFailure.cause)
+  )
+
 /** Runs a plan to its values and its failures. */
 export const sides = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>
 ): Effect.Effect<[Array<A>, Array<Outcome.Failure<I, E>>], Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
-  plan.options.maxErrors === undefined
+  plan.options.maxErrors === undefined && plan.options.journal === undefined
     ? Effect.suspend(() => {
       let sink: Sides<I, A, E>
       return Effect.map(
@@ -39,14 +49,23 @@ export const sides = <I, A, E, R, EI, RI>(
 export const report = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>
 ): Effect.Effect<Outcome.Report<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
+  Effect.flatMap(
+    outcomes(plan),
+    ({ maxErrors, report, tripped }) => tripped ? Effect.fail(tooManyErrors(report, maxErrors)) : Effect.succeed(report)
+  )
+
+/** Runs a plan to what became of its inputs. */
+const outcomes = <I, A, E, R, EI, RI>(plan: Plan.Plan<I, A, E, R, EI, RI>) =>
   Effect.suspend(() => {
     let sink: Outcomes<I, A, E>
     const run = Engine.run(plan, (control, settings) => sink = new Outcomes(control, settings.maxErrors))
     return Effect.flatMap(run, (ran) => {
-      const { outcomes } = sink
-      const { machineOf } = ran
+      const { firstFailure, maxErrors, outcomes, tripped } = sink
+      const { journalError, machineOf } = ran
       const report = Report.make({ ...ran, outcomes, machines: machineOf && machinesOf(outcomes, machineOf) })
-      return sink.tripped ? Effect.fail(tooManyErrors(report, sink.maxErrors)) : Effect.succeed(report)
+      return journalError !== undefined
+        ? Effect.fail(withReport(journalError, report) as never)
+        : Effect.succeed({ report, tripped, maxErrors, firstFailure })
     })
   })
 

@@ -16,10 +16,12 @@ import { identity } from "effect/Function"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
+import { Journal, type RunJournal } from "../journal/record/contract.ts"
 import { frameOf } from "../primitives/callSite.ts"
 import { nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
+import { shortenName } from "../primitives/shorten.ts"
 import { Timers } from "../primitives/timers.ts"
 import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
@@ -38,6 +40,7 @@ import { LaneCount } from "./lanes/laneCount.ts"
 import { RemoteClock, type RunClock } from "./lanes/remote.ts"
 import { LaneOpener, type MakeLane, quietly, warn } from "./opener.ts"
 import { RunObserver } from "./outcomes/observer.ts"
+import { Recorder } from "./outcomes/recorder.ts"
 import type { Control, RunSummary, Sink } from "./outcomes/sink.ts"
 import * as Plan from "./plan.ts"
 
@@ -59,7 +62,13 @@ export const run = <I, A, E, R, EI, RI>(
     const backend = task && checkBackend(Context.get(context, task[Plan.TaskTypeId].backend))
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
     const observer = new RunObserver(context, settings.name, sizeOf(plan.inputs))
-    const runWith = (lanes: MakeLanes<I, A, E, R>) => execute(plan, makeSink, settings, observer, fiber, lanes, backend)
+    const runWith = (lanes: MakeLanes<I, A, E, R>) =>
+      journaled(
+        plan,
+        settings,
+        context,
+        (journal) => execute(plan, makeSink, settings, observer, fiber, lanes, backend, journal)
+      )
     if (task === undefined || backend === undefined) return observer.around(runWith((parts) => fiberLanes(parts, plan)))
     const frame = frameOf(task, plan.site, fiber.getRef(References.CurrentStackFrame))
     const calledFrom = { site: plan.site, frame }
@@ -72,6 +81,37 @@ export const run = <I, A, E, R, EI, RI>(
     )
   })
 
+/** Runs with the journal of the run, if it has one. */
+const journaled = <A, E, R>(
+  plan: Plan.Plan<any, any, any, any, any, any>,
+  { journal, name }: Plan.Settings,
+  context: Context.Context<never>,
+  run: (journal: RunJournal | undefined) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  if (journal === undefined) return run(undefined)
+  const service = Context.getOrUndefined(context as Context.Context<Journal>, Journal)
+  if (service === undefined) {
+    return Effect.die(new Error(`run ${shortenName(name)} has a journal, and no layer of one is provided`))
+  }
+  const { error, payload, success } = Plan.asTask(plan.work) ?? {}
+  return Effect.scopedWith((scope) =>
+    Effect.flatMap(
+      Scope.provide(
+        service.attach({
+          name,
+          version: journal.version,
+          key: journal.key,
+          payload,
+          success: journal.success ?? success,
+          error: journal.error ?? error
+        }),
+        scope
+      ),
+      run
+    )
+  ) as Effect.Effect<A, E, R>
+}
+
 type MakeSink<I, A, E> = (control: Control, settings: Plan.Settings) => Sink<I, A, E>
 
 /** Objects that the lanes of a run share. */
@@ -79,7 +119,9 @@ interface Parts<I, A, E, R> {
   readonly queue: InputQueue<I, any, any>
   readonly sink: Sink<I, A, E>
   readonly settings: Plan.Settings
-  readonly observer: RunObserver
+  /** Number of inputs, if they know it themselves. */
+  readonly size: number | undefined
+  readonly observer: RunObserver | undefined
   readonly afterFailure: AfterFailure<I, A, E, R> | undefined
   readonly timers: Timers
   readonly turnBudget: TurnBudget
@@ -98,7 +140,8 @@ const execute = <I, A, E, R, EI, RI>(
   observer: RunObserver,
   fiber: Fiber.Fiber<unknown, unknown>,
   lanes: MakeLanes<I, A, E, R>,
-  backend: Backend.Backend | undefined
+  backend: Backend.Backend | undefined,
+  journal: RunJournal | undefined
 ): Effect.Effect<RunSummary, EI, R | RI> => {
   const clock = fiber.getRef(Clock.Clock)
   const time = nanoClock(clock)
@@ -107,13 +150,15 @@ const execute = <I, A, E, R, EI, RI>(
   const fork = Effect.runForkWith(fiber.context)
   const timers = new Timers(clock, fork, (cause) => queue.stopped ? fork(warn(cause)) : queue.fail(cause))
   const turnBudget = turnBudgetOf(fiber)
-  const sink = makeSink({ size: observer.size, beganAt, retire: (count) => queue.retire(count) }, settings)
+  const inner = makeSink({ size: observer.size, beganAt, retire: (count) => queue.retire(count) }, settings)
+  const recorder = journal && new Recorder(journal, inner)
+  const sink = recorder ?? inner
   const queue: InputQueue<I, EI, RI> = new InputQueue<I, EI, RI>(
     inputs,
     {
       window: settings.window,
       widest: settings.widest,
-      retries: settings.retry !== undefined || (recover !== undefined && settings.batches),
+      retries: settings.retry !== undefined || (recover !== undefined && settings.batches) || recorder !== undefined,
       stragglers: settings.stragglers,
       batches: settings.batches,
       retiredElsewhere: sink.retires,
@@ -127,7 +172,9 @@ const execute = <I, A, E, R, EI, RI>(
     queue,
     sink,
     settings,
-    observer,
+    size: observer.size,
+    // what is recorded counts when it is reported
+    observer: recorder === undefined ? observer : undefined,
     afterFailure: afterFailure(settings.retry, recover),
     timers,
     turnBudget,
@@ -135,7 +182,19 @@ const execute = <I, A, E, R, EI, RI>(
     clock: { time, beganAt, nanosOf: nanosOf(clock) },
     count: new LaneCount(settings.concurrency, mayGoAhead(settings) ? backend : undefined)
   }
-  observer.attach(queue, sink.detailed, parts.count)
+  observer.attach(queue, sink.detailed, parts.count, recorder)
+  recorder?.attach({
+    queue,
+    observer,
+    turnBudget,
+    fork,
+    clock,
+    time,
+    beganAt,
+    name: settings.name,
+    retryFailed: settings.journal!.retryFailed,
+    maxErrors: settings.maxErrors
+  })
   const opener = new LaneOpener<R, EI, RI>(queue, lanes(parts), parts.count)
   const resized = (workers: number): void => {
     queue.resize(Plan.windowOf(options, settings, workers))
@@ -143,6 +202,7 @@ const execute = <I, A, E, R, EI, RI>(
   }
   return turnBudget.withoutYields(opener.run()).pipe(
     settings.follows ? following(backend!, resized) : identity,
+    recorder === undefined ? identity : recorded(recorder),
     Effect.ensuring(Effect.andThen(timers.close, quietly(queue.close))),
     Effect.map(() => ({
       name: settings.name,
@@ -150,10 +210,22 @@ const execute = <I, A, E, R, EI, RI>(
       machineOf: backend?.machineOf,
       inputs: queue.count,
       startedAt,
-      elapsed: Duration.nanos(BigInt(time() - beganAt))
+      elapsed: Duration.nanos(BigInt(time() - beganAt)),
+      journalError: recorder?.error
     }))
   )
 }
+
+/** Records a run: it ends when everything it has finished is durable, and tells at its start and end what was known. */
+const recorded =
+  (recorder: Recorder<any, any, any>) => <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const { greeting } = recorder
+    return (greeting === undefined ? run : Effect.andThen(Effect.logInfo(greeting), run)).pipe(
+      Effect.tap(() => recorder.drained),
+      Effect.ensuring(recorder.close),
+      Effect.tap(() => recorder.error === undefined ? Effect.logInfo(recorder.summary) : Effect.void)
+    )
+  }
 
 /** Calls `resized` with the number of workers whenever that has changed while an effect runs. */
 const following =
@@ -208,7 +280,7 @@ const taskLanes = <I, A, E, R>(
   calledFrom: CalledFrom,
   scope: Scope.Scope
 ): MakeLane<R> => {
-  const { clock, count, observer, queue, settings, timers } = parts
+  const { clock, count, queue, settings, size, timers } = parts
   const { batches, batchSize, limits, name, show, timeout, widest } = settings
   const runner = task[Plan.TaskTypeId]
   const run = Identity.make(name)
@@ -241,7 +313,7 @@ const taskLanes = <I, A, E, R>(
     calledFrom,
     run,
     noWorkers: runner.noWorkers,
-    size: observer.size,
+    size,
     sizer,
     batches: runs,
     limits,

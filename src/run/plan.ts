@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import { hasProperty } from "effect/Predicate"
+import type * as Schema from "effect/Schema"
 import type * as Backend from "../Backend.ts"
 import type * as Limit from "../Limit.ts"
 import { type CallSite, capture } from "../primitives/callSite.ts"
@@ -30,6 +31,16 @@ export interface CheckedOptions {
   readonly spans?: number
   readonly show?: ShowInput
   readonly name?: string
+  readonly journal?: JournalOptions
+}
+
+/** The option `journal`, with its defaults. */
+interface JournalOptions {
+  readonly key: ((input: never, index: number) => string) | undefined
+  readonly version: string
+  readonly retryFailed: boolean
+  readonly success: Schema.Codec<any, any> | undefined
+  readonly error: Schema.Codec<any, any> | undefined
 }
 
 /** The option `stragglers`, with its default. */
@@ -83,6 +94,7 @@ export interface Settings {
   readonly spans: number
   /** How texts show an input; undefined means shortened. */
   readonly show: ShowInput | undefined
+  readonly journal: JournalOptions | undefined
 }
 
 /** Options of the runs inside, where those give none themselves. */
@@ -95,12 +107,34 @@ export const Defaults: Context.Reference<CheckedOptions> = Context.Reference<Che
 export const make = <I, A, E, R, EI, RI>(
   inputs: Source.Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
-  options: Options<E, Timeout, Budget, I> | undefined
+  options: Options<E, Timeout, Budget, I, A, any> | undefined
 ): Plan<I, A, E, R, EI, RI> => {
   Open.check(inputs)
   if (typeof work !== "function") check.wrongType("work", "a function or a task", work)
-  const site = asTask(work) === undefined ? undefined : capture()
-  return { inputs, work, options: checkOptions(options ?? {}), node: {}, site }
+  const task = asTask(work)
+  const checked = checkOptions(options ?? {})
+  if (checked.journal !== undefined) checkJournaled(checked, task)
+  return { inputs, work, options: checked, node: {}, site: task === undefined ? undefined : capture() }
+}
+
+/** Refuses a journal of a run that it could not find again, and schemas that a task has already. */
+const checkJournaled = ({ journal, name }: CheckedOptions, task: AnyTask | undefined): void => {
+  if (task === undefined && name === undefined) {
+    check.wrongType("name", "given, since a journal finds a run by it", name)
+  }
+  for (const side of ["success", "error"] as const) {
+    if (task !== undefined && journal![side] !== undefined) {
+      check.wrongType(`journal.${side}`, "left out, since the task has its own", journal![side])
+    }
+  }
+}
+
+/** Refuses the option `journal` of a run of works that differ. */
+export const withoutJournal = <O extends object>(options: O | undefined): O | undefined => {
+  if (options !== undefined && hasProperty(options, "journal") && options.journal !== undefined) {
+    check.wrongType("journal", "left out, since the works differ", options.journal)
+  }
+  return options
 }
 
 /** Makes the plan of a node, whose work and options have been checked. Inputs that cannot be pulled are a defect. */
@@ -119,7 +153,7 @@ export const defaults = (options: DefaultOptions): (around: CheckedOptions) => C
   check.knownKeys(
     "default options",
     options,
-    optionKeys.filter((key) => !["timeout", "maxErrors", "name"].includes(key))
+    optionKeys.filter((key) => !["timeout", "maxErrors", "name", "journal"].includes(key))
   )
   const own = checkOptions(options)
   return (around) => ({ ...around, ...own })
@@ -178,7 +212,8 @@ export const settings = (
     stragglers,
     limits,
     spans,
-    show: options.show
+    show: options.show,
+    journal: options.journal
   }
 }
 
@@ -203,14 +238,27 @@ const optionKeys: ReadonlyArray<keyof Options> = [
   "preDispatch",
   "spans",
   "show",
-  "name"
+  "name",
+  "journal"
 ]
 
 /** Checks options; an unknown or invalid one is a defect. */
-export const checkOptions = (options: Options<any, Timeout, Budget, any>): CheckedOptions => {
+export const checkOptions = (options: Options<any, Timeout, Budget, any, any, any>): CheckedOptions => {
   check.knownKeys("options", options, optionKeys)
-  const { batchSize, concurrency, limit, maxErrors, name, preDispatch, retry, show, spans, stragglers, timeout } =
-    options
+  const {
+    batchSize,
+    concurrency,
+    journal,
+    limit,
+    maxErrors,
+    name,
+    preDispatch,
+    retry,
+    show,
+    spans,
+    stragglers,
+    timeout
+  } = options
   check.optionalFunction("show", show)
   return {
     ...(concurrency !== undefined && { concurrency: check.positiveIntegerOr("concurrency", concurrency, "unbounded") }),
@@ -225,7 +273,30 @@ export const checkOptions = (options: Options<any, Timeout, Budget, any>): Check
     ...(preDispatch !== undefined && { preDispatch: checkPreDispatch(preDispatch) }),
     ...(spans !== undefined && { spans: checkSpans(spans) }),
     ...(show !== undefined && { show }),
-    ...(name !== undefined && { name: check.nonEmptyString("name", name) })
+    ...(name !== undefined && { name: check.nonEmptyString("name", name) }),
+    ...(journal !== undefined && { journal: checkJournal(journal) })
+  }
+}
+
+/** Checks the option `journal`. */
+const checkJournal = (journal: unknown): JournalOptions => {
+  if (journal !== true && (typeof journal !== "object" || journal === null)) {
+    check.wrongType("journal", "true or an object", journal)
+  }
+  const options = (journal === true ? {} : journal) as Partial<JournalOptions>
+  check.knownKeys("journal", options, ["key", "version", "retryFailed", "success", "error"])
+  const { error, key, retryFailed = true, success, version } = options
+  check.optionalFunction("journal.key", key)
+  for (const [side, schema] of Object.entries({ success, error })) {
+    if (schema !== undefined && !hasProperty(schema, "ast")) check.wrongType(`journal.${side}`, "a schema", schema)
+  }
+  if (typeof retryFailed !== "boolean") check.wrongType("journal.retryFailed", "a boolean", retryFailed)
+  return {
+    key,
+    version: version === undefined ? "" : check.nonEmptyString("journal.version", version),
+    retryFailed,
+    success,
+    error
   }
 }
 

@@ -8,7 +8,10 @@
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import type { Journal } from "../journal/record/contract.ts"
+import type { JournalError } from "../journal/record/errors.ts"
 import type * as Limit from "../Limit.ts"
 import type * as Outcome from "../Outcome.ts"
 import type * as Retry from "./lanes/retry.ts"
@@ -66,10 +69,12 @@ export type RetryOption<E> = Retry.Retry<E>
  *   or the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
  * - `show`: how texts show an input: messages of errors, and reports in all their forms. Default: shortened to a line,
  *   without the value of a `Redacted`. What it returns is shortened too; if it throws, the input is not shown.
- * - `name`: how spans, metrics, progress and reports call the run. Default the task's name, or `"parallel"`.
+ * - `name`: how spans, metrics, progress, reports and the journal call the run. Default the task's name, or `"parallel"`.
+ * - `journal`: records every outcome before it is reported, and recalls what is recorded (`JournalOption`). Adds
+ *   `JournalError`, and needs a `Journal`.
  *
- * Types: `retry` is asked about `E`, the error of the work; `T` and `M` are the types of `timeout` and `maxErrors`, by
- * which a run knows what they add; `show` is given an `I`, an input. Errors: an option out of its range, or one that does not exist, is a defect, thrown
+ * Types: `retry` is asked about `E`, the error of the work; `T`, `M` and `J` are the types of `timeout`, `maxErrors` and
+ * `journal`, by which a run knows what they add; `show` is given an `I`, an input, and values are of type `A`. Errors: an option out of its range, or one that does not exist, is a defect, thrown
  * where the effect is built: nothing has started by then.
  *
  * **Gotchas**
@@ -81,7 +86,14 @@ export type RetryOption<E> = Retry.Retry<E>
  * @category models
  * @since 0.1.0
  */
-export interface Options<E = unknown, T extends Timeout = Timeout, M extends Budget = Budget, I = unknown> {
+export interface Options<
+  E = unknown,
+  T extends Timeout = Timeout,
+  M extends Budget = Budget,
+  I = unknown,
+  A = unknown,
+  J extends Journaling = never
+> {
   readonly concurrency?: number | "unbounded" | undefined
   readonly timeout?: T | undefined
   readonly retry?: RetryOption<Timed<T, E>> | undefined
@@ -93,7 +105,76 @@ export interface Options<E = unknown, T extends Timeout = Timeout, M extends Bud
   readonly spans?: boolean | number | undefined
   readonly show?: ((input: I) => string) | undefined
   readonly name?: string | undefined
+  readonly journal?: (J & JournalOption<I, A, E>) | undefined
 }
+
+/**
+ * How a run is recorded: `true`, or an object of these.
+ *
+ * **Details**
+ *
+ * - `key`: what tells one input from another, as a string. By default a digest of the name of the run, its version, and the
+ *   input as its task's schema encodes it, or as JSON. Equal inputs share an outcome; give them different keys to run each.
+ * - `version`: a name for what the work does. Records of another version are kept and not recalled.
+ * - `retryFailed`: whether inputs that have failed run again (the default), or their failures are recalled.
+ * - `success`, `error`: schemas of values and errors, for functions; a task has its own. Without them values and errors have to
+ *   be what JSON keeps as it is: a date, a class or a number that is none ends the run with `NotEncodable`.
+ *
+ * Errors: `JournalError`. A function needs the option `name`, by which its records are found again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JournalOption<in I, in out A, in out E> {
+  readonly key?: ((input: I, index: number) => string) | undefined
+  readonly version?: string | undefined
+  readonly retryFailed?: boolean | undefined
+  readonly success?: Schema.Codec<A, any> | undefined
+  readonly error?: Schema.Codec<E, any> | undefined
+  /** What `true` has too: it stands for an object without options. */
+  valueOf(): unknown
+}
+
+/**
+ * Types that the option `journal` can have: that of the object, or `true`, is inferred.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Journaling = true | object | undefined
+
+declare const absent: unique symbol
+
+/**
+ * The type of an option `journal` that is not there. A run infers it, and not `never`, so that a `key` is read with the types of
+ * its parameters before anything is known of the option.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export interface NoJournaling {
+  readonly [absent]?: never
+}
+
+/**
+ * What a run whose `journal` is of type `J` adds to its errors: `JournalError`, unless there is none.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Journaled<J, I, A, E> = HasJournal<J> extends true ? JournalError<I, A, E> : never
+
+/**
+ * What a run whose `journal` is of type `J` needs: `Journal`, unless there is none.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type JournalService<J> = HasJournal<J> extends true ? Journal : never
+
+type HasJournal<J> = [Exclude<J, undefined>] extends [never] ? false
+  : typeof absent extends keyof Exclude<J, undefined> ? false
+  : true
 
 /**
  * Options that a program can set for all runs inside: those that change no type.
@@ -101,7 +182,7 @@ export interface Options<E = unknown, T extends Timeout = Timeout, M extends Bud
  * @category models
  * @since 0.1.0
  */
-export type DefaultOptions = Omit<Options, "timeout" | "maxErrors" | "name">
+export type DefaultOptions = Omit<Options, "timeout" | "maxErrors" | "name" | "journal">
 
 /** Types that the options `timeout` and `maxErrors` can have. */
 export type Timeout = Duration.Input | undefined

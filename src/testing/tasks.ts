@@ -108,12 +108,9 @@ export const notesInterruption = Task.make("notesInterruption", {
 export const notesStartAndStop = Task.make("notesStartAndStop", {
   module,
   run: (file: string): Effect.Effect<void> =>
-    Effect.andThen(
-      Effect.promise(() => appendFile(file, "started\n")),
-      Effect.onInterrupt(
-        Effect.never,
-        () => Effect.andThen(Effect.sleep(50), Effect.promise(() => appendFile(file, "stopped\n")))
-      )
+    Effect.onInterrupt(
+      Effect.andThen(Effect.promise(() => appendFile(file, "started\n")), Effect.never),
+      () => Effect.andThen(Effect.sleep(50), Effect.promise(() => appendFile(file, "stopped\n")))
     )
 })
 

@@ -69,7 +69,7 @@ describe("Plan", () => {
       assert.throws(
         build({ concurency: 3 }).run,
         "expected `options` to be made of `concurrency`, `timeout`, `retry`, `maxErrors`, `stragglers`, `limit`, `batchSize`, "
-          + "`preDispatch`, `spans`, `show`, `name`, got \"`concurency`\""
+          + "`preDispatch`, `spans`, `show`, `name`, `journal`, got \"`concurency`\""
       )
       assert.throws(build(3).run, "expected `options` to be an object, got 3")
     })

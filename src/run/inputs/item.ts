@@ -16,6 +16,7 @@
  * | `waits` | the attempt that decides the exit; `record` | if reported, and the item has waited |
  * | `delayed`, `dueAt` | `InputQueue.delay`; taken by the attempt that begins next | from a failure to the next attempt, if reported |
  * | `history` | `record` alone | if there is more than one attempt and attempts are reported |
+ * | `key`, `recorded` | the recorder of a run with a journal | `key` once it was taken; `recorded` if nothing ran |
  *
  * An item belongs to one lane at a time, or to the queue. Two lanes have the same item only while two copies race.
  * Invariant: `round` decides the race. The first attempt to end increments it, and an attempt that finds another round
@@ -24,6 +25,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Outcome from "../../Outcome.ts"
+import type { Recorded } from "../../outcome/settled.ts"
 import { type MessageWaits, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
 import type { Race } from "./stragglers.ts"
 
@@ -114,6 +116,9 @@ export class Item<out I> {
   declare dueAt: number | undefined
   declare race: Race | undefined
   declare history: Array<AttemptRecord> | undefined
+  /** Key by which a journal knows this input, and what it has known of it. */
+  declare key: string
+  declare recorded: Recorded | undefined
 
   constructor(index: number, input: I, worker: number) {
     this.index = index
@@ -131,6 +136,8 @@ export class Item<out I> {
     this.dueAt = undefined
     this.race = undefined
     this.history = undefined
+    this.key = ""
+    this.recorded = undefined
   }
 
   /** Returns what an attempt that begins now has waited for since the one before; undefined if there was none. */

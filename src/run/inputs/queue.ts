@@ -9,6 +9,7 @@
  * | not taken | the source, pulled ahead as far as the window allows | in flight, by `next` or `takeSlice` |
  * | in flight | counted in `inFlight`; a lane has taken the item | done, dropped, waiting (`delay`), due (`requeue`) |
  * | waiting | counted in `parked`; a timer has the item | due, when its delay has passed |
+ * | held | counted in `parked`; the recaller has the item, and the window does not count it | done, by `recalled`; due, by `release` |
  * | due | counted in `parked`; the item is in `retryQueue` | in flight, by `next` |
  * | done | counted in `done` | |
  *
@@ -29,6 +30,7 @@ import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import { type AttemptContext, Item } from "./item.ts"
 import { open } from "./open.ts"
+import type { Recaller } from "./recaller.ts"
 import * as Source from "./source.ts"
 import { Stragglers } from "./stragglers.ts"
 import { Waiters } from "./waiters.ts"
@@ -68,6 +70,9 @@ export interface LaneHost<I> {
   dropped(): void
   stop(): void
 }
+
+/** Greatest number of new inputs that a lane gives to a recaller before it looks at the clock. */
+const mostHeldAtOnce = 64
 
 /** Settings of a queue. */
 export interface QueueOptions {
@@ -117,6 +122,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   mayCopy = true
   /** Lets the batches of the run tell which inputs are under way. */
   gather: (() => void) | undefined = undefined
+  /** What is asked of new inputs, in a run with a journal. */
+  recaller: Recaller<I> | undefined = undefined
 
   /** True if inputs may come back: to be tried again, to be copied, or unstarted. */
   private readonly tracked: boolean
@@ -281,6 +288,28 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     this.timers.after(delay, () => this.offer(item))
   }
 
+  /** Counts a held item as done: what became of it was known. */
+  recalled(): void {
+    this.parked--
+    this.done++
+    if (this.options.retiredElsewhere) this.exempt(-1)
+    this.updateOnlyNew()
+    if (this.over) this.waiters.wake(Infinity)
+    else this.stragglers?.watch()
+  }
+
+  /** Lets lanes take an item that was held: it has to run. */
+  release(item: Item<I>): void {
+    this.exempt(-1)
+    this.retryQueue.push(item)
+  }
+
+  /** Leaves so many inputs out of the window, or counts them again if negative. */
+  exempt(count: number): void {
+    this.window.retired += count
+    if (count > 0) this.source.resume()
+  }
+
   /** Changes the size of the window, as there are more or fewer workers. */
   resize(window: number): void {
     if (!this.retires && !this.options.retiredElsewhere) return
@@ -354,6 +383,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
 
   /** Takes the next new input. */
   private takeNew(own: Item<I> | undefined): Found {
+    if (this.recaller !== undefined) return this.takeUnknown(this.recaller)
     const poll = this.source.poll()
     if (poll !== Source.Ready) return this.takeNone(poll, own)
     const index = this.count++
@@ -368,12 +398,31 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     return Taken
   }
 
+  /** Takes the next new input that the recaller does not hold. */
+  private takeUnknown(recaller: Recaller<I>): Found {
+    for (let held = 0; held < mostHeldAtOnce && !recaller.isFull && !this.stopped; held++) {
+      const poll = this.source.poll()
+      if (poll !== Source.Ready) return this.takeNone(poll, undefined)
+      const item = new Item(this.count++, this.source.value, -1)
+      if (!recaller.holds(item)) {
+        this.inFlight++
+        this.item = item
+        return Taken
+      }
+      this.parked++
+      this.updateOnlyNew()
+      this.exempt(1)
+    }
+    return this.stopped ? Done : this.retryQueue.size > 0 ? this.takeDue(undefined) : Waiting
+  }
+
   /** Handles a poll that gave no input: it may come later, the source has ended, or its iterator threw. */
   private takeNone(poll: Source.Poll, own: Item<I> | undefined): Found {
     if (poll === Source.Pending) return this.stragglers?.isNear === true ? this.takeCopy(own) ?? Waiting : Waiting
     if (poll === Source.Ended) this.exhausted = true
     else this.fail(Cause.die(this.source.defect))
     this.updateOnlyNew()
+    if (this.exhausted) this.recaller?.exhausted()
     this.stragglers?.watch()
     return this.takeAny(own)
   }

@@ -91,7 +91,7 @@ export interface LaneOptions<I, A, E, R> {
   readonly turnBudget: TurnBudget
   /** Reads the monotonic clock, in nanoseconds. */
   readonly time: () => number
-  readonly observer?: ItemObserver
+  readonly observer?: ItemObserver | undefined
   /** True if attempts may wait before they begin, and the sink reports times. */
   readonly waits: boolean
   /** Starts an attempt at an item. */

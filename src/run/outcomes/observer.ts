@@ -21,6 +21,7 @@ export class RunObserver implements Progress.Run, ItemObserver {
   private readonly progress: Progress.Progress
   private readonly series: Metrics.Series
   private queue: InputQueue<any, any, any> | undefined
+  private recorder: { readonly unreported: number } | undefined
   private count: { readonly concurrency: number } = { concurrency: 0 }
   private detailed = false
   private failed = 0
@@ -38,10 +39,17 @@ export class RunObserver implements Progress.Run, ItemObserver {
 
   /**
    * Connects the queue, whose counts are read from now on. Attempts and times are known if the run is `detailed`. No more than
-   * the `concurrency` of `count` are shown to run: what was sent ahead waits.
+   * the `concurrency` of `count` are shown to run: what was sent ahead waits. What a `recorder` has and has not reported does
+   * not count as done.
    */
-  attach(queue: InputQueue<any, any, any>, detailed: boolean, count: { readonly concurrency: number }): void {
+  attach(
+    queue: InputQueue<any, any, any>,
+    detailed: boolean,
+    count: { readonly concurrency: number },
+    recorder: { readonly unreported: number } | undefined
+  ): void {
     this.queue = queue
+    this.recorder = recorder
     this.count = count
     this.detailed = detailed
   }
@@ -50,15 +58,18 @@ export class RunObserver implements Progress.Run, ItemObserver {
     if (failed) this.failed++
     if (item.attempts > 1) this.retried++
     if (!this.detailed) return
-    if (item.attempts === 0 && !failed) this.recalled++
+    if (item.recorded !== undefined) {
+      this.recalled++
+      return
+    }
     this.series.took(item.endedAt - item.startedAt)
   }
 
   readonly counts = (): Progress.Counts => {
-    const { failed, over, recalled, retried, size, queue } = this
+    const { failed, over, recalled, recorder, retried, size, queue } = this
     return {
       total: queue?.total ?? size,
-      done: queue?.done ?? 0,
+      done: (queue?.done ?? 0) - (recorder?.unreported ?? 0),
       failed,
       retried,
       recalled,
@@ -88,5 +99,6 @@ export class RunObserver implements Progress.Run, ItemObserver {
     span.attribute("inputs", this.queue?.done ?? 0)
     span.attribute("failed", this.failed)
     span.attribute("retried", this.retried)
+    if (this.recorder !== undefined) span.attribute("recalled", this.recalled)
   }
 }

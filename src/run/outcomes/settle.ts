@@ -4,13 +4,14 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
+import { JournalError } from "../../journal/record/errors.ts"
 import * as Outcome from "../../Outcome.ts"
 import { type Facts, failed, once, succeeded } from "../../outcome/settled.ts"
 import { none, toWaits } from "../../outcome/waits.ts"
 import type { AttemptRecord, Item } from "../inputs/item.ts"
 
 /** Returns the facts about an item that its outcome holds. */
-const factsOf = <I>(item: Item<I>, runBeganAt: number): Facts<I> => ({
+export const factsOf = <I>(item: Item<I>, runBeganAt: number): Facts<I> => ({
   index: item.index,
   input: item.input,
   attempts: item.attempts,
@@ -40,10 +41,10 @@ const attemptOf = (
 }
 
 export const successOf = <I, A>(item: Item<I>, value: A, runBeganAt: number): Outcome.Success<I, A> =>
-  succeeded(factsOf(item, runBeganAt), value)
+  succeeded(factsOf(item, runBeganAt), value, item.recorded)
 
 export const failureOf = <I, E>(item: Item<I>, cause: Cause.Cause<E>, runBeganAt: number): Outcome.Failure<I, E> =>
-  failed(factsOf(item, runBeganAt), cause)
+  failed(factsOf(item, runBeganAt), cause, item.recorded)
 
 export const tooManyErrors = <I, A, E>(
   report: Outcome.Report<I, A, E>,
@@ -54,5 +55,11 @@ export const tooManyErrors = <I, A, E>(
     limit,
     report
   })
+
+/** Adds to an error of the journal what was finished before. */
+export const withReport = <I, A, E>(
+  { reason, run, store }: JournalError,
+  report: Outcome.Report<I, A, E>
+): JournalError<I, A, E> => new JournalError({ store, run, reason, report })
 
 export const isNonEmpty = <A>(values: ReadonlyArray<A>): values is NonEmptyReadonlyArray<A> => values.length > 0

@@ -4,6 +4,7 @@
 import type * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
+import type { JournalError } from "../../journal/record/errors.ts"
 import type { ShowInput } from "../../primitives/shorten.ts"
 import type { Item } from "../inputs/item.ts"
 
@@ -50,4 +51,6 @@ export interface RunSummary {
   readonly inputs: number
   readonly startedAt: DateTime.Utc
   readonly elapsed: Duration.Duration
+  /** Error of the journal, by which the run has ended. */
+  readonly journalError: JournalError | undefined
 }

@@ -79,6 +79,8 @@ export class Outcomes<I, A, E> implements Sink<I, A, E> {
   private readonly slots: Array<Outcome.Outcome<I, A, E> | undefined>
   private readonly beganAt: number
   private failures = 0
+  /** The failure that came first, which may not be the first in input order. */
+  firstFailure: Outcome.Failure<I, E> | undefined
 
   constructor({ beganAt, size }: Control, maxErrors: number) {
     this.beganAt = beganAt
@@ -91,7 +93,9 @@ export class Outcomes<I, A, E> implements Sink<I, A, E> {
   }
 
   onFailure(item: Item<I>, cause: Cause.Cause<E>): boolean {
-    this.slots[item.index] = failureOf(item, cause, this.beganAt)
+    const failure = failureOf(item, cause, this.beganAt)
+    this.slots[item.index] = failure
+    this.firstFailure ??= failure
     return ++this.failures >= this.maxErrors
   }
 

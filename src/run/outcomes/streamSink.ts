@@ -14,7 +14,7 @@ import type * as Outcome from "../../Outcome.ts"
 import { Burst } from "../../primitives/eventLoop.ts"
 import * as Report from "../../report/report.ts"
 import type { Item } from "../inputs/item.ts"
-import { failureOf, isNonEmpty, successOf, tooManyErrors } from "./settle.ts"
+import { failureOf, isNonEmpty, successOf, tooManyErrors, withReport } from "./settle.ts"
 import type { Control, RunSummary, Sink } from "./sink.ts"
 
 /** Settings of a run that shape its stream. */
@@ -22,6 +22,7 @@ interface StreamSettings {
   readonly concurrency: number
   readonly window: number
   readonly maxErrors: number
+  readonly journal: object | undefined
 }
 
 export type Order = "input" | "completion"
@@ -41,6 +42,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private control!: Control
   private maxErrors = Infinity
+  private keepsFailures = false
   private chunkSize = largestChunk
   /** Outcomes that the consumer can pull, and outcomes that wait for those before them, by index. */
   private readonly ready: Array<Outcome.Outcome<I, A, E>> = []
@@ -66,6 +68,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     const ahead = settings.window - settings.concurrency
     this.control = control
     this.maxErrors = settings.maxErrors
+    this.keepsFailures = settings.maxErrors < Infinity || settings.journal !== undefined
     this.chunkSize = Math.max(1, Math.min(Number.isNaN(ahead) ? largestChunk : ahead, largestChunk))
     return this
   }
@@ -74,11 +77,15 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     return this.failed >= this.maxErrors
   }
 
-  /** Fails if the run has used up its error budget; the consumer has the values already. */
+  /** Fails if the run has used up its error budget, or its journal has failed; the consumer has the values already. */
   verdict(ran: RunSummary): Effect.Effect<void, Outcome.TooManyErrors<I, A, E>> {
-    if (!this.tripped) return Effect.void
+    const { journalError } = ran
+    if (!this.tripped && journalError === undefined) return Effect.void
     const outcomes = this.failures.toSorted((a, b) => a.index - b.index)
-    return Effect.fail(tooManyErrors(Report.make<I, A, E>({ ...ran, outcomes }), this.maxErrors))
+    const report = Report.make<I, A, E>({ ...ran, outcomes })
+    return journalError === undefined
+      ? Effect.fail(tooManyErrors(report, this.maxErrors))
+      : Effect.fail(withReport(journalError, report) as never)
   }
 
   onSuccess(item: Item<I>, value: A): true | void {
@@ -88,7 +95,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
   onFailure(item: Item<I>, cause: Cause.Cause<E>): boolean {
     const failure = failureOf(item, cause, this.control.beganAt)
     this.failed++
-    if (this.maxErrors < Infinity) this.failures.push(failure)
+    if (this.keepsFailures) this.failures.push(failure)
     this.push(failure)
     return this.tripped
   }

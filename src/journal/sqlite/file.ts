@@ -1,0 +1,360 @@
+/**
+ * A journal in a file of SQLite, read and written by the thread that has it.
+ *
+ * SQLite makes a group durable as a whole, or not at all, and rolls back what a program has left half-written. It does not see a bit
+ * that flips in a value: the rows do that themselves (`rows`), and the head, which is written with each group, knows the first row,
+ * the last, and its checksum. No write-ahead log is used: of a damaged one SQLite drops the rest without a word, and with it groups
+ * that were durable.
+ */
+import { rmSync } from "node:fs"
+import type { DatabaseSync, StatementSync } from "node:sqlite"
+import type { RunId, RunInfo, StoredRecord } from "../record/contract.ts"
+import { close, format, type Head, lockOf, makeFile, openDatabase, readHead, take } from "./database.ts"
+import { type KeyHash, KeyTable, type RecordPlace } from "./keyTable.ts"
+import { attempt, Problem } from "./problems.ts"
+import { makeRows, ReadRow, runsRow } from "./rows.ts"
+
+/** Number of bytes of rows that are kept for further records of theirs. */
+const mostCached = 4 * 1024 * 1024
+
+/** Least number of records that are worth a compaction. */
+const leastCompacted = 1000
+
+/** A run in the file. */
+interface FiledRun extends RunId {
+  readonly number: number
+  /** Keys and places of its records; undefined once they are known elsewhere. */
+  table: KeyTable | undefined
+  recorded: number
+  failed: number
+}
+
+/** What a run says of itself in the file; one that was forgotten says so in a later row. */
+type RunRecord = { readonly number: number; readonly run: RunId } | {
+  readonly number: number
+  readonly forgotten: true
+}
+
+/** What was found when a file was opened. */
+export interface Opened {
+  /** Process that had the file before and did not close it. */
+  readonly leftBy: number | undefined
+  /** Numbers of records in the file before and after it was compacted. */
+  readonly compacted: readonly [before: number, after: number] | undefined
+}
+
+export class JournalFile {
+  readonly path: string
+  readonly opened: Opened
+  private readonly db: DatabaseSync
+  private readonly insert: StatementSync
+  private readonly move: StatementSync
+  private readonly select: StatementSync
+  private readonly runs = new Map<number, FiledRun>()
+  private lastRun = 0
+  private first = 1
+  private last = 0
+  private checksum = 0
+  /** Checksums of the rows before each row, from the first. */
+  private checksums = new Uint32Array(1024)
+  private readonly cache = new Map<number, ReadRow>()
+  private cached = 0
+  /** Numbers of records in the file, and of those that no later one of their key has replaced. */
+  private total = 0
+  private live = 0
+
+  /** Opens a file, or makes it. Throws a `Problem`. */
+  constructor(path: string) {
+    this.path = path
+    makeFile(path)
+    const db = this.db = attempt(() => openDatabase(path))
+    try {
+      const leftBy = attempt(() => take(db, path))
+      const head = readHead(db)
+      this.insert = db.prepare("INSERT INTO log (id, bytes) VALUES (?, ?)")
+      this.move = db.prepare("UPDATE head SET first = ?, last = ?, checksum = ? WHERE id = 0")
+      this.select = db.prepare("SELECT bytes FROM log WHERE id = ?")
+      attempt(() => this.scan(head))
+      this.opened = { leftBy, compacted: this.compact() }
+    } catch (error) {
+      close(db)
+      throw error
+    }
+  }
+
+  /** Begins or continues a run; throws a `Problem` if it was recorded through other schemas. The table is given once. */
+  begin(run: RunId): { readonly number: number; readonly table: KeyTable | undefined } & RunInfo {
+    const known = this.byName(run.name).find(({ version }) => version === run.version)
+    if (known !== undefined && known.schemas !== run.schemas) {
+      throw new Problem({ _tag: "SchemasDiffer", version: run.version, recorded: known.schemas, given: run.schemas })
+    }
+    const filed = known ?? this.add(run)
+    const { failed, number, recorded, table } = filed
+    filed.table = undefined
+    return { ...run, number, recorded, failed, table }
+  }
+
+  /** Writes records; returns where they are, once they are durable. */
+  append(
+    run: number,
+    records: ReadonlyArray<StoredRecord>
+  ): { readonly rows: Uint32Array; readonly offsets: Uint32Array } {
+    const rows = new Uint32Array(records.length)
+    const offsets = new Uint32Array(records.length)
+    this.write(run, records, (k, row, offset) => {
+      rows[k] = row
+      offsets[k] = offset
+    })
+    return { rows, offsets }
+  }
+
+  /** Reads the text that is recorded of a key at one of these places, the first that has it; undefined if none does. */
+  read(key: string, places: ReadonlyArray<Pick<RecordPlace, "row" | "offset">>): string | undefined {
+    for (const { offset, row } of places) {
+      const read = this.row(row)
+      if (read.keyAt(offset) === key) return read.textAt(offset)
+    }
+    return undefined
+  }
+
+  /** Forgets the runs of a name, or one of them; their records go when the file is compacted. */
+  forget(name: string, version: string | undefined): void {
+    for (const run of this.byName(name)) {
+      if (version !== undefined && run.version !== version) continue
+      this.write(runsRow, [recordOf({ number: run.number, forgotten: true })], () => {})
+      this.runs.delete(run.number)
+    }
+  }
+
+  /** Lists the runs. Those that were begun in this program have counts only as they were then. */
+  get inspected(): ReadonlyArray<RunInfo & { readonly number: number }> {
+    return [...this.runs.values()].map(({ failed, name, number, recorded, schemas, version }) => ({
+      name,
+      version,
+      schemas,
+      recorded,
+      failed,
+      number
+    }))
+  }
+
+  close(): void {
+    close(this.db)
+    rmSync(lockOf(this.path), { force: true })
+  }
+
+  private byName(name: string): ReadonlyArray<FiledRun> {
+    return [...this.runs.values()].filter((run) => run.name === name)
+  }
+
+  private add({ name, schemas, version }: RunId): FiledRun {
+    const number = this.lastRun + 1
+    const run = { name, version, schemas }
+    this.write(runsRow, [recordOf({ number, run })], () => {})
+    const filed: FiledRun = { ...run, number, table: new KeyTable(), recorded: 0, failed: 0 }
+    this.runs.set(number, filed)
+    this.lastRun = number
+    return filed
+  }
+
+  /** Writes rows in one transaction; what fails leaves the file as it was. */
+  private write(
+    run: number,
+    records: ReadonlyArray<StoredRecord>,
+    placed: (k: number, row: number, offset: number) => void
+  ): void {
+    const before = { last: this.last, checksum: this.checksum }
+    attempt(() => {
+      this.db.exec("BEGIN IMMEDIATE")
+      try {
+        let k = 0
+        for (const { bytes, checksum, offsets } of makeRows(run, records, this.checksum)) {
+          this.note(this.last + 1, this.checksum)
+          this.insert.run(++this.last, bytes)
+          this.checksum = checksum
+          for (const offset of offsets) placed(k++, this.last, offset)
+        }
+        this.move.run(this.first, this.last, this.checksum)
+        this.db.exec("COMMIT")
+      } catch (error) {
+        Object.assign(this, before)
+        if (this.db.isTransaction) this.db.exec("ROLLBACK")
+        throw error
+      }
+    })
+    this.total += records.length
+  }
+
+  /** Notes the checksum of the row before a row. */
+  private note(row: number, before: number): void {
+    const index = row - this.first
+    if (index >= this.checksums.length) {
+      const longer = new Uint32Array(2 * this.checksums.length)
+      longer.set(this.checksums)
+      this.checksums = longer
+    }
+    this.checksums[index] = before
+  }
+
+  /** Returns a row, checked. */
+  private row(number: number): ReadRow {
+    const known = this.cache.get(number)
+    if (known !== undefined) return known
+    const found = attempt(() => this.select.get(number)) as { readonly bytes: Uint8Array } | undefined
+    if (found === undefined) throw damaged(number, "it is missing")
+    const row = readRow(number, found.bytes, this.checksums[number - this.first]!)
+    this.cache.set(number, row)
+    this.cached += row.size
+    for (const [oldest, { size }] of this.cache) {
+      if (this.cached <= mostCached || oldest === number) break
+      this.cache.delete(oldest)
+      this.cached -= size
+    }
+    return row
+  }
+
+  /** Reads all rows, in order: checks them, and finds the runs and where their records are. */
+  private scan({ checksum, first, last }: Head): void {
+    this.first = this.last = first
+    this.last--
+    this.runs.clear()
+    this.cache.clear()
+    this.cached =
+      this.total =
+      this.live =
+      this.checksum =
+        0
+    for (const found of this.db.prepare("SELECT id, bytes FROM log ORDER BY id").iterate()) {
+      const { bytes, id } = found as { readonly id: number; readonly bytes: Uint8Array }
+      if (id !== this.last + 1) throw damaged(this.last + 1, "it is missing")
+      if (!(bytes instanceof Uint8Array)) throw damaged(id, "it has no bytes")
+      const row = readRow(id, bytes, this.checksum)
+      this.note(id, this.checksum)
+      this.last = id
+      this.checksum = row.checksum
+      this.total += row.count
+      if (row.run === runsRow) {
+        row.visit(id, (_, { offset }) => this.runRead(JSON.parse(row.textAt(offset)) as RunRecord))
+      } else this.rowRead(row, id)
+    }
+    if (this.last !== last || this.checksum !== checksum) throw damaged(this.last + 1, "it is missing")
+    for (const { recorded } of this.runs.values()) this.live += recorded
+  }
+
+  private runRead(record: RunRecord): void {
+    this.lastRun = Math.max(this.lastRun, record.number)
+    if ("forgotten" in record) this.runs.delete(record.number)
+    else {
+      const { number, run } = record
+      this.runs.set(number, { ...run, number, table: new KeyTable(), recorded: 0, failed: 0 })
+    }
+  }
+
+  /** Adds the records of a row to the table of their run; of two with one key the later counts. */
+  private rowRead(row: ReadRow, number: number): void {
+    const run = this.runs.get(row.run)
+    if (run === undefined) return
+    const table = run.table!
+    const found: Array<RecordPlace> = []
+    row.visit(number, (hash, place) => {
+      found.length = 0
+      table.find(hash, found)
+      const old = found.length === 0 ? undefined : this.sameKey(found, row, number, place.offset)
+      if (old === undefined) {
+        table.add(hash, place)
+        run.recorded++
+      } else {
+        table.replace(hash, old, place)
+        if (old.failed) run.failed--
+      }
+      if (place.failed) run.failed++
+    })
+  }
+
+  /** Returns the place among these whose key is that of a record in a row that is being read. */
+  private sameKey(
+    places: ReadonlyArray<RecordPlace>,
+    row: ReadRow,
+    number: number,
+    offset: number
+  ): RecordPlace | undefined {
+    const key = row.keyAt(offset)
+    return places.find((place) => (place.row === number ? row : this.row(place.row)).keyAt(place.offset) === key)
+  }
+
+  /**
+   * Writes what counts anew where that is at most half of what is there. In one transaction: if there is no room for it, the
+   * file stays as it is.
+   */
+  private compact(): Opened["compacted"] {
+    const { live, total } = this
+    if (total < leastCompacted || live > total / 2) return undefined
+    const first = this.last + 1
+    const before = { first: this.first, last: this.last, checksum: this.checksum, format }
+    try {
+      this.db.exec("BEGIN IMMEDIATE")
+      this.checksum = 0
+      for (const run of this.runs.values()) {
+        this.copyRow(runsRow, [
+          recordOf({ number: run.number, run: { name: run.name, version: run.version, schemas: run.schemas } })
+        ])
+        for (const records of this.liveRecords(run, before)) this.copyRow(run.number, records)
+      }
+      this.db.prepare("DELETE FROM log WHERE id < ?").run(first)
+      this.move.run(first, this.last, this.checksum)
+      this.db.exec("COMMIT")
+    } catch {
+      if (this.db.isTransaction) this.db.exec("ROLLBACK")
+      this.scan(before)
+      return undefined
+    }
+    try {
+      this.db.exec("VACUUM")
+    } catch {
+      // there is no room for a copy: the file stays as long as it is, and its free pages are used again
+    }
+    this.scan(readHead(this.db))
+    return [total, this.total]
+  }
+
+  private copyRow(run: number, records: ReadonlyArray<StoredRecord>): void {
+    for (const { bytes, checksum } of makeRows(run, records, this.checksum)) {
+      this.insert.run(++this.last, bytes)
+      this.checksum = checksum
+    }
+  }
+
+  /** Reads the records of a run that count, row by row. */
+  private *liveRecords(run: FiledRun, { first, last }: Head): Generator<ReadonlyArray<StoredRecord>> {
+    for (let number = first; number <= last; number++) {
+      const row = this.row(number)
+      if (row.run !== run.number) continue
+      const records: Array<StoredRecord> = []
+      row.visit(number, (hash: KeyHash, { failed, offset }) => {
+        const found: Array<RecordPlace> = []
+        run.table!.find(hash, found)
+        if (found.some((place) => place.row === number && place.offset === offset)) {
+          records.push({ key: row.keyAt(offset), text: row.textAt(offset), failed })
+        }
+      })
+      if (records.length > 0) yield records
+    }
+  }
+}
+
+/** Makes a record of a run that is begun or forgotten. */
+const recordOf = (record: RunRecord): StoredRecord => ({
+  key: String(record.number),
+  text: JSON.stringify(record),
+  failed: false
+})
+
+const damaged = (row: number, issue: string): Problem => new Problem({ _tag: "Damaged", record: `group ${row}`, issue })
+
+const readRow = (number: number, bytes: Uint8Array, before: number): ReadRow => {
+  try {
+    return new ReadRow(bytes, before)
+  } catch (error) {
+    throw damaged(number, (error as Error).message)
+  }
+}

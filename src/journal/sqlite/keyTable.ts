@@ -1,0 +1,167 @@
+/**
+ * Keys and where their records are, in typed arrays: 16 bytes a slot, where a `Map` of keys would take some 130 bytes a key.
+ *
+ * Only 64 bits of each key are kept, so whoever finds a place has to compare the key that is recorded there. Slots are probed one
+ * after another from the one that the hash names. A slot with the row 0 is free.
+ */
+
+/** A place of a record: the number of its row, and its offset there. */
+export interface RecordPlace {
+  readonly row: number
+  readonly offset: number
+  readonly failed: boolean
+}
+
+/** Words of a slot: two of the hash, the row, and the offset with a bit for failures. */
+const slotWords = 4
+const failedBit = 0x8000_0000
+
+/** Greatest offset of a record in its row. */
+export const mostOffset = 0x7fff_ffff
+
+const firstCapacity = 1 << 12
+
+/** 64 bits of a key, as two words of 32. They are the same in every program: records hold them. */
+export interface KeyHash {
+  readonly low: number
+  readonly high: number
+}
+
+/** Hashes a key: two multiplicative hashes over its characters, mixed at the end. */
+export const hashOf = (key: string): KeyHash => {
+  let a = 0x9e37_79b9
+  let b = 0x85eb_ca6b
+  for (let i = 0; i < key.length; i++) {
+    const character = key.charCodeAt(i)
+    a = Math.imul(a ^ character, 0x0100_0193)
+    b = Math.imul(b ^ character, 0xcc9e_2d51) + i | 0
+  }
+  a = Math.imul(a ^ a >>> 16, 0x21f0_aaad)
+  b = Math.imul(b ^ b >>> 15, 0x735a_2d97)
+  return { low: (a ^ b >>> 13) >>> 0, high: (b ^ a >>> 16) >>> 0 }
+}
+
+export class KeyTable {
+  private words: Uint32Array<ArrayBuffer>
+  private capacity: number
+  size: number
+
+  constructor(words: Uint32Array<ArrayBuffer> = new Uint32Array(firstCapacity * slotWords), size = 0) {
+    this.words = words
+    this.capacity = words.length / slotWords
+    this.size = size
+  }
+
+  /** The table as what can be moved to another thread; this one must not be used afterward. */
+  get memory(): Uint32Array<ArrayBuffer> {
+    return this.words
+  }
+
+  /** True if another entry would make the table too full to be quick. */
+  get isFull(): boolean {
+    return this.size >= this.capacity * 0.7
+  }
+
+  /** Adds the places of the records whose keys have this hash, the last one that was added last. */
+  find({ high, low }: KeyHash, found: Array<RecordPlace>): void {
+    const { words } = this
+    for (let slot = this.first(low, high); words[slot + 2] !== 0; slot = this.after(slot)) {
+      if (words[slot] === low && words[slot + 1] === high) found.push(placeAt(words, slot))
+    }
+  }
+
+  /** True if a record whose key has this hash is there. */
+  has({ high, low }: KeyHash): boolean {
+    const { words } = this
+    for (let slot = this.first(low, high); words[slot + 2] !== 0; slot = this.after(slot)) {
+      if (words[slot] === low && words[slot + 1] === high) return true
+    }
+    return false
+  }
+
+  /** Adds a record. */
+  add({ high, low }: KeyHash, { failed, offset, row }: RecordPlace): void {
+    if (this.isFull) this.grow()
+    let slot = this.first(low, high)
+    while (this.words[slot + 2] !== 0) slot = this.after(slot)
+    const { words } = this
+    words[slot] = low
+    words[slot + 1] = high
+    words[slot + 2] = row
+    words[slot + 3] = (offset | (failed ? failedBit : 0)) >>> 0
+    this.size++
+  }
+
+  /** Puts a record in the place of another of the same key. */
+  replace({ high, low }: KeyHash, old: RecordPlace, { failed, offset, row }: RecordPlace): void {
+    const { words } = this
+    for (let slot = this.first(low, high); words[slot + 2] !== 0; slot = this.after(slot)) {
+      if (words[slot + 2] === old.row && (words[slot + 3]! & mostOffset) === old.offset) {
+        words[slot + 2] = row
+        words[slot + 3] = (offset | (failed ? failedBit : 0)) >>> 0
+        return
+      }
+    }
+  }
+
+  private first(low: number, high: number): number {
+    return ((low ^ high) & this.capacity - 1) * slotWords
+  }
+
+  private after(slot: number): number {
+    return slot + slotWords === this.words.length ? 0 : slot + slotWords
+  }
+
+  private grow(): void {
+    const { words } = this
+    this.capacity *= 2
+    this.words = new Uint32Array(this.capacity * slotWords)
+    for (let old = 0; old < words.length; old += slotWords) {
+      if (words[old + 2] === 0) continue
+      let slot = this.first(words[old]!, words[old + 1]!)
+      while (this.words[slot + 2] !== 0) slot = this.after(slot)
+      this.words.set(words.subarray(old, old + slotWords), slot)
+    }
+  }
+}
+
+const placeAt = (words: Uint32Array, slot: number): RecordPlace => ({
+  row: words[slot + 2]!,
+  offset: words[slot + 3]! & mostOffset,
+  failed: (words[slot + 3]! & failedBit) !== 0
+})
+
+/**
+ * A table that grows without a pause in which it is copied: further entries go into a further table, four times as large as the
+ * one before, up to a million slots.
+ */
+export class GrowingKeyTable {
+  private readonly tables: Array<KeyTable>
+  private capacity = firstCapacity
+
+  constructor(first: KeyTable) {
+    this.tables = [first]
+  }
+
+  /** Returns the places of the records whose keys have this hash, the latest first. */
+  find(hash: KeyHash): ReadonlyArray<RecordPlace> {
+    const found: Array<RecordPlace> = []
+    for (const table of this.tables) table.find(hash, found)
+    return found.length < 2 ? found : found.toSorted((a, b) => b.row - a.row || b.offset - a.offset)
+  }
+
+  has(hash: KeyHash): boolean {
+    for (const table of this.tables) if (table.has(hash)) return true
+    return false
+  }
+
+  add(hash: KeyHash, place: RecordPlace): void {
+    let last = this.tables.at(-1)!
+    if (last.isFull) {
+      this.capacity = Math.min(this.capacity * 4, 1 << 20)
+      last = new KeyTable(new Uint32Array(this.capacity * slotWords))
+      this.tables.push(last)
+    }
+    last.add(hash, place)
+  }
+}

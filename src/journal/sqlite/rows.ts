@@ -1,0 +1,119 @@
+/**
+ * Rows of records: what a group of records of one run is in the file, with a checksum over it and all rows before.
+ *
+ * A row begins with its checksum (4 bytes), the number of its run (4) and that of its records (4). A record is the hash of its key (8
+ * bytes), the lengths of key and text in bytes (4 each, of which one bit tells that the input has failed), key and text. Numbers are
+ * little-endian. The checksum is the CRC-32 of all that follows it, begun with the checksum of the row before; so a row that is
+ * changed, missing or elsewhere is seen.
+ */
+import { Buffer } from "node:buffer"
+import { crc32 } from "node:zlib"
+import type { StoredRecord } from "../record/contract.ts"
+import { hashOf, type KeyHash, mostOffset, type RecordPlace } from "./keyTable.ts"
+
+const headBytes = 12
+const recordHeadBytes = 16
+const failedBit = 0x8000_0000
+
+/** Size in bytes from which no further record joins a row. Where a record is looked up, its row is read. */
+const rowBytes = 64 * 1024
+
+/** Row of a run that is begun: its one record is JSON. Others have the numbers of runs, from 1. */
+export const runsRow = 0
+
+/** A row as it is written, and where its records are in it. */
+export interface WrittenRow {
+  readonly bytes: Uint8Array
+  readonly checksum: number
+  readonly offsets: ReadonlyArray<number>
+}
+
+/** Makes rows of records of one run; `before` is the checksum of the row before. */
+export function* makeRows(
+  run: number,
+  records: ReadonlyArray<StoredRecord>,
+  before: number
+): Generator<WrittenRow, void, void> {
+  let checksum = before
+  for (let from = 0; from < records.length;) {
+    let size = headBytes
+    let to = from
+    for (; to < records.length && (to === from || size < rowBytes); to++) size += bytesOf(records[to]!)
+    if (size > mostOffset) throw new RangeError("a record is larger than 2 GiB")
+    const row = makeRow(run, records.slice(from, to), size, checksum)
+    yield row
+    checksum = row.checksum
+    from = to
+  }
+}
+
+const bytesOf = ({ key, text }: StoredRecord): number =>
+  recordHeadBytes + Buffer.byteLength(key) + Buffer.byteLength(text)
+
+const makeRow = (run: number, records: ReadonlyArray<StoredRecord>, size: number, before: number): WrittenRow => {
+  const bytes = Buffer.alloc(size)
+  bytes.writeUInt32LE(run, 4)
+  bytes.writeUInt32LE(records.length, 8)
+  const offsets: Array<number> = []
+  let at = headBytes
+  for (const { failed, key, text } of records) {
+    const { high, low } = hashOf(key)
+    const keyBytes = bytes.write(key, at + recordHeadBytes)
+    const textBytes = bytes.write(text, at + recordHeadBytes + keyBytes)
+    bytes.writeUInt32LE(low, at)
+    bytes.writeUInt32LE(high, at + 4)
+    bytes.writeUInt32LE(keyBytes, at + 8)
+    bytes.writeUInt32LE((textBytes | (failed ? failedBit : 0)) >>> 0, at + 12)
+    offsets.push(at)
+    at += recordHeadBytes + keyBytes + textBytes
+  }
+  const checksum = crc32(bytes.subarray(4), before)
+  bytes.writeUInt32LE(checksum, 0)
+  return { bytes, checksum, offsets }
+}
+
+/** A row that was read. */
+export class ReadRow {
+  readonly run: number
+  readonly count: number
+  readonly checksum: number
+  private readonly bytes: Buffer
+
+  /** Takes the bytes of a row; throws if they are not what was written after a row with the checksum `before`. */
+  constructor(bytes: Uint8Array, before: number) {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (buffer.length < headBytes) throw new Error("it is too short")
+    this.checksum = buffer.readUInt32LE(0)
+    if (crc32(buffer.subarray(4), before) !== this.checksum) throw new Error("its checksum is not that of its bytes")
+    this.run = buffer.readUInt32LE(4)
+    this.count = buffer.readUInt32LE(8)
+    this.bytes = buffer
+  }
+
+  /** Visits the records; `row` is the number of this one. */
+  visit(row: number, visitor: (hash: KeyHash, place: RecordPlace) => void): void {
+    const { bytes } = this
+    let offset = headBytes
+    for (let k = 0; k < this.count; k++) {
+      const size = bytes.readUInt32LE(offset + 12)
+      const failed = (size & failedBit) !== 0
+      visitor({ low: bytes.readUInt32LE(offset), high: bytes.readUInt32LE(offset + 4) }, { row, offset, failed })
+      offset += recordHeadBytes + bytes.readUInt32LE(offset + 8) + (size & mostOffset)
+    }
+  }
+
+  keyAt(offset: number): string {
+    const from = offset + recordHeadBytes
+    return this.bytes.toString("utf8", from, from + this.bytes.readUInt32LE(offset + 8))
+  }
+
+  textAt(offset: number): string {
+    const from = offset + recordHeadBytes + this.bytes.readUInt32LE(offset + 8)
+    return this.bytes.toString("utf8", from, from + (this.bytes.readUInt32LE(offset + 12) & mostOffset))
+  }
+
+  /** Size in bytes, for whoever keeps rows. */
+  get size(): number {
+    return this.bytes.length
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * The recorder of a run with a journal: it stands between the lanes and the sink.
+ *
+ * An input comes here twice. When it is taken, it is looked up, or waits for an equal one that is under way (`holds`). When it is
+ * settled, its outcome is written down, and reported once that is durable.
+ *
+ * | state of an input | kept in | leads to |
+ * | --- | --- | --- |
+ * | looked up | `wanted`, or a group that is being read | reported, if it is recorded; under way |
+ * | twin | the list of its key in `underWay` | reported, with the first of its key; under way, if that was interrupted |
+ * | under way | its key is in `underWay`; a lane has the item, or the queue | unreported |
+ * | unreported | `pending`, or a group that is being written; counted in `unreported` | reported |
+ *
+ * Groups are what came in while the one before was written, or read. Two fibers at most, one for each, live as long as there is
+ * something to do. Invariants: `held` counts the items that are looked up or twins; an item is reported once, and not after the
+ * journal has failed.
+ */
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { RecalledExit, RunJournal, StoredRecord } from "../../journal/record/contract.ts"
+import type { JournalError } from "../../journal/record/errors.ts"
+import type { Recorded } from "../../outcome/settled.ts"
+import type { TurnBudget } from "../../primitives/eventLoop.ts"
+import type { Item } from "../inputs/item.ts"
+import type { InputQueue } from "../inputs/queue.ts"
+import type { Recaller } from "../inputs/recaller.ts"
+import { factsOf } from "./settle.ts"
+import type { ItemObserver, Sink } from "./sink.ts"
+
+/** Greatest number of inputs that are held, and of those that are looked up together. */
+const mostHeld = 2048
+const mostPerLookup = 1024
+
+/** Greatest number and size (characters) of what is not durable yet, and number of records that are written together. */
+const mostUnreported = 8192
+const mostCharacters = 16_000_000
+const mostPerGroup = 4096
+
+/** Milliseconds that a run which was interrupted waits for what it has finished to be durable. */
+const patience = 5000
+
+/** An outcome on its way to the store. Without a record it is only reported, in its turn. */
+interface PendingOutcome<I> {
+  readonly item: Item<I>
+  readonly exit: Exit.Exit<unknown, unknown>
+  /** End of its last attempt: an attempt that has lost a race may still write to the item. */
+  readonly endedAt: number
+  readonly record: StoredRecord | undefined
+  readonly at: number
+}
+
+/** The part of a run that its recorder uses. */
+export interface RecordedRun<I> {
+  readonly queue: InputQueue<I, any, any>
+  readonly observer: ItemObserver
+  readonly turnBudget: TurnBudget
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  readonly clock: Clock.Clock
+  /** Reads the monotonic clock, in nanoseconds. */
+  readonly time: () => number
+  readonly beganAt: number
+  readonly name: string
+  readonly retryFailed: boolean
+  readonly maxErrors: number
+}
+
+export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
+  readonly detailed = true
+  readonly retires: boolean
+  /** Number of inputs that are settled and not reported. */
+  unreported = 0
+  /** Error by which the journal has ended the run. */
+  error: JournalError | undefined
+  private readonly journal: RunJournal
+  private readonly sink: Sink<I, A, E>
+  private run!: RecordedRun<I>
+  /** Items that wait for another of their key, by the keys that are under way or looked up. */
+  private readonly underWay = new Map<string, Array<Item<I>> | undefined>()
+  private wanted: Array<Item<I>> = []
+  private held = 0
+  private pending: Array<PendingOutcome<I>> = []
+  private characters = 0
+  /** Number of failures that were reported, and of those that will be. */
+  private failures = 0
+  private writer: Fiber.Fiber<void> | undefined
+  private reader: Fiber.Fiber<void> | undefined
+  private allTaken = false
+  /** Numbers of inputs whose outcome was known, that were not recorded, and that had failed before. */
+  private recalledCount = 0
+  private unseen = 0
+  private failedBefore = 0
+
+  constructor(journal: RunJournal, sink: Sink<I, A, E>) {
+    this.journal = journal
+    this.sink = sink
+    this.retires = sink.retires
+  }
+
+  /** Connects the run, before it begins. */
+  attach(run: RecordedRun<I>): void {
+    this.run = run
+    run.queue.recaller = this
+  }
+
+  /** Tells what the journal holds for this run, where its store can count. */
+  get greeting(): string | undefined {
+    const { failed = 0, recorded, store } = this.journal
+    if (recorded === undefined) return undefined
+    const failures = failed === 0 ? "" : `, ${count(failed)} of them failed`
+    return `${this.run.name}: ${recorded === 0 ? "nothing" : count(recorded)} recorded in ${store}${failures}`
+  }
+
+  /** Tells what became of the inputs, as far as they were taken. */
+  get summary(): string {
+    const { failedBefore, recalledCount, run: { name }, unseen } = this
+    const why = failedBefore === 0
+      ? unseen === 0 ? "" : ", not seen before"
+      : `: ${count(unseen)} not seen before, ${count(failedBefore)} failed before`
+    return `${name}: ${count(recalledCount)} recalled, ${count(unseen + failedBefore)} run${why}`
+  }
+
+  /** True while too much is held, or not durable; and while a failure is not durable that will end the run. */
+  get isFull(): boolean {
+    return this.held >= mostHeld || this.unreported >= mostUnreported || this.characters >= mostCharacters ||
+      this.failures >= this.run.maxErrors
+  }
+
+  holds(item: Item<I>): boolean {
+    const key = this.keyOf(item)
+    if (key === undefined) return true
+    item.key = key
+    this.held++
+    if (this.underWay.has(key)) {
+      const twins = this.underWay.get(key)
+      if (twins === undefined) this.underWay.set(key, [item])
+      else twins.push(item)
+      return true
+    }
+    this.underWay.set(key, undefined)
+    if (this.journal.mayHold(key)) {
+      this.wanted.push(item)
+      this.start("reader")
+      return true
+    }
+    this.held--
+    this.unseen++
+    return false
+  }
+
+  exhausted(): void {
+    if (this.allTaken) return
+    this.allTaken = true
+    if (this.held === 0) this.tellTaken()
+  }
+
+  onSuccess(item: Item<I>, value: A): void {
+    this.settle(item, Exit.succeed(value))
+  }
+
+  /** Takes a failure. Whether it ends the run is decided when it is reported. */
+  onFailure(item: Item<I>, cause: Cause.Cause<E>): boolean {
+    this.failures++
+    this.settle(item, Exit.failCause(cause))
+    return false
+  }
+
+  /** Waits until everything that was settled is reported, or the journal has failed. */
+  readonly drained: Effect.Effect<void> = Effect.suspend(() =>
+    this.writer === undefined ? Effect.void : Effect.andThen(Fiber.await(this.writer), this.drained)
+  )
+
+  /** Ends what is under way: what was settled is written down, if that does not take too long. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.reader?.interruptUnsafe()
+    if (this.writer === undefined) return Effect.void
+    const bounded = Effect.timeoutOption(this.drained, Duration.millis(patience))
+    return Effect.flatMap(
+      Effect.forkDetach(bounded, { startImmediately: true }),
+      (fiber) => Effect.andThen(Fiber.await(fiber), Effect.sync(() => this.writer?.interruptUnsafe()))
+    )
+  })
+
+  /** Makes the key of an input; undefined if that has ended the run. */
+  private keyOf({ index, input }: Item<I>): string | undefined {
+    try {
+      return this.journal.keyOf(input, index)
+    } catch (error) {
+      this.broken(error)
+      return undefined
+    }
+  }
+
+  /** Writes an outcome down, and reports it when that is durable. Interruptions are not recorded: such an input runs again. */
+  private settle(item: Item<I>, exit: Exit.Exit<unknown, unknown>): void {
+    const { clock, queue } = this.run
+    const at = clock.currentTimeMillisUnsafe()
+    const record = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? undefined : this.encode(item, exit, at)
+    this.pending.push({ item, exit, endedAt: item.endedAt, record, at })
+    this.unreported++
+    this.characters += record?.text.length ?? 0
+    if (this.retires) queue.exempt(1)
+    this.start("writer")
+  }
+
+  private encode(item: Item<I>, exit: Exit.Exit<unknown, unknown>, at: number): StoredRecord | undefined {
+    const { attempts, history, index, took } = factsOf(item, this.run.beganAt)
+    try {
+      return this.journal.encode(item.key, exit, { attempts, history, index, at, elapsedNanos: took as number })
+    } catch (error) {
+      this.broken(error)
+      return undefined
+    }
+  }
+
+  /** Ends the run because of its journal, or of a defect of what makes keys. */
+  private broken(error: unknown): void {
+    if (isJournalError(error)) {
+      this.error ??= error
+      this.run.queue.stop()
+    } else {
+      this.run.queue.fail(Cause.die(error))
+    }
+  }
+
+  /** Starts the fiber that reads or writes, unless it is at it. It ends when there is nothing left to do. */
+  private start(role: "reader" | "writer"): void {
+    if (this[role] !== undefined) return
+    const fiber = this[role] = this.run.fork(role === "reader" ? this.read : this.write)
+    fiber.addObserver((exit) => {
+      this[role] = undefined
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.run.queue.fail(exit.cause)
+    })
+  }
+
+  /** Reads groups of records until nothing is wanted. */
+  private readonly read: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    const { queue, turnBudget } = this.run
+    yield* Effect.yieldNow
+    while (this.wanted.length > 0 && !queue.stopped) {
+      const group = this.wanted.splice(0, mostPerLookup)
+      const texts = yield* Effect.exit(this.journal.get(group.map(({ key }) => key)))
+      if (Exit.isFailure(texts)) return this.broken(Cause.squash(texts.cause))
+      for (const [k, item] of group.entries()) {
+        if (turnBudget.tick()) yield* turnBudget.next
+        if (queue.stopped) return
+        this.found(item, texts.value[k])
+      }
+      queue.notify()
+    }
+  })
+
+  /** Takes what was found of an item. */
+  private found(item: Item<I>, text: string | undefined): void {
+    if (text === undefined) {
+      this.unseen++
+      return this.release(item)
+    }
+    let recall: RecalledExit
+    try {
+      recall = this.journal.decode(item.key, text, item.index)
+    } catch (error) {
+      return this.broken(error)
+    }
+    if (Exit.isFailure(recall.exit) && this.run.retryFailed) {
+      this.failedBefore++
+      return this.release(item)
+    }
+    this.share(item.key, recall, item)
+  }
+
+  /** Lets a held item run. */
+  private release(item: Item<I>): void {
+    this.unhold()
+    this.run.queue.release(item)
+  }
+
+  /** Reports an item of which everything is known. */
+  private recall(item: Item<I>, { exit, recorded }: RecalledExit): void {
+    const { queue, time } = this.run
+    item.recorded = recorded
+    item.startedAt = item.endedAt = time()
+    this.recalledCount++
+    if (Exit.isFailure(exit)) this.failures++
+    this.report(item, exit)
+    this.unhold()
+    // last, since it may end the run
+    queue.recalled()
+  }
+
+  private unhold(): void {
+    this.held--
+    if (this.held === 0 && this.allTaken) this.tellTaken()
+  }
+
+  /** Gives an outcome to an item that was looked up, if it comes from there, and to all that waited for one of its key. */
+  private share(key: string, recall: RecalledExit, item?: Item<I>): void {
+    const twins = this.underWay.get(key)
+    this.underWay.delete(key)
+    if (item !== undefined) this.recall(item, recall)
+    for (const twin of twins ?? []) this.recall(twin, recall)
+  }
+
+  /** Lets the next of a key run: the one that they waited for was interrupted, and what it came to is not recorded. */
+  private succeedBy([first, ...others]: ReadonlyArray<Item<I>>, key: string): void {
+    if (first === undefined) {
+      this.underWay.delete(key)
+      return
+    }
+    this.underWay.set(key, others)
+    this.unseen++
+    this.release(first)
+  }
+
+  /** Writes groups of records until nothing is pending, and reports each when it is durable. */
+  private readonly write: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    const { queue, turnBudget } = this.run
+    yield* Effect.yieldNow
+    while (this.pending.length > 0 && this.error === undefined) {
+      const group = this.pending.splice(0, mostPerGroup)
+      const records = group.flatMap(({ record }) => record ?? [])
+      const written = yield* Effect.exit(records.length === 0 ? Effect.void : this.journal.append(records))
+      if (Exit.isFailure(written)) return this.broken(Cause.squash(written.cause))
+      for (const outcome of group) {
+        if (turnBudget.tick()) yield* turnBudget.next
+        this.durable(outcome)
+      }
+      queue.notify()
+    }
+  })
+
+  /** Reports an outcome that is durable, to all inputs of its key. */
+  private durable({ at, endedAt, exit, item, record }: PendingOutcome<I>): void {
+    const { beganAt, queue } = this.run
+    this.unreported--
+    this.characters -= record?.text.length ?? 0
+    if (this.retires) queue.exempt(-1)
+    item.endedAt = endedAt
+    const twins = this.underWay.get(item.key)
+    this.report(item, exit)
+    if (record === undefined) {
+      this.succeedBy(twins ?? [], item.key)
+    } else if (twins === undefined) {
+      this.underWay.delete(item.key)
+    } else {
+      const { attempts, history, took } = factsOf(item, beganAt)
+      const recorded: Recorded = {
+        at: DateTime.makeUnsafe(at),
+        attempts,
+        elapsed: Duration.nanos(BigInt(took as number)),
+        history
+      }
+      this.share(item.key, { exit, recorded })
+    }
+  }
+
+  /** Reports an outcome to the sink; it may end the run. */
+  private report(item: Item<I>, exit: Exit.Exit<unknown, unknown>): void {
+    const { observer, queue } = this.run
+    observer.settled(item, Exit.isFailure(exit))
+    if (Exit.isSuccess(exit)) this.sink.onSuccess(item, exit.value as A)
+    else if (this.sink.onFailure(item, exit.cause as Cause.Cause<E>)) queue.stop()
+  }
+
+  /** Tells why inputs run, once that is known of all of them and some still do. */
+  private tellTaken(): void {
+    if (this.recalledCount === 0 || this.underWay.size === 0) return
+    this.run.fork(Effect.logInfo(this.summary))
+  }
+}
+
+const isJournalError = (error: unknown): error is JournalError =>
+  (error as { readonly _tag?: unknown } | undefined)?._tag === "JournalError"
+
+/** Shows a number with spaces between its thousands. */
+const count = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, " ")
