@@ -20,9 +20,11 @@ import {
   type SettledError
 } from "./flow/batch.ts"
 import { type Any, graphOf, isNode, type Node, type Out, type Posted, runAt } from "./flow/node.ts"
+import { withOutCodec } from "./flow/outCodec.ts"
 import * as Path from "./flow/path.ts"
 import type { Absent, ErrorOf, Of, ServicesOf } from "./flow/types.ts"
 import { wrongType } from "./primitives/check.ts"
+import type { Journaled, Journaling, JournalService, NoJournaling } from "./run/types.ts"
 
 /** @since 0.1.0 */
 export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow/batch.ts"
@@ -74,7 +76,8 @@ export const make: <
   F = never,
   T extends Duration.Input | undefined = never,
   M extends number | undefined = never,
-  W = never
+  W = never,
+  JJ extends Journaling = NoJournaling
 >(
   name: string,
   options:
@@ -86,18 +89,24 @@ export const make: <
         outs: Results<C, Each<P, J>, X | Of<F>, SettledError<E, F, T>>
       ) => O
     }
-    & Options<Each<P, J>, X | Of<F>, E, F, C, T, M, W>
+    & Options<Each<P, J>, X | Of<F>, E, F, C, T, M, W, JJ>
 ) => Node<
   BatchInput<I, P, J>,
   BatchExit<O, Results<C, Each<P, J>, X | Of<F>, SettledError<E, F, T>>>,
   | ErrorOf<P>
   | InputError<Of<P>>
   | Failures<C, Each<P, J>, X | Of<F>, SettledError<E, F, T>, M>
+  | Journaled<JJ, Each<P, J>, X | Of<F>, SettledError<E, F, T>>
   | ErrorOf<W>
   | ErrorOf<O>,
-  ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+  ServicesOf<P> | InputServices<Of<P>> | R | ServicesOf<F> | ServicesOf<W> | ServicesOf<O> | JournalService<JJ>
 > = (name: string, { flow, ...steps }: BatchSteps & { readonly flow: Any }): any => {
   if (!isNode(flow)) wrongType("flow", "a flow or another node", flow)
   const graph = { _tag: "BatchFlow", flow: graphOf(flow) } as const
-  return fromSteps(name, steps, graph, (path) => (item, index) => runAt(flow, item, Path.item(path, index)))
+  return fromSteps(
+    name,
+    { ...steps, journal: withOutCodec(steps.journal) },
+    graph,
+    (path) => (item, index) => runAt(flow, item, Path.item(path, index))
+  )
 }

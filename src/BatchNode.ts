@@ -22,6 +22,7 @@ import {
 import type { Node, Posted } from "./flow/node.ts"
 import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./flow/types.ts"
 import { wrongType } from "./primitives/check.ts"
+import type { Journaled, Journaling, JournalService, NoJournaling } from "./run/types.ts"
 
 /** @since 0.1.0 */
 export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow/batch.ts"
@@ -83,7 +84,8 @@ export const make: <
   F = never,
   T extends Duration.Input | undefined = never,
   M extends number | undefined = never,
-  W = never
+  W = never,
+  JJ extends Journaling = NoJournaling
 >(
   name: string,
   options:
@@ -96,17 +98,24 @@ export const make: <
       ) => O
     }
     & NoPromise<"exec", X>
-    & Options<Each<P, J>, Of<X> | Of<F>, ErrorOf<X>, F, C, T, M, W>
+    & Options<Each<P, J>, Of<X> | Of<F>, ErrorOf<X>, F, C, T, M, W, JJ>
 ) => Node<
   BatchInput<I, P, J>,
   BatchExit<O, Results<C, Each<P, J>, Of<X> | Of<F>, SettledError<ErrorOf<X>, F, T>>>,
   | ErrorOf<P>
   | InputError<Of<P>>
   | Failures<C, Each<P, J>, Of<X> | Of<F>, SettledError<ErrorOf<X>, F, T>, M>
+  | Journaled<JJ, Each<P, J>, Of<X> | Of<F>, SettledError<ErrorOf<X>, F, T>>
   | ErrorOf<W>
   | ErrorOf<O>,
-  ServicesOf<P> | InputServices<Of<P>> | ServicesOf<X> | ServicesOf<F> | ServicesOf<W> | ServicesOf<O>
+  | ServicesOf<P>
+  | InputServices<Of<P>>
+  | ServicesOf<X>
+  | ServicesOf<F>
+  | ServicesOf<W>
+  | ServicesOf<O>
+  | JournalService<JJ>
 > = (name: string, { exec, ...steps }: BatchSteps & { readonly exec: (item: any, index: number) => any }): any => {
   if (typeof exec !== "function") wrongType("exec", "a function or a task", exec)
-  return fromSteps(name, steps, { _tag: "BatchNode" }, () => exec)
+  return fromSteps(name, steps, { _tag: "BatchNode" }, () => exec, exec)
 }

@@ -22,13 +22,18 @@ import {
   type Services
 } from "./flow/node.ts"
 import * as Path from "./flow/path.ts"
+import { checkFlowJournal, type FlowJournal, open } from "./flow/recorded.ts"
 import { route, type StepLimit, walk } from "./flow/walk.ts"
 import type { Aside, Checked, Edges, Joined, Leaving, LineExit, Linked, Nodes, SharedInput } from "./flow/wiring.ts"
 import { all } from "./Parallel.ts"
 import { knownKeys, oneOf, outOfRange, positiveInteger, wrongType } from "./primitives/check.ts"
+import type { Journaled, Journaling, JournalService, NoJournaling } from "./run/types.ts"
 
 /** @since 0.1.0 */
 export type { End, Leave } from "./flow/graph.ts"
+
+/** @since 0.1.0 */
+export type { FlowJournal } from "./flow/recorded.ts"
 
 /** @since 0.1.0 */
 export { StepLimit } from "./flow/walk.ts"
@@ -285,7 +290,8 @@ export const race = <const Ns extends Nodes>(
  *
  * Errors: those of its nodes, each as it was; `Node.location` tells where in the flow it came from. Where a tracer is
  * provided there is a span for the flow and each of its nodes, items and attempts, with the path; without one there are
- * none, and they cost nothing. Interruption stops what is under way and waits for its finalizers.
+ * none, and they cost nothing. Interruption stops what is under way and waits for its finalizers. With a `journal`, a flow that
+ * is run again goes on after the last node that was left (`RunOptions`).
  *
  * **Example** (By which action a flow was left)
  *
@@ -306,13 +312,52 @@ export const race = <const Ns extends Nodes>(
  * @since 0.1.0
  */
 export const run: {
-  <I>(input: I): <X extends Out<string, unknown>, E, R>(self: Node<I, X, E, R>) => Effect.Effect<X, E, R>
-  <I, X extends Out<string, unknown>, E, R>(self: Node<I, X, E, R>, input: NoInfer<I>): Effect.Effect<X, E, R>
+  <I, X extends Out<string, unknown>, E, R, J extends Journaling = NoJournaling>(
+    self: Node<I, X, E, R>,
+    input: NoInfer<I>,
+    options?: RunOptions<NoInfer<I>, J>
+  ): Effect.Effect<X, E | Journaled<J, I, X["value"], never>, R | JournalService<J>>
+  <I, J extends Journaling = NoJournaling>(
+    input: I,
+    options?: RunOptions<NoInfer<I>, J>
+  ): <X extends Out<string, unknown>, E, R>(
+    self: Node<I, X, E, R>
+  ) => Effect.Effect<X, E | Journaled<J, I, X["value"], never>, R | JournalService<J>>
 } = dual(
-  2,
-  <I, X extends Out<string, unknown>, E, R>(self: Node<I, X, E, R>, input: I): Effect.Effect<X, E, R> =>
-    Effect.flatMap(Path.root(self.name), (path) => branch(self, input, path))
+  (args) => args.length > 1 && isNode(args[0]),
+  <I, X extends Out<string, unknown>, E, R>(
+    self: Node<I, X, E, R>,
+    input: I,
+    options: RunOptions<I, any> = {}
+  ): Effect.Effect<X, any, any> => {
+    knownKeys("options", options, ["journal"])
+    if (options.journal === undefined) return Effect.flatMap(Path.root(self.name), (path) => branch(self, input, path))
+    const journal = checkFlowJournal(options.journal)
+    return Effect.scoped(Effect.gen(function*() {
+      const recorder = yield* open(self.name, input, journal)
+      const exit = yield* branch(self, input, yield* Path.root(self.name, recorder))
+      yield* Effect.logInfo(recorder.summary)
+      return exit
+    }))
+  }
 )
+
+/**
+ * How a flow is run.
+ *
+ * **Details**
+ *
+ * - `journal`: records by which action and value each node was left, before the next begins; a flow that is run again with the same
+ *   input goes on after the last node that is recorded. Adds `JournalError`, and needs a `Journal`. Values have to be what JSON
+ *   keeps as it is, or the node states their schema (`Node.withSchema`). A node that was under way when the program ended runs
+ *   again, and so does one that failed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunOptions<I = unknown, J extends Journaling = never> {
+  readonly journal?: (J & FlowJournal<I>) | undefined
+}
 
 /**
  * Draws a flow, or any other node, as a Mermaid flowchart.

@@ -7,8 +7,10 @@ import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import { hasProperty } from "effect/Predicate"
+import type * as Schema from "effect/Schema"
 import * as Exec from "./flow/exec.ts"
-import { fromRun, isOut, type Node, type Out, out, type Posted } from "./flow/node.ts"
+import { fromRun, isNode, isOut, type Node, type Out, out, type Posted, stating } from "./flow/node.ts"
 import * as Path from "./flow/path.ts"
 import type { Absent, ErrorOf, Late, NoPromise, Of, ServicesOf, Without } from "./flow/types.ts"
 import { knownKeys, optionalFunction, wrongType } from "./primitives/check.ts"
@@ -158,6 +160,39 @@ interface NodeSteps extends Pick<Types.Options<any>, "retry" | "timeout" | "limi
   readonly exec?: ((prepared: any) => unknown) | undefined
   readonly post?: ((input: any, prepared: any, result: any) => unknown) | undefined
   readonly fallback?: ((prepared: any, cause: Cause.Cause<any>) => unknown) | undefined
+}
+
+/**
+ * States the schema of the values by which a node is left, for a flow that is recorded: values that JSON does not keep as they
+ * are need one.
+ *
+ * **Details**
+ *
+ * Shape: the same node, of whatever kind; the one that is given stays as it is. The schema has to take the values of all its exits. It
+ * is used by `Flow.run` with a `journal`, and by nothing else.
+ *
+ * **Example** (A date that is known again)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flow, Journal, Node } from "effect-parallel"
+ *
+ * const parse = Node.withSchema(Node.make("parse", { exec: (text: string) => new Date(text) }), Schema.Date)
+ *
+ * const program = Flow.run(parse, "2026-01-01", { journal: true }).pipe(Effect.provide(Journal.layerMemory))
+ * console.log((await Effect.runPromise(program)).value.getUTCFullYear()) // => 2026
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withSchema = <I, X extends Out<string, unknown>, E, R>(
+  self: Node<I, X, E, R>,
+  schema: Schema.Codec<X["value"], any>
+): Node<I, X, E, R> => {
+  if (!isNode(self)) wrongType("node", "a node", self)
+  if (!hasProperty(schema, "ast")) wrongType("schema", "a schema", schema)
+  return stating(self, schema)
 }
 
 /**

@@ -43,7 +43,7 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ["Limit", "Backend", "Task"]
   },
   "flow": {
-    imports: ["primitives", "task", "Outcome", "report", "Task", "run/outcomes", "run/lanes", "run"],
+    imports: ["primitives", "task", "Outcome", "journal/record", "report", "Task", "run/outcomes", "run/lanes", "run"],
     types: ["Report"]
   },
   "worker/wire": { imports: ["primitives", "task"], types: ["Backend"], node: true },
@@ -60,9 +60,9 @@ const rooms: Readonly<Record<string, Room>> = {
   "Parallel": { imports: ["primitives", "run"], types: ["Outcome", "Report"] },
   "Example": { imports: ["primitives"], types: ["run"] },
   "Node": { imports: ["primitives", "flow"], types: ["run"] },
-  "BatchNode": { imports: ["primitives", "flow"] },
-  "Flow": { imports: ["primitives", "flow", "Parallel"] },
-  "BatchFlow": { imports: ["primitives", "flow"] },
+  "BatchNode": { imports: ["primitives", "flow"], types: ["run"] },
+  "Flow": { imports: ["primitives", "flow", "Parallel"], types: ["run"] },
+  "BatchFlow": { imports: ["primitives", "flow"], types: ["run"] },
   "backend": { imports: ["primitives", "Backend", "worker/wire", "worker/near", "fleet"], node: true },
   "journal/sqlite": { imports: ["journal/record"], node: true },
   "journal": { imports: ["primitives", "journal/record", "journal/sqlite"], node: true },

@@ -73,7 +73,7 @@ export type PreparedInputs = Types.Inputs<any, any, any> | Effect.Effect<Types.I
  * @category models
  * @since 0.1.0
  */
-export interface Options<I, A, E, F, C extends Collect, T, M, W>
+export interface Options<I, A, E, F, C extends Collect, T, M, W, J extends Types.Journaling = never>
   extends Pick<Types.Options<any>, "limit" | "stragglers" | "preDispatch" | "batchSize">
 {
   /** How texts show an item. */
@@ -88,6 +88,8 @@ export interface Options<I, A, E, F, C extends Collect, T, M, W>
   readonly timeout?: T | undefined
   /** Stops the batch when so many items have failed. */
   readonly maxErrors?: M | undefined
+  /** Records what became of each item, under the name of the node. A flow's journal records when the batch is over. */
+  readonly journal?: (J & Types.JournalOption<I, A, SettledError<E, F, T>>) | undefined
   /** Takes the place of an item's failure when no attempt is left: for errors, timeouts and defects. */
   readonly fallback?: (item: I, cause: Cause.Cause<E | Late<T>>) => F
   /** Is shown each outcome as it comes; the next waits until it is done. */
@@ -112,18 +114,19 @@ export type Each<P, J> = Without<P, J, ItemOf<Of<P>>>
 
 /** Options of a batch before its types are known. */
 export interface BatchSteps
-  extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown>
+  extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown, any>
 {
   readonly prep?: (input: any) => unknown
   readonly post?: (input: any, results: any) => unknown
 }
 
-/** Makes the node of a batch. `workAt` says what runs its items. */
+/** Makes the node of a batch. `workAt` says what runs its items; `exec` is that if it is the same everywhere. */
 export const fromSteps = (
   name: string,
   { collect = "forEach", fallback, post, prep, watch, ...options }: BatchSteps,
   graph: Graph,
-  workAt: Items.WorkAt
+  workAt: Items.WorkAt,
+  exec?: unknown
 ): Node<any, Out<string, any>, any, any> => {
   for (const [step, given] of Object.entries({ prep, post, fallback, watch })) {
     optionalFunction(step, given)
@@ -132,6 +135,7 @@ export const fromSteps = (
   if (options.concurrency === undefined) wrongType("concurrency", `a positive integer or "unbounded"`, undefined)
   knownKeys("batch options", options, optionKeys)
   const checked = Plan.checkOptions({ ...options, name } as Types.Options<any>)
+  if (checked.journal !== undefined) Plan.checkJournaled(checked, Plan.asTask(exec))
   const batch: Items.ItemBatch = { collect, workAt, fallback, watch, options: checked }
   const run = (input: unknown, path: Path.Path) =>
     flatMapValue(prep === undefined ? input : prep(input), (items) =>
@@ -153,5 +157,6 @@ const optionKeys = [
   "stragglers",
   "preDispatch",
   "batchSize",
-  "show"
+  "show",
+  "journal"
 ]

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
+import type * as Schema from "effect/Schema"
 import { nonEmptyString } from "../primitives/check.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import type { Graph, GraphNode } from "./graph.ts"
@@ -46,6 +47,8 @@ export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, 
 interface Inner<in I, out X, out E, out R> {
   readonly run: (input: I, path: Path.Path) => Effect.Effect<X, E, R>
   readonly graph: Graph
+  /** Schema of the values by which it is left, for a journal. */
+  readonly schema?: Schema.Codec<any, any> | undefined
 }
 
 /**
@@ -155,8 +158,27 @@ export const fromRun = <I, X extends Out<string, unknown>, E, R>(
 /** Returns the structure of a node for drawing. */
 export const graphOf = ({ name, [TypeId]: { graph } }: Any): GraphNode => ({ name, graph })
 
-/** Runs a node at its path, in a span of its own if the run is traced. */
+/** Returns the schema of the values of a node; undefined if it states none. */
+export const schemaOf = (node: Any): Schema.Codec<any, any> | undefined => node[TypeId].schema
+
+/** Makes a node that states the schema of its values. */
+export const stating = <I, X extends Out<string, unknown>, E, R>(
+  { name, [TypeId]: inner }: Node<I, X, E, R>,
+  schema: Schema.Codec<X["value"], any>
+): Node<I, X, E, R> => fromRun(name, { ...inner, schema })
+
+/** Runs a node at its path, unless its journal knows how it was left. */
 export const runAt = <I, X extends Out<string, unknown>, E, R>(
+  node: Node<I, X, E, R>,
+  input: I,
+  path: Path.Path
+): Effect.Effect<X, E, R> =>
+  path.recorder === undefined
+    ? runTraced(node, input, path)
+    : path.recorder.around(node, path, Effect.suspend(() => runTraced(node, input, path)))
+
+/** Runs a node, in a span of its own if the run is traced. */
+const runTraced = <I, X extends Out<string, unknown>, E, R>(
   node: Node<I, X, E, R>,
   input: I,
   path: Path.Path

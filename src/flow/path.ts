@@ -20,6 +20,19 @@ export interface Path {
   readonly traced: boolean
   /** Span of the node itself. */
   readonly span: Tracer.Span | undefined
+  /** Number of its step in the flow around, from 1; 0 where that has no steps. */
+  readonly step: number
+  /** Recorder of the flow, if it has a journal. */
+  readonly recorder: PathRecorder | undefined
+}
+
+/** What a journal puts around each node. */
+export interface PathRecorder {
+  readonly around: <E, R>(
+    node: any,
+    path: Path,
+    run: Effect.Effect<any, E, R>
+  ) => Effect.Effect<any, E, R>
 }
 
 /**
@@ -43,7 +56,7 @@ class LocationKey extends Context.Service<LocationKey, Location>()("effect-paral
  * Makes the path of the outermost node. Spans are made if a tracer was provided: the default tracer of Effect exports
  * none.
  */
-export const root = (name: string): Effect.Effect<Path> =>
+export const root = (name: string, recorder?: PathRecorder): Effect.Effect<Path> =>
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.succeed({
       parent: undefined,
@@ -51,17 +64,21 @@ export const root = (name: string): Effect.Effect<Path> =>
       index: undefined,
       traced: Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer &&
         Context.get(context, References.TracerEnabled),
-      span: undefined
+      span: undefined,
+      step: 0,
+      recorder
     })
   )
 
-/** Makes the path of a node inside another. */
-export const inside = (parent: Path, name: string): Path => ({
+/** Makes the path of a node inside another, at a step of it. */
+export const inside = (parent: Path, name: string, step = 0): Path => ({
   parent,
   name,
   index: undefined,
   traced: parent.traced,
-  span: undefined
+  span: undefined,
+  step,
+  recorder: parent.recorder
 })
 
 /** Makes the path of an item of a batch. */
@@ -73,6 +90,10 @@ export const pathOf = ({ index, name, parent }: Path): string => {
   const own = index === undefined ? shown : `${shown}[${index}]`
   return parent === undefined ? own : `${pathOf(parent)}/${own}`
 }
+
+/** Names a path with its steps, so that each run of a node in a flow has another name. */
+export const stepsOf = ({ index, name, parent, step }: Path): string =>
+  `${parent === undefined ? "" : stepsOf(parent)}${JSON.stringify([name, step, index ?? -1])}`
 
 /** Annotates every failure of a cause with its location, unless it has one. Interruptions are unchanged. */
 export const locate = <E>(cause: Cause.Cause<E>, at: Path, attempt: number): Cause.Cause<E> => {

@@ -111,7 +111,7 @@ class Walk {
     }
     if (++this.steps > maxSteps - lastNodes) this.last.push(this.next)
     this.current = nodesByName.get(this.next)!
-    this.path = Path.inside(this.root, this.next)
+    this.path = Path.inside(this.root, this.next, this.steps)
     return this.turnBudget.tick() ? Effect.flatMap(this.turnBudget.next, () => this.enter()) : this.enter()
   }
 

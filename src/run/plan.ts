@@ -118,7 +118,7 @@ export const make = <I, A, E, R, EI, RI>(
 }
 
 /** Refuses a journal of a run that it could not find again, and schemas that a task has already. */
-const checkJournaled = ({ journal, name }: CheckedOptions, task: AnyTask | undefined): void => {
+export const checkJournaled = ({ journal, name }: CheckedOptions, task: AnyTask | undefined): void => {
   if (task === undefined && name === undefined) {
     check.wrongType("name", "given, since a journal finds a run by it", name)
   }

@@ -12,25 +12,27 @@ import { shorten, shortenMessage, shortenName } from "../../primitives/shorten.t
  * **Details**
  *
  * `value` says which: an `"input"`, of which a key is made, the value of a `"success"`, or an `"error"`. `index` is the
- * place of its input. `path` is where in the value, like `.jobs[3].at`; it is empty for the value itself.
+ * place of its input, or `node` names the node of a flow. `path` is where in the value, like `.jobs[3].at`; it is empty for the value itself.
  *
  * @category errors
  * @since 0.1.0
  */
 export class NotEncodable extends Data.TaggedError("NotEncodable")<{
   readonly value: "input" | "success" | "error"
-  readonly index: number
+  readonly index: number | undefined
   readonly path: string
   readonly issue: string
+  readonly node?: string | undefined
 }> {
   override get message(): string {
     const where = this.path === "" ? "" : ` at ${shortenName(this.path)}`
+    const of = this.node === undefined ? `input #${this.index}` : shortenName(this.node)
     const remedy = this.value === "input"
       ? "state what tells inputs apart (journal.key)"
-      : `give a schema that makes plain data of it (journal.${this.value}, or that of the task)`
-    return `the ${this.value} of input #${this.index} cannot be recorded${where}: ${
-      shortenMessage(this.issue, 200)
-    }; ${remedy}`
+      : this.node === undefined
+      ? `give a schema that makes plain data of it (journal.${this.value}, or that of the task)`
+      : "give the node a schema that makes plain data of it (Node.withSchema)"
+    return `the ${this.value} of ${of} cannot be recorded${where}: ${shortenMessage(this.issue, 200)}; ${remedy}`
   }
 }
 

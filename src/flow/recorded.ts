@@ -1,0 +1,184 @@
+/**
+ * The journal of a flow: what each node was left by, so that a flow which is run again goes on after the last of them.
+ *
+ * A node is known by the flow, its input, the path to the node, and the number of its step in each flow on that path: a node in a
+ * loop runs many times.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { decoded, encoded } from "../journal/record/causes.ts"
+import { Journal, type StoredRun } from "../journal/record/contract.ts"
+import { digest } from "../journal/record/digest.ts"
+import { Damaged, JournalError, type JournalReason, NotEncodable } from "../journal/record/errors.ts"
+import { mayHideSecret, Unkept, write } from "../journal/record/json.ts"
+import { knownKeys, nonEmptyString, optionalFunction, wrongType } from "../primitives/check.ts"
+import { shortenName } from "../primitives/shorten.ts"
+import * as Codec from "../task/codec.ts"
+import { type Any, isOut, type Out, out, schemaOf } from "./node.ts"
+import * as Path from "./path.ts"
+
+/**
+ * How a flow is recorded: `true`, or an object of these.
+ *
+ * **Details**
+ *
+ * - `key`: what tells one input of the flow from another, as a string. By default a digest of the input as JSON.
+ * - `version`: a name for what the flow does. Records of another version are kept and not recalled.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FlowJournal<in I> {
+  readonly key?: ((input: I) => string) | undefined
+  readonly version?: string | undefined
+  /** What `true` has too: it stands for an object without options. */
+  valueOf(): unknown
+}
+
+/** Checked options of the journal of a flow. */
+export interface FlowJournalOptions {
+  readonly key: ((input: never) => string) | undefined
+  readonly version: string
+}
+
+/** Checks the option `journal` of a flow. */
+export const checkFlowJournal = (journal: unknown): FlowJournalOptions => {
+  if (journal !== true && (typeof journal !== "object" || journal === null)) {
+    wrongType("journal", "true or an object", journal)
+  }
+  const options = (journal === true ? {} : journal) as Partial<FlowJournalOptions>
+  knownKeys("journal", options, ["key", "version"])
+  const { key, version } = options
+  optionalFunction("journal.key", key)
+  return { key, version: version === undefined ? "" : nonEmptyString("journal.version", version) }
+}
+
+/** A record of a node, read. */
+interface NodeRecord {
+  /** Action by which it was left, its value if there is one, and the fingerprint of the schema of that. */
+  readonly a: string
+  readonly v?: unknown
+  readonly s: string
+}
+
+/** Begins or continues the journal of a flow with an input. */
+export const open = (
+  name: string,
+  input: unknown,
+  { key, version }: FlowJournalOptions
+): Effect.Effect<FlowRecorder, JournalError, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+    const journal = Context.getOrUndefined(context as Context.Context<Scope.Scope | Journal>, Journal)
+    if (journal === undefined) {
+      return Effect.die(new Error(`flow ${shortenName(name)} has a journal, and no layer of one is provided`))
+    }
+    const { store } = journal
+    const failed = (reason: JournalReason) =>
+      new JournalError({ store: store.name, run: name, reason, report: undefined })
+    let base: string
+    try {
+      base = key === undefined ? input === undefined ? "" : write(input, true) : keyOf(key, input)
+    } catch (error) {
+      if (!(error instanceof Unkept)) throw error
+      const { issue, path } = error
+      return Effect.fail(failed(new NotEncodable({ value: "input", index: undefined, path, issue, node: name })))
+    }
+    return Effect.map(
+      store.open({ name, version, schemas: "flow" }),
+      (run) => new FlowRecorder(name, digest(JSON.stringify([name, version, base])), run, failed)
+    )
+  })
+
+const keyOf = (key: (input: never) => string, input: unknown): string => {
+  const given: unknown = key(input as never)
+  if (typeof given === "string") return given
+  throw new TypeError(`expected journal.key to return a string, got ${typeof given}`)
+}
+
+export class FlowRecorder implements Path.PathRecorder {
+  /** Numbers of nodes whose exits were known, and of those that have run. */
+  private recalled = 0
+  private ran = 0
+  private readonly name: string
+  private readonly base: string
+  private readonly run: StoredRun
+  private readonly failed: (reason: JournalReason) => JournalError
+
+  constructor(name: string, base: string, run: StoredRun, failed: (reason: JournalReason) => JournalError) {
+    this.name = name
+    this.base = base
+    this.run = run
+    this.failed = failed
+  }
+
+  /** Tells what was known, when the flow has ended. */
+  get summary(): string {
+    return `${this.name}: ${this.recalled} nodes recalled, ${this.ran} run`
+  }
+
+  around<E, R>(
+    node: Any,
+    path: Path.Path,
+    run: Effect.Effect<Out<string, unknown>, E, R>
+  ): Effect.Effect<Out<string, unknown>, E, R> {
+    const key = digest(`${this.base}${Path.stepsOf(path)}`)
+    const recorded = Effect.flatMap(
+      this.lookup(key),
+      (text) => text === undefined ? this.running(node, path, key, run) : this.recall(node, path, text)
+    )
+    return recorded as Effect.Effect<Out<string, unknown>, E, R>
+  }
+
+  private lookup(key: string): Effect.Effect<string | undefined, JournalError> {
+    return this.run.mayHold?.(key) === false
+      ? Effect.succeed(undefined)
+      : Effect.map(this.run.get([key]), ([text]) => text)
+  }
+
+  /** Runs a node, and goes on when its exit is durable. */
+  private running<E, R>(
+    node: Any,
+    path: Path.Path,
+    key: string,
+    run: Effect.Effect<Out<string, unknown>, E, R>
+  ): Effect.Effect<Out<string, unknown>, E | JournalError, R> {
+    return Effect.tap(run, (exit) => {
+      if (!isOut(exit)) return Effect.void
+      const { action, value } = exit
+      const schema = schemaOf(node)
+      this.ran++
+      try {
+        if (mayHideSecret(schema)) throw new Unkept("its schema has a Redacted, which is not written down")
+        const text = schema === undefined ? value === undefined ? undefined : write(value) : encoded(schema, value)
+        const head = `{"a":${JSON.stringify(action)},"s":${JSON.stringify(Codec.fingerprint(schema))}`
+        return this.run.append([{ key, text: text === undefined ? `${head}}` : `${head},"v":${text}}`, failed: false }])
+      } catch (error) {
+        if (!(error instanceof Unkept)) throw error
+        const { issue, path: at } = error
+        const reason = new NotEncodable({
+          value: "success",
+          index: undefined,
+          path: at,
+          issue,
+          node: Path.pathOf(path)
+        })
+        return Effect.fail(this.failed(reason))
+      }
+    })
+  }
+
+  /** Leaves a node as it was left before. */
+  private recall(node: Any, path: Path.Path, text: string): Effect.Effect<Out<string, unknown>, JournalError> {
+    const schema = schemaOf(node)
+    try {
+      const { a, s, v } = JSON.parse(text) as NodeRecord
+      if (s !== Codec.fingerprint(schema)) throw new Error("its value was recorded through another schema")
+      this.recalled++
+      return Effect.succeed(out(a, decoded(schema, v)) as Out<string, unknown>)
+    } catch (error) {
+      const issue = error instanceof Error ? error.message : "it cannot be read"
+      return Effect.fail(this.failed(new Damaged({ record: `the record of node ${Path.pathOf(path)}`, issue })))
+    }
+  }
+}
