@@ -66,6 +66,7 @@ const rooms: Readonly<Record<string, Room>> = {
   "backend": { imports: ["primitives", "Backend", "worker/wire", "worker/near", "fleet"], node: true },
   "journal/sqlite": { imports: ["journal/record"], node: true },
   "journal": { imports: ["primitives", "journal/record", "journal/sqlite"], node: true },
+  "platform": { imports: ["primitives"], node: true },
   "testing": { imports: ["Outcome", "Limit", "Backend", "Task", "Parallel"], node: true }
 }
 

@@ -16,17 +16,18 @@ import { identity } from "effect/Function"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
-import { Journal, type RunJournal } from "../journal/record/contract.ts"
+import type { RunJournal } from "../journal/record/contract.ts"
 import { frameOf } from "../primitives/callSite.ts"
 import { nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
-import { shortenName } from "../primitives/shorten.ts"
+import { Shutdown } from "../primitives/shutdown.ts"
 import { Timers } from "../primitives/timers.ts"
 import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
 import * as Identity from "../task/identity.ts"
 import type { CalledFrom } from "../task/stacks.ts"
+import { following, journaled, recorded, stoppable } from "./around.ts"
 import type { Item } from "./inputs/item.ts"
 import { sizeOf } from "./inputs/open.ts"
 import { InputQueue } from "./inputs/queue.ts"
@@ -80,37 +81,6 @@ export const run = <I, A, E, R, EI, RI>(
       Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, task, backend, calledFrom, scope)))
     )
   })
-
-/** Runs with the journal of the run, if it has one. */
-const journaled = <A, E, R>(
-  plan: Plan.Plan<any, any, any, any, any, any>,
-  { journal, name }: Plan.Settings,
-  context: Context.Context<never>,
-  run: (journal: RunJournal | undefined) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
-  if (journal === undefined) return run(undefined)
-  const service = Context.getOrUndefined(context as Context.Context<Journal>, Journal)
-  if (service === undefined) {
-    return Effect.die(new Error(`run ${shortenName(name)} has a journal, and no layer of one is provided`))
-  }
-  const { error, payload, success } = Plan.asTask(plan.work) ?? {}
-  return Effect.scopedWith((scope) =>
-    Effect.flatMap(
-      Scope.provide(
-        service.attach({
-          name,
-          version: journal.version,
-          key: journal.key,
-          payload,
-          success: journal.success ?? success,
-          error: journal.error ?? error
-        }),
-        scope
-      ),
-      run
-    )
-  ) as Effect.Effect<A, E, R>
-}
 
 type MakeSink<I, A, E> = (control: Control, settings: Plan.Settings) => Sink<I, A, E>
 
@@ -203,6 +173,7 @@ const execute = <I, A, E, R, EI, RI>(
   return turnBudget.withoutYields(opener.run()).pipe(
     settings.follows ? following(backend!, resized) : identity,
     recorder === undefined ? identity : recorded(recorder),
+    stoppable(settings.name, fiber.getRef(Shutdown), queue, recorder),
     Effect.ensuring(Effect.andThen(timers.close, quietly(queue.close))),
     Effect.map(() => ({
       name: settings.name,
@@ -215,32 +186,6 @@ const execute = <I, A, E, R, EI, RI>(
     }))
   )
 }
-
-/** Records a run: it ends when everything it has finished is durable, and tells at its start and end what was known. */
-const recorded =
-  (recorder: Recorder<any, any, any>) => <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const { greeting } = recorder
-    return (greeting === undefined ? run : Effect.andThen(Effect.logInfo(greeting), run)).pipe(
-      Effect.tap(() => recorder.drained),
-      Effect.ensuring(recorder.close),
-      Effect.tap(() => recorder.error === undefined ? Effect.logInfo(recorder.summary) : Effect.void)
-    )
-  }
-
-/** Calls `resized` with the number of workers whenever that has changed while an effect runs. */
-const following =
-  (backend: Backend.Backend, resized: (workers: number) => void) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.acquireUseRelease(
-      Effect.sync(() =>
-        backend.onResize!(() => {
-          const { workers } = backend
-          if (workers === Infinity || (Number.isSafeInteger(workers) && workers > 0)) resized(workers)
-        })
-      ),
-      () => effect,
-      (stop) => Effect.sync(stop)
-    )
 
 /** Makes lanes that run a function in their own fibers. */
 const fiberLanes = <I, A, E, R>(
@@ -303,6 +248,7 @@ const taskLanes = <I, A, E, R>(
   const runs = new BatchRuns(timers, sizer, parts.count, spanRecorder(settings, clock.time))
   const { stragglers } = queue
   if (stragglers !== undefined) queue.gather = () => runs.gather(stragglers)
+  queue.recall = () => runs.recall()
   const options = {
     ...parts,
     job: task,

@@ -56,8 +56,8 @@ export class LaneOpener<R, EI, RI> {
    */
   run(): Effect.Effect<void, EI, R | RI> {
     return Effect.flatMap(this.fibers.run(() => this.begin()), () => {
-      const { complete, count, done, failure, stopped } = this.queue
-      const left = stopped || complete ? Effect.void : Effect.die(
+      const { complete, count, done, draining, failure, stopped } = this.queue
+      const left = stopped || draining || complete ? Effect.void : Effect.die(
         new Error(`a run ended while inputs were left: ${done} of the ${count} that were taken are done`)
       )
       return Effect.andThen(

@@ -14,12 +14,13 @@
  * | done | counted in `done` | |
  *
  * The run is over when the source is `exhausted` and nothing is in flight or parked. It is `stopped` when it is ended
- * early; lanes find nothing from then on, and what was in flight stays counted there. Only the queue writes its fields,
+ * early; lanes find nothing from then on, and what was in flight stays counted there. It is `draining` when nothing new is to begin:
+ * lanes find nothing either, and end with the attempts that are under way. Only the queue writes its fields,
  * on calls of the lanes, the timers, the source and the sink. `inFlight` is kept only where inputs may come back (`tracked`), since lanes
  * need it to know whether to wait.
  *
  * Invariants: `count` equals `inFlight + parked + done` plus the dropped inputs, where inputs are tracked; `onlyNew` is
- * `!stopped && !exhausted && parked === 0`, so that a lane usually has one flag to read, and `updateOnlyNew` is called
+ * `!stopped && !draining && !exhausted && parked === 0`, so that a lane usually has one flag to read, and `updateOnlyNew` is called
  * wherever one of these three changes.
  */
 import * as Cause from "effect/Cause"
@@ -28,48 +29,13 @@ import type * as Effect from "effect/Effect"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
+import { Done, type Found, type ItemSource, type LaneHost, Taken, Waiting } from "./contract.ts"
 import { type AttemptContext, Item } from "./item.ts"
 import { open } from "./open.ts"
 import type { Recaller } from "./recaller.ts"
 import * as Source from "./source.ts"
 import { Stragglers } from "./stragglers.ts"
 import { Waiters } from "./waiters.ts"
-
-/** Result of a lane that asks for an input. */
-export type Found = typeof Taken | typeof Waiting | typeof Done
-export const Taken = 0
-export const Waiting = 1
-export const Done = 2
-
-/** Source of the items of a lane, in the program and in a worker. */
-export interface ItemSource<I> {
-  /** True if items come back to the lanes, so that each needs an object of its own. */
-  readonly revisits: boolean
-  /** True if nothing that takes time happens between the end of an input and the start of the next available one. */
-  readonly backToBack: boolean
-  /** True once the run was ended early. */
-  readonly stopped: boolean
-  /** Item of the last `next` that took one, where items come back. */
-  readonly item: Item<I>
-  /**
-   * Takes an input: into `own`, an item that the lane uses for all its inputs, where items do not come back; otherwise
-   * into `item`.
-   */
-  next(own: Item<I> | undefined): Found
-}
-
-/** Notifications from the lanes to their run, apart from taking items. A lane in a worker has none. */
-export interface LaneHost<I> {
-  join(): void
-  leave(wake: (() => void) | undefined): void
-  wait(wake: () => void): void
-  began(item: Item<I>, attempt: AttemptContext): void
-  ended(item: Item<I>, attempt?: AttemptContext): void
-  delay(item: Item<I>, delay: Duration.Duration): void
-  settled(): void
-  dropped(): void
-  stop(): void
-}
 
 /** Greatest number of new inputs that a lane gives to a recaller before it looks at the clock. */
 const mostHeldAtOnce = 64
@@ -98,6 +64,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   /** Cause of the failure of the inputs. */
   failure: Cause.Cause<E> | undefined
   stopped = false
+  draining = false
   readonly revisits: boolean
   readonly backToBack: boolean
   readonly stragglers: Stragglers<I> | undefined
@@ -122,6 +89,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   mayCopy = true
   /** Lets the batches of the run tell which inputs are under way. */
   gather: (() => void) | undefined = undefined
+  /** Asks the batches of the run for what they have not started. */
+  recall: (() => void) | undefined = undefined
   /** What is asked of new inputs, in a run with a journal. */
   recaller: Recaller<I> | undefined = undefined
 
@@ -156,7 +125,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
 
   /** True if a lane that starts now would never find an input. */
   get finished(): boolean {
-    return this.stopped || (this.exhausted && !this.tracked)
+    return this.stopped || this.draining || (this.exhausted && !this.tracked)
   }
 
   /** True if every input was taken and is settled. */
@@ -332,6 +301,16 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     if (closed) this.notify()
   }
 
+  /** Lets nothing new begin: lanes end with their attempts, and what waits stays where it is. */
+  drain(): void {
+    if (this.stopped || this.draining) return
+    this.draining = true
+    this.updateOnlyNew()
+    this.source.stop()
+    this.waiters.wake(Infinity)
+    this.recall?.()
+  }
+
   /** Ends the run early; lanes that come for more find nothing. */
   stop(): void {
     if (this.stopped) return
@@ -378,7 +357,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   }
 
   private updateOnlyNew(): void {
-    this.onlyNew = !this.stopped && !this.exhausted && this.parked === 0
+    this.onlyNew = !this.stopped && !this.draining && !this.exhausted && this.parked === 0
   }
 
   /** Takes the next new input. */
@@ -429,7 +408,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
 
   /** Takes an input if more than the next new one has to be considered. */
   private takeAny(own: Item<I> | undefined): Found {
-    if (this.stopped) return Done
+    if (this.stopped || this.draining) return Done
     if (this.retryQueue.size > 0) return this.takeDue(own)
     if (!this.exhausted) return this.takeNew(own)
     if (!this.over) return this.takeCopy(own) ?? Waiting

@@ -11,8 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { inChildFiber } from "../../primitives/effects.ts"
 import { shortenMessage } from "../../primitives/shorten.ts"
+import * as Inputs from "../inputs/contract.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
-import * as InputQueue from "../inputs/queue.ts"
 import { BatchInputs } from "./batchInputs.ts"
 import { type BatchLaneOptions, BatchRun } from "./batchRun.ts"
 import { retryTake, Yielding } from "./lane.ts"
@@ -24,7 +24,7 @@ export class BatchLane<I, A, E, R> {
   private readonly own: Item<I> | undefined
   /** Inputs that were taken and not sent. */
   private batch: BatchInputs<I>
-  private found: InputQueue.Found | typeof Yielding = InputQueue.Waiting
+  private found: Inputs.Found | typeof Yielding = Inputs.Waiting
 
   constructor(options: BatchLaneOptions<I, A, E, R>, worker: number) {
     const { queue } = options
@@ -59,7 +59,7 @@ export class BatchLane<I, A, E, R> {
   awaitInput(): Effect.Effect<void> {
     const { batches, queue, sizer } = this.options
     return Effect.callback((resume) => {
-      if (this.take() || this.found !== InputQueue.Waiting) return resume(Effect.void)
+      if (this.take() || this.found !== Inputs.Waiting) return resume(Effect.void)
       queue.wait(() => resume(Effect.void))
       if (sizer.automatic || queue.stragglers !== undefined) batches.ask()
     })
@@ -75,7 +75,7 @@ export class BatchLane<I, A, E, R> {
   }
 
   private leave(): void {
-    this.found = InputQueue.Done
+    this.found = Inputs.Done
     this.options.queue.leave(undefined)
     this.options.queue.notify()
   }
@@ -92,7 +92,7 @@ export class BatchLane<I, A, E, R> {
       return false
     }
     if (!batches.mayTake()) {
-      this.found = InputQueue.Waiting
+      this.found = Inputs.Waiting
       return false
     }
     const room = Math.min(sizer.next(size === undefined ? Infinity : size - queue.count), this.options.mostPerLimit)
@@ -112,7 +112,7 @@ export class BatchLane<I, A, E, R> {
     for (; room > 0; room--) {
       queue.mayCopy = batch.inputs.length === 0
       this.found = queue.next(own)
-      if (this.found !== InputQueue.Taken) return
+      if (this.found !== Inputs.Taken) return
       const item = queue.returned ?? (own === undefined ? queue.item : undefined)
       batch.push(own ?? queue.item, queue.returned)
       queue.returned = undefined

@@ -78,6 +78,11 @@ export class BatchRuns {
     return times
   }
 
+  /** Recalls the unstarted inputs of all batches. */
+  recall(): void {
+    for (const batch of this.active) batch.recall()
+  }
+
   /**
    * Recalls the unstarted inputs of the batch that has most open positions, once that batch is old enough: a lane is
    * idle, and so is a worker if there are fewer batches than workers in use.

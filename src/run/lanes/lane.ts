@@ -42,8 +42,8 @@ import { isReady, isWholeExit } from "../../primitives/effects.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { childrenOf, noFibers } from "../../primitives/fiberGroup.ts"
 import { shorten, shortenMessage } from "../../primitives/shorten.ts"
+import * as Inputs from "../inputs/contract.ts"
 import { type AttemptContext, Item, type RemoteAttempt } from "../inputs/item.ts"
-import * as InputQueue from "../inputs/queue.ts"
 import type { ItemObserver, Sink } from "../outcomes/sink.ts"
 import type { AfterFailure } from "./afterFailure.ts"
 import { LaneClock } from "./laneClock.ts"
@@ -61,14 +61,14 @@ export const Yielding = -1
 
 /** Waits for an item after a lane has found none; false if there will be none. */
 export const retryTake = (
-  found: InputQueue.Found | typeof Yielding,
+  found: Inputs.Found | typeof Yielding,
   lane: { awaitInput(): Effect.Effect<void>; readonly ready: () => Effect.Effect<boolean> },
   turnBudget: TurnBudget
 ): Effect.Effect<boolean> => {
   switch (found) {
     case Yielding:
       return Effect.flatMap(turnBudget.next, lane.ready)
-    case InputQueue.Waiting:
+    case Inputs.Waiting:
       return Effect.flatMap(lane.awaitInput(), lane.ready)
     default:
       return Effect.succeed(false)
@@ -84,9 +84,9 @@ interface Loop<A, E, R> {
 
 /** Options that the lanes of a run, or of a batch in a worker, share. */
 export interface LaneOptions<I, A, E, R> {
-  readonly source: InputQueue.ItemSource<I>
+  readonly source: Inputs.ItemSource<I>
   /** Run that waits for inputs, tries again and counts; absent in a worker, where the program does that. */
-  readonly host?: InputQueue.LaneHost<I>
+  readonly host?: Inputs.LaneHost<I>
   readonly sink: Sink<I, A, E>
   readonly turnBudget: TurnBudget
   /** Reads the monotonic clock, in nanoseconds. */
@@ -106,8 +106,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   waits: WaitedNanos | undefined = undefined
   remote: RemoteAttempt | undefined = undefined
   withdrawn = false
-  private readonly source: InputQueue.ItemSource<I>
-  private readonly host: InputQueue.LaneHost<I> | undefined
+  private readonly source: Inputs.ItemSource<I>
+  private readonly host: Inputs.LaneHost<I> | undefined
   private readonly sink: Sink<I, A, E>
   private readonly turnBudget: TurnBudget
   private readonly observer: ItemObserver | undefined
@@ -123,7 +123,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   private readonly own: Item<I> | undefined
   private state: State = Idle
   private item: Item<I>
-  private found: InputQueue.Found | typeof Yielding = InputQueue.Waiting
+  private found: Inputs.Found | typeof Yielding = Inputs.Waiting
   private pendingValue: A | undefined = undefined
   private pendingCause: Cause.Cause<E> | undefined = undefined
   /**
@@ -170,7 +170,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
    * inputs.
    */
   while(): boolean {
-    return this.state !== ValuePending && (this.state === Loaded || this.found !== InputQueue.Done)
+    return this.state !== ValuePending && (this.state === Loaded || this.found !== Inputs.Done)
   }
 
   /**
@@ -238,7 +238,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
    */
   awaitInput(): Effect.Effect<void> {
     return this.waiting ??= Effect.callback((resume) => {
-      if (this.take() || this.found !== InputQueue.Waiting) return resume(Effect.void)
+      if (this.take() || this.found !== Inputs.Waiting) return resume(Effect.void)
       this.wake = () => resume(Effect.void)
       this.host?.wait(this.wake)
     })
@@ -282,7 +282,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
       observer?.settled(own, false)
       sink.onSuccess(own, attempt.value)
       host?.settled()
-      if (turnBudget.tick() || source.next(own) !== InputQueue.Taken) {
+      if (turnBudget.tick() || source.next(own) !== Inputs.Taken) {
         clock?.forget()
         this.state = Idle
         break
@@ -298,7 +298,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     switch (this.found) {
       case Yielding:
         return this.turnBudget.next
-      case InputQueue.Waiting:
+      case Inputs.Waiting:
         return this.awaitInput()
       default:
         return Effect.void
@@ -314,7 +314,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   /** Takes an item; false if there is none, with the reason in `found`. */
   private take(): boolean {
     this.found = this.turnBudget.tick() ? Yielding : this.source.next(this.own)
-    if (this.found !== InputQueue.Taken) {
+    if (this.found !== Inputs.Taken) {
       this.clock?.forget()
       return false
     }

@@ -107,6 +107,11 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     run.queue.recaller = this
   }
 
+  /** Name of the store. */
+  get store(): string {
+    return this.journal.store
+  }
+
   /** Tells what the journal holds for this run, where its store can count. */
   get greeting(): string | undefined {
     const { failed = 0, recorded, store } = this.journal
@@ -118,10 +123,12 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   /** Tells what became of the inputs, as far as they were taken. */
   get summary(): string {
     const { failedBefore, recalledCount, run: { name }, unseen } = this
-    const why = failedBefore === 0
-      ? unseen === 0 ? "" : ", not seen before"
-      : `: ${count(unseen)} not seen before, ${count(failedBefore)} failed before`
-    return `${name}: ${count(recalledCount)} recalled, ${count(unseen + failedBefore)} run${why}`
+    const why = [
+      ...(unseen > 0 ? [`${count(unseen)} not seen before`] : []),
+      ...(failedBefore > 0 ? [`${count(failedBefore)} failed before`] : [])
+    ]
+    const run = `${count(recalledCount)} recalled, ${count(unseen + failedBefore)} run`
+    return `${name}: ${run}${why.length === 0 ? "" : `: ${why.join(", ")}`}`
   }
 
   /** True while too much is held, or not durable; and while a failure is not durable that will end the run. */

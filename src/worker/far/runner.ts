@@ -16,8 +16,8 @@ import { checkedEffect } from "../../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../../primitives/eventLoop.ts"
 import { timer } from "../../primitives/monotonic.ts"
 import { Timers } from "../../primitives/timers.ts"
+import * as Inputs from "../../run/inputs/contract.ts"
 import type { Item } from "../../run/inputs/item.ts"
-import * as InputQueue from "../../run/inputs/queue.ts"
 import { Lane, type LaneOptions } from "../../run/lanes/lane.ts"
 import type { Sink } from "../../run/outcomes/sink.ts"
 import * as Codec from "../../task/codec.ts"
@@ -79,7 +79,7 @@ interface Occupied {
 /**
  * A batch: the source of its lane, and the sink that posts exits to the near side.
  */
-class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unknown, unknown> {
+class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, unknown> {
   readonly detailed = false
   readonly retires = false
   readonly revisits = false
@@ -175,7 +175,7 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
   }
 
   /** Takes the next payload, unless the batch was recalled, cut, or has used up its budget. */
-  next(own: Item<unknown> | undefined): InputQueue.Found {
+  next(own: Item<unknown> | undefined): Inputs.Found {
     const { budget, payloads, slot } = this.message
     const position = this.started
     if (this.turn !== this.turnBudget!.turns) {
@@ -183,13 +183,13 @@ class WorkerBatch implements InputQueue.ItemSource<unknown>, Sink<unknown, unkno
       this.turn = this.turnBudget!.turns
     }
     const now = this.since
-    if (position === payloads.length || this.recalled) return InputQueue.Done
-    if (budget !== undefined && position > 0 && now - this.startMillis > budget) return InputQueue.Done
-    if (!this.link.claim(slot, position, now + epoch)) return InputQueue.Done
+    if (position === payloads.length || this.recalled) return Inputs.Done
+    if (budget !== undefined && position > 0 && now - this.startMillis > budget) return Inputs.Done
+    if (!this.link.claim(slot, position, now + epoch)) return Inputs.Done
     this.started++
     own!.index = position
     own!.input = payloads[position]
-    return InputQueue.Taken
+    return Inputs.Taken
   }
 
   /** Starts an attempt at a payload, through its schema and with the deadline. */
