@@ -67,7 +67,7 @@ const rooms: Readonly<Record<string, Room>> = {
   "journal/sqlite": { imports: ["journal/record"], node: true },
   "journal": { imports: ["primitives", "journal/record", "journal/sqlite"], node: true },
   "platform": { imports: ["primitives"], node: true },
-  "testing": { imports: ["Outcome", "Limit", "Backend", "Task", "Parallel"], node: true }
+  "testing": { imports: ["Outcome", "Limit", "Journal", "Backend", "Task", "Parallel"], node: true }
 }
 
 const names = Object.keys(rooms)
