@@ -32,7 +32,7 @@ export type { Trace, TraceEvent } from "./report/trace.ts"
 
 /**
  * A run in numbers: `total` inputs were settled, `retried` of them took more than one attempt,
- * `recalled` of them have a value that was known without an attempt, and `attempts` is the sum of all starts.
+ * what became of `recalled` of them was known without an attempt, and `attempts` is the sum of all starts.
  *
  * @category models
  * @since 0.1.0
@@ -59,7 +59,7 @@ export const tally = (self: Outcome.Report<unknown, unknown, unknown>): Tally =>
   for (const outcome of self.outcomes) {
     attempts += outcome.attempts
     if (outcome.attempts > 1) retried++
-    else if (outcome.attempts === 0 && outcome._tag === "Success") recalled++
+    else if (outcome.recorded !== undefined || (outcome.attempts === 0 && outcome._tag === "Success")) recalled++
   }
   const total = self.outcomes.length
   const failed = self.failures.length

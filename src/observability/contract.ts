@@ -15,7 +15,7 @@ import type * as Effect from "effect/Effect"
  *
  * `total` is how many inputs there are, once that is known: at the start for arrays and the like, at the end of the
  * inputs otherwise. `done` inputs have their outcome, `failed` of them a failure; `retried` took more than one attempt
- * and `recalled` have a value that was known without one. `running` inputs are in hand, one a lane at most; `waiting`
+ * and of `recalled` it was known without one what became of them. `running` inputs are in hand, one a lane at most; `waiting`
  * ones wait to be tried again, or for another worker.
  *
  * @category models

@@ -81,7 +81,10 @@ export const recorded =
     return (greeting === undefined ? run : Effect.andThen(Effect.logInfo(greeting), run)).pipe(
       Effect.tap(() => recorder.drained),
       Effect.ensuring(recorder.close),
-      Effect.tap(() => recorder.error === undefined ? Effect.logInfo(recorder.summary) : Effect.void)
+      Effect.tap(() => {
+        const { conclusion, error } = recorder
+        return error === undefined && conclusion !== undefined ? Effect.logInfo(conclusion) : Effect.void
+      })
     )
   }
 

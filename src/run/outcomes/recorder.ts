@@ -94,6 +94,8 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   private recalledCount = 0
   private unseen = 0
   private failedBefore = 0
+  /** What was told of this when all inputs were taken, and when (nanoseconds). */
+  private told: { readonly summary: string; readonly at: number } | undefined
 
   constructor(journal: RunJournal, sink: Sink<I, A, E>) {
     this.journal = journal
@@ -129,6 +131,12 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     ]
     const run = `${count(recalledCount)} recalled, ${count(unseen + failedBefore)} run`
     return `${name}: ${run}${why.length === 0 ? "" : `: ${why.join(", ")}`}`
+  }
+
+  /** The same, when the run is over; undefined if it was told within the last second. */
+  get conclusion(): string | undefined {
+    const { run, summary, told } = this
+    return told?.summary === summary && run.time() - told.at < 1e9 ? undefined : summary
   }
 
   /** True while too much is held, or not durable; and while a failure is not durable that will end the run. */
@@ -376,6 +384,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   /** Tells why inputs run, once that is known of all of them and some still do. */
   private tellTaken(): void {
     if (this.recalledCount === 0 || this.underWay.size === 0) return
+    this.told = { summary: this.summary, at: this.run.time() }
     this.run.fork(Effect.logInfo(this.summary))
   }
 }

@@ -1,0 +1,79 @@
+/** Stores that do what a test wants of them. */
+import { Deferred, Effect, Layer, References } from "effect"
+import { Journal } from "effect-parallel"
+
+/** Keeps runs from logging what their journal holds. */
+export const quiet = Effect.provideService(References.MinimumLogLevel, "Warn")
+
+/** A layer of a journal over a store. */
+export const layerOf = (store: Journal.RecordStore): Layer.Layer<Journal.Journal> =>
+  Layer.succeed(Journal.Journal, Journal.make(store))
+
+const failed = (cause: unknown): Journal.JournalError =>
+  new Journal.JournalError({
+    store: "scripted",
+    run: undefined,
+    reason: new Journal.StoreFailed({ cause }),
+    report: undefined
+  })
+
+/**
+ * A store in memory that waits, fails and counts as a test says. `appending` and `getting` are run before a group is written or
+ * read; with `failsAt` the group that would bring the number of records beyond it fails, and nothing of it is kept.
+ */
+export class ScriptedStore implements Journal.RecordStore {
+  readonly name = "scripted"
+  readonly records = new Map<string, Map<string, Journal.StoredRecord>>()
+  readonly groups: Array<number> = []
+  appending: (records: ReadonlyArray<Journal.StoredRecord>) => Effect.Effect<void> = () => Effect.void
+  getting: (keys: ReadonlyArray<string>) => Effect.Effect<void> = () => Effect.void
+  failsAt = Infinity
+  /** Whether the store alone knows what it holds. */
+  remote = false
+  appended = 0
+  looked = 0
+
+  open(run: Journal.RunId): Effect.Effect<Journal.StoredRun> {
+    return Effect.sync(() => {
+      const id = JSON.stringify([run.name, run.version])
+      const held = this.records.get(id) ?? new Map<string, Journal.StoredRecord>()
+      this.records.set(id, held)
+      return {
+        recorded: held.size,
+        failed: [...held.values()].filter(({ failed }) => failed).length,
+        mayHold: this.remote ? undefined : (key) => held.has(key),
+        get: (keys) =>
+          Effect.andThen(
+            Effect.suspend(() => this.getting(keys)),
+            Effect.sync(() => {
+              this.looked += keys.length
+              return keys.map((key) => held.get(key)?.text)
+            })
+          ),
+        append: (records) =>
+          Effect.andThen(
+            Effect.suspend(() => this.appending(records)),
+            Effect.suspend(() => {
+              if (this.appended + records.length > this.failsAt) return Effect.fail(failed("the disk is on fire"))
+              this.appended += records.length
+              this.groups.push(records.length)
+              for (const record of records) held.set(record.key, record)
+              return Effect.void
+            })
+          )
+      }
+    })
+  }
+
+  forget(): Effect.Effect<void> {
+    return Effect.void
+  }
+
+  readonly inspect = Effect.succeed([])
+}
+
+/** A gate that holds what passes it until it is opened. */
+export const gate = Effect.map(Deferred.make<void>(), (opened) => ({
+  pass: Deferred.await(opened),
+  open: Deferred.succeed(opened, undefined)
+}))
