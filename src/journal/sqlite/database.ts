@@ -64,8 +64,7 @@ export const openDatabase = (path: string): DatabaseSync => {
  * and has ended without closing it.
  */
 export const take = (db: DatabaseSync, path: string): number | undefined => {
-  const lock = lockOf(path)
-  const owner = ownerOf(lock)
+  const owner = ownerOf(lockOf(path))
   try {
     db.exec("BEGIN EXCLUSIVE; COMMIT")
   } catch (error) {
@@ -75,9 +74,11 @@ export const take = (db: DatabaseSync, path: string): number | undefined => {
   const id = Object.values(db.prepare("PRAGMA application_id").get() ?? {})[0]
   if (id !== applicationId) throw new Problem({ _tag: "NoJournal", issue: "it is another file of SQLite" })
   db.exec("PRAGMA journal_mode = PERSIST; PRAGMA synchronous = EXTRA")
-  writeFileSync(lock, `${process.pid}\n`, { mode: 0o600 })
   return owner
 }
+
+/** Says that this process has a file. */
+export const own = (path: string): void => writeFileSync(lockOf(path), `${process.pid}\n`, { mode: 0o600 })
 
 const ownerOf = (lock: string): number | undefined => {
   try {

@@ -9,7 +9,7 @@
 import { rmSync } from "node:fs"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import type { RunId, RunInfo, StoredRecord } from "../record/contract.ts"
-import { close, format, type Head, lockOf, makeFile, openDatabase, readHead, take } from "./database.ts"
+import { close, format, type Head, lockOf, makeFile, openDatabase, own, readHead, take } from "./database.ts"
 import { type KeyHash, KeyTable, type RecordPlace } from "./keyTable.ts"
 import { attempt, Problem } from "./problems.ts"
 import { makeRows, ReadRow, runsRow } from "./rows.ts"
@@ -71,11 +71,13 @@ export class JournalFile {
     try {
       const leftBy = attempt(() => take(db, path))
       const head = readHead(db)
-      this.insert = db.prepare("INSERT INTO log (id, bytes) VALUES (?, ?)")
-      this.move = db.prepare("UPDATE head SET first = ?, last = ?, checksum = ? WHERE id = 0")
-      this.select = db.prepare("SELECT bytes FROM log WHERE id = ?")
+      const prepare = (sql: string) => attempt(() => db.prepare(sql))
+      this.insert = prepare("INSERT INTO log (id, bytes) VALUES (?, ?)")
+      this.move = prepare("UPDATE head SET first = ?, last = ?, checksum = ? WHERE id = 0")
+      this.select = prepare("SELECT bytes FROM log WHERE id = ?")
       attempt(() => this.scan(head))
       this.opened = { leftBy, compacted: this.compact() }
+      attempt(() => own(path))
     } catch (error) {
       close(db)
       throw error

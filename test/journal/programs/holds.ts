@@ -1,0 +1,7 @@
+/** Opens a journal, says so, and keeps it until it is killed. */
+import { writeSync } from "node:fs"
+import { JournalFile } from "../../../src/journal/sqlite/file.ts"
+
+new JournalFile(process.argv[2]!)
+writeSync(1, "open\n")
+setInterval(() => {}, 1000)

@@ -1,0 +1,20 @@
+/** A task that says when it begins, wherever it runs. */
+import { Effect, Schema } from "effect"
+import { Task } from "effect-parallel"
+import { say } from "./say.ts"
+
+export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
+
+const { url } = import.meta
+
+export const work = Task.make("work", {
+  module: url,
+  payload: Schema.Int,
+  success: Schema.Struct({ n: Schema.Int, at: Schema.Date }),
+  error: Odd,
+  run: (n) =>
+    Effect.suspend(() => {
+      say(`began ${n}`)
+      return n % 100 === 99 ? Effect.fail(new Odd({ n })) : Effect.succeed({ n, at: new Date(n * 1000) })
+    }).pipe(Effect.delay(n % 4))
+})

@@ -1,0 +1,345 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Logger, Schema, type Scope } from "effect"
+import { Journal, Parallel } from "effect-parallel"
+import * as Sqlite from "effect-parallel/journal/Sqlite"
+import { spawn, spawnSync } from "node:child_process"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join, relative } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
+import { range } from "../../helpers.ts"
+import { quiet } from "../stores.ts"
+
+const holder = fileURLToPath(new URL("../programs/holds.ts", import.meta.url))
+
+/** A folder for a test. */
+const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-parallel-trouble "))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+const numbers = (inputs: ReadonlyArray<number>) =>
+  Parallel.forEach(inputs, (n) => Effect.succeed(n * 2), { name: "numbers", journal: true })
+
+/** Runs with the journal of a file. */
+const withFile = <A, E>(path: string, effect: Effect.Effect<A, E, Journal.Journal>) =>
+  quiet(Effect.provide(effect, Sqlite.layer({ path })))
+
+/** The reason for which a journal cannot be opened. */
+const refusal = (path: string) =>
+  Effect.map(Effect.flip(withFile(path, numbers([1]))), (error) => {
+    assert.instanceOf(error, Journal.JournalError)
+    assert.strictEqual(error.store, path)
+    assert.isUndefined(error.report)
+    return error.reason
+  })
+
+/** A small file system, where the machine lets this program have one. */
+const mounted = (size: string, options = ""): Effect.Effect<string | undefined, never, Scope.Scope> =>
+  Effect.flatMap(folder, (folder) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const mount = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}${options}`, "tmpfs", folder])
+        return mount.status === 0 ? folder : undefined
+      }),
+      (mounted) => Effect.sync(() => mounted && spawnSync("umount", ["-l", mounted]))
+    ))
+
+const canMount = process.platform === "linux" && process.getuid?.() === 0 &&
+  spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0
+
+/** Waits until a process has the file. */
+const held = (path: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const child = spawn(process.execPath, ["--conditions=@effect-parallel/source", holder, path], {
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      await new Promise((resolve) => child.stdout.once("data", resolve))
+      return child
+    }),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+describe("a journal in a file", () => {
+  it.live("is readable for its owner alone, and closed leaves no lock", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "a b'\"%23ä.db")
+      yield* withFile(path, numbers([1]))
+      const files = readdirSync(join(path, ".."))
+
+      assert.isFalse(existsSync(`${path}.lock`))
+      assert.isFalse(files.some((file) => file.includes(".new-")))
+      for (const file of files) assert.strictEqual(statSync(join(path, "..", file)).mode & 0o777, 0o600)
+    }).pipe(Effect.scoped))
+
+  it.live("may be named by a relative path, or a link", () =>
+    Effect.gen(function*() {
+      const at = yield* folder
+      const path = join(at, "run.db")
+      yield* withFile(relative(process.cwd(), path), numbers([1]))
+      symlinkSync(path, join(at, "link.db"))
+      const found = yield* withFile(join(at, "link.db"), Journal.inspect)
+
+      assert.deepStrictEqual(found.map(({ recorded }) => recorded), [1])
+    }).pipe(Effect.scoped))
+
+  it.live("is refused while another process has it, and taken over when that was killed", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      const child = yield* held(path)
+      const reason = yield* refusal(path)
+      assert.instanceOf(reason, Journal.InUse)
+      assert.strictEqual(reason.pid, child.pid)
+      assert.include(reason.message, `process ${child.pid}`)
+
+      child.kill("SIGKILL")
+      yield* Effect.promise(() => new Promise((resolve) => child.once("close", resolve)))
+      const lines: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ logLevel, message }) =>
+        void lines.push(`${logLevel} ${String(message)}`)
+      )
+      yield* numbers([1]).pipe(Effect.provide(Sqlite.layer({ path })), Effect.provide(Logger.layer([logger])))
+      assert.match(lines[0]!, new RegExp(`^Warn .*was left open by process ${child.pid}, which has ended`))
+    }).pipe(Effect.scoped))
+
+  it.live("is refused to a second layer of one program, and the first goes on", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      const values = yield* withFile(
+        path,
+        Effect.gen(function*() {
+          const reason = yield* refusal(path)
+          assert.instanceOf(reason, Journal.InUse)
+          assert.strictEqual(reason.pid, process.pid)
+          return yield* numbers([1, 2])
+        })
+      )
+      assert.deepStrictEqual(values, [2, 4])
+    }).pipe(Effect.scoped))
+
+  it.live("is shared by runs of one layer, one after another and at once", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      yield* withFile(
+        path,
+        Effect.gen(function*() {
+          yield* numbers(range(100))
+          yield* Effect.all([numbers(range(200)), numbers(range(300))], { concurrency: 2 })
+          assert.deepStrictEqual((yield* Journal.inspect).map(({ recorded }) => recorded), [300])
+        })
+      )
+      const [run] = yield* withFile(path, Journal.inspect)
+      assert.strictEqual(run!.recorded, 300)
+    }).pipe(Effect.scoped))
+
+  for (
+    const [what, make, tag, says] of [
+      [
+        "text",
+        (path: string) => writeFileSync(path, "this is no journal, and it stays as it is"),
+        "NoJournal",
+        /no journal/
+      ],
+      [
+        "another file of SQLite",
+        (path: string) => {
+          const db = new DatabaseSync(path)
+          db.exec("CREATE TABLE own (a)")
+          db.close()
+        },
+        "NoJournal",
+        /another file of SQLite/
+      ],
+      ["empty", (path: string) => writeFileSync(path, ""), "Damaged", /the file is empty/],
+      ["a folder", (path: string) => mkdirSync(path), "ReadOnly", /cannot be written/],
+      [
+        "of a newer format",
+        (path: string) => {
+          Effect.runSync(Effect.void)
+          const db = new DatabaseSync(path)
+          db.exec(
+            `PRAGMA application_id = ${0x4550_6a6c}; CREATE TABLE head (id, format, first, last, checksum); INSERT INTO head VALUES (0, 7, 1, 0, 0)`
+          )
+          db.close()
+        },
+        "NewerFormat",
+        /format 7, and this version of the library knows formats up to 1/
+      ]
+    ] as ReadonlyArray<[string, (path: string) => void, string, RegExp]>
+  ) {
+    it.live(`is refused if it is ${what}, and nothing is written`, () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "run.db")
+        make(path)
+        const before = statSync(path).isFile() ? readFileSync(path) : undefined
+        const reason = yield* refusal(path)
+
+        assert.strictEqual(reason._tag, tag)
+        assert.match(reason.message, says)
+        if (before !== undefined) assert.deepStrictEqual(readFileSync(path), before)
+        assert.isFalse(existsSync(`${path}.lock`))
+      }).pipe(Effect.scoped))
+  }
+
+  it.live("is refused if its folder is not there", () =>
+    Effect.gen(function*() {
+      const reason = yield* refusal(join(yield* folder, "none", "run.db"))
+      assert.strictEqual(reason._tag, "StoreFailed")
+      assert.match(reason.message, /no such file or directory/)
+    }).pipe(Effect.scoped))
+
+  it.live("names the group that is damaged, when it is opened and when it is read", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      yield* withFile(path, numbers(range(500)))
+      const bytes = readFileSync(path)
+      const at = bytes.lastIndexOf("\"v\":998")
+      bytes[at + 4] = "7".charCodeAt(0)
+      writeFileSync(path, bytes)
+      const reason = yield* refusal(path)
+
+      assert.instanceOf(reason, Journal.Damaged)
+      assert.match(reason.message, /damaged at group \d+: its checksum is not that of its bytes/)
+    }).pipe(Effect.scoped))
+
+  it.live("refuses a run of other schemas by its own row, and no other", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      const dates = Parallel.forEach([1], (n) => Effect.succeed(new Date(n)), {
+        name: "numbers",
+        journal: { success: Schema.Date }
+      })
+      yield* withFile(path, numbers([1]))
+      const error = yield* Effect.flip(withFile(path, dates))
+      assert.instanceOf(error.reason, Journal.SchemasDiffer)
+      assert.match(
+        error.message,
+        /other schemas \(success none, error none\) than those of this run \(success .*another `version`/
+      )
+      yield* withFile(path, numbers([1]))
+    }).pipe(Effect.scoped))
+
+  it.live("tells of the end of its thread", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      const exit = yield* Effect.exit(withFile(
+        path,
+        Effect.gen(function*() {
+          yield* numbers([1])
+          truncateSync(path, 0)
+          return yield* numbers(range(100))
+        })
+      ))
+      if (Exit.isFailure(exit)) assert.match(String(exit.cause), /JournalError/)
+      else assert.deepStrictEqual(exit.value, range(100).map((n) => n * 2))
+    }).pipe(Effect.scoped))
+
+  it.live.skipIf(!canMount)(
+    "stops when its disk is full, keeps what was durable, and goes on when there is room",
+    () =>
+      Effect.gen(function*() {
+        const at = yield* mounted("400k")
+        assert.isString(at, "a small file system")
+        const path = join(at!, "run.db")
+        const texts = (inputs: ReadonlyArray<number>, ran: Array<number>) =>
+          Parallel.run(inputs, (n) => Effect.sync(() => (ran.push(n), "x".repeat(5000))), {
+            name: "texts",
+            journal: true,
+            concurrency: 2
+          })
+        const error = yield* Effect.flip(withFile(path, texts(range(1000), [])))
+        assert.instanceOf(error, Journal.JournalError)
+        assert.instanceOf(error.reason, Journal.NoSpace)
+        const { outcomes } = error.report!
+        assert.isBelow(outcomes.length, 1000)
+
+        assert.strictEqual(spawnSync("mount", ["-o", "remount,size=40m", at!]).status, 0)
+        const ran: Array<number> = []
+        const report = yield* withFile(path, texts(range(1000), ran))
+        const known = new Set(outcomes.map(({ input }) => input))
+        assert.deepStrictEqual(ran.filter((n) => known.has(n)), [])
+        assert.strictEqual(report.values.length, 1000)
+      }).pipe(Effect.scoped)
+  )
+
+  it.live.skipIf(!canMount)("is refused on a file system that is read-only", () =>
+    Effect.gen(function*() {
+      const at = yield* mounted("400k")
+      const path = join(at!, "run.db")
+      yield* withFile(path, numbers([1]))
+      const before = readFileSync(path)
+      assert.strictEqual(spawnSync("mount", ["-o", "remount,ro", at!]).status, 0)
+
+      assert.instanceOf(yield* refusal(path), Journal.ReadOnly)
+      assert.instanceOf(yield* refusal(join(at!, "other.db")), Journal.ReadOnly)
+      assert.deepStrictEqual(readFileSync(path), before)
+    }).pipe(Effect.scoped))
+
+  it.live("is compacted when half of it is superseded or forgotten, and loses nothing", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      let fails = true
+      const texts = (name: string) =>
+        Parallel.run(
+          range(1000),
+          (n) => fails && n % 2 === 0 ? Effect.fail(`${n}`) : Effect.succeed(`${n}`.repeat(50)),
+          {
+            name,
+            journal: true
+          }
+        )
+      yield* withFile(path, Effect.andThen(texts("a"), texts("b")))
+      fails = false
+      const before = yield* withFile(path, texts("a"))
+      const large = statSync(path).size
+      yield* withFile(path, Journal.forget("b"))
+      const lines: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
+      const after = yield* texts("a").pipe(
+        Effect.provide(Sqlite.layer({ path })),
+        Effect.provide(Logger.layer([logger]))
+      )
+      assert.match(lines[0]!, /was compacted, from 2503 records to 1001/)
+      assert.isBelow(statSync(path).size, large * 0.7)
+      assert.deepStrictEqual(after.values, before.values)
+      assert.isTrue(after.outcomes.every(({ attempts }) => attempts === 0))
+      const names = (yield* withFile(path, Journal.inspect)).map(({ name, recorded }) => [name, recorded])
+      assert.deepStrictEqual(names, [["a", 1000]])
+    }).pipe(Effect.scoped))
+
+  it.live("keeps a program alive only while something is asked of it", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      const program = `
+        import { Context, Effect, Layer, Scope } from "effect"
+        import { Journal, Parallel } from "effect-parallel"
+        import * as Sqlite from "effect-parallel/journal/Sqlite"
+        const scope = Scope.makeUnsafe()
+        const context = await Effect.runPromise(Layer.buildWithScope(Sqlite.layer({ path: ${
+        JSON.stringify(path)
+      } }), scope))
+        const run = Parallel.forEach([1], (n) => Effect.succeed(n), { name: "run", journal: true })
+        console.log(await Effect.runPromise(Effect.provideContext(run, context)))
+      `
+      const { stderr, stdout } = spawnSync(
+        process.execPath,
+        ["--conditions=@effect-parallel/source", "--input-type=module", "-e", program],
+        { encoding: "utf8", timeout: 30_000 }
+      )
+      assert.match(stdout, /\[ 1 \]/, stderr)
+      assert.strictEqual(stderr, "")
+    }).pipe(Effect.scoped))
+})
