@@ -8,7 +8,10 @@ const outside = [
   "test/examples/summarise/*.test.ts",
   "test/flow/mermaid.test.ts",
   "test/fuzz/workers.test.ts",
+  "test/journal/suite.test.ts",
+  "test/journal/sqlite/*.test.ts",
   "test/observability/terminal.test.ts",
+  "test/platform/*.test.ts",
   "test/report/page.test.ts",
   "test/types/*.test.ts"
 ]

@@ -336,6 +336,6 @@ const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArr
 }
 
 const attempts = (failure: Outcome.Failure<unknown, unknown>): string =>
-  failure.attempts === 1 ? "" : ` (${failure.attempts} attempts)`
+  failure.recorded !== undefined ? " (recalled)" : failure.attempts === 1 ? "" : ` (${failure.attempts} attempts)`
 
 const indent = (text: string): string => text.replace(/^/gm, "    ")

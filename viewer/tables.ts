@@ -10,7 +10,8 @@ const slowest = 20
 const page = 100
 
 export const slowestInputs = ({ report }: Model): HTMLElement => {
-  const rows = report.outcomes.toSorted((a, b) => b.elapsed - a.elapsed).slice(0, slowest)
+  const ran = report.outcomes.filter(({ recorded }) => recorded === undefined)
+  const rows = ran.toSorted((a, b) => b.elapsed - a.elapsed).slice(0, slowest)
   const head = ["#", "input", "took", "started", "attempts", "worker", ""]
   return section(
     "slowest",
@@ -66,7 +67,7 @@ const textOf = ({ error, index, input }: Outcome): string =>
 
 /** Makes the entry of a failed input; its cause and attempts appear when it is opened. */
 const failure = (report: Model["report"], outcome: Outcome): HTMLElement => {
-  const { attempts, error, history = [], index, input } = outcome
+  const { attempts, error, history = [], index, input, recorded } = outcome
   const details = el(
     "details",
     {},
@@ -76,7 +77,8 @@ const failure = (report: Model["report"], outcome: Outcome): HTMLElement => {
       el("code", {}, `#${index}`),
       el("b", {}, input),
       el("span", { class: "failed" }, error?.message ?? ""),
-      ...(attempts > 1 ? [el("small", {}, `${count(attempts)} attempts`)] : [])
+      ...(attempts > 1 ? [el("small", {}, `${count(attempts)} attempts`)] : []),
+      ...(recorded !== undefined ? [el("small", {}, `recalled, recorded at ${recorded.at}`)] : [])
     )
   )
   details.addEventListener("toggle", () => {

@@ -33,7 +33,10 @@ const Attempt = Schema.Struct({
   message: Schema.optionalKey(Text)
 })
 
-/** The outcome of one input. `error` is there if it failed, `history` if it took more than one attempt. */
+/**
+ * The outcome of one input. `error` is there if it failed, `history` if it took more than one attempt, and `recorded` if a journal
+ * knew what had become of it: when that was recorded, after how many attempts and which time.
+ */
 const Settled = Schema.Struct({
   index: Schema.Int,
   _tag: Schema.Literals(["Success", "Failure"]),
@@ -47,7 +50,12 @@ const Settled = Schema.Struct({
     message: Text,
     cause: Schema.optionalKey(Text)
   })),
-  history: Schema.optionalKey(Schema.Array(Attempt))
+  history: Schema.optionalKey(Schema.Array(Attempt)),
+  recorded: Schema.optionalKey(Schema.Struct({
+    at: Schema.String,
+    attempts: Schema.Int,
+    elapsed: Schema.Finite
+  }))
 })
 
 /**
@@ -184,7 +192,8 @@ class Writer<I> {
       ...waitsOf(outcome),
       worker: outcome.worker,
       ...(Outcome.isFailure(outcome) && { error: this.error(outcome.cause) }),
-      ...(outcome.history.length > 0 && { history: outcome.history.map((attempt) => this.attempt(attempt)) })
+      ...(outcome.history.length > 0 && { history: outcome.history.map((attempt) => this.attempt(attempt)) }),
+      ...recordedOf(outcome)
     }
   }
 
@@ -216,6 +225,16 @@ class Writer<I> {
     return texts.push(text) - 1
   }
 }
+
+/** Returns what a journal has known of an outcome; nothing if that ran. */
+const recordedOf = ({ recorded }: Outcome.Outcome<unknown, unknown, unknown>) =>
+  recorded === undefined ? {} : {
+    recorded: {
+      at: DateTime.formatIso(recorded.at),
+      attempts: recorded.attempts,
+      elapsed: millis(recorded.elapsed)
+    }
+  }
 
 /** Returns the waits that took time; nothing if there are none. */
 const waitsOf = ({ waits }: Pick<Outcome.Attempt, "waits">): { readonly waits?: Schema.Schema.Type<typeof Waits> } => {

@@ -1,0 +1,209 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { BatchFlow, BatchNode, Flow, Journal, Node, Parallel } from "effect-parallel"
+import { layerOf, quiet, ScriptedStore } from "../journal/stores.ts"
+
+/** Nodes that note when they run; `breaks` fails once it has run so often. */
+const notes = () => {
+  const ran: Array<string> = []
+  const node = (name: string, breaksAt = 0) => {
+    let runs = 0
+    return Node.make(name, {
+      exec: (n: number) =>
+        Effect.suspend(() => {
+          ran.push(name)
+          return ++runs === breaksAt ? Effect.fail(`${name} broke` as const) : Effect.succeed(n + 1)
+        })
+    })
+  }
+  return { ran, node }
+}
+
+const inMemory = <A, E, R>(effect: Effect.Effect<A, E, R | Journal.Journal>) =>
+  quiet(Effect.provide(effect, Journal.layerMemory))
+
+describe("Flow.run with a journal", () => {
+  it.effect("goes on after the last node that was recorded", () =>
+    inMemory(Effect.gen(function*() {
+      const { node, ran } = notes()
+      const line = Flow.chain("line", node("a"), node("b"), node("c", 1), node("d"))
+      const first: string | Journal.JournalError<number, number> = yield* Effect.flip(
+        Flow.run(line, 0, { journal: true })
+      )
+      assert.strictEqual(first, "c broke")
+      assert.deepStrictEqual(ran.splice(0), ["a", "b", "c"])
+
+      assert.strictEqual((yield* Flow.run(line, 0, { journal: true })).value, 4)
+      assert.deepStrictEqual(ran.splice(0), ["c", "d"])
+      assert.strictEqual((yield* Flow.run(line, 0, { journal: true })).value, 4)
+      assert.deepStrictEqual(ran, [])
+    })))
+
+  it.effect("knows each round of a loop, the branches of a fan-out, and nested flows", () =>
+    inMemory(Effect.gen(function*() {
+      const { node, ran } = notes()
+      const inner = Flow.chain("inner", node("i"), node("j"))
+      const both = Flow.fanOut("both", { left: node("left"), right: inner })
+      const again = Node.make("again", {
+        post: (n: number) => n < 3 ? Node.out("again", n) : Node.out("done", n)
+      })
+      const join = Node.make("join", { exec: ({ left, right }: { left: number; right: number }) => left + right })
+      const flow = Flow.make("flow", {
+        start: "step",
+        nodes: { step: node("step"), again, both, join, last: node("last", 1) },
+        on: {
+          step: { default: "again" },
+          again: { again: "step", done: "both" },
+          both: { default: "join" },
+          join: { default: "last" },
+          last: { default: Flow.end }
+        }
+      })
+      yield* Effect.exit(Flow.run(flow, 0, { journal: true }))
+      assert.deepStrictEqual(ran.splice(0).toSorted(), ["i", "j", "last", "left", "step", "step", "step"])
+      assert.strictEqual((yield* Flow.run(flow, 0, { journal: true })).value, 10)
+      assert.deepStrictEqual(ran, ["last"])
+    })))
+
+  it.effect("keeps inputs, versions and keys apart", () =>
+    inMemory(Effect.gen(function*() {
+      const { node, ran } = notes()
+      const line = Flow.chain("line", node("a"))
+      for (const input of [1, 2, 1]) yield* Flow.run(line, input, { journal: true })
+      assert.strictEqual(ran.length, 2)
+      for (const version of ["1", "2", "1"]) yield* Flow.run(line, 1, { journal: { version } })
+      assert.strictEqual(ran.length, 4)
+      for (const input of [5, 6]) yield* Flow.run(line, input, { journal: { version: "key", key: () => "one" } })
+      assert.strictEqual(ran.length, 5)
+    })))
+
+  it.effect("takes no input as an input, and undefined as a value", () =>
+    inMemory(Effect.gen(function*() {
+      let runs = 0
+      const node = Node.make("node", { exec: (_: void) => Effect.sync(() => void runs++) })
+      for (let k = 0; k < 2; k++) {
+        assert.strictEqual((yield* Flow.run(node, undefined, { journal: true })).value, undefined)
+      }
+      assert.strictEqual(runs, 1)
+    })))
+
+  it.effect("keeps values through the schema that their node states, and refuses others with the way to them", () =>
+    inMemory(Effect.gen(function*() {
+      const date = Node.make("date", { exec: (n: number) => ({ list: [new Date(n)] }) })
+      const flow = Flow.chain("flow", date)
+      const error = yield* Effect.flip(Flow.run(flow, 1, { journal: true }))
+      assert.instanceOf(error, Journal.JournalError)
+      assert.match(error.message, /success of flow\/date cannot be recorded at \.list\[0\].*Node\.withSchema/)
+
+      const stated = Node.withSchema(date, Schema.Struct({ list: Schema.mutable(Schema.Array(Schema.Date)) }))
+      for (let k = 0; k < 2; k++) {
+        const { value } = yield* Flow.run(stated, 1, { journal: { version: "stated" } })
+        assert.deepStrictEqual(value, { list: [new Date(1)] })
+      }
+      const other = Node.withSchema(Node.make("date", { exec: (n: number) => n }), Schema.Number)
+      const differs = yield* Effect.flip(Flow.run(other, 1, { journal: { version: "stated" } }))
+      assert.match(String(differs), /recorded through another schema/)
+    })))
+
+  it.effect("lets no node begin before the one before is durable", () =>
+    Effect.gen(function*() {
+      const store = new ScriptedStore()
+      const { node, ran } = notes()
+      store.appending = () => Effect.sync(() => void ran.push("durable"))
+      yield* Flow.run(Flow.chain("line", node("a"), node("b")), 0, { journal: true }).pipe(
+        Effect.provide(layerOf(store))
+      )
+      assert.deepStrictEqual(ran, ["a", "durable", "b", "durable", "durable"])
+    }).pipe(quiet))
+
+  it.effect("ends with JournalError when its store fails", () =>
+    Effect.gen(function*() {
+      const store = new ScriptedStore()
+      store.failsAt = 1
+      const { node, ran } = notes()
+      const error = yield* Flow.run(Flow.chain("line", node("a"), node("b"), node("c")), 0, { journal: true }).pipe(
+        Effect.provide(layerOf(store)),
+        Effect.flip
+      )
+      assert.strictEqual((error as Journal.JournalError)._tag, "JournalError")
+      assert.deepStrictEqual(ran, ["a", "b"])
+    }).pipe(quiet))
+
+  it("refuses options that are none", () => {
+    const { node } = notes()
+    const run = (options: unknown) => () => Flow.run(node("a"), 1, options as {})
+    assert.throws(run({ journal: 1 }), /`journal` to be true or an object/)
+    assert.throws(run({ journal: { retryFailed: true } }), /`journal` to be made of `key`, `version`/)
+    assert.throws(run({ name: "x" }), /`options` to be made of `journal`/)
+    assert.throws(() => Node.withSchema({} as never, Schema.Number), /`node` to be a node/)
+    assert.throws(() => Node.withSchema(node("a"), {} as never), /`schema` to be a schema/)
+  })
+})
+
+describe("batches with a journal", () => {
+  it.effect("record each item of a batch node, under its name", () =>
+    inMemory(Effect.gen(function*() {
+      const ran: Array<number> = []
+      let broken = true
+      const node = BatchNode.make("halves", {
+        prep: (ns: ReadonlyArray<number>) => ns,
+        exec: (n) =>
+          Effect.suspend(() => {
+            ran.push(n)
+            return broken && n === 3 ? Effect.fail("three" as const) : Effect.succeed(n / 2)
+          }),
+        journal: true,
+        concurrency: 1
+      })
+      const error: string | Journal.JournalError<number, number, "three"> = yield* Effect.flip(
+        Flow.run(node, [1, 2, 3, 4])
+      )
+      assert.strictEqual(error, "three")
+      broken = false
+      assert.deepStrictEqual((yield* Flow.run(node, [1, 2, 3, 4])).value, [0.5, 1, 1.5, 2])
+      assert.deepStrictEqual([...ran.slice(0, 3), ...ran.slice(3).toSorted()], [1, 2, 3, 3, 4])
+    })))
+
+  it.effect("record the exits of a batch flow, and what a fallback gives", () =>
+    inMemory(Effect.gen(function*() {
+      const ran: Array<number> = []
+      const flow = Node.make("sign", {
+        post: (n: number) => {
+          ran.push(n)
+          if (n === 0) throw new Error("zero")
+          return n < 0 ? Node.out("negative", -n) : Node.out("positive", undefined)
+        }
+      })
+      const signs = BatchFlow.make("signs", {
+        prep: (ns: ReadonlyArray<number>) => ns,
+        flow,
+        fallback: () => "none",
+        journal: true,
+        concurrency: 2,
+        post: (_, outs) =>
+          Node.out("default", outs.map((out) => typeof out === "string" ? out : [out.action, out.value]))
+      })
+      const first = yield* Flow.run(signs, [-1, 0, 2])
+      const second = yield* Flow.run(signs, [-1, 0, 2])
+
+      assert.deepStrictEqual(first.value, [["negative", 1], "none", ["positive", undefined]])
+      assert.deepStrictEqual(second.value, first.value)
+      assert.deepStrictEqual(ran, [-1, 0, 2])
+    })))
+
+  it.effect("need the journal in their type", () =>
+    inMemory(Effect.gen(function*() {
+      const node = BatchNode.make("types", {
+        exec: (n: number) => Effect.succeed(`${n}`),
+        journal: { key: (n) => n.toFixed(), success: Schema.String },
+        concurrency: 1
+      })
+      const services: Journal.Journal extends Node.Services<typeof node> ? true : false = true
+      const run: Effect.Effect<unknown, Journal.JournalError<number, string, never>, Journal.Journal> = Flow.run(node, [
+        1
+      ])
+      assert.isTrue(services)
+      yield* run
+      yield* Parallel.forEach([1], (n) => Effect.succeed(n), { name: "another", journal: true })
+    })))
+})
