@@ -30,12 +30,22 @@ const clocked = async (program: Program): Promise<number> => {
  * Measures the mean over the runs that fit into a period, after a warm-up in which the compiler has seen enough. A
  * mean, not a median: occasional collections are part of the cost.
  */
-const time = async (program: Program): Promise<number> => {
+const time = (program: Program): Promise<number> => mean(program, clocked)
+
+const cpu = (program: Program): Promise<number> =>
+  mean(program, async (program) => {
+    const from = process.cpuUsage()
+    await check(program, inputs)
+    const { system, user } = process.cpuUsage(from)
+    return (system + user) / 1000
+  })
+
+const mean = async (program: Program, meter: (program: Program) => Promise<number>): Promise<number> => {
   const warmUp = Math.min(inputs, small)
   const first = prepare(warmUp)
   for (const end = performance.now() + (topic.warmUp ?? 400); performance.now() < end;) await check(first, warmUp)
   let [total, runs] = [0, 0]
-  for (; runs < 2 || total < 600; runs++) total += await clocked(program)
+  for (; runs < 2 || total < 600; runs++) total += await meter(program)
   return total / runs
 }
 
@@ -61,7 +71,13 @@ const gap = async (program: Program): Promise<number> => {
   return longest
 }
 
-const meters: Readonly<Record<Metric, (program: Program) => Promise<number>>> = { time, first: clocked, memory, gap }
+const meters: Readonly<Record<Metric, (program: Program) => Promise<number>>> = {
+  time,
+  first: clocked,
+  cpu,
+  memory,
+  gap
+}
 
 console.log(await meters[group.metric](prepare(inputs)))
 process.exit()

@@ -18,6 +18,7 @@ const topics = [
   "eventLoop",
   "options",
   "progress",
+  "journal",
   "flow",
   "threads",
   "pools",

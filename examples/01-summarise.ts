@@ -4,6 +4,7 @@
 //   npm start -- docs notes.txt      files and folders of yours
 //   npm start -- --report run.html   and a page about the run
 //   npm start -- --backend async     on fibers instead of worker threads
+//   npm start -- --journal run.db    recorded: the same command again summarises only what was not done, or has changed
 //   npm start -- --help              what else can be said
 //
 // Summaries are sentences of the texts themselves, ranked by how central they are; no network, no model. With

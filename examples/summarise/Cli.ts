@@ -1,9 +1,11 @@
 /**
  * The command line: what may be asked for, and how errors are told.
  */
-import { Backend, Progress } from "effect-parallel"
+import { Backend, Journal, Progress } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
 import * as Threads from "effect-parallel/backend/Threads"
+import * as Sqlite from "effect-parallel/journal/Sqlite"
+import * as Shutdown from "effect-parallel/platform/Shutdown"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -13,8 +15,9 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Program from "./Program.ts"
@@ -72,6 +75,12 @@ const flags = {
       "Write a report of the run there: a page to open in a browser, or JSON if the name ends in .json"
     )
   ),
+  journal: Flag.String("journal").pipe(
+    Flag.optional,
+    Flag.map(Option.getOrUndefined),
+    Flag.withMetavar("file"),
+    Flag.withDescription("Record summaries there, and go on where a run with this file was stopped")
+  ),
   all: Flag.Boolean("all").pipe(
     Flag.withDefault(false),
     Flag.withDescription(`Show every summary, and not only the first ${Program.mostRows}`)
@@ -104,9 +113,16 @@ const layerOf = ({ backend, workers }: Place): Layer.Layer<never> => {
   }
 }
 
+/** Where summaries are recorded. Without a file none is; with one, the first Ctrl-C lets texts that are under way be done. */
+const journalOf = (path: string | undefined) =>
+  path === undefined
+    ? Journal.layerMemory
+    : Layer.merge(Sqlite.layer({ path }), Shutdown.layer({ drain: "10 seconds" }))
+
 const summarise = ({ backend, paths, workers, ...settings }: Program.Settings & Place) =>
   Program.run({ ...settings, paths: paths.length > 0 ? paths : [dependencies()] }).pipe(
-    Effect.provide([Summariser.layer, Progress.layer, layerOf({ backend, workers })]),
+    Effect.provide([Summariser.layer, Progress.layer, layerOf({ backend, workers }), journalOf(settings.journal)]),
+    Effect.provideService(References.LogToStderr, true),
     Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: messageOf(cause) }))
   )
 

@@ -32,6 +32,8 @@ export interface Settings {
   readonly all: boolean
   /** Where the report is written, if it is: a page, or JSON where the name ends so. */
   readonly report?: string | undefined
+  /** Where summaries are recorded, if they are: the file of a journal. */
+  readonly journal?: string | undefined
 }
 
 /** Half of the texts, and 20 of few: when most fail, it is the folder or the model that is wrong. */
@@ -71,8 +73,8 @@ export class NothingSummarised extends Schema.TaggedError<NothingSummarised>("su
  * **Details**
  *
  * Errors: `NoSuchPath` and `NoTexts` before anything has started; `TooManyFailed` and `NothingSummarised` after what
- * was done has been shown; a report that cannot be written, at the very end. A text that fails is shown, and is no error.
- * Interruption stops what is under way.
+ * was done has been shown; a report that cannot be written, at the very end; `JournalError` after what was recorded has been
+ * shown. A text that fails is shown, and is no error. Interruption stops what is under way.
  */
 export const run = Effect.fnUntraced(function*(settings: Settings) {
   const texts = yield* Texts.find(settings.paths)
@@ -80,9 +82,10 @@ export const run = Effect.fnUntraced(function*(settings: Settings) {
   const place = isBusy ? yield* placeOf(settings) : `concurrency ${settings.concurrency ?? fibers}`
   yield* Console.error(`Summarising ${method}, ${place}`)
   const limit = settings.maxErrors ?? budget(texts.length)
-  const { isStopped, report } = yield* summaries(texts, limit, settings)
+  const { isStopped, journalError, report } = yield* summaries(texts, limit, settings)
   yield* Console.log(Table.make(report, yield* room(settings.all)))
   if (settings.report !== undefined) yield* write(settings.report, report)
+  if (journalError !== undefined) return yield* journalError
   if (isStopped) {
     const [done, failed] = [report.outcomes.length, report.failures.length]
     return yield* new TooManyFailed({ failed, limit, done, texts: texts.length })
@@ -96,26 +99,40 @@ export const run = Effect.fnUntraced(function*(settings: Settings) {
  *
  * **Details**
  *
- * Shape: the report of every text that was done, in input order, and whether the run was stopped by its failures.
- * Errors: none. Interruption stops what is under way.
+ * Shape: the report of every text that was done, in input order; whether the run was stopped by its failures; and the error of
+ * the journal, if it was stopped by that. With a journal, a text that has not changed since is not summarised again. Errors: a
+ * journal that cannot be begun. Interruption stops what is under way.
  */
 export const summaries = Effect.fnUntraced(
   function*(texts: ReadonlyArray<string>, maxErrors: number, settings: Settings) {
     const { backoff = "500 millis", concurrency, timeout } = settings
     const { isBusy } = yield* Summariser
     const options = { name: "summaries", concurrency, maxErrors, timeout }
-    if (isBusy) return { report: yield* Parallel.run(texts, Summary.ranked, options), isStopped: false }
+    const journal = settings.journal === undefined ? undefined : { key: Texts.stateOf }
+    if (isBusy) return done(yield* Parallel.run(texts, Summary.ranked, { ...options, journal }))
     const atOnce = concurrency ?? fibers
     const report = yield* Parallel.run(texts, Summary.make, {
       ...options,
       concurrency: atOnce,
       retry: Patience.retry(backoff),
-      limit: Patience.limit(atOnce)
+      limit: Patience.limit(atOnce),
+      journal: journal && { ...journal, success: Summary.Summary, error: Summary.Failure, version: "model" }
     })
-    return { report, isStopped: false }
+    return done(report)
   },
-  Effect.catchTag("TooManyErrors", ({ report }) => Effect.succeed({ report, isStopped: true }))
+  Effect.catchTags({
+    TooManyErrors: ({ report }) => Effect.succeed({ ...done<TextsReport>(report), isStopped: true }),
+    JournalError: (journalError) =>
+      journalError.report === undefined
+        ? Effect.fail(journalError)
+        : Effect.succeed({ ...done<TextsReport>(journalError.report), journalError })
+  })
 )
+
+type TextsReport = Report.Report<string, Summary.Summary, Summary.Failure | Backend.BackendError | Cause.TimeoutError>
+
+/** What came of a run that nothing has stopped. */
+const done = <R extends TextsReport>(report: R) => ({ report, isStopped: false, journalError: undefined })
 
 /** How many texts are worked on at once where nobody says. */
 const fibers = 8
@@ -130,7 +147,7 @@ const placeOf = ({ concurrency }: Settings): Effect.Effect<string> =>
 /** Writes the report of a run to a file, whose name says what it is to be: a page, or JSON. */
 const write = Effect.fnUntraced(function*(
   file: string,
-  report: Report.Report<string, Summary.Summary, Summary.Failure | Backend.BackendError | Cause.TimeoutError>
+  report: TextsReport
 ) {
   const fs = yield* FileSystem.FileSystem
   const text = file.endsWith(".json") ? JSON.stringify(Report.toJson(report)) : Report.toHtml(report)

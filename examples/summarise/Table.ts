@@ -22,7 +22,7 @@ export interface Room {
  * **Details**
  *
  * Shape: everything in input order. The time of a text is that from the start of its first attempt to the end of its
- * last, and on fibers it includes what others computed meanwhile. On a terminal a summary is cut at the edge, and a path in front, to two fifths of
+ * last, and on fibers it includes what others computed meanwhile; a text that was summarised before is recalled. On a terminal a summary is cut at the edge, and a path in front, to two fifths of
  * the width. Failed texts are all shown, and never cut. Control characters are replaced, whatever a file or a model
  * said.
  */
@@ -40,7 +40,7 @@ const table = (done: ReadonlyArray<Done>, room: Room): string => {
   const columns = [
     column("file", files, "left"),
     column("words", rows.map((row) => row.value.words.toLocaleString("en")), "right"),
-    column("time", rows.map((row) => time(row.elapsed)), "right"),
+    column("time", rows.map((row) => row.recorded === undefined ? time(row.elapsed) : "recalled"), "right"),
     ["summary", ...rows.map((row) => printable(row.value.sentence))]
   ]
   const lines = columns[0]!.map((_, index) =>
@@ -60,10 +60,12 @@ const failures = (failed: ReadonlyArray<Outcome.Failure<string, unknown>>): stri
   return [`failed examples: ${failed.length}`, ...lines].join("\n")
 }
 
-const count = (report: Report.Report<string, Summary, unknown>): string =>
-  `${report.values.length} of ${report.outcomes.length} texts summarised, ${report.failures.length} failed, in ${
-    time(report.elapsed)
-  }`
+const count = (report: Report.Report<string, Summary, unknown>): string => {
+  const recalled = report.outcomes.filter(({ recorded }) => recorded !== undefined).length
+  return `${report.values.length} of ${report.outcomes.length} texts summarised${
+    recalled === 0 ? "" : ` (${recalled} of them before)`
+  }, ${report.failures.length} failed, in ${time(report.elapsed)}`
+}
 
 /** The typed error of a failure; a defect goes by its name. */
 const reason = (failure: Outcome.Failure<string, unknown>): { readonly _tag: string; readonly message: string } => {

@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type * as PlatformError from "effect/PlatformError"
 import * as Schema from "effect/Schema"
-import { extname, join, normalize } from "node:path"
+import { statSync } from "node:fs"
+import { extname, join, normalize, resolve } from "node:path"
 import { getSystemErrorMessage } from "node:util"
 
 /** What the files are called that are looked for in folders. */
@@ -13,6 +14,12 @@ export const extensions: ReadonlyArray<string> = [".md", ".markdown", ".mdx", ".
 
 /** The most bytes of a text that are read: 512 KiB, some 80,000 words. What is larger is a log, not a text. */
 export const mostBytes = 512 * 1024
+
+/** A text as it is now: its path, and what changes when somebody writes to it. One that cannot be looked at is its path. */
+export const stateOf = (path: string): string => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? resolve(path) : `${resolve(path)} ${found.size} ${found.mtimeMs}`
+}
 
 /** A path that was asked for does not exist. */
 export class NoSuchPath extends Schema.TaggedError<NoSuchPath>("summarise/Texts/NoSuchPath")("NoSuchPath", {

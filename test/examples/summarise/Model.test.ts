@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, FileSystem, Option, Redacted, Stdio } from "effect"
-import { Outcome } from "effect-parallel"
+import { Journal, Outcome } from "effect-parallel"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Model from "../../../examples/summarise/Model.ts"
@@ -83,7 +83,7 @@ const summarise = (baseUrl: URL, words: ReadonlyArray<string>, settings?: Partia
     return report
   }).pipe(
     Effect.provide(Summariser.layerModel({ baseUrl, key: Option.some(Redacted.make(key)), model: "small" })),
-    Effect.provide([NodeFileSystem.layer, Stdio.layerTest({})])
+    Effect.provide([NodeFileSystem.layer, Stdio.layerTest({}), Journal.layerMemory])
   )
 
 const errorOf = (outcome: Outcome.Outcome<string, unknown, unknown> | undefined): any =>

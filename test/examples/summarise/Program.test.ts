@@ -1,6 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Stdio, Terminal } from "effect"
+import { Journal } from "effect-parallel"
 import { TestConsole } from "effect/testing"
 import * as Model from "../../../examples/summarise/Model.ts"
 import * as Program from "../../../examples/summarise/Program.ts"
@@ -16,6 +17,7 @@ const thirdTime = (effect: Effect.Effect<never>) => {
 describe("Program", () => {
   const platform = Layer.mergeAll(
     NodeFileSystem.layer,
+    Journal.layerMemory,
     Stdio.layerTest({}),
     Layer.mock(Terminal.Terminal, { "~effect/Terminal": "~effect/Terminal", columns: Effect.succeed(80) })
   )

@@ -56,6 +56,30 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
   "npm start",
   (it) => {
     describe.concurrent("with paths", () => {
+      it.effect("with a journal, summarises what was not done before, or has changed", () =>
+        Effect.gen(function*() {
+          const fs = yield* FileSystem.FileSystem
+          const { folder } = yield* Fixtures
+          const own = yield* fs.makeTempDirectoryScoped()
+          yield* fs.copy(`${folder}/texts/more`, `${own}/texts`)
+          yield* fs.copyFile(`${folder}/texts/a.md`, `${own}/texts/a.md`)
+
+          const first = yield* command(own, "--journal", "run.db", "texts")
+          const second = yield* command(own, "--journal", "run.db", "texts")
+          yield* fs.writeFileString(
+            `${own}/texts/a.md`,
+            "Cats sleep. A cat is a small animal that sleeps all day, and nobody knows why it does so much of it."
+          )
+          const third = yield* command(own, "--journal", "run.db", "texts")
+
+          assert.match(first.stdout, /2 of 2 texts summarised, 0 failed/)
+          assert.match(second.stdout, /2 of 2 texts summarised \(2 of them before\), 0 failed/)
+          assert.match(second.stdout, /recalled {2}A fox is a small animal/)
+          assert.match(third.stdout, /2 of 2 texts summarised \(1 of them before\), 0 failed/)
+          assert.match(second.stderr, /summaries: 2 recorded in .*run\.db/)
+          assert.strictEqual(third.code, 0)
+        }))
+
       it.effect("shows the summaries, then every failed text with its reason, and exits with 0", () =>
         Effect.gen(function*() {
           const { folder } = yield* Fixtures

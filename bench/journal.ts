@@ -1,0 +1,173 @@
+/**
+ * The cost of a journal in a file: what an outcome of some hundred bytes adds to a run, and what it takes to recall it.
+ *
+ * Baselines: the same run without a journal, and by hand: one loop that makes the digest and the JSON of each outcome, and
+ * gives groups of them to a thread, which appends them to a file and waits for the disk (`fdatasync`) before it takes the next.
+ * The file is opened once in a process. A run that records has a version of its own each time; one that recalls has none.
+ */
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as References from "effect/References"
+import { execFileSync } from "node:child_process"
+import { hash } from "node:crypto"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Worker } from "node:worker_threads"
+import { Parallel } from "../src/index.ts"
+import * as Sqlite from "../src/journal/Sqlite.ts"
+import { type Case, type Check, type Group, large, measure, plain, small, type Topic } from "./measure.ts"
+import { concurrency, numbers, once } from "./work.ts"
+
+/** An outcome of some 98 bytes as JSON. */
+const outcome = (n: number) => ({ n, text: "abcdefghijklmnopqrstuvwxyz".repeat(2), isRight: true, list: [1, 2, 3] })
+
+const work = (n: number) => Effect.sync(() => outcome(n))
+
+const folder = once(() => mkdtempSync(join(tmpdir(), "effect-parallel-bench-")))
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "Warn")
+
+const runtime = once(() => ManagedRuntime.make(Sqlite.layer({ path: join(folder(), "records.db") })))
+
+let versions = 0
+
+const runs = (version: () => string): Case => (inputs) => {
+  const all = numbers(inputs)
+  return () => {
+    const options = { name: "bench", journal: { version: version() }, concurrency }
+    return runtime().runPromise(quiet(Effect.map(Parallel.run(all, work, options), ({ outcomes }) => outcomes.length)))
+  }
+}
+
+const without: Case = (inputs) => {
+  const all = numbers(inputs)
+  return () =>
+    Effect.runPromise(Effect.map(Parallel.run(all, work, { concurrency }), ({ outcomes }) => outcomes.length))
+}
+
+/** A thread that appends texts to a file, and answers when they are on the disk. */
+const appender = `
+  const { parentPort, workerData } = require("node:worker_threads")
+  const { fdatasyncSync, openSync, writeSync } = require("node:fs")
+  const file = openSync(workerData, "a")
+  parentPort.on("message", (records) => {
+    writeSync(file, records.join(""))
+    fdatasyncSync(file)
+    parentPort.postMessage(records.length)
+  })
+`
+const byHand: Case = (inputs) => {
+  const worker = new Worker(appender, { eval: true, workerData: join(folder(), "by hand") })
+  const all = numbers(inputs)
+  return () =>
+    new Promise((resolve) => {
+      let [next, done, busy] = [0, 0, false]
+      let group: Array<string> = []
+      const flush = () => {
+        if (busy || group.length === 0) return
+        busy = true
+        worker.postMessage(group)
+        group = []
+      }
+      const turn = () => {
+        for (const end = Math.min(next + 2000, all.length); next < end; next++) {
+          const input = all[next]!
+          const key = hash("sha256", JSON.stringify(input), "hex")
+          group.push(`${key} ${JSON.stringify(outcome(input))}\n`)
+        }
+        flush()
+        if (next < all.length) setImmediate(turn)
+      }
+      worker.removeAllListeners("message")
+      worker.on("message", (count: number) => {
+        busy = false
+        done += count
+        if (done === all.length) resolve(done)
+        else flush()
+      })
+      turn()
+    })
+}
+
+/** Makes a check: what a journal adds to an outcome. */
+const adds = (name: string, inputs: number, target: number): Check => ({
+  label: `${name} - no journal`,
+  unit: "µs",
+  of: (reading) => 1000 * (reading(name, inputs) - reading("no journal", inputs)) / inputs,
+  target
+})
+
+const cases = {
+  "no journal": without,
+  "in a file": runs(() => `v${versions++}`),
+  "recalled": runs(() => "same"),
+  "by hand": byHand
+}
+
+const time: Group = {
+  name: "outcomes",
+  metric: "time",
+  cases,
+  sizes: [small],
+  checks: [adds("in a file", small, 6), adds("recalled", small, 6), adds("by hand", small, Infinity)]
+}
+
+const cpu: Group = {
+  name: "outcomes, all threads",
+  metric: "cpu",
+  cases,
+  sizes: [small],
+  checks: [adds("in a file", small, 10), adds("by hand", small, Infinity)]
+}
+
+/** The cases in one run each, whose file is empty at its start. */
+const gap: Group = {
+  name: "the longest time between two turns of the event loop",
+  metric: "gap",
+  cases: { "no journal": without, "in a file": cases["in a file"] },
+  sizes: [small],
+  checks: [plain("no journal", small), plain("in a file", small, 25)]
+}
+
+export const topic: Topic = { title: "journal", url: import.meta.url, groups: [time, cpu, gap] }
+
+/** Runs a million inputs, or one of them, with the journal of a file; prints how long that took, and how much memory it has added. */
+const part = async (path: string, inputs: ReadonlyArray<number>): Promise<void> => {
+  const used = async (): Promise<number> => {
+    for (let k = 0; k < 3; k++) {
+      globalThis.gc?.()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    const { arrayBuffers, heapUsed } = process.memoryUsage()
+    return (arrayBuffers + heapUsed) / 1e6
+  }
+  const before = await used()
+  const from = performance.now()
+  const run = Effect.asVoid(Parallel.run(inputs, work, { name: "bench", journal: true, concurrency: 64 }))
+  const clocked = Effect.andThen(run, Effect.sync(() => performance.now() - from))
+  const opened = Effect.zip(clocked, Effect.promise(used))
+  const [millis, after] = await Effect.runPromise(opened.pipe(Effect.provide(Sqlite.layer({ path })), quiet))
+  console.log(`${millis.toFixed(0)} ms, ${(after - before).toFixed(0)} MB more`)
+}
+
+/** Records a million outcomes, and recalls the first of them in another process. */
+const resume = (): void => {
+  const path = join(folder(), "million.db")
+  const child = (what: string) =>
+    execFileSync(process.execPath, ["--expose-gc", fileURLToPath(import.meta.url), what, path], { encoding: "utf8" })
+      .trim()
+  console.log(`\na million outcomes recorded: ${child("record")}`)
+  console.log(`a program that opens them, and recalls the first: ${child("recall")}`)
+}
+
+if (import.meta.main) {
+  const [what, path] = process.argv.slice(2)
+  if (what === "record" || what === "recall") await part(path!, what === "record" ? numbers(large) : [0])
+  else {
+    await measure(topic)
+    resume()
+  }
+  process.exit()
+}

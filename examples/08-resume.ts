@@ -1,0 +1,45 @@
+// Go on where a program died: hash 60 passwords slowly, be killed half-way, and start again.
+//
+//   node --conditions=@effect-parallel/source examples/08-resume.ts
+//
+// The program is resume/Program.ts. It is started as a process of its own, killed (SIGKILL, as by a machine that runs out of
+// memory) when it has reported 30 hashes, and started again: `journal: true` recalls what was reported, and runs the rest.
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+
+const program = fileURLToPath(new URL("resume/main.ts", import.meta.url))
+
+/** Starts the program, shows what it says, and kills it when it has reported so many hashes. */
+const life = (file: string, killAt: number) =>
+  Effect.promise(async () => {
+    const child = spawn(process.execPath, [...process.execArgv, program, file], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    const closed = once(child, "close")
+    let hashes = 0
+    for await (const line of createInterface(child.stdout)) {
+      if (!line.startsWith("hashed")) console.log(line)
+      else if (++hashes === killAt) child.kill("SIGKILL")
+    }
+    const [, signal] = await closed as [number | null, string | null]
+    return signal
+  })
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "resume-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
+
+Effect.gen(function*() {
+  const file = join(yield* folder, "run.db")
+  yield* Console.log(`first life:  ended by ${yield* life(file, 30)}`)
+  yield* Console.log(`second life: ended by ${(yield* life(file, Infinity)) ?? "itself"}`)
+}).pipe(Effect.scoped, NodeRuntime.runMain)

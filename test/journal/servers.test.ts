@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { Journal, Parallel } from "effect-parallel"
+import { journalSuite } from "effect-parallel/testing"
+import type { BackingPersistence } from "effect/persistence/Persistence"
+import { randomUUID } from "node:crypto"
+import { afterAll } from "vitest"
+import { range } from "../helpers.ts"
+import {
+  hasPostgres,
+  hasRedis,
+  ofServer,
+  postgresLayer,
+  redisLayer,
+  startPostgres,
+  startRedis,
+  type TestServer
+} from "./servers.ts"
+import { quiet } from "./stores.ts"
+
+/** Starts a server when it is asked for, once, and stops it when all tests are over. */
+const once = (start: () => Promise<TestServer>) => {
+  let server: Promise<TestServer> | undefined
+  afterAll(async () => (await server)?.stop())
+  return () => server ??= start()
+}
+
+const kinds: ReadonlyArray<
+  readonly [
+    name: string,
+    isThere: boolean,
+    start: () => Promise<TestServer>,
+    layer: (server: TestServer) => Layer.Layer<BackingPersistence>
+  ]
+> = [
+  ["PostgreSQL", hasPostgres, startPostgres, postgresLayer],
+  ["Redis", hasRedis, startRedis, redisLayer]
+]
+
+for (const [name, isThere, start, backing] of kinds) {
+  if (!isThere) {
+    it.skip(`Journal.layerPersistence on ${name} (skipped: this machine has none)`, () => {})
+    continue
+  }
+  const server = once(start)
+  const layer = Journal.layerPersistence({ name }).pipe(Layer.provide(ofServer(server, backing)))
+  journalSuite(`Journal.layerPersistence on ${name}`, layer, { lasting: true })
+
+  describe(`two programs that share ${name}`, () => {
+    it.live("lose nothing, and never mix what inputs come to", () =>
+      quiet(Effect.gen(function*() {
+        const run = `shared ${randomUUID()}`
+        const ran: Array<number> = []
+        const program = (from: number) =>
+          Parallel.forEach(
+            range(1500).map((n) => n + from),
+            (n) => Effect.as(Effect.sleep(n % 3), `value ${(ran.push(n), n)}`),
+            { name: run, journal: true, concurrency: 20 }
+          ).pipe(Effect.provide(layer))
+        const both = yield* Effect.all([program(0), program(500)], { concurrency: 2 })
+        const [first, second] = both
+        const before = ran.length
+        const again = yield* program(250)
+
+        assert.deepStrictEqual(first, range(1500).map((n) => `value ${n}`))
+        assert.deepStrictEqual(second, range(1500).map((n) => `value ${n + 500}`))
+        assert.deepStrictEqual(again, range(1500).map((n) => `value ${n + 250}`))
+        assert.strictEqual(ran.length, before)
+      })), 60_000)
+
+    it.live(
+      "and one whose server is gone ends with StoreFailed, with what was finished",
+      () =>
+        quiet(Effect.gen(function*() {
+          const own = yield* Effect.promise(start)
+          const run = Parallel.run(range(100_000), (n) => Effect.as(Effect.sleep(1), n), {
+            name: "gone",
+            journal: true,
+            concurrency: 50
+          }).pipe(Effect.provide(Journal.layerPersistence({ name }).pipe(Layer.provide(backing(own)))), Effect.flip)
+          yield* Effect.forkChild(Effect.andThen(Effect.sleep(1000), Effect.sync(own.stop)))
+          const error = yield* Effect.timeout(run, "30 seconds")
+
+          assert.instanceOf(error, Journal.JournalError)
+          assert.instanceOf(error.reason, Journal.StoreFailed)
+          assert.isAbove(error.report!.outcomes.length, 0)
+        })),
+      60_000
+    )
+  })
+}
