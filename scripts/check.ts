@@ -117,6 +117,15 @@ await runSteps({
       run("node", ["--conditions=@effect-parallel/source", example])
     }
   },
+  servers: () => {
+    const tests = "test/journal/servers.test.ts"
+    const output = run("vitest", ["run", "--reporter=verbose", tests], { env: { SERVERS: "1", NO_COLOR: "1" } })
+    for (const [line] of output.matchAll(/^.*\(skipped: this machine has none\).*$/gm)) console.log(line.trim())
+  },
+  journal: () => {
+    const tests = ["test/journal/sqlite/kills.test.ts", "test/journal/sqlite/damage.test.ts"]
+    run("vitest", ["run", ...tests], { env: { JOURNAL_KILLS: "50", JOURNAL_FLIPS: "2500", JOURNAL_STEP: "1" } })
+  },
   schedules: () => {
     // of what happens to machines; the seed of the first that goes wrong is printed
     run("vitest", ["run", "test/fuzz/fleet.test.ts"], { env: { FLEET_SCHEDULES: "10000", FLEET_SEED: "1000" } })

@@ -9,6 +9,8 @@
  *
  * `properties` runs the property tests with `PROPERTY_RUNS` programs each (default 50000).
  *
+ * `journal` kills a program with a journal 500 times, on fibers and on threads, and flips 10,000 bits in each of its files.
+ *
  * `fleet` runs schedules of what happens to machines: `FLEET_SCHEDULES` of them (default 100000), the first from
  * `FLEET_SEED`.
  *

@@ -1,4 +1,4 @@
-import { afterAll, assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -45,7 +45,12 @@ const instrumented = (code: string): string =>
   }\nexport { seen }\n`
 
 const folder = mkdtempSync(join(root, "test", "examples-"))
-afterAll(() => rmSync(folder, { recursive: true }))
+const started = process.cwd()
+beforeAll(() => process.chdir(folder))
+afterAll(() => {
+  process.chdir(started)
+  rmSync(folder, { recursive: true })
+})
 
 /** Each example in a folder of its own, beside the files that its page has shown above it. */
 const written = [...sources, ...pages].flatMap((page, p) => {

@@ -193,7 +193,7 @@ class Writer<I> {
       worker: outcome.worker,
       ...(Outcome.isFailure(outcome) && { error: this.error(outcome.cause) }),
       ...(outcome.history.length > 0 && { history: outcome.history.map((attempt) => this.attempt(attempt)) }),
-      ...recordedOf(outcome)
+      ...(outcome.recorded !== undefined && { recorded: recordedOf(outcome.recorded) })
     }
   }
 
@@ -226,15 +226,13 @@ class Writer<I> {
   }
 }
 
-/** Returns what a journal has known of an outcome; nothing if that ran. */
-const recordedOf = ({ recorded }: Outcome.Outcome<unknown, unknown, unknown>) =>
-  recorded === undefined ? {} : {
-    recorded: {
-      at: DateTime.formatIso(recorded.at),
-      attempts: recorded.attempts,
-      elapsed: millis(recorded.elapsed)
-    }
-  }
+const recordedOf = (
+  { at, attempts, elapsed }: Outcome.Recorded
+): NonNullable<Json["outcomes"][number]["recorded"]> => ({
+  at: DateTime.formatIso(at),
+  attempts,
+  elapsed: millis(elapsed)
+})
 
 /** Returns the waits that took time; nothing if there are none. */
 const waitsOf = ({ waits }: Pick<Outcome.Attempt, "waits">): { readonly waits?: Schema.Schema.Type<typeof Waits> } => {
