@@ -107,6 +107,6 @@ export const make: <
     name,
     { ...steps, journal: withOutCodec(steps.journal) },
     graph,
-    (path) => (item, index) => runAt(flow, item, Path.item(path, index))
+    (path) => (item, index) => runAt(flow, item, Path.unrecorded(Path.item(path, index)))
   )
 }

@@ -78,7 +78,12 @@ export const layerPersistence = (
 }
 
 /**
- * Forgets what is recorded of the runs of a name, or of one version of them. A run that is under way goes on recording.
+ * Forgets what is recorded of the runs of a name, or of one version of them. Flows have the name `flow` and their own, as in
+ * `flow article`.
+ *
+ * **Gotchas**
+ *
+ * Forget what is not under way: what a run records afterwards is kept by some stores, and forgotten by others.
  *
  * @category working with journals
  * @since 0.1.0

@@ -135,7 +135,8 @@ export const fromSteps = (
   if (options.concurrency === undefined) wrongType("concurrency", `a positive integer or "unbounded"`, undefined)
   knownKeys("batch options", options, optionKeys)
   const checked = Plan.checkOptions({ ...options, name } as Types.Options<any>)
-  if (checked.journal !== undefined) Plan.checkJournaled(checked, Plan.asTask(exec))
+  // a fallback may give what the schemas of a task do not take
+  if (checked.journal !== undefined && fallback === undefined) Plan.checkJournaled(checked, Plan.asTask(exec))
   const batch: Items.ItemBatch = { collect, workAt, fallback, watch, options: checked }
   const run = (input: unknown, path: Path.Path) =>
     flatMapValue(prep === undefined ? input : prep(input), (items) =>

@@ -1,32 +1,63 @@
 /**
- * Exits of flows as a journal keeps them: action and value.
+ * Exits of flows as a journal keeps them: their action and value, wherever they are in a value.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { isOut, out } from "./node.ts"
 
-/** An exit, or what a fallback gave in its place, as data. A value that is undefined is left out. */
-interface PlainOut {
-  readonly action?: string
+/** Key of an object that is an exit; a value without one is left out. */
+const outKey = "~effect-parallel/Out"
+
+/** Replaces the exits in a value by plain data; what holds none stays as it is. */
+export const toPlain = (value: unknown): unknown => {
+  if (isOut(value)) {
+    return { [outKey]: value.action, ...(value.value !== undefined && { value: toPlain(value.value) }) }
+  }
+  return mapped(value, toPlain)
+}
+
+/** Does the reverse. */
+export const fromPlain = (value: unknown): unknown => {
+  if (isPlainObject(value) && Object.hasOwn(value, outKey)) {
+    return out(value[outKey] as string, fromPlain(value["value"]))
+  }
+  return mapped(value, fromPlain)
+}
+
+/** Replaces the parts of an array or a plain object; gives it back itself where none changes. */
+const mapped = (value: unknown, each: (part: unknown) => unknown): unknown => {
+  if (Array.isArray(value)) {
+    const parts = value.map(each)
+    return parts.every((part, k) => part === value[k]) ? value : parts
+  }
+  if (!isPlainObject(value)) return value
+  const entries = Object.entries(value).map(([key, part]) => [key, part, each(part)] as const)
+  if (entries.every(([, before, after]) => before === after)) return value
+  return Object.fromEntries(entries.map(([key, , part]) => [key, part]))
+}
+
+const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+/** A value, so that undefined has a form too. */
+interface Held {
   readonly value?: unknown
 }
 
-const toPlain = (exit: unknown): PlainOut => {
-  const [action, value] = isOut(exit) ? [exit.action, exit.value] : [undefined, exit]
-  return { ...(action !== undefined && { action }), ...(value !== undefined && { value }) }
-}
-
-const fromPlain = ({ action, value }: PlainOut): unknown => action === undefined ? value : out(action, value)
-
 /** Schema of what the items of a batch flow come to; their values have to be what JSON keeps as it is. */
 export const outCodec: Schema.Codec<any, any> = Schema.Any.pipe(
-  Schema.decodeTo(Schema.Any, SchemaTransformation.transform({ decode: fromPlain, encode: toPlain }))
+  Schema.decodeTo(
+    Schema.Any,
+    SchemaTransformation.transform({
+      decode: ({ value }: Held) => fromPlain(value),
+      encode: (value: unknown): Held => value === undefined ? {} : { value: toPlain(value) }
+    })
+  )
 )
 
 /** Adds this schema to an option `journal` that has none. */
-export const withOutCodec = (journal: unknown): unknown =>
-  journal === true
-    ? { success: outCodec }
-    : typeof journal === "object" && journal !== null
-    ? { success: outCodec, ...journal }
-    : journal
+export const withOutCodec = (journal: unknown): unknown => {
+  if (journal === true) return { success: outCodec }
+  if (typeof journal !== "object" || journal === null) return journal
+  return { ...journal, success: (journal as { readonly success?: unknown }).success ?? outCodec }
+}

@@ -84,6 +84,9 @@ export const inside = (parent: Path, name: string, step = 0): Path => ({
 /** Makes the path of an item of a batch. */
 export const item = (at: Path, index: number): Path => ({ ...at, index })
 
+/** Makes the path of what the journal of its flow does not record by itself: an item, which is known by what it is and not by where. */
+export const unrecorded = (path: Path): Path => path.recorder === undefined ? path : { ...path, recorder: undefined }
+
 /** Formats a path: the names from the outermost flow down, as in `approval/perFile[2]/load`. */
 export const pathOf = ({ index, name, parent }: Path): string => {
   const shown = shortenName(name)

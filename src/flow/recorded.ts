@@ -6,16 +6,20 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import { decoded, encoded } from "../journal/record/causes.ts"
-import { Journal, type StoredRun } from "../journal/record/contract.ts"
+import { Journal, type StoredRecord, type StoredRun } from "../journal/record/contract.ts"
 import { digest } from "../journal/record/digest.ts"
 import { Damaged, JournalError, type JournalReason, NotEncodable } from "../journal/record/errors.ts"
 import { mayHideSecret, Unkept, write } from "../journal/record/json.ts"
 import { knownKeys, nonEmptyString, optionalFunction, wrongType } from "../primitives/check.ts"
+import { inTime } from "../primitives/effects.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import * as Codec from "../task/codec.ts"
 import { type Any, isOut, type Out, out, schemaOf } from "./node.ts"
+import { fromPlain, toPlain } from "./outCodec.ts"
 import * as Path from "./path.ts"
 
 /**
@@ -54,6 +58,9 @@ export const checkFlowJournal = (journal: unknown): FlowJournalOptions => {
   return { key, version: version === undefined ? "" : nonEmptyString("journal.version", version) }
 }
 
+/** Milliseconds that an interrupted flow waits for its store. */
+const patience = 5000
+
 /** A record of a node, read. */
 interface NodeRecord {
   /** Action by which it was left, its value if there is one, and the fingerprint of the schema of that. */
@@ -85,7 +92,8 @@ export const open = (
       return Effect.fail(failed(new NotEncodable({ value: "input", index: undefined, path, issue, node: name })))
     }
     return Effect.map(
-      store.open({ name, version, schemas: "flow" }),
+      // a run of the same name is another
+      store.open({ name: `flow ${name}`, version, schemas: "flow" }),
       (run) => new FlowRecorder(name, digest(JSON.stringify([name, version, base])), run, failed)
     )
   })
@@ -104,6 +112,7 @@ export class FlowRecorder implements Path.PathRecorder {
   private readonly base: string
   private readonly run: StoredRun
   private readonly failed: (reason: JournalReason) => JournalError
+  private readonly one = Semaphore.makeUnsafe(1)
 
   constructor(name: string, base: string, run: StoredRun, failed: (reason: JournalReason) => JournalError) {
     this.name = name
@@ -150,9 +159,10 @@ export class FlowRecorder implements Path.PathRecorder {
       this.ran++
       try {
         if (mayHideSecret(schema)) throw new Unkept("its schema has a Redacted, which is not written down")
-        const text = schema === undefined ? value === undefined ? undefined : write(value) : encoded(schema, value)
+        const plain = schema === undefined ? toPlain(value) : undefined
+        const text = schema === undefined ? plain === undefined ? undefined : write(plain) : encoded(schema, value)
         const head = `{"a":${JSON.stringify(action)},"s":${JSON.stringify(Codec.fingerprint(schema))}`
-        return this.run.append([{ key, text: text === undefined ? `${head}}` : `${head},"v":${text}}`, failed: false }])
+        return this.append({ key, text: text === undefined ? `${head}}` : `${head},"v":${text}}`, failed: false })
       } catch (error) {
         if (!(error instanceof Unkept)) throw error
         const { issue, path: at } = error
@@ -168,6 +178,14 @@ export class FlowRecorder implements Path.PathRecorder {
     })
   }
 
+  /** Writes a record, one at a time, also if the flow is interrupted meanwhile; but then it is not waited for long. */
+  private append(record: StoredRecord): Effect.Effect<void, JournalError> {
+    return Effect.flatMap(
+      Effect.forkDetach(this.one.withPermits(1)(this.run.append([record])), { startImmediately: true }),
+      (fiber) => Effect.onInterrupt(Fiber.join(fiber), () => inTime(Effect.asVoid(Fiber.await(fiber)), patience))
+    )
+  }
+
   /** Leaves a node as it was left before. */
   private recall(node: Any, path: Path.Path, text: string): Effect.Effect<Out<string, unknown>, JournalError> {
     const schema = schemaOf(node)
@@ -175,7 +193,8 @@ export class FlowRecorder implements Path.PathRecorder {
       const { a, s, v } = JSON.parse(text) as NodeRecord
       if (s !== Codec.fingerprint(schema)) throw new Error("its value was recorded through another schema")
       this.recalled++
-      return Effect.succeed(out(a, decoded(schema, v)) as Out<string, unknown>)
+      const value = schema === undefined ? fromPlain(v) : decoded(schema, v)
+      return Effect.succeed(out(a, value) as Out<string, unknown>)
     } catch (error) {
       const issue = error instanceof Error ? error.message : "it cannot be read"
       return Effect.fail(this.failed(new Damaged({ record: `the record of node ${Path.pathOf(path)}`, issue })))

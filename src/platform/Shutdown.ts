@@ -35,11 +35,11 @@ const exitCode = 130
  *
  * **Details**
  *
- * At the first signal the runs take no more inputs and let attempts end; an input that waits to be tried again is not. Then each
- * run says where it stood, and ends as interrupted, after what it has finished is recorded, if it has a journal. What takes
- * longer than `drain` is interrupted. When no run is left, whoever listened to the signal before hears of it: `NodeRuntime.runMain`
+ * At the first signal the runs take no more inputs and let attempts end; what waits for a limit, or to be tried again, does not begin. Then
+ * each run says where it stood, and ends as interrupted, after what it has finished is recorded, if it has a journal. What takes
+ * longer than `drain` is interrupted, and a journal that does not answer is waited for five seconds more. When no run is left, whoever listened to the signal before hears of it: `NodeRuntime.runMain`
  * interrupts the rest of the program; without a listener the program ends by the signal. The second signal ends the program at once,
- * with exit code 130.
+ * with exit code 130. Several layers of one program, nested or beside each other, share the signals.
  *
  * Interruption from the program itself is immediate, as without this layer. Runs of worker threads and processes are those of the
  * program; a single call of a task (`task(input)`) is not a run, and is interrupted with the program.
@@ -78,41 +78,32 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
   )
 }
 
-class Signals implements ShutdownSignal {
-  private readonly drain: Duration.Duration
-  private readonly context: Context.Context<never>
-  private readonly runs = new Set<StoppableRun>()
+/** The signals of the process, as all layers of it share them. */
+class ProcessSignals {
+  private readonly layers = new Set<Signals>()
   /** Listeners of others, which hear of a signal when no run is left. */
-  private readonly others: ReadonlyArray<readonly [Signal, NodeJS.SignalsListener]>
+  private others: ReadonlyArray<readonly [Signal, NodeJS.SignalsListener]> = []
   private received: Signal | undefined
-  /** Fiber that interrupts the runs which are late. */
-  private late: Fiber.Fiber<void> | undefined
-  private closed = false
 
-  constructor(drain: Duration.Duration, context: Context.Context<never>) {
-    this.drain = drain
-    this.context = context
+  /** Adds a layer; the first takes the signals from those who listened before. */
+  open(layer: Signals): void {
+    this.layers.add(layer)
+    if (this.layers.size > 1) {
+      if (this.received !== undefined) layer.receive(this.received)
+      return
+    }
+    this.received = undefined
     this.others = signals.flatMap((signal) =>
-      process.listeners(signal).map((listener) => [signal, listener as NodeJS.SignalsListener] as const)
+      // raw, so that who listens once does
+      process.rawListeners(signal).map((listener) => [signal, listener as NodeJS.SignalsListener] as const)
     )
     for (const [signal, listener] of this.others) process.removeListener(signal, listener)
     for (const signal of signals) process.on(signal, this.receive)
   }
 
-  join(run: StoppableRun): () => void {
-    this.runs.add(run)
-    if (this.received !== undefined) run.drain()
-    return () => {
-      this.runs.delete(run)
-      if (this.received !== undefined && this.runs.size === 0) this.passOn()
-    }
-  }
-
-  /** Gives the signals back to those who listened before. */
-  close(): void {
-    if (this.closed) return
-    this.closed = true
-    this.late?.interruptUnsafe()
+  /** Removes a layer; the last gives the signals back. */
+  close(layer: Signals): void {
+    if (!this.layers.delete(layer) || this.layers.size > 0) return
     for (const signal of signals) process.removeListener(signal, this.receive)
     for (const [signal, listener] of this.others) process.on(signal, listener)
   }
@@ -120,27 +111,69 @@ class Signals implements ShutdownSignal {
   private readonly receive = (signal: Signal): void => {
     if (this.received !== undefined) process.exit(exitCode)
     this.received = signal
-    if (this.runs.size === 0) return this.passOn()
-    const wait = Duration.format(this.drain)
+    for (const layer of [...this.layers]) layer.receive(signal)
+    this.passOn()
+  }
+
+  /** Passes the signal on, once no run is left and those that ended had time to say what they have to. */
+  passOn(): void {
+    setImmediate(() => {
+      const { layers, others, received } = this
+      if (received === undefined || layers.size === 0 || [...layers].some(({ isBusy }) => isBusy)) return
+      for (const layer of [...layers]) this.close(layer)
+      const own = others.filter(([of]) => of === received)
+      for (const [, listener] of own) listener.call(process, received)
+      if (own.length === 0) process.kill(process.pid, received)
+    })
+  }
+}
+
+const processSignals = new ProcessSignals()
+
+/** What one layer tells the runs inside. */
+class Signals implements ShutdownSignal {
+  private readonly drain: Duration.Duration
+  private readonly context: Context.Context<never>
+  private readonly runs = new Set<StoppableRun>()
+  private received = false
+  /** Fiber that interrupts the runs which are late. */
+  private late: Fiber.Fiber<void> | undefined
+
+  constructor(drain: Duration.Duration, context: Context.Context<never>) {
+    this.drain = drain
+    this.context = context
+    processSignals.open(this)
+  }
+
+  get isBusy(): boolean {
+    return this.runs.size > 0
+  }
+
+  join(run: StoppableRun): () => void {
+    this.runs.add(run)
+    if (this.received) run.drain()
+    return () => {
+      this.runs.delete(run)
+      if (this.received && !this.isBusy) processSignals.passOn()
+    }
+  }
+
+  close(): void {
+    this.late?.interruptUnsafe()
+    processSignals.close(this)
+  }
+
+  receive(signal: Signal): void {
+    this.received = true
+    if (!this.isBusy) return
     const late = Effect.sync(() => {
       for (const run of [...this.runs]) run.stop()
     })
     const told = Effect.logWarning(
-      `${signal}: attempts that are under way may end within ${wait}; another signal ends them at once`
+      `${signal}: attempts that are under way may end within ${Duration.format(this.drain)}; ` +
+        "another signal ends them immediately"
     )
     this.late = Effect.runForkWith(this.context)(Effect.andThen(told, Effect.delay(late, this.drain)))
     for (const run of [...this.runs]) run.drain()
-  }
-
-  /** Passes the signal on, once what runs inside had time to say what it has to. */
-  private passOn(): void {
-    const signal = this.received!
-    setImmediate(() => {
-      if (this.runs.size > 0 || this.closed) return
-      this.close()
-      const others = this.others.filter(([of]) => of === signal)
-      for (const [, listener] of others) listener.call(process, signal)
-      if (others.length === 0) process.kill(process.pid, signal)
-    })
   }
 }

@@ -83,3 +83,10 @@ const isPromise = (value: unknown): boolean =>
 const refusePromise = Effect.suspend(() =>
   Effect.die(new TypeError("expected a step to give an effect or a value, got a promise: wrap it in Effect.promise"))
 )
+
+/** Waits for an effect no longer than so many milliseconds, in a region that cannot be interrupted too. It does not fail. */
+export const inTime = (effect: Effect.Effect<void>, millis: number): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.forkDetach(Effect.ignoreCause(Effect.timeoutOption(effect, millis)), { startImmediately: true }),
+    (fiber) => Effect.asVoid(Fiber.await(fiber))
+  )

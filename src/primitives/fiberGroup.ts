@@ -42,10 +42,10 @@ export class FiberGroup<R> {
 
   /**
    * Forks a fiber. Calls `ended` with its exit, also while the group is stopping; the callback may fork others. Does
-   * nothing once the group is stopping.
+   * nothing once the group is stopping. Returns a function that interrupts the fiber.
    */
-  fork<E>(effect: Effect.Effect<void, E, R>, ended: (exit: Exit.Exit<void, E>) => unknown): void {
-    if (this.stopping) return
+  fork<E>(effect: Effect.Effect<void, E, R>, ended: (exit: Exit.Exit<void, E>) => unknown): () => void {
+    if (this.stopping) return () => {}
     const fiber = this.forkFiber(effect) as Fiber.Fiber<void, E>
     this.fibers.add(fiber)
     if (this.stopping) fiber.interruptUnsafe(this.stoppedBy)
@@ -54,6 +54,7 @@ export class FiberGroup<R> {
       if (this.stopping && Exit.isFailure(exit)) this.defects.push(...exit.cause.reasons.filter(Cause.isDieReason))
       this.runBusy(() => ended(exit))
     })
+    return () => fiber.interruptUnsafe(this.stoppedBy)
   }
 
   /** Interrupts every fiber and refuses new ones. */

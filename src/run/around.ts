@@ -1,6 +1,7 @@
 /**
  * What is put around the engine of a run: its journal, the end of its program, and workers that come and go.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
@@ -8,8 +9,10 @@ import type * as Backend from "../Backend.ts"
 import { Journal, type RunJournal } from "../journal/record/contract.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import type { ShutdownSignal } from "../primitives/shutdown.ts"
+import type { Item } from "./inputs/item.ts"
 import type { InputQueue } from "./inputs/queue.ts"
 import type { Recorder } from "./outcomes/recorder.ts"
+import type { Sink } from "./outcomes/sink.ts"
 import * as Plan from "./plan.ts"
 
 /** Runs with the journal of the run, if it has one. */
@@ -47,32 +50,73 @@ export const journaled = <A, E, R>(
 const standing = (
   name: string,
   { count, done }: InputQueue<any, any, any>,
+  { cut }: DrainableSink<any, any, any>,
   recorder: Recorder<any, any, any> | undefined
 ): string =>
-  `${shortenName(name)}: shut down after ${done} of the ${count} inputs that were taken; ` +
+  `${shortenName(name)}: shut down after ${done - cut} of the ${count} inputs that were taken; ` +
   (recorder === undefined
     ? "without a journal, all of them run again"
     : `they are recorded in ${recorder.store}: run it again to go on`)
 
-/** Ends a run cleanly when its program is shut down: nothing new begins, and once all attempts have ended it is interrupted. */
-export const stoppable = (
-  name: string,
-  shutdown: ShutdownSignal | undefined,
-  queue: InputQueue<any, any, any>,
-  recorder: Recorder<any, any, any> | undefined
-) =>
-<A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-  if (shutdown === undefined) return run
-  const ended = Effect.flatMap(run, (ran) =>
-    queue.draining && !queue.complete
-      ? Effect.andThen(Effect.logWarning(standing(name, queue, recorder)), Effect.interrupt)
-      : Effect.succeed(ran))
-  return Effect.acquireUseRelease(
-    Effect.sync(() => shutdown.join({ drain: () => queue.drain(), stop: () => queue.stop() })),
-    () => ended,
-    (leave) => Effect.sync(leave)
-  )
+/** The sink of a run that may be shut down: an attempt that ends as interrupted by that has no outcome. */
+export class DrainableSink<I, A, E> implements Sink<I, A, E> {
+  readonly detailed: boolean
+  readonly retires: boolean
+  /** Number of inputs without an outcome, since the end of the program has interrupted them. */
+  cut = 0
+  private readonly sink: Sink<I, A, E>
+  private readonly isDraining: () => boolean
+
+  constructor(sink: Sink<I, A, E>, isDraining: () => boolean) {
+    this.sink = sink
+    this.detailed = sink.detailed
+    this.retires = sink.retires
+    this.isDraining = isDraining
+  }
+
+  onSuccess(item: Item<I>, value: A): true | void {
+    return this.sink.onSuccess(item, value)
+  }
+
+  onFailure(item: Item<I>, cause: Cause.Cause<E>): boolean {
+    if (!this.isDraining() || !Cause.hasInterruptsOnly(cause)) return this.sink.onFailure(item, cause)
+    this.cut++
+    return false
+  }
 }
+
+/** What ends a run when its program is shut down. */
+interface Stoppable {
+  readonly name: string
+  readonly queue: InputQueue<any, any, any>
+  readonly sink: DrainableSink<any, any, any>
+  readonly recorder: Recorder<any, any, any> | undefined
+  /** Ends the feed of the inputs. */
+  readonly endFeed: () => void
+}
+
+/** Ends a run cleanly when its program is shut down: nothing new begins, and once all attempts have ended it is interrupted. */
+export const stoppable =
+  (shutdown: ShutdownSignal, { endFeed, name, queue, recorder, sink }: Stoppable) =>
+  <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const ended = Effect.flatMap(run, (ran) =>
+      queue.draining && (!queue.complete || sink.cut > 0)
+        ? Effect.andThen(Effect.logWarning(standing(name, queue, sink, recorder)), Effect.interrupt)
+        : Effect.succeed(ran))
+    const drain = () => {
+      queue.drain()
+      endFeed()
+    }
+    const stop = () => {
+      queue.stop()
+      recorder?.hurry()
+    }
+    return Effect.acquireUseRelease(
+      Effect.sync(() => shutdown.join({ drain, stop })),
+      () => ended,
+      (leave) => Effect.sync(leave)
+    )
+  }
 
 /** Records a run: it ends when everything it has finished is durable, and tells at its start and end what was known. */
 export const recorded =
@@ -80,6 +124,7 @@ export const recorded =
     const { greeting } = recorder
     return (greeting === undefined ? run : Effect.andThen(Effect.logInfo(greeting), run)).pipe(
       Effect.tap(() => recorder.drained),
+      Effect.tap(() => recorder.defect === undefined ? Effect.void : Effect.failCause(recorder.defect)),
       Effect.ensuring(recorder.close),
       Effect.tap(() => {
         const { conclusion, error } = recorder

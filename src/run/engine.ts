@@ -27,7 +27,7 @@ import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
 import * as Identity from "../task/identity.ts"
 import type { CalledFrom } from "../task/stacks.ts"
-import { following, journaled, recorded, stoppable } from "./around.ts"
+import { DrainableSink, following, journaled, recorded, stoppable } from "./around.ts"
 import type { Item } from "./inputs/item.ts"
 import { sizeOf } from "./inputs/open.ts"
 import { InputQueue } from "./inputs/queue.ts"
@@ -122,7 +122,9 @@ const execute = <I, A, E, R, EI, RI>(
   const turnBudget = turnBudgetOf(fiber)
   const inner = makeSink({ size: observer.size, beganAt, retire: (count) => queue.retire(count) }, settings)
   const recorder = journal && new Recorder(journal, inner)
-  const sink = recorder ?? inner
+  const shutdown = fiber.getRef(Shutdown)
+  const drainable = shutdown && new DrainableSink<I, A, E>(recorder ?? inner, () => queue.draining)
+  const sink = drainable ?? recorder ?? inner
   const queue: InputQueue<I, EI, RI> = new InputQueue<I, EI, RI>(
     inputs,
     {
@@ -173,7 +175,15 @@ const execute = <I, A, E, R, EI, RI>(
   return turnBudget.withoutYields(opener.run()).pipe(
     settings.follows ? following(backend!, resized) : identity,
     recorder === undefined ? identity : recorded(recorder),
-    stoppable(settings.name, fiber.getRef(Shutdown), queue, recorder),
+    drainable === undefined
+      ? identity
+      : stoppable(shutdown!, {
+        name: settings.name,
+        queue,
+        sink: drainable,
+        recorder,
+        endFeed: () => opener.drain()
+      }),
     Effect.ensuring(Effect.andThen(timers.close, quietly(queue.close))),
     Effect.map(() => ({
       name: settings.name,

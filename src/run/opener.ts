@@ -38,6 +38,7 @@ export class LaneOpener<R, EI, RI> {
   private group = firstGroup
   /** Numbers of the lanes that have lost their fiber and have no replacement yet. */
   private readonly vacant: Array<number> = []
+  private endFeed: () => void = () => {}
   /** Numbers of the lanes that have ended because there were fewer workers. */
   private readonly surplus: Array<number> = []
   /** True while `open` runs: it may be entered again by a lane that ends as it starts. */
@@ -67,6 +68,11 @@ export class LaneOpener<R, EI, RI> {
     })
   }
 
+  /** Ends the feed of the inputs, of which no more are wanted. */
+  drain(): void {
+    this.endFeed()
+  }
+
   /** Interrupts the lanes and the feed of the inputs. */
   stop(): void {
     this.fibers.stop()
@@ -90,7 +96,12 @@ export class LaneOpener<R, EI, RI> {
   /** Starts the feed of the inputs and the first group of lanes. */
   private begin(): void {
     const { feed } = this.queue
-    if (feed !== undefined) this.fibers.fork(Effect.interruptible(feed), this.endRunOnFailure)
+    if (feed !== undefined) {
+      this.endFeed = this.fibers.fork(
+        Effect.interruptible(feed),
+        (exit) => this.queue.draining ? undefined : this.endRunOnFailure(exit)
+      )
+    }
     this.widen()
   }
 

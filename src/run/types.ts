@@ -120,7 +120,8 @@ export interface Options<
  * - `success`, `error`: schemas of values and errors, for functions; a task has its own. Without them values and errors have to
  *   be what JSON keeps as it is: a date, a class or a number that is none ends the run with `NotEncodable`.
  *
- * Errors: `JournalError`. A function needs the option `name`, by which its records are found again.
+ * Errors: `JournalError`. A function needs the option `name`, by which its records are found again. A run with a journal takes turns of
+ * the event loop, so `Effect.runSync` cannot run it.
  *
  * @category models
  * @since 0.1.0
@@ -172,7 +173,8 @@ export type Journaled<J, I, A, E> = HasJournal<J> extends true ? JournalError<I,
  */
 export type JournalService<J> = HasJournal<J> extends true ? Journal : never
 
-type HasJournal<J> = [Exclude<J, undefined>] extends [never] ? false
+type HasJournal<J> = 0 extends 1 & J ? true
+  : [Exclude<J, undefined>] extends [never] ? false
   : typeof absent extends keyof Exclude<J, undefined> ? false
   : true
 

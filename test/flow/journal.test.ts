@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
-import { BatchFlow, BatchNode, Flow, Journal, Node, Parallel } from "effect-parallel"
+import { Effect, Fiber, Schema } from "effect"
+import { BatchFlow, BatchNode, Flow, Journal, Node, Parallel, Task } from "effect-parallel"
+import { drive, pass, turns } from "../helpers.ts"
 import { layerOf, quiet, ScriptedStore } from "../journal/stores.ts"
 
 /** Nodes that note when they run; `breaks` fails once it has run so often. */
@@ -138,6 +139,98 @@ describe("Flow.run with a journal", () => {
     assert.throws(() => Node.withSchema({} as never, Schema.Number), /`node` to be a node/)
     assert.throws(() => Node.withSchema(node("a"), {} as never), /`schema` to be a schema/)
   })
+
+  it.effect("waits for its record when it is interrupted after a node, so that this does not run again", () =>
+    Effect.gen(function*() {
+      const store = new ScriptedStore()
+      store.appending = () => Effect.sleep(50)
+      const { node, ran } = notes()
+      const once = Flow.run(node("charge"), 0, { journal: true }).pipe(Effect.provide(layerOf(store)))
+      const fiber = yield* Effect.forkChild(once)
+      yield* turns(1)
+      const interruption = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* pass(50)
+      yield* Fiber.join(interruption)
+      const again = yield* Effect.forkChild(once)
+      yield* pass(50)
+      yield* Fiber.join(again)
+      assert.deepStrictEqual(ran, ["charge"])
+    }).pipe(quiet))
+
+  it.effect("records one node at a time, though several end at once", () =>
+    Effect.gen(function*() {
+      const store = new ScriptedStore()
+      let [at, most] = [0, 0]
+      store.appending = () =>
+        Effect.andThen(
+          Effect.sync(() => most = Math.max(most, ++at)),
+          Effect.ensuring(Effect.sleep(10), Effect.sync(() => at--))
+        )
+      const { node } = notes()
+      const flow = Flow.fanOut("both", { a: node("a"), b: node("b"), c: node("c") })
+      yield* drive(Flow.run(flow, 0, { journal: true }).pipe(Effect.provide(layerOf(store))), "10 millis")
+      assert.strictEqual(most, 1)
+      assert.strictEqual(store.appended, 4)
+    }).pipe(quiet))
+
+  it.effect("records nothing inside the items of a batch, which it could not tell apart", () =>
+    inMemory(Effect.gen(function*() {
+      let items = ["a", "b", "c"]
+      let breaks = true
+      const step = Node.make("step", {
+        exec: (text: string) => text === "c" && breaks ? Effect.fail("broke") : Effect.succeed(`done ${text}`)
+      })
+      const flow = Flow.chain(
+        "all",
+        BatchFlow.make("batch", {
+          prep: (_: void) => items,
+          flow: step,
+          concurrency: 1,
+          journal: true,
+          post: (_, outs) => Node.out("default", outs.map(({ value }) => value))
+        })
+      )
+      yield* Effect.flip(Flow.run(flow, undefined, { journal: true }))
+      breaks = false
+      items = ["c", "b", "a"]
+      assert.deepStrictEqual((yield* Flow.run(flow, undefined, { journal: true })).value, [
+        "done c",
+        "done b",
+        "done a"
+      ])
+    })))
+
+  it.effect("tries an item of a batch again from its beginning", () =>
+    inMemory(Effect.gen(function*() {
+      const log: Array<string> = []
+      let count = 0
+      const a = Node.make("a", { exec: (_: number) => (log.push("a"), ++count) })
+      const b = Node.make("b", {
+        exec: (n: number) => (log.push(`b${n}`), n < 3 ? Effect.fail("stale") : Effect.succeed(n))
+      })
+      const batch = BatchFlow.make("batch", { flow: Flow.chain("one", a, b), concurrency: 1, retry: { times: 3 } })
+      yield* Flow.run(Flow.chain("flow", batch), [1], { journal: true })
+      assert.deepStrictEqual(log, ["a", "b1", "a", "b2", "a", "b3"])
+    })))
+
+  it.effect("keeps exits that are values, as those of a batch flow without a post", () =>
+    inMemory(Effect.gen(function*() {
+      let runs = 0
+      const inner = BatchFlow.make("inner", {
+        flow: Node.make("sign", { post: (n: number) => (runs++, Node.out(n < 0 ? "below" : "above", n)) }),
+        concurrency: 1
+      })
+      const outer = BatchFlow.make("outer", { flow: inner, concurrency: 1, journal: { success: undefined } })
+      const flow = Flow.chain("flow", outer)
+      const first = yield* Flow.run(flow, [[-1, 2], [3]], { journal: true })
+      const second = yield* Flow.run(flow, [[-1, 2], [3]], { journal: true })
+      const third = yield* Flow.run(outer, [[3], [-1, 2]])
+
+      assert.deepStrictEqual(second, first)
+      assert.deepStrictEqual(third.value, first.value.toReversed())
+      assert.isTrue(first.value.every((out) => Node.isOut(out) && out.value.every(Node.isOut)))
+      assert.strictEqual(runs, 3)
+    })))
 })
 
 describe("batches with a journal", () => {
@@ -189,6 +282,23 @@ describe("batches with a journal", () => {
       assert.deepStrictEqual(first.value, [["negative", 1], "none", ["positive", undefined]])
       assert.deepStrictEqual(second.value, first.value)
       assert.deepStrictEqual(ran, [-1, 0, 2])
+    })))
+
+  it.effect("of a task may have schemas of their own where a fallback gives what the task does not", () =>
+    inMemory(Effect.gen(function*() {
+      const task = Task.make("task", {
+        module: import.meta.url,
+        payload: Schema.Int,
+        success: Schema.Int,
+        run: (n) => n === 2 ? Effect.die("two") : Effect.succeed(n)
+      })
+      const node = BatchNode.make("node", {
+        exec: task,
+        fallback: () => "none",
+        journal: { success: Schema.Union([Schema.Int, Schema.String]) },
+        concurrency: 1
+      })
+      for (let k = 0; k < 2; k++) assert.deepStrictEqual((yield* Flow.run(node, [1, 2, 3])).value, [1, "none", 3])
     })))
 
   it.effect("need the journal in their type", () =>

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Parallel } from "effect-parallel"
+import * as Shutdown from "effect-parallel/platform/Shutdown"
 import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -136,6 +138,70 @@ describe("Shutdown.layer", () => {
         assert.isTrue(plain.lines.some((line) => line.includes("without a journal, all of them run again")))
       })
     ), 60_000)
+
+  it.live(
+    "lets nothing begin that waits for a limit, and ends a stream of inputs that waits",
+    () =>
+      inFolder((folder) =>
+        Effect.gen(function*() {
+          const began: Stop[1] = (lines) => numbers(lines, "began").length === 1
+          const limited = yield* stopped(folder, {
+            how: "limited",
+            drain: 20_000,
+            wait: 300,
+            stops: [["SIGINT", began]]
+          })
+          assert.deepStrictEqual(numbers(limited.lines, "began"), [0])
+          assert.deepStrictEqual(numbers(limited.lines, "ended"), [0])
+
+          const ended: Stop[1] = (lines) => numbers(lines, "ended").length === 2
+          const from = performance.now()
+          const waiting = yield* stopped(folder, { how: "waiting", drain: 20_000, stops: [["SIGINT", ended]] })
+          assert.strictEqual(waiting.code, 130)
+          assert.isBelow(performance.now() - from, 15_000)
+        })
+      ),
+    60_000
+  )
+
+  it.live(
+    "is an interruption for a run whose inputs are runs, and nothing it could report",
+    () =>
+      inFolder((folder) =>
+        Effect.gen(function*() {
+          const { lines } = yield* stopped(folder, { how: "partition", drain: 20_000, stops: [["SIGINT", beganMany]] })
+          assert.include(lines, "main Failure")
+          assert.notInclude(lines, "all")
+        })
+      ),
+    60_000
+  )
+
+  it.live("waits no longer for a journal that does not answer", () =>
+    inFolder((folder) =>
+      Effect.gen(function*() {
+        const ended: Stop[1] = (lines) => numbers(lines, "ended").length >= 4
+        const { code } = yield* stopped(folder, { how: "hangs", drain: 100, stops: [["SIGINT", ended]] })
+        assert.strictEqual(code, 130)
+      })
+    ), 60_000)
+
+  it.live("gives signals back as they were, however layers overlap", () =>
+    Effect.gen(function*() {
+      const before = process.rawListeners("SIGTERM")
+      let heard = 0
+      process.once("SIGTERM", () => heard++)
+      const listeners = process.rawListeners("SIGTERM")
+      const run = (millis: number) =>
+        Parallel.forEach([1], () => Effect.sleep(millis)).pipe(Effect.provide(Shutdown.layer()))
+      yield* Effect.all([run(20), Effect.andThen(Effect.sleep(5), run(40)), Effect.andThen(Effect.sleep(2), run(5))], {
+        concurrency: 3
+      })
+      assert.deepStrictEqual(process.rawListeners("SIGTERM"), listeners)
+      process.emit("SIGTERM")
+      assert.strictEqual(heard, 1)
+      assert.deepStrictEqual(process.rawListeners("SIGTERM"), before)
+    }))
 
   it.live("ends a program that nobody else would end by its signal", () =>
     inFolder((folder) =>

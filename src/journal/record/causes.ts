@@ -12,9 +12,10 @@ import { BackendError } from "../../task/errors.ts"
 import { BackendErrorTypeId, keepStack, stackOf } from "../../task/stacks.ts"
 import { Unkept, write } from "./json.ts"
 
-/** A reason of a cause: a typed error, the deadline, an error of the backend, a defect, or an interruption. */
+/** A reason of a cause: a typed error, one that is undefined, the deadline, an error of the backend, a defect, or an interruption. */
 type RecordedReason =
   | { readonly error: unknown; readonly stack?: string | undefined }
+  | { readonly nothing: true }
   | { readonly late: string }
   | { readonly backend: unknown }
   | { readonly name: string; readonly message: string; readonly stack?: string | undefined }
@@ -38,6 +39,7 @@ const writeReason = (reason: Cause.Reason<unknown>, schema: Schema.Codec<any, an
       const { error } = reason
       if (isDeadline(error)) return JSON.stringify({ late: (error as Cause.TimeoutError).message })
       if (read(error, BackendErrorTypeId) === true) return `{"backend":${encoded(BackendError as never, error)}}`
+      if (schema === undefined && error === undefined) return `{"nothing":true}`
       const text = schema === undefined ? write(error) : encoded(schema, error)
       const stack = schema === undefined ? undefined : stackOf(error)
       return stack === undefined ? `{"error":${text}}` : `{"error":${text},"stack":${JSON.stringify(cut(stack))}}`
@@ -85,6 +87,7 @@ export const readCause = (
 ): Cause.Cause<unknown> =>
   Cause.fromReasons(reasons.map((reason): Cause.Reason<unknown> => {
     if ("interrupted" in reason) return Cause.makeInterruptReason()
+    if ("nothing" in reason) return Cause.makeFailReason(undefined)
     if ("late" in reason) return Cause.makeFailReason(new Cause.TimeoutError(reason.late))
     if ("backend" in reason) return Cause.makeFailReason(decoded(BackendError as never, reason.backend))
     if (!("error" in reason)) return Cause.makeDieReason(errorOf(reason))

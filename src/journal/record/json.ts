@@ -20,7 +20,7 @@ const mostLevels = 500
 
 /**
  * Writes a value as JSON; with `sorted`, equal values have equal texts whatever the order of their keys. Throws `Unkept` for
- * anything that would be read as something else: what is undefined, no number, -0, a date, a map, an instance of a class.
+ * anything that would be read as something else: what is undefined, no number, a date, a map, an instance of a class.
  */
 export const write = (value: unknown, sorted = false): string => {
   try {
@@ -39,8 +39,7 @@ const part = (value: unknown, sorted: boolean, levels: number): string => {
       return value ? "true" : "false"
     case "number":
       if (!Number.isFinite(value)) throw new Unkept(`${value} is no number in JSON`)
-      if (Object.is(value, -0)) throw new Unkept("JSON makes 0 of -0")
-      return String(value)
+      return Object.is(value, -0) ? "-0" : String(value)
     case "object":
       if (value === null) return "null"
       if (levels === 0) throw new Unkept("it is nested too deeply, or contains itself")
@@ -51,7 +50,9 @@ const part = (value: unknown, sorted: boolean, levels: number): string => {
 }
 
 const array = (values: ReadonlyArray<unknown>, sorted: boolean, levels: number): string => {
-  if (Object.keys(values).length !== values.length) {
+  if (Object.getPrototypeOf(values) !== Array.prototype) throw new Unkept(`JSON has no word for ${nameOf(values)}`)
+  // the length of an array is a key of its own
+  if (Reflect.ownKeys(values).length !== values.length + 1 || Object.keys(values).length !== values.length) {
     throw new Unkept("JSON keeps neither holes of an array nor its names")
   }
   let text = "["
@@ -72,8 +73,10 @@ const object = (value: object, sorted: boolean, levels: number): string => {
   if (typeof (value as { readonly toJSON?: unknown }).toJSON === "function") {
     throw new Unkept("it says itself what it is as JSON")
   }
-  if (Object.getOwnPropertySymbols(value).length > 0) throw new Unkept("JSON has no word for a key that is a symbol")
   const keys = Object.keys(value)
+  if (Reflect.ownKeys(value).length !== keys.length) {
+    throw new Unkept("JSON has no word for a key that is a symbol, or not enumerable")
+  }
   if (sorted) keys.sort()
   let text = "{"
   for (const key of keys) {

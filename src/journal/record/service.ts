@@ -93,7 +93,8 @@ const journalOf = (store: RecordStore, settings: JournalSettings, run: StoredRun
         digest(head + kept("input", index, () => write(payload === undefined ? input : plain(payload, input), true)))
       : (input, index) => {
         const given: unknown = key(input as never, index)
-        if (typeof given === "string") return given
+        // halves of characters would be lost in UTF-8
+        if (typeof given === "string") return given.isWellFormed() ? given : `ill-formed ${JSON.stringify(given)}`
         throw new TypeError(`expected journal.key to return a string for input #${index}, got ${typeof given}`)
       },
     mayHold: run.mayHold ?? (() => true),

@@ -18,6 +18,8 @@ export interface ItemSource<I> {
   readonly backToBack: boolean
   /** True once the run was ended early. */
   readonly stopped: boolean
+  /** True once nothing new is to begin. */
+  readonly draining: boolean
   /** Item of the last `next` that took one, where items come back. */
   readonly item: Item<I>
   /**

@@ -84,6 +84,11 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   private widest: number
   private readonly source: Source.Source<I, E, R>
   private readonly waiters: Waiters
+  private readonly turnBudget: TurnBudget
+  /** Number of items that the recaller holds; they are parked too. */
+  private held = 0
+  /** True if lanes are woken when the event loop has turned, since they were sent away with inputs left to look at. */
+  private wakes = false
   private readonly retryQueue = new LinkedQueue<Item<I>>()
   /** False while a lane wants no straggler to copy, since it has other inputs. */
   mayCopy = true
@@ -113,6 +118,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     this.window = new Source.Window(options.window)
     this.base = options.window
     this.widest = options.widest
+    this.turnBudget = turnBudget
     this.waiters = new Waiters(turnBudget, options.window, () => this.available)
     this.source = open(inputs, this.window, () => this.notify())
     this.stragglers = options.stragglers && new Stragglers(options.stragglers, options.detailed, timers, this)
@@ -148,9 +154,9 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     return Math.min(this.waiters.lanes, this.tracked ? this.inFlight : this.count - this.done)
   }
 
-  /** Number of inputs that were taken and are not settled; only kept if `tracked`. */
+  /** Number of inputs that were taken, run and are not settled; only kept if `tracked`. */
   get unfinished(): number {
-    return this.inFlight + this.parked
+    return this.inFlight + this.parked - this.held
   }
 
   /** True if no new input waits to be taken. */
@@ -260,6 +266,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   /** Counts a held item as done: what became of it was known. */
   recalled(): void {
     this.parked--
+    this.held--
     this.done++
     if (this.options.retiredElsewhere) this.exempt(-1)
     this.updateOnlyNew()
@@ -270,6 +277,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   /** Lets lanes take an item that was held: it has to run. */
   release(item: Item<I>): void {
     this.exempt(-1)
+    this.held--
     this.retryQueue.push(item)
   }
 
@@ -389,10 +397,24 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
         return Taken
       }
       this.parked++
+      this.held++
       this.updateOnlyNew()
       this.exempt(1)
     }
-    return this.stopped ? Done : this.retryQueue.size > 0 ? this.takeDue(undefined) : Waiting
+    if (this.stopped) return Done
+    if (this.retryQueue.size > 0 && !recaller.isEnding) return this.takeDue(undefined)
+    if (!recaller.isFull) this.wakeAfterTurn()
+    return Waiting
+  }
+
+  /** Wakes lanes when the event loop has turned: there may be more to take. */
+  private wakeAfterTurn(): void {
+    if (this.wakes) return
+    this.wakes = true
+    this.turnBudget.afterTurn(() => {
+      this.wakes = false
+      this.notify()
+    })
   }
 
   /** Handles a poll that gave no input: it may come later, the source has ended, or its iterator threw. */
@@ -409,6 +431,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   /** Takes an input if more than the next new one has to be considered. */
   private takeAny(own: Item<I> | undefined): Found {
     if (this.stopped || this.draining) return Done
+    if (this.recaller?.isEnding === true) return Waiting
     if (this.retryQueue.size > 0) return this.takeDue(own)
     if (!this.exhausted) return this.takeNew(own)
     if (!this.over) return this.takeCopy(own) ?? Waiting

@@ -38,7 +38,7 @@ interface AttemptsOf<I> {
 
 /**
  * Wraps attempts in spans, limits and the race of stragglers. An attempt begins when the limits have let it through; if
- * the run was stopped by then it is withdrawn, and its input has no outcome.
+ * the run was stopped by then, or nothing new is to begin, it is withdrawn, and its input has no outcome.
  */
 export const attempt = <I, A, E, R>(
   start: Start<I, A, E, R>,
@@ -55,7 +55,7 @@ export const attempt = <I, A, E, R>(
     : start
   const beginAfterLimits = (item: Item<I>, context: AttemptContext, takenAt: number): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
-      context.withdrawn = queue.stopped
+      context.withdrawn = queue.stopped || queue.draining
       if (context.withdrawn) return Effect.interrupt
       context.beganAt = time()
       context.waits = withLimit(context.waits, context.beganAt - takenAt)

@@ -115,7 +115,7 @@ export class BatchRun<I, A, E, R> {
     })
     if (limits.length === 0) return inside
     const { copyOf, inputs: { length: size } } = this.batch
-    const admitted = Effect.suspend(() => queue.stopped ? Effect.void : inside)
+    const admitted = Effect.suspend(() => queue.stopped || queue.draining ? Effect.void : inside)
     const limited = Effect.catchCause(batchThroughLimits(limits, size, admitted), (cause) => {
       if (this.begun > 0 || Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
       for (let position = 0; position < size; position++) this.onExit(position, Exit.failCause(cause))

@@ -178,7 +178,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
    */
   body(): Effect.Effect<A | void, E, R> {
     if (this.state !== Loaded && !this.take()) return this.pause()
-    if (this.source.stopped) return this.drop()
+    if (this.source.stopped || this.source.draining) return this.drop()
     let attempt = this.revisits ? this.start() : this.drainReady()
     if (this.state === Idle) return Effect.void
     while (isReady(attempt)) {

@@ -12,8 +12,8 @@
  * | unreported | `pending`, or a group that is being written; counted in `unreported` | reported |
  *
  * Groups are what came in while the one before was written, or read. Two fibers at most, one for each, live as long as there is
- * something to do. Invariants: `held` counts the items that are looked up or twins; an item is reported once, and not after the
- * journal has failed.
+ * something to do. Invariants: an item is reported once, and never before it is durable; after a value that cannot be kept, what
+ * was settled before is still written and reported, after a failure of the store nothing is.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -25,6 +25,7 @@ import * as Fiber from "effect/Fiber"
 import type { RecalledExit, RunJournal, StoredRecord } from "../../journal/record/contract.ts"
 import type { JournalError } from "../../journal/record/errors.ts"
 import type { Recorded } from "../../outcome/settled.ts"
+import { inTime } from "../../primitives/effects.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import type { Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
@@ -32,16 +33,20 @@ import type { Recaller } from "../inputs/recaller.ts"
 import { factsOf } from "./settle.ts"
 import type { ItemObserver, Sink } from "./sink.ts"
 
-/** Greatest number of inputs that are held, and of those that are looked up together. */
-const mostHeld = 2048
+/** Greatest number of inputs that are looked up, of those that are looked up together, and of those that wait for an equal one. */
+const mostLookedUp = 2048
 const mostPerLookup = 1024
+const mostTwins = 8192
 
 /** Greatest number and size (characters) of what is not durable yet, and number of records that are written together. */
 const mostUnreported = 8192
 const mostCharacters = 16_000_000
 const mostPerGroup = 4096
 
-/** Milliseconds that a run which was interrupted waits for what it has finished to be durable. */
+/** Greatest number of outcomes that are not durable yet, where a consumer sets the pace: it may not want the next. */
+const mostAheadOfConsumer = 256
+
+/** Milliseconds that a run which was interrupted waits for its store. */
 const patience = 5000
 
 /** An outcome on its way to the store. Without a record it is only reported, in its turn. */
@@ -74,19 +79,28 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   readonly retires: boolean
   /** Number of inputs that are settled and not reported. */
   unreported = 0
-  /** Error by which the journal has ended the run. */
+  /** Error by which the journal has ended the run, or what has died in it. */
   error: JournalError | undefined
+  defect: Cause.Cause<never> | undefined
   private readonly journal: RunJournal
   private readonly sink: Sink<I, A, E>
   private run!: RecordedRun<I>
   /** Items that wait for another of their key, by the keys that are under way or looked up. */
   private readonly underWay = new Map<string, Array<Item<I>> | undefined>()
   private wanted: Array<Item<I>> = []
-  private held = 0
+  /** Numbers of items that are looked up, and of twins. */
+  private lookedUp = 0
+  private twins = 0
   private pending: Array<PendingOutcome<I>> = []
   private characters = 0
   /** Number of failures that were reported, and of those that will be. */
   private failures = 0
+  /** Keys of inputs that have failed in this run: for equal ones that is no failure of before. */
+  private readonly failedHere = new Set<string>()
+  /** True once a failure has ended the run: what else fails is recorded, and not reported. */
+  private ended = false
+  /** True once nothing more is written: the store has failed, or is not waited for any more. */
+  private closed = false
   private writer: Fiber.Fiber<void> | undefined
   private reader: Fiber.Fiber<void> | undefined
   private allTaken = false
@@ -139,30 +153,34 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     return told?.summary === summary && run.time() - told.at < 1e9 ? undefined : summary
   }
 
-  /** True while too much is held, or not durable; and while a failure is not durable that will end the run. */
+  /** True while too much is looked up, waits for an equal one, or is not durable; or the run will end. */
   get isFull(): boolean {
-    return this.held >= mostHeld || this.unreported >= mostUnreported || this.characters >= mostCharacters ||
-      this.failures >= this.run.maxErrors
+    return this.lookedUp >= mostLookedUp || this.twins >= mostTwins || this.characters >= mostCharacters ||
+      this.unreported >= (this.retires ? mostAheadOfConsumer : mostUnreported) || this.isEnding
+  }
+
+  get isEnding(): boolean {
+    return this.failures >= this.run.maxErrors
   }
 
   holds(item: Item<I>): boolean {
     const key = this.keyOf(item)
     if (key === undefined) return true
     item.key = key
-    this.held++
     if (this.underWay.has(key)) {
       const twins = this.underWay.get(key)
+      this.twins++
       if (twins === undefined) this.underWay.set(key, [item])
       else twins.push(item)
       return true
     }
     this.underWay.set(key, undefined)
     if (this.journal.mayHold(key)) {
+      this.lookedUp++
       this.wanted.push(item)
       this.start("reader")
       return true
     }
-    this.held--
     this.unseen++
     return false
   }
@@ -170,7 +188,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   exhausted(): void {
     if (this.allTaken) return
     this.allTaken = true
-    if (this.held === 0) this.tellTaken()
+    this.tellTaken()
   }
 
   onSuccess(item: Item<I>, value: A): void {
@@ -185,27 +203,35 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   }
 
   /** Waits until everything that was settled is reported, or the journal has failed. */
-  readonly drained: Effect.Effect<void> = Effect.suspend(() =>
-    this.writer === undefined ? Effect.void : Effect.andThen(Fiber.await(this.writer), this.drained)
-  )
+  readonly drained: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.writer !== undefined) return Effect.andThen(Fiber.await(this.writer), this.drained)
+    if (this.unreported === 0 || this.closed) return Effect.void
+    return Effect.die(new Error(`${this.unreported} outcomes of a run with a journal were not recorded`))
+  })
 
   /** Ends what is under way: what was settled is written down, if that does not take too long. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.reader?.interruptUnsafe()
-    if (this.writer === undefined) return Effect.void
-    const bounded = Effect.timeoutOption(this.drained, Duration.millis(patience))
-    return Effect.flatMap(
-      Effect.forkDetach(bounded, { startImmediately: true }),
-      (fiber) => Effect.andThen(Fiber.await(fiber), Effect.sync(() => this.writer?.interruptUnsafe()))
-    )
+    if (this.reader === undefined && this.writer === undefined) return Effect.void
+    const reading = this.reader === undefined ? Effect.void : Fiber.interrupt(this.reader)
+    return Effect.andThen(inTime(Effect.andThen(this.drained, reading), patience), Effect.sync(() => this.giveUp()))
   })
+
+  /** Waits no longer than `patience` for what is to be written, since the program ends. */
+  hurry(): void {
+    this.run.fork(Effect.andThen(inTime(this.drained, patience), Effect.sync(() => this.giveUp())))
+  }
+
+  private giveUp(): void {
+    this.closed = true
+    this.writer?.interruptUnsafe()
+  }
 
   /** Makes the key of an input; undefined if that has ended the run. */
   private keyOf({ index, input }: Item<I>): string | undefined {
     try {
       return this.journal.keyOf(input, index)
     } catch (error) {
-      this.broken(error)
+      this.broken(Cause.fail(error))
       return undefined
     }
   }
@@ -214,7 +240,11 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   private settle(item: Item<I>, exit: Exit.Exit<unknown, unknown>): void {
     const { clock, queue } = this.run
     const at = clock.currentTimeMillisUnsafe()
-    const record = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? undefined : this.encode(item, exit, at)
+    let record: StoredRecord | undefined
+    if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) {
+      record = this.encode(item, exit, at)
+      if (record === undefined) return
+    }
     this.pending.push({ item, exit, endedAt: item.endedAt, record, at })
     this.unreported++
     this.characters += record?.text.length ?? 0
@@ -227,28 +257,30 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     try {
       return this.journal.encode(item.key, exit, { attempts, history, index, at, elapsedNanos: took as number })
     } catch (error) {
-      this.broken(error)
+      this.broken(Cause.fail(error))
       return undefined
     }
   }
 
-  /** Ends the run because of its journal, or of a defect of what makes keys. */
-  private broken(error: unknown): void {
-    if (isJournalError(error)) {
-      this.error ??= error
-      this.run.queue.stop()
-    } else {
-      this.run.queue.fail(Cause.die(error))
-    }
+  /** Ends the run because of its journal. What has died there, or a store that interrupts itself, is a defect of the run. */
+  private broken(cause: Cause.Cause<unknown>): void {
+    const error = Cause.squash(cause)
+    if (isJournalError(error)) this.error ??= error
+    else if (Cause.hasInterruptsOnly(cause)) this.defect ??= Cause.die(new Error("a store has interrupted itself"))
+    else this.defect ??= Cause.die(error)
+    this.run.queue.stop()
   }
 
-  /** Starts the fiber that reads or writes, unless it is at it. It ends when there is nothing left to do. */
+  /** Starts the fiber that reads or writes, unless it is at it. It ends in the step in which it finds nothing more to do. */
   private start(role: "reader" | "writer"): void {
-    if (this[role] !== undefined) return
+    if (this[role] !== undefined || this.closed) return
     const fiber = this[role] = this.run.fork(role === "reader" ? this.read : this.write)
     fiber.addObserver((exit) => {
-      this[role] = undefined
-      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.run.queue.fail(exit.cause)
+      if (this[role] === fiber) this[role] = undefined
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
+        this.closed = true
+        this.broken(exit.cause)
+      }
     })
   }
 
@@ -256,10 +288,11 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   private readonly read: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const { queue, turnBudget } = this.run
     yield* Effect.yieldNow
-    while (this.wanted.length > 0 && !queue.stopped) {
+    while (true) {
+      if (this.wanted.length === 0 || queue.stopped) return void (this.reader = undefined)
       const group = this.wanted.splice(0, mostPerLookup)
-      const texts = yield* Effect.exit(this.journal.get(group.map(({ key }) => key)))
-      if (Exit.isFailure(texts)) return this.broken(Cause.squash(texts.cause))
+      const texts = yield* Effect.exit(Effect.suspend(() => this.journal.get(group.map(({ key }) => key))))
+      if (Exit.isFailure(texts)) return this.broken(texts.cause)
       for (const [k, item] of group.entries()) {
         if (turnBudget.tick()) yield* turnBudget.next
         if (queue.stopped) return
@@ -279,18 +312,21 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     try {
       recall = this.journal.decode(item.key, text, item.index)
     } catch (error) {
-      return this.broken(error)
+      return this.broken(Cause.fail(error))
     }
-    if (Exit.isFailure(recall.exit) && this.run.retryFailed) {
+    if (Exit.isFailure(recall.exit) && this.run.retryFailed && !this.failedHere.has(item.key)) {
       this.failedBefore++
       return this.release(item)
     }
+    this.lookedUp--
     this.share(item.key, recall, item)
+    this.tellTaken()
   }
 
-  /** Lets a held item run. */
+  /** Lets an item run that was looked up. */
   private release(item: Item<I>): void {
-    this.unhold()
+    this.lookedUp--
+    this.tellTaken()
     this.run.queue.release(item)
   }
 
@@ -302,44 +338,46 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     this.recalledCount++
     if (Exit.isFailure(exit)) this.failures++
     this.report(item, exit)
-    this.unhold()
     // last, since it may end the run
     queue.recalled()
   }
 
-  private unhold(): void {
-    this.held--
-    if (this.held === 0 && this.allTaken) this.tellTaken()
-  }
-
   /** Gives an outcome to an item that was looked up, if it comes from there, and to all that waited for one of its key. */
   private share(key: string, recall: RecalledExit, item?: Item<I>): void {
-    const twins = this.underWay.get(key)
+    const twins = this.underWay.get(key) ?? []
     this.underWay.delete(key)
+    this.twins -= twins.length
     if (item !== undefined) this.recall(item, recall)
-    for (const twin of twins ?? []) this.recall(twin, recall)
+    for (const twin of twins) this.recall(twin, recall)
   }
 
   /** Lets the next of a key run: the one that they waited for was interrupted, and what it came to is not recorded. */
-  private succeedBy([first, ...others]: ReadonlyArray<Item<I>>, key: string): void {
+  private succeed(key: string): void {
+    const [first, ...others] = this.underWay.get(key) ?? []
     if (first === undefined) {
       this.underWay.delete(key)
       return
     }
     this.underWay.set(key, others)
+    this.twins--
     this.unseen++
-    this.release(first)
+    this.run.queue.release(first)
   }
 
   /** Writes groups of records until nothing is pending, and reports each when it is durable. */
   private readonly write: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const { queue, turnBudget } = this.run
     yield* Effect.yieldNow
-    while (this.pending.length > 0 && this.error === undefined) {
+    while (true) {
+      if (this.pending.length === 0) return void (this.writer = undefined)
       const group = this.pending.splice(0, mostPerGroup)
       const records = group.flatMap(({ record }) => record ?? [])
-      const written = yield* Effect.exit(records.length === 0 ? Effect.void : this.journal.append(records))
-      if (Exit.isFailure(written)) return this.broken(Cause.squash(written.cause))
+      const append = Effect.suspend(() => records.length === 0 ? Effect.void : this.journal.append(records))
+      const written = yield* Effect.exit(append)
+      if (Exit.isFailure(written)) {
+        this.closed = true
+        return this.broken(written.cause)
+      }
       for (const outcome of group) {
         if (turnBudget.tick()) yield* turnBudget.next
         this.durable(outcome)
@@ -348,41 +386,52 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     }
   })
 
-  /** Reports an outcome that is durable, to all inputs of its key. */
+  /** Reports an outcome that is durable, to all inputs of its key; one that comes meanwhile finds it recorded. */
   private durable({ at, endedAt, exit, item, record }: PendingOutcome<I>): void {
     const { beganAt, queue } = this.run
+    const { key } = item
     this.unreported--
     this.characters -= record?.text.length ?? 0
     if (this.retires) queue.exempt(-1)
     item.endedAt = endedAt
-    const twins = this.underWay.get(item.key)
-    this.report(item, exit)
     if (record === undefined) {
-      this.succeedBy(twins ?? [], item.key)
-    } else if (twins === undefined) {
-      this.underWay.delete(item.key)
-    } else {
-      const { attempts, history, took } = factsOf(item, beganAt)
-      const recorded: Recorded = {
-        at: DateTime.makeUnsafe(at),
-        attempts,
-        elapsed: Duration.nanos(BigInt(took as number)),
-        history
-      }
-      this.share(item.key, { exit, recorded })
+      this.report(item, exit)
+      return this.succeed(key)
     }
+    if (Exit.isFailure(exit)) this.failedHere.add(key)
+    const twins = this.underWay.get(key)
+    if (twins === undefined) {
+      this.underWay.delete(key)
+      return this.report(item, exit)
+    }
+    const { attempts, history, took } = factsOf(item, beganAt)
+    const recorded: Recorded = {
+      at: DateTime.makeUnsafe(at),
+      attempts,
+      elapsed: Duration.nanos(BigInt(took as number)),
+      history
+    }
+    this.underWay.delete(key)
+    this.twins -= twins.length
+    this.report(item, exit)
+    for (const twin of twins) this.recall(twin, { exit, recorded })
   }
 
   /** Reports an outcome to the sink; it may end the run. */
   private report(item: Item<I>, exit: Exit.Exit<unknown, unknown>): void {
     const { observer, queue } = this.run
+    if (Exit.isFailure(exit) && this.ended) return
     observer.settled(item, Exit.isFailure(exit))
     if (Exit.isSuccess(exit)) this.sink.onSuccess(item, exit.value as A)
-    else if (this.sink.onFailure(item, exit.cause as Cause.Cause<E>)) queue.stop()
+    else if (this.sink.onFailure(item, exit.cause as Cause.Cause<E>)) {
+      this.ended = true
+      queue.stop()
+    }
   }
 
   /** Tells why inputs run, once that is known of all of them and some still do. */
   private tellTaken(): void {
+    if (!this.allTaken || this.lookedUp > 0 || this.told !== undefined) return
     if (this.recalledCount === 0 || this.underWay.size === 0) return
     this.told = { summary: this.summary, at: this.run.time() }
     this.run.fork(Effect.logInfo(this.summary))

@@ -85,6 +85,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
   readonly revisits = false
   readonly backToBack = true
   readonly stopped = false
+  readonly draining = false
   readonly item!: Item<unknown>
   /** Promise that resolves when the batch is over. */
   done = Promise.resolve()
