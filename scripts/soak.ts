@@ -96,6 +96,15 @@ await runSteps({
     run("vitest", ["run", "--testTimeout", "3600000", ...files], { env })
     console.log(`${programs} programs for each property of ${files.join(", ")}`)
   },
+  journal: () => {
+    const { JOURNAL_FLIPS = "10000", JOURNAL_KILLS = "500" } = process.env
+    const tests = ["test/journal/sqlite/kills.test.ts", "test/journal/sqlite/damage.test.ts"]
+    const env = { JOURNAL_FLIPS, JOURNAL_KILLS, JOURNAL_STEP: "1" }
+    run("vitest", ["run", "--testTimeout", "7200000", ...tests], { env })
+    console.log(
+      `${JOURNAL_KILLS} kills on fibers and on threads, and ${JOURNAL_FLIPS} bits in each of four files: nothing wrong`
+    )
+  },
   fleet: () => {
     const { FLEET_SCHEDULES = "100000", FLEET_SEED = String(Date.now() % 1_000_000_000) } = process.env
     const env = { FLEET_SCHEDULES, FLEET_SEED }

@@ -25,7 +25,6 @@ const program = Effect.gen(function*() {
 })
 
 program.pipe(
-  Effect.provide(Threads.layer({ workers: 2 })),
-  Effect.provide(Sqlite.layer({ path: process.argv[2]! })),
+  Effect.provide([Threads.layer({ workers: 2 }), Sqlite.layer({ path: process.argv[2]! })]),
   NodeRuntime.runMain
 )

@@ -45,7 +45,7 @@ interface Held {
 }
 
 /** Schema of what the items of a batch flow come to; their values have to be what JSON keeps as it is. */
-export const outCodec: Schema.Codec<any, any> = Schema.Any.pipe(
+const outCodec: Schema.Codec<any, any> = Schema.Any.pipe(
   Schema.decodeTo(
     Schema.Any,
     SchemaTransformation.transform({

@@ -194,7 +194,7 @@ export class FlowRecorder implements Path.PathRecorder {
       if (s !== Codec.fingerprint(schema)) throw new Error("its value was recorded through another schema")
       this.recalled++
       const value = schema === undefined ? fromPlain(v) : decoded(schema, v)
-      return Effect.succeed(out(a, value) as Out<string, unknown>)
+      return Effect.succeed(out(a, value))
     } catch (error) {
       const issue = error instanceof Error ? error.message : "it cannot be read"
       return Effect.fail(this.failed(new Damaged({ record: `the record of node ${Path.pathOf(path)}`, issue })))

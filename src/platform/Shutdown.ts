@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -69,7 +69,7 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
     Effect.gen(function*() {
       // whoever runs the program listens to signals once it has started it
       yield* Effect.yieldNow
-      const context = yield* Effect.context<never>()
+      const context = yield* Effect.context()
       return yield* Effect.acquireRelease(
         Effect.sync(() => new Signals(drain, context)),
         (signals) => Effect.sync(() => signals.close())
@@ -111,7 +111,7 @@ class ProcessSignals {
   private readonly receive = (signal: Signal): void => {
     if (this.received !== undefined) process.exit(exitCode)
     this.received = signal
-    for (const layer of [...this.layers]) layer.receive(signal)
+    for (const layer of this.layers) layer.receive(signal)
     this.passOn()
   }
 
@@ -120,7 +120,7 @@ class ProcessSignals {
     setImmediate(() => {
       const { layers, others, received } = this
       if (received === undefined || layers.size === 0 || [...layers].some(({ isBusy }) => isBusy)) return
-      for (const layer of [...layers]) this.close(layer)
+      for (const layer of layers) this.close(layer)
       const own = others.filter(([of]) => of === received)
       for (const [, listener] of own) listener.call(process, received)
       if (own.length === 0) process.kill(process.pid, received)
@@ -167,13 +167,13 @@ class Signals implements ShutdownSignal {
     this.received = true
     if (!this.isBusy) return
     const late = Effect.sync(() => {
-      for (const run of [...this.runs]) run.stop()
+      for (const run of this.runs) run.stop()
     })
     const told = Effect.logWarning(
       `${signal}: attempts that are under way may end within ${Duration.format(this.drain)}; ` +
         "another signal ends them immediately"
     )
     this.late = Effect.runForkWith(this.context)(Effect.andThen(told, Effect.delay(late, this.drain)))
-    for (const run of [...this.runs]) run.drain()
+    for (const run of this.runs) run.drain()
   }
 }

@@ -254,7 +254,8 @@ describe("batches with a journal", () => {
       assert.strictEqual(error, "three")
       broken = false
       assert.deepStrictEqual((yield* Flow.run(node, [1, 2, 3, 4])).value, [0.5, 1, 1.5, 2])
-      assert.deepStrictEqual([...ran.slice(0, 3), ...ran.slice(3).toSorted()], [1, 2, 3, 3, 4])
+      assert.deepStrictEqual(ran.slice(0, 3), [1, 2, 3])
+      assert.sameMembers(ran.slice(3), [3, 4])
     })))
 
   it.effect("record the exits of a batch flow, and what a fallback gives", () =>

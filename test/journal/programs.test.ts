@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema, Stream } from "effect"
-import { Journal, Outcome, Parallel } from "effect-parallel"
+import { type Journal, Outcome, Parallel } from "effect-parallel"
 import { drive, Probe, turns } from "../helpers.ts"
 import { layerOf, quiet, ScriptedStore } from "./stores.ts"
 

@@ -108,7 +108,7 @@ export interface RecalledExit {
 }
 
 /** What is recorded of an attempt, apart from its exit. */
-export type RecordedFacts = Pick<Settled<unknown>, "index" | "attempts" | "history"> & {
+type RecordedFacts = Pick<Settled<unknown>, "index" | "attempts" | "history"> & {
   readonly elapsedNanos: number
   readonly at: number
 }

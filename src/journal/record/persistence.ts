@@ -66,7 +66,7 @@ export const make = (backing: BackingPersistence["Service"], name: string): Reco
       return Effect.flatMap(stored(run.name, store.getMany(ids)), (found) => {
         const texts: Array<string | undefined> = []
         for (let i = 0; i < keys.length; i++) {
-          const entry = found[i] as Partial<Entry> | undefined
+          const entry: Partial<Entry> | undefined = found[i]
           if (entry !== undefined && typeof entry.record !== "string") {
             const record = `the record of key ${keys[i]}`
             return Effect.fail(failed(run.name, new Damaged({ record, issue: "it has no text" })))
@@ -125,8 +125,10 @@ export const make = (backing: BackingPersistence["Service"], name: string): Reco
           Effect.map(
             stored(undefined, store.get(indexKey)),
             (found): ReadonlyArray<RunInfo> =>
-              ((found as Index | undefined)?.runs ?? []).map((run) => ({
-                ...run,
+              ((found as Index | undefined)?.runs ?? []).map(({ name, schemas, version }) => ({
+                name,
+                version,
+                schemas,
                 recorded: undefined,
                 failed: undefined
               }))

@@ -38,7 +38,8 @@ const answer = (request: FileRequest, moved: Moved): FileAnswers[FileRequest["_t
       })
     }
     case "Forget":
-      return void file!.forget(request.name, request.version)
+      file!.forget(request.name, request.version)
+      return undefined
     case "Inspect":
       return file!.inspected
     case "Close":

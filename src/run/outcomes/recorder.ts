@@ -289,7 +289,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     const { queue, turnBudget } = this.run
     yield* Effect.yieldNow
     while (true) {
-      if (this.wanted.length === 0 || queue.stopped) return void (this.reader = undefined)
+      if (this.wanted.length === 0 || queue.stopped) return (this.reader = undefined)
       const group = this.wanted.splice(0, mostPerLookup)
       const texts = yield* Effect.exit(Effect.suspend(() => this.journal.get(group.map(({ key }) => key))))
       if (Exit.isFailure(texts)) return this.broken(texts.cause)
@@ -369,7 +369,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     const { queue, turnBudget } = this.run
     yield* Effect.yieldNow
     while (true) {
-      if (this.pending.length === 0) return void (this.writer = undefined)
+      if (this.pending.length === 0) return (this.writer = undefined)
       const group = this.pending.splice(0, mostPerGroup)
       const records = group.flatMap(({ record }) => record ?? [])
       const append = Effect.suspend(() => records.length === 0 ? Effect.void : this.journal.append(records))

@@ -2,6 +2,6 @@
 import { writeSync } from "node:fs"
 import { JournalFile } from "../../../src/journal/sqlite/file.ts"
 
-new JournalFile(process.argv[2]!)
-writeSync(1, "open\n")
+const file = new JournalFile(process.argv[2]!)
+writeSync(1, `${file.path} is open\n`)
 setInterval(() => {}, 1000)

@@ -26,8 +26,11 @@ Parallel.stream(Array.from({ length: Number(inputs) }, (_, i) => i), work, {
     })
   ),
   Effect.andThen(Effect.sync(() => say("done"))),
-  Effect.provide(backend === "threads" ? Threads.layer({ workers: 2 }) : Layer.empty),
-  Effect.provide(Sqlite.layer({ path: path! })),
-  Effect.provide(Logger.layer([Logger.make<unknown, void>(({ message }) => say(`log ${String(message)}`))])),
+  Effect.provide([
+    backend === "threads" ? Threads.layer({ workers: 2 }) : Layer.empty,
+    Sqlite.layer({ path: path! }).pipe(
+      Layer.provideMerge(Logger.layer([Logger.make<unknown, void>(({ message }) => say(`log ${String(message)}`))]))
+    )
+  ]),
   NodeRuntime.runMain
 )

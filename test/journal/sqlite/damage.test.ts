@@ -6,8 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { JournalFile } from "../../../src/journal/sqlite/file.ts"
-import { hashOf } from "../../../src/journal/sqlite/keyTable.ts"
-import { GrowingKeyTable, KeyTable } from "../../../src/journal/sqlite/keyTable.ts"
+import { GrowingKeyTable, hashOf, KeyTable } from "../../../src/journal/sqlite/keyTable.ts"
 import { Problem } from "../../../src/journal/sqlite/problems.ts"
 
 /** Number of bits that are flipped in each file, and distance of the lengths to which it is cut. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Logger, Schema, type Scope } from "effect"
+import { Effect, Exit, Layer, Logger, Schema, type Scope } from "effect"
 import { Journal, Parallel } from "effect-parallel"
 import * as Sqlite from "effect-parallel/journal/Sqlite"
 import { spawn, spawnSync } from "node:child_process"
@@ -111,7 +111,7 @@ describe("a journal in a file", () => {
       const logger = Logger.make<unknown, void>(({ logLevel, message }) =>
         void lines.push(`${logLevel} ${String(message)}`)
       )
-      yield* numbers([1]).pipe(Effect.provide(Sqlite.layer({ path })), Effect.provide(Logger.layer([logger])))
+      yield* numbers([1]).pipe(Effect.provide(Sqlite.layer({ path }).pipe(Layer.provideMerge(Logger.layer([logger])))))
       assert.match(lines[0]!, new RegExp(`^Warn .*was left open by process ${child.pid}, which has ended`))
     }).pipe(Effect.scoped))
 
@@ -171,7 +171,7 @@ describe("a journal in a file", () => {
           Effect.runSync(Effect.void)
           const db = new DatabaseSync(path)
           db.exec(
-            `PRAGMA application_id = ${0x4550_6a6c}; CREATE TABLE head (id, format, first, last, checksum); INSERT INTO head VALUES (0, 7, 1, 0, 0)`
+            `PRAGMA application_id = 1162898028; CREATE TABLE head (id, format, first, last, checksum); INSERT INTO head VALUES (0, 7, 1, 0, 0)`
           )
           db.close()
         },
@@ -309,8 +309,7 @@ describe("a journal in a file", () => {
       const lines: Array<string> = []
       const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
       const after = yield* texts("a").pipe(
-        Effect.provide(Sqlite.layer({ path })),
-        Effect.provide(Logger.layer([logger]))
+        Effect.provide(Sqlite.layer({ path }).pipe(Layer.provideMerge(Logger.layer([logger]))))
       )
       assert.match(lines[0]!, /was compacted, from 2503 records to 1001/)
       assert.isBelow(statSync(path).size, large * 0.7)

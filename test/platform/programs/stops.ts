@@ -48,10 +48,12 @@ const program = runs[how!]!.pipe(
   Effect.andThen(Effect.sync(() => say("all"))),
   Effect.onExit((exit) => Effect.sync(() => say(`main ${exit._tag}`))),
   Effect.ensuring(Effect.sync(() => say("finalizer"))),
-  Effect.provide(how === "threads" ? Threads.layer({ workers: 2 }) : Layer.empty),
-  Effect.provide(how === "hangs" ? hanging : how === "plain" ? Journal.layerMemory : Sqlite.layer({ path: path! })),
-  Effect.provide(Shutdown.layer({ drain: `${Number(drain)} millis` })),
-  Effect.provide(Logger.layer([Logger.make<unknown, void>(({ message }) => say(`log ${String(message)}`))]))
+  Effect.provide([
+    how === "threads" ? Threads.layer({ workers: 2 }) : Layer.empty,
+    how === "hangs" ? hanging : how === "plain" ? Journal.layerMemory : Sqlite.layer({ path: path! }),
+    Shutdown.layer({ drain: `${Number(drain)} millis` }),
+    Logger.layer([Logger.make<unknown, void>(({ message }) => say(`log ${String(message)}`))])
+  ])
 )
 
 if (how === "promise") Effect.runPromise(program).catch(() => say("rejected"))
