@@ -312,17 +312,18 @@ export const race = <const Ns extends Nodes>(
  * @since 0.1.0
  */
 export const run: {
+  <I>(input: I): <X extends Out<string, unknown>, E, R>(self: Node<I, X, E, R>) => Effect.Effect<X, E, R>
+  <I, J extends Journaling>(
+    input: I,
+    options: { readonly journal: J & FlowJournal<NoInfer<I>> }
+  ): <X extends Out<string, unknown>, E, R>(
+    self: Node<I, X, E, R>
+  ) => Effect.Effect<X, E | Journaled<J, I, X["value"], never>, R | JournalService<J>>
   <I, X extends Out<string, unknown>, E, R, J extends Journaling = NoJournaling>(
     self: Node<I, X, E, R>,
     input: NoInfer<I>,
     options?: RunOptions<NoInfer<I>, J>
   ): Effect.Effect<X, E | Journaled<J, I, X["value"], never>, R | JournalService<J>>
-  <I, J extends Journaling = NoJournaling>(
-    input: I,
-    options?: RunOptions<NoInfer<I>, J>
-  ): <X extends Out<string, unknown>, E, R>(
-    self: Node<I, X, E, R>
-  ) => Effect.Effect<X, E | Journaled<J, I, X["value"], never>, R | JournalService<J>>
 } = dual(
   (args) => args.length > 1 && isNode(args[0]),
   <I, X extends Out<string, unknown>, E, R>(

@@ -40,7 +40,7 @@ const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
 /** A value, so that undefined has a form too. */
-interface Held {
+interface PlainValue {
   readonly value?: unknown
 }
 
@@ -49,8 +49,8 @@ const outCodec: Schema.Codec<any, any> = Schema.Any.pipe(
   Schema.decodeTo(
     Schema.Any,
     SchemaTransformation.transform({
-      decode: ({ value }: Held) => fromPlain(value),
-      encode: (value: unknown): Held => value === undefined ? {} : { value: toPlain(value) }
+      decode: ({ value }: PlainValue) => fromPlain(value),
+      encode: (value: unknown): PlainValue => value === undefined ? {} : { value: toPlain(value) }
     })
   )
 )

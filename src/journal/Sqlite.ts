@@ -31,17 +31,17 @@ export interface Options {
  *
  * **Details**
  *
- * Shape: one file that only grows, and beside it, while a program has it, `-journal` (of SQLite) and `.lock` (the number of the
- * process). All are readable for their owner alone. Where at least half of its records are superseded or forgotten, it is
+ * Shape: one file that only grows, and beside it `-journal`, which is of SQLite, and `.lock`, by which a program has it. All are
+ * readable for their owner alone. Where at least half of its records are superseded or forgotten, it is
  * compacted when it is opened. Durable means that the operating system says the file is on its disk (`synchronous = EXTRA`), so a
  * crash of the program, or of the machine, loses nothing that was reported.
  *
  * Every group of records has a checksum that is chained to the one before, and all are read when the file is opened: a file that was
- * changed or cut anywhere ends in `Damaged`, and not in other values. One program at a time has the file: another gets `InUse`. A
- * program that was killed leaves its `.lock`; the next one takes over, and logs a warning.
+ * changed or cut anywhere ends in `Damaged`, and not in other values. One program at a time has the file: another gets `InUse`. After
+ * a program that was killed the next one takes over, and logs a warning.
  *
- * Units: opening reads the file once, about 1 second for a million small records; the keys take 16 to 46 bytes each
- * in memory. Errors: `JournalError`, when the layer is built: `Damaged`, `InUse`, `NewerFormat`, `NoJournal`, `NoSpace`, `ReadOnly`.
+ * Units: opening reads the file once, about half a second for a million small records; the keys take 23 to 46 bytes each
+ * in memory. A record is at most 1 GB. Errors: `JournalError`, when the layer is built: `Damaged`, `InUse`, `NewerFormat`, `NoJournal`, `NoSpace`, `ReadOnly`.
  *
  * **Example** (A run that goes on where it was stopped)
  *

@@ -63,8 +63,7 @@ export class SchemasDiffer extends Data.TaggedError("SchemasDiffer")<{
  *
  * **Details**
  *
- * `record` says which, as far as that is known. Nothing was changed; what is before the record can be read by a copy of the
- * file that ends there.
+ * `record` says which, as far as that is known. Nothing is written to such a store any more.
  *
  * @category errors
  * @since 0.1.0

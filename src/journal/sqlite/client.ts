@@ -91,8 +91,7 @@ export class JournalClient implements RecordStore {
   open(run: RunId): Effect.Effect<StoredRun, JournalError> {
     return Effect.suspend(() => {
       const id = idOf(run)
-      return Effect.map(this.ask({ _tag: "Begin", run }, run.name), (begun) => {
-        const { failed, number, recorded, table } = begun
+      return this.ask({ _tag: "Begin", run }, run.name, ({ failed, number, recorded, table }) => {
         const known = this.runs.get(id)
         const open = known?.number === number ? known : {
           number,
@@ -141,27 +140,28 @@ export class JournalClient implements RecordStore {
         Effect.suspend(() => {
           const failed = Uint8Array.from(records, ({ failed }) => Number(failed))
           const [keys, texts] = [records.map(({ key }) => key), records.map(({ text }) => text)]
-          return Effect.map(
-            this.ask({ _tag: "Append", number: run.number, keys, texts, failed }, name),
-            ({ offsets, rows }) => {
-              for (const [k, record] of records.entries()) {
-                const hash = hashOf(record.key)
-                if (!run.table.has(hash)) run.recorded++
-                else if (run.table.find(hash)[0]!.failed) run.failed--
-                if (record.failed) run.failed++
-                run.table.add(hash, { row: rows[k]!, offset: offsets[k]!, failed: record.failed })
-              }
+          return this.ask({ _tag: "Append", number: run.number, keys, texts, failed }, name, ({ offsets, rows }) => {
+            for (const [k, record] of records.entries()) {
+              const hash = hashOf(record.key)
+              const known = run.table.has(hash)
+              if (!known) run.recorded++
+              else if (run.table.find(hash)[0]!.failed) run.failed--
+              if (record.failed) run.failed++
+              const place = { row: rows[k]!, offset: offsets[k]!, failed: record.failed }
+              if (known) run.table.put(hash, place)
+              else run.table.add(hash, place)
             }
-          )
+          })
         })
     }
   }
 
-  /** Sends a request; succeeds with its answer. Interruption does not take it back. */
-  private ask<R extends FileRequest>(
+  /** Sends a request; succeeds with its answer, or what is made of that. Interruption takes back neither. */
+  private ask<R extends FileRequest, A = FileAnswers[R["_tag"]]>(
     request: R,
-    run: string | undefined
-  ): Effect.Effect<FileAnswers[R["_tag"]], JournalError> {
+    run: string | undefined,
+    onAnswer: (answer: FileAnswers[R["_tag"]]) => A = (answer) => answer as A
+  ): Effect.Effect<A, JournalError> {
     return Effect.callback((resume) => {
       const fail = (fault: FileFault) =>
         resume(
@@ -170,7 +170,7 @@ export class JournalClient implements RecordStore {
       if (this.ended !== undefined) return fail(this.ended)
       this.waiting.push((answer) => {
         if ("fault" in answer) fail(answer.fault)
-        else resume(Effect.succeed(answer.value as FileAnswers[R["_tag"]]))
+        else resume(Effect.succeed(onAnswer(answer.value as FileAnswers[R["_tag"]])))
       })
       this.worker.ref()
       this.worker.postMessage(request)

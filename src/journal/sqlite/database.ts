@@ -1,7 +1,10 @@
 /**
- * The SQLite file of a journal: made, opened, and taken for one program.
+ * The SQLite file of a journal: taken for one program, made, looked at, and opened.
+ *
+ * Beside it is a lock, which is a file of SQLite too: who has a transaction open in it has the journal. The locks of the file itself
+ * would not do, since POSIX gives them up when the program closes any descriptor of it, such as that of a copy it makes.
  */
-import { closeSync, linkSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { closeSync, openSync, readSync, renameSync, rmSync, type Stats, statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { attempt, Problem, problemOf } from "./problems.ts"
 
@@ -19,18 +22,94 @@ export interface Head {
   readonly checksum: number
 }
 
-/** Makes an empty journal where there is no file. It is made elsewhere, so that a file is never half a journal. */
-export const makeFile = (path: string): void => {
-  const existing = attempt(() => statSync(path, { throwIfNoEntry: false }))
-  if (existing !== undefined) {
-    if (existing.size === 0) throw new Problem({ _tag: "Damaged", record: "its beginning", issue: "the file is empty" })
-    return
-  }
-  const made = `${path}.new-${process.pid}`
-  attempt(() => {
-    closeSync(openSync(made, "w", 0o600))
+/** The hold of this program on a journal. */
+export class FileLock {
+  /** Process that had the journal before, and did not close it. */
+  readonly leftBy: number | undefined
+  private readonly db: DatabaseSync
+
+  /** Takes the journal of a path; throws a `Problem` if another has it. */
+  constructor(path: string) {
+    const lock = `${path}.lock`
+    attempt(() => closeSync(openSync(lock, "a", 0o600)))
+    const db = this.db = attempt(() => new DatabaseSync(lock, { timeout: 0 }))
     try {
-      const db = new DatabaseSync(made)
+      db.exec("PRAGMA synchronous = OFF")
+      begin(db)
+      const owner = ownerOf(db)
+      this.leftBy = owner === 0 ? undefined : owner
+      this.own(process.pid)
+      begin(db)
+    } catch (error) {
+      const problem = problemOf(error)
+      const inUse = problem.fault._tag === "InUse"
+      const owner = inUse ? ownerOf(db) : undefined
+      closeDatabase(db)
+      if (inUse) throw new Problem({ _tag: "InUse", pid: owner === 0 ? undefined : owner })
+      if (problem.fault._tag !== "Damaged" && problem.fault._tag !== "NoJournal") throw problem
+      throw new Problem({
+        _tag: "Damaged",
+        record: `its lock, ${lock}`,
+        issue: "it is no lock; remove it if no program has the journal"
+      })
+    }
+  }
+
+  /** Gives the journal up. */
+  release(): void {
+    try {
+      this.db.exec("COMMIT")
+      begin(this.db)
+      this.own(0)
+    } catch {
+      // the next one is told that this process has left it
+    }
+    closeDatabase(this.db)
+  }
+
+  /** Writes down who has the journal. It is told to others, and nothing depends on it. */
+  private own(pid: number): void {
+    try {
+      this.db.exec(`
+        CREATE TABLE IF NOT EXISTS owner (id INTEGER PRIMARY KEY CHECK (id = 0), pid INTEGER NOT NULL);
+        INSERT OR REPLACE INTO owner VALUES (0, ${pid});
+        COMMIT
+      `)
+    } catch {
+      // a full disk
+      if (this.db.isTransaction) this.db.exec("ROLLBACK")
+    }
+  }
+}
+
+const begin = (db: DatabaseSync): void => db.exec("BEGIN IMMEDIATE")
+
+/** Returns the process that is written down as the owner; 0 for none. */
+const ownerOf = (db: DatabaseSync): number | undefined => {
+  try {
+    const { pid } = db.prepare("SELECT pid FROM owner WHERE id = 0").get() as { readonly pid?: unknown }
+    return typeof pid === "number" ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Makes an empty journal where there is no file, and looks at one that is there. Throws a `Problem` if that is none. */
+export const prepareFile = (path: string): void => {
+  const existing = attempt(() => statSync(path, { throwIfNoEntry: false }))
+  if (existing === undefined) makeFile(path)
+  else check(path, existing)
+}
+
+/** Makes an empty journal. It is made under another name, so that a file is never half a journal. */
+const makeFile = (path: string): void =>
+  attempt(() => {
+    const made = `${path}.new`
+    // what SQLite kept for a file that was removed would be played into this one
+    for (const old of [`${path}-journal`, made, `${made}-journal`]) rmSync(old, { force: true })
+    closeSync(openSync(made, "wx", 0o600))
+    const db = new DatabaseSync(made)
+    try {
       db.exec(`
         PRAGMA journal_mode = DELETE;
         PRAGMA application_id = ${applicationId};
@@ -41,53 +120,60 @@ export const makeFile = (path: string): void => {
         CREATE TABLE log (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
         INSERT INTO head VALUES (0, ${format}, 1, 0, 0);
       `)
-      db.close()
-      linkSync(made, path)
     } finally {
-      rmSync(made, { force: true })
+      db.close()
     }
+    renameSync(made, path)
   })
-}
 
-/** Returns the path of the file that says which process has a journal. */
-export const lockOf = (path: string): string => `${path}.lock`
-
-/** Opens a file, without a look at it. */
-export const openDatabase = (path: string): DatabaseSync => {
-  const db = new DatabaseSync(path, { timeout: 0 })
-  db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON")
-  return db
-}
+const magic = "SQLite format 3\0"
+const headerBytes = 100
 
 /**
- * Takes the file for this program, which also rolls back what another has left half-written. Returns the process that had it before
- * and has ended without closing it.
+ * Looks at the header of a file before SQLite opens it, which might write to it: https://www.sqlite.org/fileformat.html has what is
+ * where.
  */
-export const take = (db: DatabaseSync, path: string): number | undefined => {
-  const owner = ownerOf(lockOf(path))
-  try {
-    db.exec("BEGIN EXCLUSIVE; COMMIT")
-  } catch (error) {
-    const problem = problemOf(error)
-    throw problem.fault._tag === "InUse" ? new Problem({ _tag: "InUse", pid: owner }) : problem
+const check = (path: string, stats: Stats): void => {
+  if (!stats.isFile()) throw new Problem({ _tag: "NoJournal", issue: "it is no regular file" })
+  const header = Buffer.alloc(headerBytes)
+  const length = attempt(() => {
+    const file = openSync(path, "r")
+    try {
+      return readSync(file, header, 0, headerBytes, 0)
+    } finally {
+      closeSync(file)
+    }
+  })
+  const known = header.toString("latin1", 0, Math.min(length, magic.length))
+  if (!magic.startsWith(known)) throw new Problem({ _tag: "NoJournal", issue: "it is no file of SQLite" })
+  if (length < headerBytes) {
+    const issue = length === 0 ? "the file is empty" : "the file ends there"
+    throw new Problem({ _tag: "Damaged", record: "its beginning", issue })
   }
-  const id = Object.values(db.prepare("PRAGMA application_id").get() ?? {})[0]
-  if (id !== applicationId) throw new Problem({ _tag: "NoJournal", issue: "it is another file of SQLite" })
-  db.exec("PRAGMA journal_mode = PERSIST; PRAGMA synchronous = EXTRA")
-  return owner
-}
-
-/** Says that this process has a file. */
-export const own = (path: string): void => writeFileSync(lockOf(path), `${process.pid}\n`, { mode: 0o600 })
-
-const ownerOf = (lock: string): number | undefined => {
-  try {
-    const pid = Number(readFileSync(lock, "utf8"))
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
-  } catch {
-    return undefined
+  // journals never have a write-ahead log, as version 2 would say
+  if (header.readUInt32BE(68) !== applicationId || header[18] !== 1) {
+    throw new Problem({ _tag: "NoJournal", issue: "it is another file of SQLite" })
   }
 }
+
+/** Opens a file that has been looked at; SQLite rolls back what was left half-written. Throws a `Problem`. */
+export const openDatabase = (path: string): DatabaseSync =>
+  attempt(() => {
+    const db = new DatabaseSync(path, { timeout: 0 })
+    try {
+      db.exec(`
+        PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON;
+        BEGIN EXCLUSIVE; COMMIT;
+        PRAGMA journal_mode = PERSIST; PRAGMA synchronous = EXTRA
+      `)
+      const [found] = Object.values(db.prepare("PRAGMA quick_check(1)").get() ?? {})
+      if (found !== "ok") throw new Problem({ _tag: "Damaged", record: "a page of the file", issue: String(found) })
+      return db
+    } catch (error) {
+      closeDatabase(db)
+      throw error
+    }
+  })
 
 /** Reads the head of a file; throws a `Problem` if it is not one that this version can read. */
 export const readHead = (db: DatabaseSync): Head => {
@@ -103,7 +189,7 @@ export const readHead = (db: DatabaseSync): Head => {
 }
 
 /** Closes a file, however it has failed. */
-export const close = (db: DatabaseSync): void => {
+export const closeDatabase = (db: DatabaseSync): void => {
   try {
     db.close()
   } catch {

@@ -6,16 +6,19 @@
  * the last, and its checksum. No write-ahead log is used: of a damaged one SQLite drops the rest without a word, and with it groups
  * that were durable.
  */
-import { rmSync } from "node:fs"
+import { statSync } from "node:fs"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import type { RunId, RunInfo, StoredRecord } from "../record/contract.ts"
-import { close, format, type Head, lockOf, makeFile, openDatabase, own, readHead, take } from "./database.ts"
+import { closeDatabase, FileLock, type Head, openDatabase, prepareFile, readHead } from "./database.ts"
 import { type KeyHash, KeyTable, type RecordPlace } from "./keyTable.ts"
-import { attempt, Problem } from "./problems.ts"
+import { attempt, Problem, problemOf } from "./problems.ts"
 import { makeRows, ReadRow, runsRow } from "./rows.ts"
 
 /** Number of bytes of rows that are kept for further records of theirs. */
 const mostCached = 4 * 1024 * 1024
+
+/** The same while the file is opened: superseded records may be anywhere, and their keys are compared. */
+const mostCachedAtFirst = 64 * 1024 * 1024
 
 /** Least number of records that are worth a compaction. */
 const leastCompacted = 1000
@@ -46,7 +49,12 @@ export interface Opened {
 export class JournalFile {
   readonly path: string
   readonly opened: Opened
+  private readonly lock: FileLock
   private readonly db: DatabaseSync
+  /** Device and inode of the file. */
+  private readonly inode: string | undefined
+  /** Why nothing more can be written. */
+  private broken: Problem | undefined
   private readonly insert: StatementSync
   private readonly move: StatementSync
   private readonly select: StatementSync
@@ -59,6 +67,7 @@ export class JournalFile {
   private checksums = new Uint32Array(1024)
   private readonly cache = new Map<number, ReadRow>()
   private cached = 0
+  private cacheSize = mostCachedAtFirst
   /** Numbers of records in the file, and of those that no later one of their key has replaced. */
   private total = 0
   private live = 0
@@ -66,20 +75,24 @@ export class JournalFile {
   /** Opens a file, or makes it. Throws a `Problem`. */
   constructor(path: string) {
     this.path = path
-    makeFile(path)
-    const db = this.db = attempt(() => openDatabase(path))
+    const lock = this.lock = new FileLock(path)
+    let db: DatabaseSync | undefined
     try {
-      const leftBy = attempt(() => take(db, path))
-      const head = readHead(db)
-      const prepare = (sql: string) => attempt(() => db.prepare(sql))
+      prepareFile(path)
+      const opened = this.db = db = openDatabase(path)
+      const head = readHead(opened)
+      const prepare = (sql: string) => attempt(() => opened.prepare(sql))
       this.insert = prepare("INSERT INTO log (id, bytes) VALUES (?, ?)")
       this.move = prepare("UPDATE head SET first = ?, last = ?, checksum = ? WHERE id = 0")
       this.select = prepare("SELECT bytes FROM log WHERE id = ?")
-      attempt(() => this.scan(head))
-      this.opened = { leftBy, compacted: this.compact() }
-      attempt(() => own(path))
+      this.inode = this.inodeNow
+      this.scan(head)
+      this.opened = { leftBy: lock.leftBy, compacted: this.compact() }
+      this.cacheSize = mostCached
+      this.trim()
     } catch (error) {
-      close(db)
+      if (db !== undefined) closeDatabase(db)
+      lock.release()
       throw error
     }
   }
@@ -141,8 +154,13 @@ export class JournalFile {
   }
 
   close(): void {
-    close(this.db)
-    rmSync(lockOf(this.path), { force: true })
+    closeDatabase(this.db)
+    this.lock.release()
+  }
+
+  private get inodeNow(): string | undefined {
+    const stats = statSync(this.path, { throwIfNoEntry: false })
+    return stats && `${stats.dev} ${stats.ino}`
   }
 
   private byName(name: string): ReadonlyArray<FiledRun> {
@@ -165,6 +183,7 @@ export class JournalFile {
     records: ReadonlyArray<StoredRecord>,
     placed: (k: number, row: number, offset: number) => void
   ): void {
+    if (this.broken !== undefined) throw this.broken
     const before = { last: this.last, checksum: this.checksum }
     attempt(() => {
       this.db.exec("BEGIN IMMEDIATE")
@@ -180,8 +199,16 @@ export class JournalFile {
         this.db.exec("COMMIT")
       } catch (error) {
         Object.assign(this, before)
+        // without a transaction nobody knows whether the group is on the disk
         if (this.db.isTransaction) this.db.exec("ROLLBACK")
+        else this.broken = problemOf(error)
         throw error
+      }
+      if (this.inodeNow !== this.inode) {
+        throw this.broken = new Problem({
+          _tag: "StoreFailed",
+          cause: "the file was removed, or another was put there"
+        })
       }
     })
     this.total += records.length
@@ -207,12 +234,17 @@ export class JournalFile {
     const row = readRow(number, found.bytes, this.checksums[number - this.first]!)
     this.cache.set(number, row)
     this.cached += row.size
+    this.trim(number)
+    return row
+  }
+
+  /** Forgets the oldest rows of the cache, where it is too large; not this one. */
+  private trim(kept?: number): void {
     for (const [oldest, { size }] of this.cache) {
-      if (this.cached <= mostCached || oldest === number) break
+      if (this.cached <= this.cacheSize || oldest === kept) return
       this.cache.delete(oldest)
       this.cached -= size
     }
-    return row
   }
 
   /** Reads all rows, in order: checks them, and finds the runs and where their records are. */
@@ -226,8 +258,7 @@ export class JournalFile {
       this.live =
       this.checksum =
         0
-    for (const found of this.db.prepare("SELECT id, bytes FROM log ORDER BY id").iterate()) {
-      const { bytes, id } = found as { readonly id: number; readonly bytes: Uint8Array }
+    for (const { bytes, id } of this.rows()) {
       if (id !== this.last + 1) throw damaged(this.last + 1, "it is missing")
       if (!(bytes instanceof Uint8Array)) throw damaged(id, "it has no bytes")
       const row = readRow(id, bytes, this.checksum)
@@ -240,7 +271,26 @@ export class JournalFile {
       } else this.rowRead(row, id)
     }
     if (this.last !== last || this.checksum !== checksum) throw damaged(this.last + 1, "it is missing")
-    for (const { recorded } of this.runs.values()) this.live += recorded
+    // each run has a record of its own
+    for (const { recorded } of this.runs.values()) this.live += recorded + 1
+  }
+
+  /** Reads all rows of the file. */
+  private *rows(): Generator<{ readonly id: number; readonly bytes: unknown }> {
+    const rows = attempt(() => this.db.prepare("SELECT id, bytes FROM log ORDER BY id").iterate())
+    while (true) {
+      const { done, value } = attempt(() => {
+        try {
+          return rows.next()
+        } catch (error) {
+          // a number that JavaScript cannot hold was not written
+          if ((error as { readonly errcode?: unknown }).errcode !== undefined) throw error
+          throw damaged(this.last + 1, String(error))
+        }
+      })
+      if (done === true) return
+      yield value as { readonly id: number; readonly bytes: unknown }
+    }
   }
 
   private runRead(record: RunRecord): void {
@@ -291,23 +341,21 @@ export class JournalFile {
   private compact(): Opened["compacted"] {
     const { live, total } = this
     if (total < leastCompacted || live > total / 2) return undefined
-    const first = this.last + 1
-    const before = { first: this.first, last: this.last, checksum: this.checksum, format }
+    const old = { first: this.first, last: this.last }
     try {
       this.db.exec("BEGIN IMMEDIATE")
       this.checksum = 0
-      for (const run of this.runs.values()) {
-        this.copyRow(runsRow, [
-          recordOf({ number: run.number, run: { name: run.name, version: run.version, schemas: run.schemas } })
-        ])
-        for (const records of this.liveRecords(run, before)) this.copyRow(run.number, records)
-      }
-      this.db.prepare("DELETE FROM log WHERE id < ?").run(first)
-      this.move.run(first, this.last, this.checksum)
+      const begun = [...this.runs.values()].map(({ name, number, schemas, version }) =>
+        recordOf({ number, run: { name, version, schemas } })
+      )
+      this.copyRows(runsRow, begun)
+      for (let number = old.first; number <= old.last; number++) this.copyRow(number)
+      this.db.prepare("DELETE FROM log WHERE id <= ?").run(old.last)
+      this.move.run(old.last + 1, this.last, this.checksum)
       this.db.exec("COMMIT")
     } catch {
       if (this.db.isTransaction) this.db.exec("ROLLBACK")
-      this.scan(before)
+      this.scan(readHead(this.db))
       return undefined
     }
     try {
@@ -319,27 +367,27 @@ export class JournalFile {
     return [total, this.total]
   }
 
-  private copyRow(run: number, records: ReadonlyArray<StoredRecord>): void {
+  /** Copies the records of a row that count. */
+  private copyRow(number: number): void {
+    const row = this.row(number)
+    const table = this.runs.get(row.run)?.table
+    if (table === undefined) return
+    const records: Array<StoredRecord> = []
+    const found: Array<RecordPlace> = []
+    row.visit(number, (hash: KeyHash, { failed, offset }) => {
+      found.length = 0
+      table.find(hash, found)
+      if (found.some((place) => place.row === number && place.offset === offset)) {
+        records.push({ key: row.keyAt(offset), text: row.textAt(offset), failed })
+      }
+    })
+    if (records.length > 0) this.copyRows(row.run, records)
+  }
+
+  private copyRows(run: number, records: ReadonlyArray<StoredRecord>): void {
     for (const { bytes, checksum } of makeRows(run, records, this.checksum)) {
       this.insert.run(++this.last, bytes)
       this.checksum = checksum
-    }
-  }
-
-  /** Reads the records of a run that count, row by row. */
-  private *liveRecords(run: FiledRun, { first, last }: Head): Generator<ReadonlyArray<StoredRecord>> {
-    for (let number = first; number <= last; number++) {
-      const row = this.row(number)
-      if (row.run !== run.number) continue
-      const records: Array<StoredRecord> = []
-      row.visit(number, (hash: KeyHash, { failed, offset }) => {
-        const found: Array<RecordPlace> = []
-        run.table!.find(hash, found)
-        if (found.some((place) => place.row === number && place.offset === offset)) {
-          records.push({ key: row.keyAt(offset), text: row.textAt(offset), failed })
-        }
-      })
-      if (records.length > 0) yield records
     }
   }
 }

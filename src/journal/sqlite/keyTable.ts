@@ -19,7 +19,7 @@ const failedBit = 0x8000_0000
 /** Greatest offset of a record in its row. */
 export const mostOffset = 0x7fff_ffff
 
-const firstCapacity = 1 << 12
+const firstCapacity = 16
 
 /** 64 bits of a key, as two words of 32. They are the same in every program: records hold them. */
 export interface KeyHash {
@@ -137,7 +137,7 @@ const placeAt = (words: Uint32Array, slot: number): RecordPlace => ({
  */
 export class GrowingKeyTable {
   private readonly tables: Array<KeyTable>
-  private capacity = firstCapacity
+  private capacity = 1 << 10
 
   constructor(first: KeyTable) {
     this.tables = [first]
@@ -155,6 +155,20 @@ export class GrowingKeyTable {
     return false
   }
 
+  /**
+   * Adds a record in the place of one with the same hash, if there is one: with 64 bits that is the same key. If it is not, the
+   * other is not found any more until the file is opened anew.
+   */
+  put(hash: KeyHash, place: RecordPlace): void {
+    for (const table of this.tables) {
+      const found: Array<RecordPlace> = []
+      table.find(hash, found)
+      if (found.length > 0) return table.replace(hash, found[0]!, place)
+    }
+    this.add(hash, place)
+  }
+
+  /** Adds a record whose hash is new. */
   add(hash: KeyHash, place: RecordPlace): void {
     let last = this.tables.at(-1)!
     if (last.isFull) {

@@ -18,6 +18,9 @@ const failedBit = 0x8000_0000
 /** Size in bytes from which no further record joins a row. Where a record is looked up, its row is read. */
 const rowBytes = 64 * 1024
 
+/** Greatest size of a row in bytes: that of a value in SQLite (https://www.sqlite.org/limits.html). */
+const mostBytes = 1_000_000_000
+
 /** Row of a run that is begun: its one record is JSON. Others have the numbers of runs, from 1. */
 export const runsRow = 0
 
@@ -39,7 +42,7 @@ export function* makeRows(
     let size = headBytes
     let to = from
     for (; to < records.length && (to === from || size < rowBytes); to++) size += bytesOf(records[to]!)
-    if (size > mostOffset) throw new RangeError("a record is larger than 2 GiB")
+    if (size > mostBytes) throw new RangeError("a record is larger than SQLite takes, 1 GB")
     const row = makeRow(run, records.slice(from, to), size, checksum)
     yield row
     checksum = row.checksum

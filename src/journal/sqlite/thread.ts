@@ -43,8 +43,11 @@ const answer = (request: FileRequest, moved: Moved): FileAnswers[FileRequest["_t
     case "Inspect":
       return file!.inspected
     case "Close":
-      file?.close()
-      parentPort!.close()
+      try {
+        file?.close()
+      } finally {
+        parentPort!.close()
+      }
       return undefined
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What lanes ask of where their inputs come from, and what they tell their run.
+ * What lanes ask of where their inputs come from, what they tell their run, and what a run says to its queue.
  */
 import type * as Duration from "effect/Duration"
 import type { AttemptContext, Item } from "./item.ts"
@@ -40,4 +40,21 @@ export interface LaneHost<I> {
   settled(): void
   dropped(): void
   stop(): void
+}
+
+/** Settings of a queue. */
+export interface QueueOptions {
+  readonly window: number
+  /** Greatest size of the window; it grows as inputs are done. */
+  readonly widest: number
+  readonly retries: boolean
+  readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
+  /** True if lanes take many inputs together, and may return some unstarted. */
+  readonly batches: boolean
+  /** True if the sink calls `retire` when an input is done; otherwise an input is done when it is settled. */
+  readonly retiredElsewhere: boolean
+  /** True if attempts are reported. */
+  readonly detailed: boolean
+  /** Callback for the early end of the run. */
+  readonly stopped: () => void
 }

@@ -29,7 +29,7 @@ import type * as Effect from "effect/Effect"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
-import { Done, type Found, type ItemSource, type LaneHost, Taken, Waiting } from "./contract.ts"
+import { Done, type Found, type ItemSource, type LaneHost, type QueueOptions, Taken, Waiting } from "./contract.ts"
 import { type AttemptContext, Item } from "./item.ts"
 import { open } from "./open.ts"
 import type { Recaller } from "./recaller.ts"
@@ -39,23 +39,6 @@ import { Waiters } from "./waiters.ts"
 
 /** Greatest number of new inputs that a lane gives to a recaller before it looks at the clock. */
 const mostHeldAtOnce = 64
-
-/** Settings of a queue. */
-export interface QueueOptions {
-  readonly window: number
-  /** Greatest size of the window; it grows as inputs are done. */
-  readonly widest: number
-  readonly retries: boolean
-  readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
-  /** True if lanes take many inputs together, and may return some unstarted. */
-  readonly batches: boolean
-  /** True if the sink calls `retire` when an input is done; otherwise an input is done when it is settled. */
-  readonly retiredElsewhere: boolean
-  /** True if attempts are reported. */
-  readonly detailed: boolean
-  /** Callback for the early end of the run. */
-  readonly stopped: () => void
-}
 
 export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   item!: Item<I>

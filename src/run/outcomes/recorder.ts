@@ -16,7 +16,6 @@
  * was settled before is still written and reported, after a failure of the store nothing is.
  */
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,12 +25,11 @@ import type { RecalledExit, RunJournal, StoredRecord } from "../../journal/recor
 import type { JournalError } from "../../journal/record/errors.ts"
 import type { Recorded } from "../../outcome/settled.ts"
 import { inTime } from "../../primitives/effects.ts"
-import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import type { Item } from "../inputs/item.ts"
-import type { InputQueue } from "../inputs/queue.ts"
 import type { Recaller } from "../inputs/recaller.ts"
+import { RecallCounts, spaced } from "./recallCounts.ts"
 import { factsOf } from "./settle.ts"
-import type { ItemObserver, Sink } from "./sink.ts"
+import type { RecordedRun, Sink } from "./sink.ts"
 
 /** Greatest number of inputs that are looked up, of those that are looked up together, and of those that wait for an equal one. */
 const mostLookedUp = 2048
@@ -57,21 +55,6 @@ interface PendingOutcome<I> {
   readonly endedAt: number
   readonly record: StoredRecord | undefined
   readonly at: number
-}
-
-/** The part of a run that its recorder uses. */
-export interface RecordedRun<I> {
-  readonly queue: InputQueue<I, any, any>
-  readonly observer: ItemObserver
-  readonly turnBudget: TurnBudget
-  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  readonly clock: Clock.Clock
-  /** Reads the monotonic clock, in nanoseconds. */
-  readonly time: () => number
-  readonly beganAt: number
-  readonly name: string
-  readonly retryFailed: boolean
-  readonly maxErrors: number
 }
 
 export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
@@ -104,12 +87,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   private writer: Fiber.Fiber<void> | undefined
   private reader: Fiber.Fiber<void> | undefined
   private allTaken = false
-  /** Numbers of inputs whose outcome was known, that were not recorded, and that had failed before. */
-  private recalledCount = 0
-  private unseen = 0
-  private failedBefore = 0
-  /** What was told of this when all inputs were taken, and when (nanoseconds). */
-  private told: { readonly summary: string; readonly at: number } | undefined
+  private readonly counts = new RecallCounts()
 
   constructor(journal: RunJournal, sink: Sink<I, A, E>) {
     this.journal = journal
@@ -132,25 +110,13 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   get greeting(): string | undefined {
     const { failed = 0, recorded, store } = this.journal
     if (recorded === undefined) return undefined
-    const failures = failed === 0 ? "" : `, ${count(failed)} of them failed`
-    return `${this.run.name}: ${recorded === 0 ? "nothing" : count(recorded)} recorded in ${store}${failures}`
+    const failures = failed === 0 ? "" : `, ${spaced(failed)} of them failed`
+    return `${this.run.name}: ${recorded === 0 ? "nothing" : spaced(recorded)} recorded in ${store}${failures}`
   }
 
-  /** Tells what became of the inputs, as far as they were taken. */
-  get summary(): string {
-    const { failedBefore, recalledCount, run: { name }, unseen } = this
-    const why = [
-      ...(unseen > 0 ? [`${count(unseen)} not seen before`] : []),
-      ...(failedBefore > 0 ? [`${count(failedBefore)} failed before`] : [])
-    ]
-    const run = `${count(recalledCount)} recalled, ${count(unseen + failedBefore)} run`
-    return `${name}: ${run}${why.length === 0 ? "" : `: ${why.join(", ")}`}`
-  }
-
-  /** The same, when the run is over; undefined if it was told within the last second. */
+  /** Tells what was known, when the run is over; undefined if it was told within the last second. */
   get conclusion(): string | undefined {
-    const { run, summary, told } = this
-    return told?.summary === summary && run.time() - told.at < 1e9 ? undefined : summary
+    return this.counts.conclude(this.run.name, this.run.time())
   }
 
   /** True while too much is looked up, waits for an equal one, or is not durable; or the run will end. */
@@ -181,7 +147,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
       this.start("reader")
       return true
     }
-    this.unseen++
+    this.counts.unseen++
     return false
   }
 
@@ -305,7 +271,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   /** Takes what was found of an item. */
   private found(item: Item<I>, text: string | undefined): void {
     if (text === undefined) {
-      this.unseen++
+      this.counts.unseen++
       return this.release(item)
     }
     let recall: RecalledExit
@@ -315,7 +281,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
       return this.broken(Cause.fail(error))
     }
     if (Exit.isFailure(recall.exit) && this.run.retryFailed && !this.failedHere.has(item.key)) {
-      this.failedBefore++
+      this.counts.failedBefore++
       return this.release(item)
     }
     this.lookedUp--
@@ -335,7 +301,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     const { queue, time } = this.run
     item.recorded = recorded
     item.startedAt = item.endedAt = time()
-    this.recalledCount++
+    this.counts.recalled++
     if (Exit.isFailure(exit)) this.failures++
     this.report(item, exit)
     // last, since it may end the run
@@ -360,7 +326,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     }
     this.underWay.set(key, others)
     this.twins--
-    this.unseen++
+    this.counts.unseen++
     this.run.queue.release(first)
   }
 
@@ -431,15 +397,11 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
 
   /** Tells why inputs run, once that is known of all of them and some still do. */
   private tellTaken(): void {
-    if (!this.allTaken || this.lookedUp > 0 || this.told !== undefined) return
-    if (this.recalledCount === 0 || this.underWay.size === 0) return
-    this.told = { summary: this.summary, at: this.run.time() }
-    this.run.fork(Effect.logInfo(this.summary))
+    if (!this.allTaken || this.lookedUp > 0 || this.underWay.size === 0) return
+    const text = this.counts.announce(this.run.name, this.run.time())
+    if (text !== undefined) this.run.fork(Effect.logInfo(text))
   }
 }
 
 const isJournalError = (error: unknown): error is JournalError =>
   (error as { readonly _tag?: unknown } | undefined)?._tag === "JournalError"
-
-/** Shows a number with spaces between its thousands. */
-const count = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, " ")

@@ -2,11 +2,16 @@
  * The contract between a run and the sink of its exits.
  */
 import type * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type { JournalError } from "../../journal/record/errors.ts"
+import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import type { ShowInput } from "../../primitives/shorten.ts"
 import type { Item } from "../inputs/item.ts"
+import type { InputQueue } from "../inputs/queue.ts"
 
 /**
  * Receiver of the exits of a run. What it declares to need decides what is done for each input, so a run pays only for
@@ -53,4 +58,19 @@ export interface RunSummary {
   readonly elapsed: Duration.Duration
   /** Error of the journal, by which the run has ended. */
   readonly journalError: JournalError | undefined
+}
+
+/** The part of a run that its recorder uses. */
+export interface RecordedRun<I> {
+  readonly queue: InputQueue<I, any, any>
+  readonly observer: ItemObserver
+  readonly turnBudget: TurnBudget
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  readonly clock: Clock.Clock
+  /** Reads the monotonic clock, in nanoseconds. */
+  readonly time: () => number
+  readonly beganAt: number
+  readonly name: string
+  readonly retryFailed: boolean
+  readonly maxErrors: number
 }

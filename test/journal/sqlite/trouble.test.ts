@@ -1,10 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger, Schema, type Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Schema, type Scope } from "effect"
 import { Journal, Parallel } from "effect-parallel"
 import * as Sqlite from "effect-parallel/journal/Sqlite"
 import { spawn, spawnSync } from "node:child_process"
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,11 +15,14 @@ import {
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, relative } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import { basename, join, relative } from "node:path"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
-import { range } from "../../helpers.ts"
+import { JournalFile } from "../../../src/journal/sqlite/file.ts"
+import { range, worked } from "../../helpers.ts"
 import { quiet } from "../stores.ts"
+
+const fileUrl = (path: string): string => new URL(path, import.meta.url).href
 
 const holder = fileURLToPath(new URL("../programs/holds.ts", import.meta.url))
 
@@ -74,14 +76,13 @@ const held = (path: string) =>
   )
 
 describe("a journal in a file", () => {
-  it.live("is readable for its owner alone, and closed leaves no lock", () =>
+  it.live("is readable for its owner alone, and leaves nothing else than its lock and what belongs to SQLite", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "a b'\"%23ä.db")
       yield* withFile(path, numbers([1]))
       const files = readdirSync(join(path, ".."))
 
-      assert.isFalse(existsSync(`${path}.lock`))
-      assert.isFalse(files.some((file) => file.includes(".new-")))
+      assert.sameMembers(files.map((file) => file.slice(basename(path).length)), ["", "-journal", ".lock"])
       for (const file of files) assert.strictEqual(statSync(join(path, "..", file)).mode & 0o777, 0o600)
     }).pipe(Effect.scoped))
 
@@ -164,7 +165,25 @@ describe("a journal in a file", () => {
         /another file of SQLite/
       ],
       ["empty", (path: string) => writeFileSync(path, ""), "Damaged", /the file is empty/],
-      ["a folder", (path: string) => mkdirSync(path), "ReadOnly", /cannot be written/],
+      ["one byte", (path: string) => writeFileSync(path, "1"), "NoJournal", /no file of SQLite/],
+      [
+        "the beginning of a file",
+        (path: string) => writeFileSync(path, "SQLite format"),
+        "Damaged",
+        /the file ends there/
+      ],
+      ["a folder", (path: string) => mkdirSync(path), "NoJournal", /no regular file/],
+      [
+        "a database whose program was killed with a write-ahead log",
+        (path: string) => {
+          const db = new DatabaseSync(`${path}.own`)
+          db.exec("PRAGMA journal_mode = WAL; CREATE TABLE own (a); INSERT INTO own VALUES (1)")
+          for (const end of ["", "-wal"]) writeFileSync(`${path}${end}`, readFileSync(`${path}.own${end}`))
+          db.close()
+        },
+        "NoJournal",
+        /another file of SQLite/
+      ],
       [
         "of a newer format",
         (path: string) => {
@@ -190,7 +209,6 @@ describe("a journal in a file", () => {
         assert.strictEqual(reason._tag, tag)
         assert.match(reason.message, says)
         if (before !== undefined) assert.deepStrictEqual(readFileSync(path), before)
-        assert.isFalse(existsSync(`${path}.lock`))
       }).pipe(Effect.scoped))
   }
 
@@ -231,6 +249,144 @@ describe("a journal in a file", () => {
       )
       yield* withFile(path, numbers([1]))
     }).pipe(Effect.scoped))
+
+  it.live("knows what was recorded also after a run was interrupted as it began", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      let ran = 0
+      const run = Parallel.forEach([1, 2, 3], (n) => Effect.sync(() => (ran++, n)), { name: "run", journal: true })
+      yield* withFile(path, run)
+      yield* withFile(
+        path,
+        Effect.gen(function*() {
+          const fiber = yield* Effect.forkChild(run, { startImmediately: true })
+          yield* Fiber.interrupt(fiber)
+          yield* run
+        })
+      )
+      assert.strictEqual(ran, 3)
+    }).pipe(Effect.scoped))
+
+  it.live("is still refused to others when its program has read it, as a copy does", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      yield* withFile(
+        path,
+        Effect.gen(function*() {
+          yield* numbers([1])
+          readFileSync(path)
+          const code = `
+          import { JournalFile } from ${JSON.stringify(fileUrl("../../../src/journal/sqlite/file.ts"))}
+          try { new JournalFile(${JSON.stringify(path)}) } catch (error) { console.log(error.fault._tag) }
+        `
+          const args = ["--conditions=@effect-parallel/source", "--input-type=module", "-e", code]
+          const { stderr, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" })
+          assert.strictEqual(stdout, "InUse\n", stderr)
+          yield* numbers([2])
+        })
+      )
+      assert.deepStrictEqual((yield* withFile(path, Journal.inspect)).map(({ recorded }) => recorded), [2])
+    }).pipe(Effect.scoped))
+
+  it.live("is made once, whoever wants it at once", () =>
+    Effect.gen(function*() {
+      const at = yield* folder
+      for (let k = 0; k < 10; k++) {
+        const path = join(at, `${k}.db`)
+        const exits = yield* Effect.all([1, 2, 3].map((n) => Effect.exit(withFile(path, numbers([n])))), {
+          concurrency: 3
+        })
+        assert.isTrue(exits.some(Exit.isSuccess))
+        for (const exit of exits) if (Exit.isFailure(exit)) assert.match(String(exit.cause), /it is in use by/)
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("takes nothing from what SQLite left of a file that was removed", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      const file = new JournalFile(path)
+      const { number } = file.begin({ name: "numbers", version: "", schemas: "s" })
+      for (let k = 0; k < 20; k++) file.append(number, [{ key: `${k}`, text: "x".repeat(3000), failed: false }])
+      const own = file as unknown as { readonly db: DatabaseSync; readonly insert: StatementSync }
+      own.db.exec("PRAGMA cache_size = 1; BEGIN IMMEDIATE")
+      for (let k = 100; k < 400; k++) own.insert.run(k, Buffer.alloc(3000))
+      const hot = readFileSync(`${path}-journal`)
+      assert.notStrictEqual(hot[0], 0)
+      file.close()
+      for (const end of ["", "-journal", ".lock"]) rmSync(`${path}${end}`)
+      writeFileSync(`${path}-journal`, hot)
+
+      assert.deepStrictEqual(yield* withFile(path, Effect.andThen(numbers([1, 2]), Journal.inspect)), [
+        { name: "numbers", version: "", schemas: "success none, error none", recorded: 2, failed: 0 }
+      ])
+    }).pipe(Effect.scoped))
+
+  it.live("is refused when the pages that the next record would use are damaged", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      yield* withFile(path, numbers(range(500)))
+      const bytes = readFileSync(path)
+      const page = bytes.length - 4096
+      // where the cells of a page begin
+      bytes[page + 5]! ^= 1
+      writeFileSync(path, bytes)
+      assert.instanceOf(yield* refusal(path), Journal.Damaged)
+    }).pipe(Effect.scoped))
+
+  it("writes no more after a commit of which nobody knows whether it is on the disk, and is sound when it is opened again", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "effect-parallel-trouble ")), "run.db")
+    const id = { name: "run", version: "", schemas: "s" }
+    const file = new JournalFile(path)
+    const { number } = file.begin(id)
+    const own = file as unknown as { readonly db: { exec: (sql: string) => void } }
+    const exec = own.db.exec.bind(own.db)
+    const append = (key: string) => file.append(number, [{ key, text: "1", failed: false }])
+    append("a")
+    own.db.exec = (sql) => {
+      exec(sql)
+      if (sql === "COMMIT") throw Object.assign(new Error("disk I/O error"), { errcode: 1034 })
+    }
+    assert.throws(() => append("b"), "StoreFailed")
+    own.db.exec = exec
+    assert.throws(() => append("c"), "StoreFailed")
+    file.close()
+    const again = new JournalFile(path)
+    assert.strictEqual(again.begin(id).recorded, 2)
+    again.close()
+    rmSync(join(path, ".."), { recursive: true })
+  })
+
+  it.live("ends a run whose file is removed or replaced", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "run.db")
+      const error = yield* Effect.flip(withFile(
+        path,
+        Parallel.forEach(range(20), (n) =>
+          Effect.sync(() => {
+            if (n === 4) rmSync(path)
+            return n
+          }).pipe(Effect.delay(5)), { name: "run", journal: true, concurrency: 1 })
+      ))
+      assert.match(String(error), /the file was removed, or another was put there/)
+    }).pipe(Effect.scoped))
+
+  it("is opened quickly with many runs, and compacts nothing that counts", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "effect-parallel-trouble ")), "run.db")
+    const file = new JournalFile(path)
+    const own = file as unknown as { readonly db: DatabaseSync }
+    own.db.exec("PRAGMA synchronous = OFF")
+    for (let k = 0; k < 1500; k++) {
+      const { number } = file.begin({ name: `run ${k}`, version: "", schemas: "s" })
+      file.append(number, [{ key: "k", text: "x".repeat(1000), failed: false }])
+    }
+    file.close()
+    const from = worked()
+    const again = new JournalFile(path)
+    assert.strictEqual(again.opened.compacted, undefined)
+    assert.isBelow(worked() - from, 1000)
+    again.close()
+    rmSync(join(path, ".."), { recursive: true })
+  })
 
   it.live("tells of the end of its thread", () =>
     Effect.gen(function*() {

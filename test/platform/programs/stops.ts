@@ -51,8 +51,9 @@ const program = runs[how!]!.pipe(
   Effect.provide([
     how === "threads" ? Threads.layer({ workers: 2 }) : Layer.empty,
     how === "hangs" ? hanging : how === "plain" ? Journal.layerMemory : Sqlite.layer({ path: path! }),
-    Shutdown.layer({ drain: `${Number(drain)} millis` }),
-    Logger.layer([Logger.make<unknown, void>(({ message }) => say(`log ${String(message)}`))])
+    Shutdown.layer({ drain: `${Number(drain)} millis` }).pipe(
+      Layer.provideMerge(Logger.layer([Logger.make<unknown, void>(({ message }) => say(`log ${String(message)}`))]))
+    )
   ])
 )
 
