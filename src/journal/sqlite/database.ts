@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite"
 import { attempt, Problem, problemOf } from "./problems.ts"
 
 /** Version of the format of the file. */
-export const format = 1
+const format = 1
 
 /** Mark of SQLite files that are journals: `EPjl`. */
 const applicationId = 0x4550_6a6c

@@ -12,13 +12,8 @@ import type { RunId, RunInfo, StoredRecord } from "../record/contract.ts"
 import { closeDatabase, FileLock, type Head, openDatabase, prepareFile, readHead } from "./database.ts"
 import { type KeyHash, KeyTable, type RecordPlace } from "./keyTable.ts"
 import { attempt, Problem, problemOf } from "./problems.ts"
-import { makeRows, ReadRow, runsRow } from "./rows.ts"
-
-/** Number of bytes of rows that are kept for further records of theirs. */
-const mostCached = 4 * 1024 * 1024
-
-/** The same while the file is opened: superseded records may be anywhere, and their keys are compared. */
-const mostCachedAtFirst = 64 * 1024 * 1024
+import { damaged, readRow, RowReader } from "./rowReader.ts"
+import { makeRows, type ReadRow, runsRow } from "./rows.ts"
 
 /** Least number of records that are worth a compaction. */
 const leastCompacted = 1000
@@ -57,17 +52,12 @@ export class JournalFile {
   private broken: Problem | undefined
   private readonly insert: StatementSync
   private readonly move: StatementSync
-  private readonly select: StatementSync
   private readonly runs = new Map<number, FiledRun>()
   private lastRun = 0
   private first = 1
   private last = 0
   private checksum = 0
-  /** Checksums of the rows before each row, from the first. */
-  private checksums = new Uint32Array(1024)
-  private readonly cache = new Map<number, ReadRow>()
-  private cached = 0
-  private cacheSize = mostCachedAtFirst
+  private readonly reader: RowReader
   /** Numbers of records in the file, and of those that no later one of their key has replaced. */
   private total = 0
   private live = 0
@@ -84,12 +74,11 @@ export class JournalFile {
       const prepare = (sql: string) => attempt(() => opened.prepare(sql))
       this.insert = prepare("INSERT INTO log (id, bytes) VALUES (?, ?)")
       this.move = prepare("UPDATE head SET first = ?, last = ?, checksum = ? WHERE id = 0")
-      this.select = prepare("SELECT bytes FROM log WHERE id = ?")
+      this.reader = new RowReader(prepare("SELECT bytes FROM log WHERE id = ?"))
       this.inode = this.inodeNow
       this.scan(head)
       this.opened = { leftBy: lock.leftBy, compacted: this.compact() }
-      this.cacheSize = mostCached
-      this.trim()
+      this.reader.settle()
     } catch (error) {
       if (db !== undefined) closeDatabase(db)
       lock.release()
@@ -126,7 +115,7 @@ export class JournalFile {
   /** Reads the text that is recorded of a key at one of these places, the first that has it; undefined if none does. */
   read(key: string, places: ReadonlyArray<Pick<RecordPlace, "row" | "offset">>): string | undefined {
     for (const { offset, row } of places) {
-      const read = this.row(row)
+      const read = this.reader.row(row)
       if (read.keyAt(offset) === key) return read.textAt(offset)
     }
     return undefined
@@ -190,7 +179,7 @@ export class JournalFile {
       try {
         let k = 0
         for (const { bytes, checksum, offsets } of makeRows(run, records, this.checksum)) {
-          this.note(this.last + 1, this.checksum)
+          this.reader.note(this.last + 1, this.checksum)
           this.insert.run(++this.last, bytes)
           this.checksum = checksum
           for (const offset of offsets) placed(k++, this.last, offset)
@@ -214,55 +203,18 @@ export class JournalFile {
     this.total += records.length
   }
 
-  /** Notes the checksum of the row before a row. */
-  private note(row: number, before: number): void {
-    const index = row - this.first
-    if (index >= this.checksums.length) {
-      const longer = new Uint32Array(2 * this.checksums.length)
-      longer.set(this.checksums)
-      this.checksums = longer
-    }
-    this.checksums[index] = before
-  }
-
-  /** Returns a row, checked. */
-  private row(number: number): ReadRow {
-    const known = this.cache.get(number)
-    if (known !== undefined) return known
-    const found = attempt(() => this.select.get(number)) as { readonly bytes: Uint8Array } | undefined
-    if (found === undefined) throw damaged(number, "it is missing")
-    const row = readRow(number, found.bytes, this.checksums[number - this.first]!)
-    this.cache.set(number, row)
-    this.cached += row.size
-    this.trim(number)
-    return row
-  }
-
-  /** Forgets the oldest rows of the cache, where it is too large; not this one. */
-  private trim(kept?: number): void {
-    for (const [oldest, { size }] of this.cache) {
-      if (this.cached <= this.cacheSize || oldest === kept) return
-      this.cache.delete(oldest)
-      this.cached -= size
-    }
-  }
-
   /** Reads all rows, in order: checks them, and finds the runs and where their records are. */
   private scan({ checksum, first, last }: Head): void {
     this.first = this.last = first
     this.last--
     this.runs.clear()
-    this.cache.clear()
-    this.cached =
-      this.total =
-      this.live =
-      this.checksum =
-        0
+    this.reader.reset(first)
+    this.total = this.live = this.checksum = 0
     for (const { bytes, id } of this.rows()) {
       if (id !== this.last + 1) throw damaged(this.last + 1, "it is missing")
       if (!(bytes instanceof Uint8Array)) throw damaged(id, "it has no bytes")
       const row = readRow(id, bytes, this.checksum)
-      this.note(id, this.checksum)
+      this.reader.note(id, this.checksum)
       this.last = id
       this.checksum = row.checksum
       this.total += row.count
@@ -331,7 +283,7 @@ export class JournalFile {
     offset: number
   ): RecordPlace | undefined {
     const key = row.keyAt(offset)
-    return places.find((place) => (place.row === number ? row : this.row(place.row)).keyAt(place.offset) === key)
+    return places.find((place) => (place.row === number ? row : this.reader.row(place.row)).keyAt(place.offset) === key)
   }
 
   /**
@@ -369,7 +321,7 @@ export class JournalFile {
 
   /** Copies the records of a row that count. */
   private copyRow(number: number): void {
-    const row = this.row(number)
+    const row = this.reader.row(number)
     const table = this.runs.get(row.run)?.table
     if (table === undefined) return
     const records: Array<StoredRecord> = []
@@ -398,13 +350,3 @@ const recordOf = (record: RunRecord): StoredRecord => ({
   text: JSON.stringify(record),
   failed: false
 })
-
-const damaged = (row: number, issue: string): Problem => new Problem({ _tag: "Damaged", record: `group ${row}`, issue })
-
-const readRow = (number: number, bytes: Uint8Array, before: number): ReadRow => {
-  try {
-    return new ReadRow(bytes, before)
-  } catch (error) {
-    throw damaged(number, (error as Error).message)
-  }
-}
