@@ -140,8 +140,7 @@ const part = async (path: string, inputs: ReadonlyArray<number>): Promise<void> 
       globalThis.gc?.()
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
-    const { arrayBuffers, heapUsed } = process.memoryUsage()
-    return (arrayBuffers + heapUsed) / 1e6
+    return process.memoryUsage.rss() / 1e6
   }
   const before = await used()
   const from = performance.now()

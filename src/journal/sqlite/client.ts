@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Worker } from "node:worker_threads"
-import type { RecordStore, RunId, RunInfo, StoredRun } from "../record/contract.ts"
+import type { RecordStore, RunId, RunInfo, StoredRecord, StoredRun } from "../record/contract.ts"
 import {
   Damaged,
   InUse,
@@ -28,7 +28,10 @@ interface OpenRun {
   failed: number
 }
 
-/** Greatest number of records that are read together. */
+/** Greatest number of records whose places are noted before the event loop turns. */
+const mostNoted = 512
+
+/** Greatest number of places of one hash that are read. */
 const mostPerRead = 255
 
 /** Makes the reason that a fault is. */
@@ -91,17 +94,21 @@ export class JournalClient implements RecordStore {
   open(run: RunId): Effect.Effect<StoredRun, JournalError> {
     return Effect.suspend(() => {
       const id = idOf(run)
-      return this.ask({ _tag: "Begin", run }, run.name, ({ failed, number, recorded, table }) => {
-        const known = this.runs.get(id)
-        const open = known?.number === number ? known : {
-          number,
-          recorded,
-          failed,
-          table: new GrowingKeyTable(table === undefined ? new KeyTable() : new KeyTable(table.words, table.size))
+      return this.ask<FileRequest & { readonly _tag: "Begin" }, StoredRun>(
+        { _tag: "Begin", run },
+        run.name,
+        ({ failed, number, recorded, table }, done) => {
+          const known = this.runs.get(id)
+          const open = known?.number === number ? known : {
+            number,
+            recorded,
+            failed,
+            table: new GrowingKeyTable(table === undefined ? new KeyTable() : new KeyTable(table.words, table.size))
+          }
+          this.runs.set(id, open)
+          done(this.stored(run.name, open))
         }
-        this.runs.set(id, open)
-        return this.stored(run.name, open)
-      })
+      )
     })
   }
 
@@ -140,27 +147,28 @@ export class JournalClient implements RecordStore {
         Effect.suspend(() => {
           const failed = Uint8Array.from(records, ({ failed }) => Number(failed))
           const [keys, texts] = [records.map(({ key }) => key), records.map(({ text }) => text)]
-          return this.ask({ _tag: "Append", number: run.number, keys, texts, failed }, name, ({ offsets, rows }) => {
-            for (const [k, record] of records.entries()) {
-              const hash = hashOf(record.key)
-              const known = run.table.has(hash)
-              if (!known) run.recorded++
-              else if (run.table.find(hash)[0]!.failed) run.failed--
-              if (record.failed) run.failed++
-              const place = { row: rows[k]!, offset: offsets[k]!, failed: record.failed }
-              if (known) run.table.put(hash, place)
-              else run.table.add(hash, place)
+          const request = { _tag: "Append", number: run.number, keys, texts, failed } as const
+          return this.ask(request, name, ({ offsets, rows }, done) => {
+            const note = (from: number): void => {
+              const to = Math.min(from + mostNoted, records.length)
+              for (let k = from; k < to; k++) noted(run, records[k]!, rows[k]!, offsets[k]!)
+              if (to === records.length) done()
+              else setImmediate(note, to)
             }
+            note(0)
           })
         })
     }
   }
 
-  /** Sends a request; succeeds with its answer, or what is made of that. Interruption takes back neither. */
+  /**
+   * Sends a request; succeeds with its answer, or what `onAnswer` calls `done` with. Interruption takes back neither the request nor
+   * what is done with its answer.
+   */
   private ask<R extends FileRequest, A = FileAnswers[R["_tag"]]>(
     request: R,
     run: string | undefined,
-    onAnswer: (answer: FileAnswers[R["_tag"]]) => A = (answer) => answer as A
+    onAnswer: (answer: FileAnswers[R["_tag"]], done: (made: A) => void) => void = (answer, done) => done(answer as A)
   ): Effect.Effect<A, JournalError> {
     return Effect.callback((resume) => {
       const fail = (fault: FileFault) =>
@@ -170,7 +178,7 @@ export class JournalClient implements RecordStore {
       if (this.ended !== undefined) return fail(this.ended)
       this.waiting.push((answer) => {
         if ("fault" in answer) fail(answer.fault)
-        else resume(Effect.succeed(onAnswer(answer.value as FileAnswers[R["_tag"]])))
+        else onAnswer(answer.value as FileAnswers[R["_tag"]], (made) => resume(Effect.succeed(made)))
       })
       this.worker.ref()
       this.worker.postMessage(request)
@@ -185,6 +193,16 @@ export class JournalClient implements RecordStore {
 }
 
 const idOf = ({ name, version }: Pick<RunId, "name" | "version">): string => JSON.stringify([name, version])
+
+/** Notes where a record is, and counts it. */
+const noted = (run: OpenRun, { failed, key }: StoredRecord, row: number, offset: number): void => {
+  const hash = hashOf(key)
+  const isKnown = run.table.has(hash)
+  if (!isKnown) run.recorded++
+  else if (run.table.find(hash)[0]!.failed) run.failed--
+  if (failed) run.failed++
+  run.table[isKnown ? "put" : "add"](hash, { row, offset, failed })
+}
 
 /** The file in which the thread begins. */
 const entry = new URL(`./thread.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url)

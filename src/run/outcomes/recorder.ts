@@ -39,7 +39,7 @@ const mostTwins = 8192
 /** Greatest number and size (characters) of what is not durable yet, and number of records that are written together. */
 const mostUnreported = 8192
 const mostCharacters = 16_000_000
-const mostPerGroup = 4096
+const mostPerGroup = 2560
 
 /** Greatest number of outcomes that are not durable yet, where a consumer sets the pace: it may not want the next. */
 const mostAheadOfConsumer = 256
