@@ -32,11 +32,14 @@ const clocked = async (program: Program): Promise<number> => {
  */
 const time = (program: Program): Promise<number> => mean(program, clocked)
 
-const cpu = (program: Program): Promise<number> =>
+const cpu = (program: Program): Promise<number> => used(program, (from) => process.cpuUsage(from))
+const thread = (program: Program): Promise<number> => used(program, (from) => process.threadCpuUsage(from))
+
+const used = (program: Program, usage: (from?: NodeJS.CpuUsage) => NodeJS.CpuUsage): Promise<number> =>
   mean(program, async (program) => {
-    const from = process.cpuUsage()
+    const from = usage()
     await check(program, inputs)
-    const { system, user } = process.cpuUsage(from)
+    const { system, user } = usage(from)
     return (system + user) / 1000
   })
 
@@ -74,6 +77,7 @@ const gap = async (program: Program): Promise<number> => {
 const meters: Readonly<Record<Metric, (program: Program) => Promise<number>>> = {
   time,
   first: clocked,
+  thread,
   cpu,
   memory,
   gap

@@ -17,11 +17,11 @@ import { parseArgs, promisify } from "node:util"
 export type Case = (inputs: number) => () => Promise<number>
 
 /**
- * Quantity that is measured: milliseconds of a warm run, or of the first run of a process; milliseconds of CPU time that all
- * threads take for a warm run; the peak memory of a process in MB; the longest time in milliseconds between two ticks of a timer.
+ * Quantity that is measured: milliseconds of a warm run, or of the first run of a process; milliseconds of CPU time that the
+ * program's thread, or all threads, take for a warm run; the peak memory of a process in MB; the longest time in milliseconds between two ticks of a timer.
  * The last two are measured in a first run too.
  */
-export type Metric = "time" | "first" | "cpu" | "memory" | "gap"
+export type Metric = "time" | "first" | "thread" | "cpu" | "memory" | "gap"
 
 /** Function that returns the reading of a case in the current round. */
 export type Reading = (name: string, inputs: number) => number
@@ -200,6 +200,7 @@ const valuesOf = (check: Check, readings: ReadonlyArray<Map<string, number>>): R
 const units: Readonly<Record<Metric, string>> = {
   time: "µs an input",
   first: "µs an input",
+  thread: "µs an input",
   cpu: "µs an input",
   memory: "MB",
   gap: "ms"

@@ -13,7 +13,7 @@ import { closeDatabase, FileLock, type Head, openDatabase, prepareFile, readHead
 import { type KeyHash, KeyTable, type RecordPlace } from "./keyTable.ts"
 import { attempt, Problem, problemOf } from "./problems.ts"
 import { damaged, readRow, RowReader } from "./rowReader.ts"
-import { makeRows, type ReadRow, runsRow } from "./rows.ts"
+import { countOf, headBytes, makeRows, type ReadRow, recordHeadBytes, runsRow } from "./rows.ts"
 
 /** Least number of records that are worth a compaction. */
 const leastCompacted = 1000
@@ -210,6 +210,7 @@ export class JournalFile {
     this.runs.clear()
     this.reader.reset(first)
     this.total = this.live = this.checksum = 0
+    const sizes = this.sizes()
     for (const { bytes, id } of this.rows()) {
       if (id !== this.last + 1) throw damaged(this.last + 1, "it is missing")
       if (!(bytes instanceof Uint8Array)) throw damaged(id, "it has no bytes")
@@ -219,8 +220,10 @@ export class JournalFile {
       this.checksum = row.checksum
       this.total += row.count
       if (row.run === runsRow) {
-        row.visit(id, (_, { offset }) => this.runRead(JSON.parse(row.textAt(offset)) as RunRecord))
+        row.visit(id, (_, { offset }) => this.runRead(JSON.parse(row.textAt(offset)) as RunRecord, sizes))
       } else this.rowRead(row, id)
+      // frees the memory now: the garbage collector would let a hundred megabytes gather
+      if (bytes.byteLength === bytes.buffer.byteLength) (bytes.buffer as ArrayBuffer).transfer(0)
     }
     if (this.last !== last || this.checksum !== checksum) throw damaged(this.last + 1, "it is missing")
     // each run has a record of its own
@@ -245,12 +248,31 @@ export class JournalFile {
     }
   }
 
-  private runRead(record: RunRecord): void {
+  /** Counts the records of each run, superseded ones too, by what the heads of rows say: that is not checked. */
+  private sizes(): ReadonlyMap<number, number> {
+    const sizes = new Map<number, number>()
+    const most = statSync(this.path).size / recordHeadBytes
+    const heads = attempt(() => this.db.prepare(`SELECT substr(bytes, 1, ${headBytes}) AS head FROM log`).all())
+    for (const { head } of heads) {
+      if (!(head instanceof Uint8Array) || head.length < headBytes) continue
+      const { count, run } = countOf(head)
+      sizes.set(run, Math.min(most, count + (sizes.get(run) ?? 0)))
+    }
+    return sizes
+  }
+
+  private runRead(record: RunRecord, sizes: ReadonlyMap<number, number>): void {
     this.lastRun = Math.max(this.lastRun, record.number)
     if ("forgotten" in record) this.runs.delete(record.number)
     else {
       const { number, run } = record
-      this.runs.set(number, { ...run, number, table: new KeyTable(), recorded: 0, failed: 0 })
+      this.runs.set(number, {
+        ...run,
+        number,
+        table: KeyTable.sized(sizes.get(number) ?? 0),
+        recorded: 0,
+        failed: 0
+      })
     }
   }
 

@@ -21,6 +21,9 @@ export const mostOffset = 0x7fff_ffff
 
 const firstCapacity = 16
 
+/** Greatest share of slots that are taken. */
+const fullest = 0.7
+
 /** 64 bits of a key, as two words of 32. They are the same in every program: records hold them. */
 export interface KeyHash {
   readonly low: number
@@ -52,6 +55,13 @@ export class KeyTable {
     this.size = size
   }
 
+  /** Makes an empty table with room for so many keys. */
+  static readonly sized = (keys: number): KeyTable => {
+    let capacity = firstCapacity
+    while (capacity * fullest <= keys) capacity *= 2
+    return new KeyTable(new Uint32Array(capacity * slotWords))
+  }
+
   /** The table as what can be moved to another thread; this one must not be used afterward. */
   get memory(): Uint32Array<ArrayBuffer> {
     return this.words
@@ -59,7 +69,7 @@ export class KeyTable {
 
   /** True if another entry would make the table too full to be quick. */
   get isFull(): boolean {
-    return this.size >= this.capacity * 0.7
+    return this.size >= this.capacity * fullest
   }
 
   /** Adds the places of the records whose keys have this hash, the last one that was added last. */

@@ -11,8 +11,9 @@ import { crc32 } from "node:zlib"
 import type { StoredRecord } from "../record/contract.ts"
 import { hashOf, type KeyHash, mostOffset, type RecordPlace } from "./keyTable.ts"
 
-const headBytes = 12
-const recordHeadBytes = 16
+/** Sizes in bytes of the head of a row, and of that of a record. */
+export const headBytes = 12
+export const recordHeadBytes = 16
 const failedBit = 0x8000_0000
 
 /** Size in bytes from which no further record joins a row. Where a record is looked up, its row is read. */
@@ -73,6 +74,12 @@ const makeRow = (run: number, records: ReadonlyArray<StoredRecord>, size: number
   const checksum = crc32(bytes.subarray(4), before)
   bytes.writeUInt32LE(checksum, 0)
   return { bytes, checksum, offsets }
+}
+
+/** Reads the head of a row, unchecked: the number of its run, and that of its records. */
+export const countOf = (head: Uint8Array): { readonly run: number; readonly count: number } => {
+  const view = new DataView(head.buffer, head.byteOffset)
+  return { run: view.getUint32(4, true), count: view.getUint32(8, true) }
 }
 
 /** A row that was read. */
