@@ -31,7 +31,7 @@ export class FileLock {
   /** Takes the journal of a path; throws a `Problem` if another has it. */
   constructor(path: string) {
     const lock = `${path}.lock`
-    attempt(() => closeSync(openSync(lock, "a", 0o600)))
+    makeLock(lock)
     const db = this.db = attempt(() => new DatabaseSync(lock, { timeout: 0 }))
     try {
       db.exec("PRAGMA synchronous = OFF")
@@ -79,6 +79,15 @@ export class FileLock {
       // a full disk
       if (this.db.isTransaction) this.db.exec("ROLLBACK")
     }
+  }
+}
+
+/** Makes the file of a lock. One that is there is not opened: to close it would give up the locks that this program has in it. */
+const makeLock = (lock: string): void => {
+  try {
+    closeSync(openSync(lock, "wx", 0o600))
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code !== "EEXIST") throw problemOf(error)
   }
 }
 

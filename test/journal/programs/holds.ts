@@ -4,4 +4,5 @@ import { JournalFile } from "../../../src/journal/sqlite/file.ts"
 
 const file = new JournalFile(process.argv[2]!)
 writeSync(1, `${file.path} is open\n`)
-setInterval(() => {}, 1000)
+// a file that nobody can reach any more is closed by the garbage collector
+setInterval(() => file.path, 1000)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Schema, type Scope } from "effect"
 import { Journal, Parallel } from "effect-parallel"
 import * as Sqlite from "effect-parallel/journal/Sqlite"
-import { spawn, spawnSync } from "node:child_process"
+import { execFile, spawn, spawnSync } from "node:child_process"
 import {
   mkdirSync,
   mkdtempSync,
@@ -18,11 +18,10 @@ import { tmpdir } from "node:os"
 import { basename, join, relative } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { JournalFile } from "../../../src/journal/sqlite/file.ts"
 import { range, worked } from "../../helpers.ts"
 import { quiet } from "../stores.ts"
-
-const fileUrl = (path: string): string => new URL(path, import.meta.url).href
 
 const holder = fileURLToPath(new URL("../programs/holds.ts", import.meta.url))
 
@@ -61,6 +60,18 @@ const mounted = (size: string, options = ""): Effect.Effect<string | undefined, 
 
 const canMount = process.platform === "linux" && process.getuid?.() === 0 &&
   spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0
+
+/** What comes of another process that opens the file. */
+const tries = (path: string): Promise<string> => {
+  const code = `
+    import { JournalFile } from ${JSON.stringify(new URL("../../../src/journal/sqlite/file.ts", import.meta.url).href)}
+    try { new JournalFile(${
+    JSON.stringify(path)
+  }); console.log("open") } catch (error) { console.log(error.fault._tag) }
+  `
+  const args = ["--conditions=@effect-parallel/source", "--input-type=module", "-e", code]
+  return promisify(execFile)(process.execPath, args).then(({ stdout }) => stdout.trim())
+}
 
 /** Waits until a process has the file. */
 const held = (path: string) =>
@@ -125,6 +136,9 @@ describe("a journal in a file", () => {
           const reason = yield* refusal(path)
           assert.instanceOf(reason, Journal.InUse)
           assert.strictEqual(reason.pid, process.pid)
+          // what this program has just tried has not given its hold away
+          const child = yield* Effect.promise(() => tries(path))
+          assert.strictEqual(child, "InUse")
           return yield* numbers([1, 2])
         })
       )
@@ -275,13 +289,7 @@ describe("a journal in a file", () => {
         Effect.gen(function*() {
           yield* numbers([1])
           readFileSync(path)
-          const code = `
-          import { JournalFile } from ${JSON.stringify(fileUrl("../../../src/journal/sqlite/file.ts"))}
-          try { new JournalFile(${JSON.stringify(path)}) } catch (error) { console.log(error.fault._tag) }
-        `
-          const args = ["--conditions=@effect-parallel/source", "--input-type=module", "-e", code]
-          const { stderr, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" })
-          assert.strictEqual(stdout, "InUse\n", stderr)
+          assert.strictEqual(yield* Effect.promise(() => tries(path)), "InUse")
           yield* numbers([2])
         })
       )
