@@ -439,18 +439,23 @@ describe("a journal in a file", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live.skipIf(!canMount)("is refused on a file system that is read-only", () =>
-    Effect.gen(function*() {
-      const at = yield* mounted("400k")
-      const path = join(at!, "run.db")
-      yield* withFile(path, numbers([1]))
-      const before = readFileSync(path)
-      assert.strictEqual(spawnSync("mount", ["-o", "remount,ro", at!]).status, 0)
+  it.live.skipIf(!canMount)(
+    "is recalled on a file system that is read-only, and written nothing to",
+    () =>
+      Effect.gen(function*() {
+        const at = yield* mounted("400k")
+        const path = join(at!, "run.db")
+        yield* withFile(path, numbers([1]))
+        const before = readFileSync(path)
+        assert.strictEqual(spawnSync("mount", ["-o", "remount,ro", at!]).status, 0)
 
-      assert.instanceOf(yield* refusal(path), Journal.ReadOnly)
-      assert.instanceOf(yield* refusal(join(at!, "other.db")), Journal.ReadOnly)
-      assert.deepStrictEqual(readFileSync(path), before)
-    }).pipe(Effect.scoped))
+        assert.deepStrictEqual(yield* withFile(path, numbers([1])), [2])
+        const error = yield* Effect.flip(withFile(path, numbers([1, 2])))
+        assert.instanceOf((error as Journal.JournalError).reason, Journal.ReadOnly)
+        assert.instanceOf(yield* refusal(join(at!, "other.db")), Journal.ReadOnly)
+        assert.deepStrictEqual(readFileSync(path), before)
+      }).pipe(Effect.scoped)
+  )
 
   it.live("is compacted when half of it is superseded or forgotten, and loses nothing", () =>
     Effect.gen(function*() {
