@@ -123,7 +123,7 @@ export class FlowRecorder implements Path.PathRecorder {
 
   /** Tells what was known, when the flow has ended. */
   get summary(): string {
-    return `${this.name}: ${this.recalled} nodes recalled, ${this.ran} run`
+    return `${this.name}: ${this.recalled} recalled, ${this.ran} run`
   }
 
   around<E, R>(
