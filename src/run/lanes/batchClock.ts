@@ -46,10 +46,7 @@ export class BatchClock {
     this.context = context
     if (waited >= leastLimitWait) this.limitWait = waited
     this.dispatchedAt = now
-    for (const item of items) {
-      const waits = item.sinceRetry(now - this.limitWait) ?? item.waits as WaitedNanos | undefined
-      item.waits = this.limitWait === 0 ? waits : { ...(waits ?? noWaits), limit: this.limitWait }
-    }
+    for (const item of items) item.waits = item.sinceRetry(now - this.limitWait) ?? item.waits
   }
 
   /** Takes what the backend tells of the way of the exits that it reports next. */
@@ -84,15 +81,16 @@ export class BatchClock {
       item.unstarted = false
     }
     item.endedAt = endOf(clock, endedAt, beganAt, now)
-    const before = isOwn ? this.ownWaits : item.waits as WaitedNanos | undefined
-    if (before === undefined || way === undefined) item.waits = before ?? way
+    const before = isOwn ? undefined : item.waits as WaitedNanos | undefined
+    if (way === undefined) item.waits = this.limited(before)
+    else if (before === undefined) item.waits = way
     else item.waits = add(before, way.waited(beganAt - clock.beganAt, item.endedAt - clock.beganAt))
     return beganAt
   }
 
-  /** What the item of a lane has waited for before it was sent, if the way of its exit does not say so. */
-  private get ownWaits(): WaitedNanos | undefined {
-    return this.way === undefined && this.limitWait > 0 ? { ...noWaits, limit: this.limitWait } : undefined
+  /** Adds what limits have held up to the waits before, where the way of an exit does not say it. */
+  private limited(before: WaitedNanos | undefined): WaitedNanos | undefined {
+    return this.limitWait === 0 ? before : { ...(before ?? noWaits), limit: this.limitWait }
   }
 
   /** Returns now and the start of an attempt that ends now, as it was told. */

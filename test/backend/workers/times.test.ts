@@ -111,6 +111,14 @@ const numbered = (orders: ReadonlyArray<Omit<Order, "id">>): ReadonlyArray<Order
   orders.map((order) => ({ ...order, id: ids++ }))
 
 describe.each(kinds)("times of a report from $name", ({ layer }) => {
+  it.live("count once what a batch has waited for a limit, also where inputs may be tried again", () =>
+    Effect.gen(function*() {
+      const orders = numbered([1, 2, 3, 4].map(() => ({ wait: 30, spin: 0, fails: 0 })))
+      const run = yield* observed(orders, { limit: Limit.concurrency(1), batchSize: 1, concurrency: 2 })
+      check(run)
+      assert.isTrue(run.report.outcomes.some(({ waits }) => millis(waits.limit) > 20))
+    }).pipe(Effect.provide(layer())))
+
   it.live.prop(
     "are those that the worker has measured, in any run",
     [Schema.Array(Run).check(Schema.isMinLength(2), Schema.isMaxLength(4))],
