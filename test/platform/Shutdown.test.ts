@@ -62,35 +62,33 @@ const numbers = (lines: ReadonlyArray<string>, word: string): ReadonlyArray<numb
   lines.filter((line) => line.startsWith(`${word} `)).map((line) => Number(line.split(" ")[1]))
 
 describe("Shutdown.layer", () => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    for (const how of ["fibers", "threads"]) {
-      it.live(
-        `lets attempts end at ${signal}, on ${how}, records them, and says how to go on`,
-        () =>
-          inFolder((folder) =>
-            Effect.gen(function*() {
-              const { code, lines } = yield* stopped(folder, { how, drain: 20_000, stops: [[signal, beganMany]] })
-              const ended = numbers(lines, "ended")
+  for (const [signal, how] of [["SIGINT", "threads"], ["SIGTERM", "fibers"]] as const) {
+    it.live(
+      `lets attempts end at ${signal}, on ${how}, records them, and says how to go on`,
+      () =>
+        inFolder((folder) =>
+          Effect.gen(function*() {
+            const { code, lines } = yield* stopped(folder, { how, drain: 20_000, stops: [[signal, beganMany]] })
+            const ended = numbers(lines, "ended")
 
-              assert.strictEqual(code, 130)
-              assert.deepStrictEqual(numbers(lines, "interrupted"), [])
-              assert.sameMembers([...numbers(lines, "began")], [...ended])
-              assert.isBelow(ended.length, 1000)
-              assert.include(lines.slice(-2).join(), "main Failure,finalizer")
-              const told = lines.find((line) => line.includes("shut down after"))
-              assert.match(
-                told ?? "",
-                /run: shut down after \d+ of the \d+ inputs that were taken; they are recorded in .*run\.db: run it again/
-              )
+            assert.strictEqual(code, 130)
+            assert.deepStrictEqual(numbers(lines, "interrupted"), [])
+            assert.sameMembers([...numbers(lines, "began")], [...ended])
+            assert.isBelow(ended.length, 1000)
+            assert.include(lines.slice(-2).join(), "main Failure,finalizer")
+            const told = lines.find((line) => line.includes("shut down after"))
+            assert.match(
+              told ?? "",
+              /run: shut down after \d+ of the \d+ inputs that were taken; they are recorded in .*run\.db: run it again/
+            )
 
-              const again = yield* stopped(folder, { how, drain: 20_000, stops: [[signal, beganMany]] })
-              const known = new Set(ended)
-              assert.deepStrictEqual(numbers(again.lines, "began").filter((n) => known.has(n)), [])
-            })
-          ),
-        60_000
-      )
-    }
+            const again = yield* stopped(folder, { how, drain: 20_000, stops: [[signal, beganMany]] })
+            const known = new Set(ended)
+            assert.deepStrictEqual(numbers(again.lines, "began").filter((n) => known.has(n)), [])
+          })
+        ),
+      60_000
+    )
   }
 
   it.live("interrupts what takes longer than it may", () =>

@@ -1,5 +1,15 @@
-import { type Cause, Effect, Schema, Stream } from "effect"
-import { BatchFlow, BatchNode, Flow, Journal, Node, type Outcome, Parallel, type Report, Task } from "effect-parallel"
+import { type Cause, Effect, Schema, type Stream } from "effect"
+import {
+  BatchFlow,
+  BatchNode,
+  Flow,
+  type Journal,
+  Node,
+  type Outcome,
+  Parallel,
+  type Report,
+  Task
+} from "effect-parallel"
 import { describe, expectTypeOf, it } from "vitest"
 
 const work = (text: string) => text === "" ? Effect.fail("empty" as const) : Effect.succeed(text.length)
@@ -92,23 +102,25 @@ describe("the option journal", () => {
   })
 
   it("is refused where it does not fit", () => {
-    // @ts-expect-error: an input is a text
-    Parallel.forEach(inputs, work, { name: "run", journal: { key: (n: number) => n.toFixed() } })
-    // @ts-expect-error: a value is a number
-    Parallel.forEach(inputs, work, { name: "run", journal: { success: Schema.String } })
-    // @ts-expect-error: false is not without
-    Parallel.forEach(inputs, work, { name: "run", journal: false })
-    // @ts-expect-error: a key is a text
-    Parallel.forEach(inputs, work, { name: "run", journal: { key: (text) => text.length } })
+    const refused = [
+      // @ts-expect-error: an input is a text
+      Parallel.forEach(inputs, work, { name: "run", journal: { key: (n: number) => n.toFixed() } }),
+      // @ts-expect-error: a value is a number
+      Parallel.forEach(inputs, work, { name: "run", journal: { success: Schema.String } }),
+      // @ts-expect-error: false is not without
+      Parallel.forEach(inputs, work, { name: "run", journal: false }),
+      // @ts-expect-error: a key is a text
+      Parallel.forEach(inputs, work, { name: "run", journal: { key: (text) => text.length } }),
+      // @ts-expect-error: works that differ
+      Parallel.all([Effect.void], { name: "run", journal: true }),
+      // @ts-expect-error: it changes types
+      Parallel.withDefaults({ journal: true }),
+      // @ts-expect-error: the values of this node are numbers
+      Node.withSchema(Node.make("step", { exec: (text: string) => text.length }), Schema.String)
+    ]
     // @ts-expect-error: options of any work have no journal
     const own: Parallel.Options<"empty"> = { journal: true }
-    // @ts-expect-error: works that differ
-    Parallel.all([Effect.void], { name: "run", journal: true })
-    // @ts-expect-error: it changes types
-    Parallel.withDefaults({ journal: true })
-    // @ts-expect-error: the values of this node are numbers
-    Node.withSchema(Node.make("step", { exec: (text: string) => text.length }), Schema.String)
-    expectTypeOf(own).not.toBeNever()
+    expectTypeOf([refused, own]).not.toBeNever()
   })
 
   it("is inferred for tasks by their own schemas", () => {

@@ -10,7 +10,7 @@ import { GrowingKeyTable, hashOf, KeyTable } from "../../../src/journal/sqlite/k
 import { Problem } from "../../../src/journal/sqlite/problems.ts"
 
 /** Number of bits that are flipped in each file, and distance of the lengths to which it is cut. */
-const flips = Number(process.env["JOURNAL_FLIPS"] ?? 150)
+const flips = Number(process.env["JOURNAL_FLIPS"] ?? 80)
 const step = Number(process.env["JOURNAL_STEP"] ?? 257)
 
 /** Records by key. */
