@@ -78,8 +78,11 @@ export const startPostgres = async (): Promise<TestServer> => {
   return { port, stop }
 }
 
-export const redisLayer = ({ port }: TestServer) =>
-  layerBackingRedis.pipe(Layer.provide(NodeRedis.layer({ socket: { host: "127.0.0.1", port } })), Layer.orDie)
+/** By default the client keeps commands while it has no connection, and tries for ever to get one: this one fails them. */
+export const redisLayer = ({ port }: TestServer) => {
+  const socket = { host: "127.0.0.1", port, reconnectStrategy: false } as const
+  return layerBackingRedis.pipe(Layer.provide(NodeRedis.layer({ socket, disableOfflineQueue: true })), Layer.orDie)
+}
 
 export const postgresLayer = ({ port }: TestServer) =>
   layerBackingSql.pipe(
