@@ -61,7 +61,8 @@ const inFolder = (test: (folder: string) => Effect.Effect<void>) =>
 const numbers = (lines: ReadonlyArray<string>, word: string): ReadonlyArray<number> =>
   lines.filter((line) => line.startsWith(`${word} `)).map((line) => Number(line.split(" ")[1]))
 
-describe("Shutdown.layer", () => {
+// each has a process of its own
+describe.concurrent("Shutdown.layer", () => {
   for (const [signal, how] of [["SIGINT", "threads"], ["SIGTERM", "fibers"]] as const) {
     it.live(
       `lets attempts end at ${signal}, on ${how}, records them, and says how to go on`,
