@@ -1,16 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { TestClock } from "effect/testing"
 import * as Program from "../../examples/vote/Program.ts"
-import { drive, Probe } from "../helpers.ts"
+import { drive, pass, Probe } from "../helpers.ts"
 
 describe("majority vote", () => {
   it.effect("ends with the vote that makes the majority certain, and interrupts those who have not voted", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Program.run("What is the capital of Australia?"))
-      yield* TestClock.adjust(79)
+      yield* pass(79)
       const early = fiber.pollUnsafe()
-      yield* TestClock.adjust(1)
+      yield* pass(1)
 
       assert.strictEqual(early, undefined)
       assert.deepStrictEqual(
