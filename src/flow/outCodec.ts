@@ -3,20 +3,24 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { Unkept } from "../journal/record/json.ts"
 import { isOut, out } from "./node.ts"
 
 /** Key of an object that is an exit; a value without one is left out. */
 const outKey = "~effect-parallel/Out"
 
-/** Replaces the exits in a value by plain data; what holds none stays as it is. */
-export const toPlain = (value: unknown): unknown => {
-  if (isOut(value)) {
-    return { [outKey]: value.action, ...(value.value !== undefined && { value: toPlain(value.value) }) }
-  }
-  return mapped(value, toPlain)
+/** Puts plain data in the place of an exit. Throws `Unkept` for what would be read as one. */
+export const plainOut = (value: object): object => {
+  if (isOut(value)) return { [outKey]: value.action, ...(value.value !== undefined && { value: value.value }) }
+  if (Object.hasOwn(value, outKey)) throw new Unkept(`${outKey} is the key by which exits are known`)
+  return value
 }
 
-/** Does the reverse. */
+/** Replaces the exits in a value by plain data; what holds none stays as it is. */
+const toPlain = (value: unknown): unknown =>
+  typeof value === "object" && value !== null ? mapped(plainOut(value), toPlain) : value
+
+/** Puts exits in the places of what was written for them. */
 export const fromPlain = (value: unknown): unknown => {
   if (isPlainObject(value) && Object.hasOwn(value, outKey)) {
     return out(value[outKey] as string, fromPlain(value["value"]))

@@ -19,7 +19,7 @@ import { inTime } from "../primitives/effects.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import * as Codec from "../task/codec.ts"
 import { type Any, isOut, type Out, out, schemaOf } from "./node.ts"
-import { fromPlain, toPlain } from "./outCodec.ts"
+import { fromPlain, plainOut } from "./outCodec.ts"
 import * as Path from "./path.ts"
 
 /**
@@ -88,7 +88,7 @@ export const open = (
       base = key === undefined ? input === undefined ? "" : write(input, true) : keyOf(key, input)
     } catch (error) {
       if (!(error instanceof Unkept)) throw error
-      const { issue, path } = error
+      const { message: issue, path } = error
       return Effect.fail(failed(new NotEncodable({ value: "input", index: undefined, path, issue, node: name })))
     }
     return Effect.map(
@@ -159,13 +159,16 @@ export class FlowRecorder implements Path.PathRecorder {
       this.ran++
       try {
         if (mayHideSecret(schema)) throw new Unkept("its schema has a Redacted, which is not written down")
-        const plain = schema === undefined ? toPlain(value) : undefined
-        const text = schema === undefined ? plain === undefined ? undefined : write(plain) : encoded(schema, value)
+        const text = schema !== undefined
+          ? encoded(schema, value)
+          : value === undefined
+          ? undefined
+          : write(value, false, plainOut)
         const head = `{"a":${JSON.stringify(action)},"s":${JSON.stringify(Codec.fingerprint(schema))}`
         return this.append({ key, text: text === undefined ? `${head}}` : `${head},"v":${text}}`, failed: false })
       } catch (error) {
         if (!(error instanceof Unkept)) throw error
-        const { issue, path: at } = error
+        const { message: issue, path: at } = error
         const reason = new NotEncodable({
           value: "success",
           index: undefined,

@@ -106,6 +106,60 @@ describe("Flow.run with a journal", () => {
       assert.match(String(differs), /recorded through another schema/)
     })))
 
+  describe("refuses", () => {
+    for (
+      const [what, value, issue] of [
+        [
+          "a value that contains itself",
+          (() => {
+            const self: Record<string, unknown> = {}
+            return self["self"] = self
+          })(),
+          /nested too deeply, or contains itself/
+        ],
+        [
+          "ten thousand levels",
+          Array.from({ length: 10_000 }).reduce<unknown>((inner) => [inner], 1),
+          /nested too deeply, or contains itself/
+        ],
+        [
+          "a getter that throws",
+          {
+            get a(): never {
+              throw new Error("hands off")
+            }
+          },
+          /at \.a: .*hands off/
+        ],
+        [
+          "what cannot be looked at",
+          new Proxy({}, {
+            getPrototypeOf: () => {
+              throw new Error("hands off")
+            }
+          }),
+          /hands off/
+        ],
+        ["what would be read as an exit", { "~effect-parallel/Out": "other" }, /by which exits are known/]
+      ] as ReadonlyArray<[string, unknown, RegExp]>
+    ) {
+      it.effect(`${what}, from a node and from the exit of a batch flow`, () =>
+        inMemory(Effect.gen(function*() {
+          const flow = Flow.chain("flow", Node.make("node", { exec: (_: number) => Effect.succeed(value) }))
+          const batch = BatchFlow.make("batch", { flow, journal: true, concurrency: 1 })
+          const ofNode = yield* Effect.flip(Flow.run(flow, 1, { journal: true }))
+          const ofBatch = yield* Effect.flip(Flow.run(batch, [1]))
+
+          for (const error of [ofNode, ofBatch] as ReadonlyArray<unknown>) {
+            assert.instanceOf(error, Journal.JournalError)
+            assert.instanceOf(error.reason, Journal.NotEncodable)
+            assert.strictEqual(error.reason.value, "success")
+          }
+          assert.match(ofNode.message, issue)
+        })))
+    }
+  })
+
   it.effect("lets no node begin before the one before is durable", () =>
     Effect.gen(function*() {
       const store = new ScriptedStore()

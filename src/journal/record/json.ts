@@ -6,32 +6,31 @@ import type * as Schema from "effect/Schema"
 import { shorten } from "../../primitives/shorten.ts"
 
 /** A part of a value that JSON does not keep; `path` leads there. */
-export class Unkept {
-  path: string
-  readonly issue: string
-  constructor(issue: string) {
-    this.path = ""
-    this.issue = issue
-  }
+export class Unkept extends Error {
+  path = ""
 }
+
+/** Gives an object itself, or what is written for it. Throws `Unkept` for one that would be read as something else. */
+type ToPlain = (value: object) => object
 
 /** Greatest number of levels of a value: what contains itself has no end. */
 const mostLevels = 500
 
 /**
  * Writes a value as JSON; with `sorted`, equal values have equal texts whatever the order of their keys. Throws `Unkept` for
- * anything that would be read as something else: what is undefined, no number, a date, a map, an instance of a class.
+ * anything that would be read as something else: what is undefined, no number, a date, a map, an instance of a class. `toPlain`
+ * may put another object in the place of each one.
  */
-export const write = (value: unknown, sorted = false): string => {
+export const write = (value: unknown, sorted = false, toPlain?: ToPlain): string => {
   try {
-    return part(value, sorted, mostLevels)
+    return part(value, mostLevels, sorted, toPlain)
   } catch (error) {
     if (error instanceof Unkept) throw error
     throw new Unkept(`it cannot be read: ${shorten(error)}`)
   }
 }
 
-const part = (value: unknown, sorted: boolean, levels: number): string => {
+const part = (value: unknown, levels: number, sorted: boolean, toPlain: ToPlain | undefined): string => {
   switch (typeof value) {
     case "string":
       return JSON.stringify(value)
@@ -40,16 +39,25 @@ const part = (value: unknown, sorted: boolean, levels: number): string => {
     case "number":
       if (!Number.isFinite(value)) throw new Unkept(`${value} is no number in JSON`)
       return Object.is(value, -0) ? "-0" : String(value)
-    case "object":
+    case "object": {
       if (value === null) return "null"
       if (levels === 0) throw new Unkept("it is nested too deeply, or contains itself")
-      return Array.isArray(value) ? array(value, sorted, levels - 1) : object(value, sorted, levels - 1)
+      const plain = toPlain === undefined ? value : toPlain(value)
+      return Array.isArray(plain)
+        ? array(plain, levels - 1, sorted, toPlain)
+        : object(plain, levels - 1, sorted, toPlain)
+    }
     default:
       throw new Unkept(`JSON has no word for ${value === undefined ? "undefined" : `a ${typeof value}`}`)
   }
 }
 
-const array = (values: ReadonlyArray<unknown>, sorted: boolean, levels: number): string => {
+const array = (
+  values: ReadonlyArray<unknown>,
+  levels: number,
+  sorted: boolean,
+  toPlain: ToPlain | undefined
+): string => {
   if (Object.getPrototypeOf(values) !== Array.prototype) throw new Unkept(`JSON has no word for ${nameOf(values)}`)
   // the length of an array is a key of its own
   if (Reflect.ownKeys(values).length !== values.length + 1 || Object.keys(values).length !== values.length) {
@@ -59,7 +67,7 @@ const array = (values: ReadonlyArray<unknown>, sorted: boolean, levels: number):
   for (let index = 0; index < values.length; index++) {
     if (index > 0) text += ","
     try {
-      text += part(values[index], sorted, levels)
+      text += part(values[index], levels, sorted, toPlain)
     } catch (error) {
       throw inside(error, `[${index}]`)
     }
@@ -67,7 +75,7 @@ const array = (values: ReadonlyArray<unknown>, sorted: boolean, levels: number):
   return `${text}]`
 }
 
-const object = (value: object, sorted: boolean, levels: number): string => {
+const object = (value: object, levels: number, sorted: boolean, toPlain: ToPlain | undefined): string => {
   if (isRedacted(value)) throw new Unkept("a Redacted is not written down")
   if (Object.getPrototypeOf(value) !== Object.prototype) throw new Unkept(`JSON has no word for ${nameOf(value)}`)
   if (typeof (value as { readonly toJSON?: unknown }).toJSON === "function") {
@@ -82,7 +90,8 @@ const object = (value: object, sorted: boolean, levels: number): string => {
   for (const key of keys) {
     if (text.length > 1) text += ","
     try {
-      text += `${JSON.stringify(key)}:${part((value as Record<string, unknown>)[key], sorted, levels)}`
+      const field = (value as Record<string, unknown>)[key]
+      text += `${JSON.stringify(key)}:${part(field, levels, sorted, toPlain)}`
     } catch (error) {
       throw inside(error, /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`)
     }

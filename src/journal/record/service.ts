@@ -81,7 +81,7 @@ const journalOf = (store: RecordStore, settings: JournalSettings, run: StoredRun
       return make()
     } catch (error) {
       if (!(error instanceof Unkept)) throw error
-      throw errorOf(store, settings, new NotEncodable({ value, index, path: error.path, issue: error.issue }))
+      throw errorOf(store, settings, new NotEncodable({ value, index, path: error.path, issue: error.message }))
     }
   }
   return {
