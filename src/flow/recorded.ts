@@ -4,17 +4,16 @@
  * A node is known by the flow, its input, the path to the node, and the number of its step in each flow on that path: a node in a
  * loop runs many times.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { decoded, encoded } from "../journal/record/causes.ts"
-import { Journal, type StoredRecord, type StoredRun } from "../journal/record/contract.ts"
+import { patience, provided, type StoredRecord, type StoredRun } from "../journal/record/contract.ts"
 import { digest } from "../journal/record/digest.ts"
 import { Damaged, JournalError, type JournalReason, NotEncodable } from "../journal/record/errors.ts"
 import { mayHideSecret, Unkept, write } from "../journal/record/json.ts"
-import { knownKeys, nonEmptyString, optionalFunction, wrongType } from "../primitives/check.ts"
+import { nonEmptyString, optionalFunction, trueOrObject } from "../primitives/check.ts"
 import { inTime } from "../primitives/effects.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import * as Codec from "../task/codec.ts"
@@ -48,18 +47,10 @@ export interface FlowJournalOptions {
 
 /** Checks the option `journal` of a flow. */
 export const checkFlowJournal = (journal: unknown): FlowJournalOptions => {
-  if (journal !== true && (typeof journal !== "object" || journal === null)) {
-    wrongType("journal", "true or an object", journal)
-  }
-  const options = (journal === true ? {} : journal) as Partial<FlowJournalOptions>
-  knownKeys("journal", options, ["key", "version"])
-  const { key, version } = options
+  const { key, version }: Partial<FlowJournalOptions> = trueOrObject("journal", journal, ["key", "version"])
   optionalFunction("journal.key", key)
   return { key, version: version === undefined ? "" : nonEmptyString("journal.version", version) }
 }
-
-/** Milliseconds that an interrupted flow waits for its store. */
-const patience = 5000
 
 /** A record of a node, read. */
 interface NodeRecord {
@@ -75,12 +66,7 @@ export const open = (
   input: unknown,
   { key, version }: FlowJournalOptions
 ): Effect.Effect<FlowRecorder, JournalError, Scope.Scope> =>
-  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
-    const journal = Context.getOrUndefined(context as Context.Context<Scope.Scope | Journal>, Journal)
-    if (journal === undefined) {
-      return Effect.die(new Error(`flow ${shortenName(name)} has a journal, and no layer of one is provided`))
-    }
-    const { store } = journal
+  Effect.flatMap(provided(`flow ${shortenName(name)}`), ({ store }) => {
     const failed = (reason: JournalReason) =>
       new JournalError({ store: store.name, run: name, reason, report: undefined })
     let base: string

@@ -9,10 +9,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { warn } from "../primitives/causes.ts"
-import { checkedEffect } from "../primitives/effects.ts"
+import { checkedEffect, inTime } from "../primitives/effects.ts"
 import * as Contract from "./contract.ts"
 import type { Progress, Run, Snapshot } from "./contract.ts"
 
@@ -117,16 +116,11 @@ class Board {
     this.call === undefined ? Effect.void : Effect.asVoid(Fiber.await(this.call))
   )
 
-  /** Waits for an effect in another fiber, since the end of a run cannot be interrupted; gives up when it is late. */
+  /** Waits for an effect, and gives up when it is late. */
   private bounded(wait: Effect.Effect<void>): Effect.Effect<void> {
-    const bound = Effect.provideContext(Effect.timeoutOption(wait, patience), this.context)
     return Effect.flatMap(
-      Effect.forkDetach(bound, { startImmediately: true }),
-      (fiber) =>
-        Effect.flatMap(
-          Fiber.await(fiber),
-          (exit) => Exit.isSuccess(exit) && Option.isSome(exit.value) ? Effect.void : this.giveUp
-        )
+      Effect.provideContext(inTime(wait, patience), this.context),
+      (ended) => ended ? Effect.void : this.giveUp
     )
   }
 

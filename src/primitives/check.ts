@@ -72,6 +72,14 @@ export const knownKeys = (name: string, value: unknown, known: ReadonlyArray<str
   }
 }
 
+/** Checks for `true` or an object that has no other keys than the known ones, and returns the object; for `true` an empty one. */
+export const trueOrObject = (name: string, value: unknown, known: ReadonlyArray<string>): object => {
+  if (value === true) return {}
+  if (typeof value !== "object" || value === null) return wrongType(name, "true or an object", value)
+  knownKeys(name, value, known)
+  return value
+}
+
 const refuse = (isRightType: boolean, name: string, expected: string, got: unknown): never =>
   isRightType ? outOfRange(name, expected, got) : wrongType(name, expected, got)
 

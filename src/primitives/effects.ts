@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { shorten } from "./shorten.ts"
 
 /**
@@ -84,9 +85,12 @@ const refusePromise = Effect.suspend(() =>
   Effect.die(new TypeError("expected a step to give an effect or a value, got a promise: wrap it in Effect.promise"))
 )
 
-/** Waits for an effect no longer than so many milliseconds, in a region that cannot be interrupted too. It does not fail. */
-export const inTime = (effect: Effect.Effect<void>, millis: number): Effect.Effect<void> =>
+/**
+ * Waits for an effect no longer than so many milliseconds, in a region that cannot be interrupted too. Does not fail; succeeds with
+ * true if the effect has succeeded by then.
+ */
+export const inTime = (effect: Effect.Effect<void>, millis: number): Effect.Effect<boolean> =>
   Effect.flatMap(
-    Effect.forkDetach(Effect.ignoreCause(Effect.timeoutOption(effect, millis)), { startImmediately: true }),
-    (fiber) => Effect.asVoid(Fiber.await(fiber))
+    Effect.forkDetach(Effect.timeoutOption(effect, millis), { startImmediately: true }),
+    (fiber) => Effect.map(Fiber.await(fiber), (exit) => Exit.isSuccess(exit) && Option.isSome(exit.value))
   )

@@ -2,11 +2,10 @@
  * What is put around the engine of a run: its journal, the end of its program, and workers that come and go.
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
-import { Journal, type RunJournal } from "../journal/record/contract.ts"
+import { provided, type RunJournal } from "../journal/record/contract.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import type { ShutdownSignal } from "../primitives/shutdown.ts"
 import type { Item } from "./inputs/item.ts"
@@ -19,31 +18,20 @@ import * as Plan from "./plan.ts"
 export const journaled = <A, E, R>(
   plan: Plan.Plan<any, any, any, any, any, any>,
   { journal, name }: Plan.Settings,
-  context: Context.Context<never>,
   run: (journal: RunJournal | undefined) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   if (journal === undefined) return run(undefined)
-  const service = Context.getOrUndefined(context as Context.Context<Journal>, Journal)
-  if (service === undefined) {
-    return Effect.die(new Error(`run ${shortenName(name)} has a journal, and no layer of one is provided`))
-  }
   const { error, payload, success } = Plan.asTask(plan.work) ?? {}
-  return Effect.scopedWith((scope) =>
-    Effect.flatMap(
-      Scope.provide(
-        service.attach({
-          name,
-          version: journal.version,
-          key: journal.key,
-          payload,
-          success: journal.success ?? success,
-          error: journal.error ?? error
-        }),
-        scope
-      ),
-      run
-    )
-  ) as Effect.Effect<A, E, R>
+  const attached = Effect.flatMap(provided(`run ${shortenName(name)}`), (service) =>
+    service.attach({
+      name,
+      version: journal.version,
+      key: journal.key,
+      payload,
+      success: journal.success ?? success,
+      error: journal.error ?? error
+    }))
+  return Effect.scopedWith((scope) => Effect.flatMap(Scope.provide(attached, scope), run)) as Effect.Effect<A, E, R>
 }
 
 /** Says where a run stood that was shut down, and how to go on. */

@@ -67,7 +67,6 @@ export const run = <I, A, E, R, EI, RI>(
       journaled(
         plan,
         settings,
-        context,
         (journal) => execute(plan, makeSink, settings, observer, fiber, lanes, backend, journal)
       )
     if (task === undefined || backend === undefined) return observer.around(runWith((parts) => fiberLanes(parts, plan)))

@@ -280,11 +280,8 @@ export const checkOptions = (options: Options<any, Timeout, Budget, any, any, an
 
 /** Checks the option `journal`. */
 const checkJournal = (journal: unknown): JournalOptions => {
-  if (journal !== true && (typeof journal !== "object" || journal === null)) {
-    check.wrongType("journal", "true or an object", journal)
-  }
-  const options = (journal === true ? {} : journal) as Partial<JournalOptions>
-  check.knownKeys("journal", options, ["key", "version", "retryFailed", "success", "error"])
+  const keys = ["key", "version", "retryFailed", "success", "error"]
+  const options: Partial<JournalOptions> = check.trueOrObject("journal", journal, keys)
   const { error, key, retryFailed = true, success, version } = options
   check.optionalFunction("journal.key", key)
   for (const [side, schema] of Object.entries({ success, error })) {

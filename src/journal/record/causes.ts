@@ -40,22 +40,23 @@ const writeReason = (reason: Cause.Reason<unknown>, schema: Schema.Codec<any, an
       if (isDeadline(error)) return JSON.stringify({ late: (error as Cause.TimeoutError).message })
       if (read(error, BackendErrorTypeId) === true) return `{"backend":${encoded(BackendError as never, error)}}`
       if (schema === undefined && error === undefined) return `{"nothing":true}`
-      const text = schema === undefined ? write(error) : encoded(schema, error)
+      const text = encoded(schema, error)
       const stack = schema === undefined ? undefined : stackOf(error)
       return stack === undefined ? `{"error":${text}}` : `{"error":${text},"stack":${JSON.stringify(cut(stack))}}`
     }
   }
 }
 
-/** Writes a value through its schema. */
-export const encoded = (schema: Schema.Codec<any, any>, value: unknown): string => {
+/** Writes a value as JSON, through its schema if there is one. Throws `Unkept` for what cannot be kept. */
+export const encoded = (schema: Schema.Codec<any, any> | undefined, value: unknown, sorted = false): string => {
+  if (schema === undefined) return write(value, sorted)
   const exit = Codec.encode(schema, value)
   Codec.takeTransfers()
   if (Exit.isFailure(exit)) throw new Unkept(`its schema refuses ${shorten(value)}: ${messageOf(exit.cause)}`)
-  return write(exit.value)
+  return write(exit.value, sorted)
 }
 
-/** Reads a value through its schema. Throws what the schema says if it refuses the value. */
+/** Reads a value, through its schema if there is one. Throws what the schema says if it refuses the value. */
 export const decoded = (schema: Schema.Codec<any, any> | undefined, value: unknown): unknown => {
   if (schema === undefined) return value
   const exit = Codec.decode(schema, value)

@@ -2,8 +2,9 @@
  * The contract of journals: what a run asks of one, and what a journal asks of its store.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Recorded, Settled } from "../../outcome/settled.ts"
@@ -140,3 +141,16 @@ export class Journal extends Context.Service<Journal, {
   /** Begins or continues the journal of a run. */
   readonly attach: (settings: JournalSettings) => Effect.Effect<RunJournal, JournalError, Scope.Scope>
 }>()("effect-parallel/Journal") {}
+
+/** Finds the journal that is provided; without one it dies, and says whose journal is missing. */
+export const provided = (owner: string): Effect.Effect<Journal["Service"]> =>
+  Effect.flatMap(
+    Effect.serviceOption(Journal),
+    Option.match({
+      onNone: () => Effect.die(new Error(`${owner} has a journal, and no layer of one is provided`)),
+      onSome: Effect.succeed
+    })
+  )
+
+/** Milliseconds that what was interrupted waits for its store. */
+export const patience = 5000

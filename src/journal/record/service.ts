@@ -12,7 +12,7 @@ import { decoded, encoded, readCause, writeCause } from "./causes.ts"
 import { type Journal, type JournalSettings, type RecordStore, type RunJournal, type StoredRun } from "./contract.ts"
 import { digest } from "./digest.ts"
 import { Damaged, JournalError, type JournalReason, NotEncodable } from "./errors.ts"
-import { mayHideSecret, Unkept, write } from "./json.ts"
+import { mayHideSecret, Unkept } from "./json.ts"
 
 /**
  * Makes a journal of a store.
@@ -89,8 +89,7 @@ const journalOf = (store: RecordStore, settings: JournalSettings, run: StoredRun
     recorded: run.recorded,
     failed: run.failed,
     keyOf: key === undefined
-      ? (input, index) =>
-        digest(head + kept("input", index, () => write(payload === undefined ? input : plain(payload, input), true)))
+      ? (input, index) => digest(head + kept("input", index, () => encoded(payload, input, true)))
       : (input, index) => {
         const given: unknown = key(input as never, index)
         // halves of characters would be lost in UTF-8
@@ -108,18 +107,16 @@ const journalOf = (store: RecordStore, settings: JournalSettings, run: StoredRun
         return { key, failed: true, text: `${facts},"c":${cause}}` }
       }
       const { value } = exit
-      const text = value === undefined && success === undefined ? undefined : kept(
-        "success",
-        index,
-        () => success === undefined ? write(value) : encoded(success, value)
-      )
+      const text = value === undefined && success === undefined
+        ? undefined
+        : kept("success", index, () => encoded(success, value))
       return { key, failed: false, text: text === undefined ? `${facts}}` : `${facts},"v":${text}}` }
     },
     decode: (key, text, index) => {
       try {
         const { at, c, h = [], n, t, v } = JSON.parse(text) as ReadRecord
         return {
-          exit: c === undefined ? Exit.succeed(decodedValue(v)) : Exit.failCause(readCause(c, error)),
+          exit: c === undefined ? Exit.succeed(decoded(success, v)) : Exit.failCause(readCause(c, error)),
           recorded: {
             at: DateTime.makeUnsafe(at),
             attempts: n,
@@ -133,15 +130,7 @@ const journalOf = (store: RecordStore, settings: JournalSettings, run: StoredRun
       }
     }
   }
-
-  function decodedValue(value: unknown): unknown {
-    return success === undefined ? value : decoded(success, value)
-  }
 }
-
-/** Encodes a value through its schema, or throws `Unkept`. */
-const plain = (schema: NonNullable<JournalSettings["payload"]>, value: unknown): unknown =>
-  JSON.parse(encoded(schema, value))
 
 const attemptOf = ({ elapsed, end, message, startedAt, waits, worker }: Attempt): ReadAttempt => [
   nanosOf(startedAt),

@@ -196,12 +196,10 @@ const idOf = ({ name, version }: Pick<RunId, "name" | "version">): string => JSO
 
 /** Notes where a record is, and counts it. */
 const noted = (run: OpenRun, { failed, key }: StoredRecord, row: number, offset: number): void => {
-  const hash = hashOf(key)
-  const isKnown = run.table.has(hash)
-  if (!isKnown) run.recorded++
-  else if (run.table.find(hash)[0]!.failed) run.failed--
+  const old = run.table.put(hashOf(key), { row, offset, failed })
+  if (old === undefined) run.recorded++
+  else if (old.failed) run.failed--
   if (failed) run.failed++
-  run.table[isKnown ? "put" : "add"](hash, { row, offset, failed })
 }
 
 /** The file in which the thread begins. */

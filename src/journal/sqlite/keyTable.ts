@@ -166,20 +166,22 @@ export class GrowingKeyTable {
   }
 
   /**
-   * Adds a record in the place of one with the same hash, if there is one: with 64 bits that is the same key. If it is not, the
-   * other is not found any more until the file is opened anew.
+   * Adds a record in the place of one with the same hash, if there is one, and returns that: with 64 bits that is the same key. If
+   * it is not, the other is not found any more until the file is opened anew.
    */
-  put(hash: KeyHash, place: RecordPlace): void {
+  put(hash: KeyHash, place: RecordPlace): RecordPlace | undefined {
     for (const table of this.tables) {
+      if (!table.has(hash)) continue
       const found: Array<RecordPlace> = []
       table.find(hash, found)
-      if (found.length > 0) return table.replace(hash, found[0]!, place)
+      table.replace(hash, found[0]!, place)
+      return found[0]
     }
     this.add(hash, place)
+    return undefined
   }
 
-  /** Adds a record whose hash is new. */
-  add(hash: KeyHash, place: RecordPlace): void {
+  private add(hash: KeyHash, place: RecordPlace): void {
     let last = this.tables.at(-1)!
     if (last.isFull) {
       this.capacity = Math.min(this.capacity * 4, 1 << 20)

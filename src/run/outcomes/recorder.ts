@@ -21,7 +21,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { RecalledExit, RunJournal, StoredRecord } from "../../journal/record/contract.ts"
+import { patience, type RecalledExit, type RunJournal, type StoredRecord } from "../../journal/record/contract.ts"
 import type { JournalError } from "../../journal/record/errors.ts"
 import type { Recorded } from "../../outcome/settled.ts"
 import { inTime } from "../../primitives/effects.ts"
@@ -43,9 +43,6 @@ const mostPerGroup = 2560
 
 /** Greatest number of outcomes that are not durable yet, where a consumer sets the pace: it may not want the next. */
 const mostAheadOfConsumer = 256
-
-/** Milliseconds that a run which was interrupted waits for its store. */
-const patience = 5000
 
 /** An outcome on its way to the store. Without a record it is only reported, in its turn. */
 interface PendingOutcome<I> {
@@ -285,7 +282,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
       return this.release(item)
     }
     this.lookedUp--
-    this.share(item.key, recall, item)
+    for (const each of [item, ...this.takeTwins(item.key)]) this.recall(each, recall)
     this.tellTaken()
   }
 
@@ -308,13 +305,12 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     queue.recalled()
   }
 
-  /** Gives an outcome to an item that was looked up, if it comes from there, and to all that waited for one of its key. */
-  private share(key: string, recall: RecalledExit, item?: Item<I>): void {
+  /** Takes the items that waited for another of their key, which is under way no more. */
+  private takeTwins(key: string): ReadonlyArray<Item<I>> {
     const twins = this.underWay.get(key) ?? []
     this.underWay.delete(key)
     this.twins -= twins.length
-    if (item !== undefined) this.recall(item, recall)
-    for (const twin of twins) this.recall(twin, recall)
+    return twins
   }
 
   /** Lets the next of a key run: the one that they waited for was interrupted, and what it came to is not recorded. */
@@ -354,32 +350,26 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
 
   /** Reports an outcome that is durable, to all inputs of its key; one that comes meanwhile finds it recorded. */
   private durable({ at, endedAt, exit, item, record }: PendingOutcome<I>): void {
-    const { beganAt, queue } = this.run
     const { key } = item
     this.unreported--
     this.characters -= record?.text.length ?? 0
-    if (this.retires) queue.exempt(-1)
+    if (this.retires) this.run.queue.exempt(-1)
     item.endedAt = endedAt
     if (record === undefined) {
       this.report(item, exit)
       return this.succeed(key)
     }
     if (Exit.isFailure(exit)) this.failedHere.add(key)
-    const twins = this.underWay.get(key)
-    if (twins === undefined) {
-      this.underWay.delete(key)
-      return this.report(item, exit)
-    }
-    const { attempts, history, took } = factsOf(item, beganAt)
+    const twins = this.takeTwins(key)
+    this.report(item, exit)
+    if (twins.length === 0) return
+    const { attempts, history, took } = factsOf(item, this.run.beganAt)
     const recorded: Recorded = {
       at: DateTime.makeUnsafe(at),
       attempts,
       elapsed: Duration.nanos(BigInt(took as number)),
       history
     }
-    this.underWay.delete(key)
-    this.twins -= twins.length
-    this.report(item, exit)
     for (const twin of twins) this.recall(twin, { exit, recorded })
   }
 
