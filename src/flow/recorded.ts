@@ -12,7 +12,7 @@ import { decoded, encoded } from "../journal/record/causes.ts"
 import { patience, provided, type StoredRecord, type StoredRun } from "../journal/record/contract.ts"
 import { digest } from "../journal/record/digest.ts"
 import { Damaged, JournalError, type JournalReason, NotEncodable } from "../journal/record/errors.ts"
-import { mayHideSecret, Unkept, write } from "../journal/record/json.ts"
+import { mayHideSecret, secretIssue, Unkept, write } from "../journal/record/json.ts"
 import { nonEmptyString, optionalFunction, trueOrObject } from "../primitives/check.ts"
 import { inTime } from "../primitives/effects.ts"
 import { shortenName } from "../primitives/shorten.ts"
@@ -144,7 +144,7 @@ export class FlowRecorder implements Path.PathRecorder {
       const schema = schemaOf(node)
       this.ran++
       try {
-        if (mayHideSecret(schema)) throw new Unkept("its schema has a Redacted, which is not written down")
+        if (mayHideSecret(schema)) throw new Unkept(secretIssue)
         const text = schema !== undefined
           ? encoded(schema, value)
           : value === undefined

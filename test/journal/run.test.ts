@@ -17,7 +17,7 @@ import {
 import { Journal, Limit, Outcome, Parallel, Progress, Report, Task } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { drive, pass, range, turn, turns } from "../helpers.ts"
-import { gate, layerOf, quiet, ScriptedStore } from "./stores.ts"
+import { gate, heldStore, layerOf, quiet, ScriptedStore } from "./stores.ts"
 
 const inMemory = <A, E, R>(effect: Effect.Effect<A, E, R | Journal.Journal>) =>
   quiet(Effect.provide(effect, Journal.layerMemory))
@@ -34,9 +34,7 @@ describe("a run with a journal", () => {
   describe("reports", () => {
     it.effect("an outcome only when it is durable", () =>
       Effect.gen(function*() {
-        const store = new ScriptedStore()
-        const { open, pass } = yield* gate
-        store.appending = () => pass
+        const { open, store } = yield* heldStore
         const seen: Array<number> = []
         const fiber = yield* Parallel.stream([1, 2, 3], double, { name: "run", journal: true, order: "completion" })
           .pipe(
@@ -54,9 +52,7 @@ describe("a run with a journal", () => {
 
     it.effect("what is not durable as not done, to whoever watches", () =>
       Effect.gen(function*() {
-        const store = new ScriptedStore()
-        const { open, pass } = yield* gate
-        store.appending = () => pass
+        const { open, store } = yield* heldStore
         const runs: Array<Progress.Run> = []
         const progress: Progress.Progress = { watch: (run, self) => (runs.push(run), self) }
         const fiber = yield* Parallel.forEach([1, 2], double, { name: "run", journal: true }).pipe(
@@ -266,9 +262,7 @@ describe("a run with a journal", () => {
   describe("holds what is not durable", () => {
     it.effect("in a bound of its own, and takes no more when that is reached", () =>
       Effect.gen(function*() {
-        const store = new ScriptedStore()
-        const { open, pass } = yield* gate
-        store.appending = () => pass
+        const { open, store } = yield* heldStore
         let ran = 0
         const fiber = yield* Parallel.forEach(range(20_000), () => Effect.sync(() => void ran++), {
           name: "run",
@@ -287,9 +281,7 @@ describe("a run with a journal", () => {
 
     it.effect("by its size too", () =>
       Effect.gen(function*() {
-        const store = new ScriptedStore()
-        const { open, pass } = yield* gate
-        store.appending = () => pass
+        const { open, store } = yield* heldStore
         let ran = 0
         const fiber = yield* Parallel.forEach(range(100), () => Effect.sync(() => (ran++, "x".repeat(1_000_000))), {
           name: "run",
@@ -305,9 +297,7 @@ describe("a run with a journal", () => {
 
     it.effect("and lets a stream run no more than that ahead of its consumer", () =>
       Effect.gen(function*() {
-        const store = new ScriptedStore()
-        const { open, pass } = yield* gate
-        store.appending = () => pass
+        const { open, store } = yield* heldStore
         let ran = 0
         const fiber = yield* Parallel.stream(range(1000), () => Effect.sync(() => void ran++), {
           name: "run",
@@ -325,9 +315,7 @@ describe("a run with a journal", () => {
 
     it.effect("and no failure longer than it takes to end the run", () =>
       Effect.gen(function*() {
-        const store = new ScriptedStore()
-        const { open, pass } = yield* gate
-        store.appending = () => pass
+        const { open, store } = yield* heldStore
         const ran: Array<number> = []
         const fiber = yield* Parallel.forEach(range(100), (n) => {
           ran.push(n)
@@ -729,9 +717,7 @@ describe("a run with a journal", () => {
   it.effect("waits for what was finished to be durable when it is interrupted, and not for ever", () =>
     Effect.gen(function*() {
       for (const opens of [true, false]) {
-        const store = new ScriptedStore()
-        const { open, pass } = yield* gate
-        store.appending = () => pass
+        const { open, store } = yield* heldStore
         const fiber = yield* Parallel.forEach([1, 2], (n) => n === 1 ? double(n) : Effect.never, {
           name: "run",
           journal: true

@@ -77,3 +77,10 @@ export const gate = Effect.map(Deferred.make<void>(), (opened) => ({
   pass: Deferred.await(opened),
   open: Deferred.succeed(opened, undefined)
 }))
+
+/** A store that writes nothing until it is opened. */
+export const heldStore = Effect.map(gate, ({ open, pass }) => {
+  const store = new ScriptedStore()
+  store.appending = () => pass
+  return { open, store }
+})

@@ -111,6 +111,9 @@ const nameOf = (value: object): string => {
   return typeof constructor === "function" && constructor.name !== "" ? `a ${constructor.name}` : shorten(value)
 }
 
+/** Why values of a schema are refused that may hold a secret. */
+export const secretIssue = "its schema has a Redacted, which is not written down"
+
 const known = new WeakMap<object, boolean>()
 
 /** True if values of a schema may hold a secret, which its encoded form would show. */

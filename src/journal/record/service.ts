@@ -12,7 +12,7 @@ import { decoded, encoded, readCause, writeCause } from "./causes.ts"
 import { type Journal, type JournalSettings, type RecordStore, type RunJournal, type StoredRun } from "./contract.ts"
 import { digest } from "./digest.ts"
 import { Damaged, JournalError, type JournalReason, NotEncodable } from "./errors.ts"
-import { mayHideSecret, Unkept } from "./json.ts"
+import { mayHideSecret, secretIssue, Unkept } from "./json.ts"
 
 /**
  * Makes a journal of a store.
@@ -45,8 +45,7 @@ const secretIn = (settings: JournalSettings): NotEncodable | undefined => {
     : mayHideSecret(error)
     ? "error"
     : undefined
-  return value &&
-    new NotEncodable({ value, index: 0, path: "", issue: "its schema has a Redacted, which is not written down" })
+  return value && new NotEncodable({ value, index: 0, path: "", issue: secretIssue })
 }
 
 const schemasOf = ({ error, success }: JournalSettings): string =>
