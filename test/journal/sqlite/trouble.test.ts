@@ -19,6 +19,8 @@ import { basename, join, relative } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import type { Worker } from "node:worker_threads"
+import { JournalClient } from "../../../src/journal/sqlite/client.ts"
 import { JournalFile } from "../../../src/journal/sqlite/file.ts"
 import { range, worked } from "../../helpers.ts"
 import { quiet } from "../stores.ts"
@@ -396,7 +398,22 @@ describe("a journal in a file", () => {
     rmSync(join(path, ".."), { recursive: true })
   })
 
-  it.live("tells of the end of its thread", () =>
+  it.live("tells of the end of its thread, whatever is asked then or later", () =>
+    Effect.gen(function*() {
+      const client = new JournalClient(join(yield* folder, "run.db"))
+      const { worker } = client as unknown as { readonly worker: Worker }
+      yield* client.start
+      const run = yield* client.open({ name: "run", version: "", schemas: "s" })
+      void worker.terminate()
+      const ended = [
+        yield* Effect.flip(run.get(["a"])),
+        yield* Effect.flip(run.append([{ key: "a", text: "1", failed: false }]))
+      ]
+      for (const error of ended) assert.match(error.message, /its thread has ended/)
+      yield* client.close
+    }).pipe(Effect.scoped))
+
+  it.live("ends, or goes on with what is right, where its file is cut short meanwhile", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       const exit = yield* Effect.exit(withFile(
