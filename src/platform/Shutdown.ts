@@ -35,11 +35,12 @@ const exitCode = 130
  *
  * **Details**
  *
- * At the first signal the runs take no more inputs and let attempts end; what waits for a limit, or to be tried again, does not begin. Then
- * each run says where it stood, and ends as interrupted, after what it has finished is recorded, if it has a journal. What takes
- * longer than `drain` is interrupted, and a journal that does not answer is waited for five seconds more. When no run is left, whoever listened to the signal before hears of it: `NodeRuntime.runMain`
- * interrupts the rest of the program; without a listener the program ends by the signal. The second signal ends the program at once,
- * with exit code 130. Several layers of one program, nested or beside each other, share the signals.
+ * At the first signal the runs take no more inputs and let attempts end; what waits for a limit, or to be tried again,
+ * does not begin. Then each run says where it stood, and ends as interrupted, after what it has finished is recorded,
+ * if it has a journal. What takes longer than `drain` is interrupted, and a journal that does not answer is waited for
+ * five seconds more. When no run is left, whoever listened to the signal before hears of it: `NodeRuntime.runMain`
+ * interrupts the rest of the program; without a listener the program ends by the signal. The second signal ends the
+ * program at once, with exit code 130. Several layers of one program, nested or beside each other, share the signals.
  *
  * Interruption from the program itself is immediate, as without this layer. Runs of worker threads and processes are those of the
  * program; a single call of a task (`task(input)`) is not a run, and is interrupted with the program.

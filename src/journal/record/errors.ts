@@ -12,7 +12,8 @@ import { shorten, shortenMessage, shortenName } from "../../primitives/shorten.t
  * **Details**
  *
  * `value` says which: an `"input"`, of which a key is made, the value of a `"success"`, or an `"error"`. `index` is the
- * place of its input, or `node` names the node of a flow. `path` is where in the value, like `.jobs[3].at`; it is empty for the value itself.
+ * place of its input, or `node` names the node of a flow. `path` is where in the value, like `.jobs[3].at`; it is empty for
+ * the value itself.
  *
  * @category errors
  * @since 0.1.0

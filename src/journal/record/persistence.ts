@@ -44,12 +44,17 @@ export const make = (backing: BackingPersistence["Service"], name: string): Reco
     backing.make(`journal_${digest(JSON.stringify([name, version]))}`)
   const index = backing.make("journal_index")
 
+  /** Reads the list of the runs. */
+  const listed = (store: BackingPersistenceStore, run: string | undefined): Effect.Effect<
+    ReadonlyArray<RunId>,
+    JournalError
+  > => Effect.map(stored(run, store.get(indexKey)), (found) => (found as Index | undefined)?.runs ?? [])
+
   /** Changes the list of the runs. Of two programs that do so at once one may win, so it looks again afterward. */
   const list = (change: (runs: ReadonlyArray<RunId>) => ReadonlyArray<RunId>) =>
     Effect.scoped(Effect.flatMap(index, (store) => {
       const attempt = (left: number): Effect.Effect<void, JournalError> =>
-        Effect.flatMap(stored(undefined, store.get(indexKey)), (found) => {
-          const before = (found as Index | undefined)?.runs ?? []
+        Effect.flatMap(listed(store, undefined), (before) => {
           const after = change(before)
           if (after === before || left === 0) return Effect.void
           return Effect.andThen(stored(undefined, store.set(indexKey, { runs: after }, undefined)), attempt(left - 1))
@@ -104,9 +109,7 @@ export const make = (backing: BackingPersistence["Service"], name: string): Reco
         })),
     forget: (runName, version) =>
       Effect.scoped(Effect.gen(function*() {
-        const runs =
-          (yield* stored(runName, (yield* index).get(indexKey)) as Effect.Effect<Index | undefined, JournalError>)
-            ?.runs ?? []
+        const runs = yield* listed(yield* index, runName)
         const versions = version === undefined
           ? ["", ...runs.filter((run) => run.name === runName).map((run) => run.version)]
           : [version]
@@ -123,9 +126,9 @@ export const make = (backing: BackingPersistence["Service"], name: string): Reco
         index,
         (store) =>
           Effect.map(
-            stored(undefined, store.get(indexKey)),
-            (found): ReadonlyArray<RunInfo> =>
-              ((found as Index | undefined)?.runs ?? []).map(({ name, schemas, version }) => ({
+            listed(store, undefined),
+            (runs) =>
+              runs.map(({ name, schemas, version }): RunInfo => ({
                 name,
                 version,
                 schemas,
