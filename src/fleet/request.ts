@@ -267,7 +267,7 @@ export class OfferedBatch {
   ): void {
     this.hasBegun = true
     if (this.settled[payload] !== 0) return
-    const started = { worker: this.workerOf(worker), at: this.machine!.toProgram(at) }
+    const started = { worker: this.workerOf(worker), at: this.moved(at) }
     this.started.set(payload, started)
     this.batch.began?.(this.payloads.positions[payload]!, started.worker, started.at)
   }
@@ -290,9 +290,14 @@ export class OfferedBatch {
       this.settled[from + k] = 1
       this.started.delete(from + k)
       const position = this.payloads.positions[from + k]!
-      const [startedAt, endedAt] = [machine.toProgram(times[2 * k]!), machine.toProgram(times[2 * k + 1]!)]
+      const [startedAt, endedAt] = [this.moved(times[2 * k]!), this.moved(times[2 * k + 1]!)]
       this.onExit(position, exitAt(k, position), this.workerOf(workers[k]!), startedAt, endedAt)
     }
+  }
+
+  /** Converts a time of the machine's clock, and moves it to where it can be: after the offer, and not after now. */
+  private moved(at: number): number {
+    return Math.min(Math.max(this.offeredAt, this.machine!.toProgram(at)), this.offerer.now())
   }
 
   private giveBack(from: number): void {

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
 import * as Transferable from "effect/workers/Transferable"
 import { spawn } from "node:child_process"
-import { appendFileSync } from "node:fs"
+import { appendFileSync, existsSync } from "node:fs"
 import { parentPort, threadId } from "node:worker_threads"
 
 const module = import.meta.url
@@ -24,6 +24,7 @@ export type Act =
   | { readonly do: "note"; readonly file: string; readonly line: string }
   | { readonly do: "sleep"; readonly millis: number; readonly value?: unknown }
   | { readonly do: "spin"; readonly millis: number; readonly value?: unknown; readonly noting?: string }
+  | { readonly do: "spinUntil"; readonly file: string; readonly noting: string }
   | { readonly do: "hang"; readonly file?: string; readonly noting?: string }
   | { readonly do: "stubborn" }
   | { readonly do: "fail"; readonly error: unknown }
@@ -52,6 +53,11 @@ class Fielded extends Error {
 
 const spin = (millis: number): void => {
   for (const end = performance.now() + millis; performance.now() < end;);
+}
+
+/** Spins until there is a file, for a minute at most. */
+const spinUntil = (file: string): void => {
+  for (const end = performance.now() + 60_000; !existsSync(file) && performance.now() < end;);
 }
 
 /** Runs out of memory by small steps: one large step beyond the limit of a thread's heap would end the whole process. */
@@ -92,6 +98,9 @@ const acting = (act: Act): unknown => {
       noteStart(act)
       spin(act.millis)
       return act.value
+    case "spinUntil":
+      noteStart(act)
+      return spinUntil(act.file)
     case "die":
       throw new RangeError("a bug", { cause: new TypeError("its cause") })
     case "exit":

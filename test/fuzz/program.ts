@@ -91,7 +91,7 @@ export const draw = (seed: number, taste: Taste): Program => {
 
 const drawRun = (random: Random, taste: Taste): Run => {
   const timeout = taste.tasks
-    ? random.maybe(0.5, [301])
+    ? random.maybe(0.5, [1501])
     : random.maybe(0.3, [5, 9])
   const stragglers = random.maybe(0.15, [{ after: 1, limit: 1 }, { after: 5, limit: 3 }, { after: 11, limit: 20 }])
   const names = taste.harsh ? allNames : mildNames

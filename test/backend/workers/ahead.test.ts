@@ -1,6 +1,7 @@
 import { assert, describe, layer, vi } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber } from "effect"
 import { Backend, Parallel } from "effect-parallel"
+import { writeFileSync } from "node:fs"
 import { range } from "../../helpers.ts"
 import { crashOf, kinds, until, value, withFile } from "../workerKinds.ts"
 import * as tasks from "../workerTasks.ts"
@@ -34,12 +35,14 @@ for (const kind of kinds) {
       it.effect("goes to another worker when that is idle", () =>
         withFile((file, lines) =>
           Effect.gen(function*() {
-            const long = yield* Effect.forkChild(spins(file, 2000))
+            const end = `${file}.end`
+            const long = yield* Effect.forkChild(tasks.act({ do: "spinUntil", file: end, noting: file }))
             yield* until(() => lines().length === 1)
             const values = yield* Effect.forEach(range(12), (n) => tasks.act(value(n)), { concurrency: "unbounded" })
 
             assert.deepStrictEqual(values, range(12))
             assert.isUndefined(long.pollUnsafe())
+            writeFileSync(end, "")
             yield* Fiber.join(long)
           })
         ))
