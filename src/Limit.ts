@@ -3,72 +3,27 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
-import * as RateLimiter from "effect/persistence/RateLimiter"
 import { hasProperty } from "effect/Predicate"
-import {
-  knownKeys,
-  nonEmptyString,
-  outOfRange,
-  positiveDuration,
-  positiveInteger,
-  wrongType
-} from "./primitives/check.ts"
-import { Permits } from "./primitives/permits.ts"
+import { AdaptivePermits } from "./limit/adaptive.ts"
+import { LimitByKey } from "./limit/chosen.ts"
+import * as Contract from "./limit/contract.ts"
+import type { Limit } from "./limit/contract.ts"
+import { GateTurnstile } from "./limit/gate.ts"
+import { Permits } from "./limit/permits.ts"
+import { TokenBucket } from "./limit/rate.ts"
+import * as check from "./primitives/check.ts"
 
-const TypeId = "~effect-parallel/Limit"
-
-/** Milliseconds in which as many inputs of a batch may start as it has: for so long a batch waits for its tokens. */
-const batchMillis = 25
-
-/**
- * A rule that an attempt passes before it starts.
- *
- * **When to use**
- *
- * Use `concurrency` when a resource bears so many users at once, `rate` when a service counts calls, `adaptive` when
- * it tells by its failures that it has had enough. One value is shared by every run that names it.
- *
- * **Details**
- *
- * A limit is taken around the attempt only: not while an input waits in the queue or for its retry. The attempt's
- * timeout starts when all its limits have let it through. While it waits for a limit it keeps its slot of the run's
- * `concurrency`. Where inputs go to workers in batches, `concurrency` and `rate` are taken by the batch: one permit, since a
- * worker takes its inputs one after another, and a token for each input. Under `concurrency` and `adaptive` an attempt lends its permit to the runs that it starts, so that
- * nested runs under one limit never exceed it and never wait for themselves; interruption while waiting takes it out of
- * the line.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Limit {
-  readonly [TypeId]: typeof TypeId
-  readonly name: string
-  /** Of several limits on one attempt, those with the lower rank are taken first. */
-  readonly rank: number
-  readonly around: <A, E, R>(attempt: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /**
-   * How a batch of inputs passes, of which a worker takes one after another; at most `most` inputs pass together. Absent
-   * where each attempt has to pass by itself: then a run sends one input in a message.
-   */
-  readonly batch?: {
-    readonly most: number
-    readonly around: <A, E, R>(inputs: number, batch: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  } | undefined
-}
-
+/** @since 0.1.0 */
+export type { Limit, State } from "./limit/contract.ts"
 /**
  * Tells whether a value is a limit.
  *
  * @category guards
  * @since 0.1.0
  */
-export const isLimit = (u: unknown): u is Limit => hasProperty(u, TypeId)
+export const isLimit = (u: unknown): u is Limit => hasProperty(u, Contract.TypeId)
 
 /**
  * A limit of your own: anything that can be said around an attempt.
@@ -103,11 +58,40 @@ export const isLimit = (u: unknown): u is Limit => hasProperty(u, TypeId)
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: { readonly name: string; readonly around: Limit["around"] }): Limit => {
-  knownKeys("Limit.make options", options, ["name", "around"])
+export const make = <I = unknown>(options: {
+  readonly name: string
+  readonly around: Limit<I>["around"]
+}): Limit<I> => {
+  check.knownKeys("Limit.make options", options, ["name", "around"])
   const { around, name } = options
-  if (typeof around !== "function") wrongType("around", "a function", around)
-  return { [TypeId]: TypeId, name: nonEmptyString("name", name), rank: nextRank(), around }
+  if (typeof around !== "function") check.wrongType("around", "a function", around)
+  return {
+    [Contract.TypeId]: Contract.TypeId,
+    name: check.nonEmptyString("name", name),
+    rank: Contract.nextRank(false),
+    around
+  }
+}
+
+/**
+ * A limit whose state can be read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stated<in I = unknown> extends Limit<I> {
+  readonly state: Effect.Effect<Contract.State>
+}
+
+/**
+ * A number of permits, which can be changed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Concurrency extends Stated {
+  /** Changes how many attempts may be under way at once; those above the new number go on to their end. */
+  readonly resize: (permits: number) => Effect.Effect<void>
 }
 
 /**
@@ -144,34 +128,66 @@ export const make = (options: { readonly name: string; readonly around: Limit["a
  * @category constructors
  * @since 0.1.0
  */
-export const concurrency = (permits: number, options?: { readonly name?: string | undefined }): Limit => {
-  const pool = new Permits(positiveInteger("permits", permits))
-  knownKeys("Limit.concurrency options", options ?? {}, ["name"])
-  return {
-    ...make({
-      name: options?.name ?? `concurrency(${permits})`,
-      around: (attempt) => pool.hold(attempt)
-    }),
-    batch: { most: Infinity, around: (_, batch) => pool.hold(batch) }
+export const concurrency = (permits: number, options?: { readonly name?: string | undefined }): Concurrency => {
+  check.positiveInteger("permits", permits)
+  check.knownKeys("Limit.concurrency options", options ?? {}, ["name"])
+  const name = check.nonEmptyString("name", options?.name ?? `concurrency(${permits})`)
+  return new ResizablePermits(permits, name, Infinity)
+}
+
+class ResizablePermits extends Permits {
+  readonly resize = (permits: number): Effect.Effect<void> => {
+    check.positiveInteger("permits", permits)
+    return Effect.sync(() => this.change(permits))
   }
 }
 
 /**
- * At most `limit` starts in each `window`, as a token bucket: a full bucket lets `limit` attempts start at once, and
- * then one token comes back every `window / limit`.
+ * A rate, whose costs can be corrected.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rate<in I = unknown> extends Stated<I> {
+  /**
+   * Corrects what the attempt around has taken to what it has cost, as its `cost` was an estimate: what was too much is
+   * there again at once, and what is missing is taken, though it may not be there yet. May be called again as more
+   * becomes known. Outside of an attempt that this rate has let through, the whole cost is taken.
+   */
+  readonly settle: (cost: number) => Effect.Effect<void>
+}
+
+/**
+ * So many tokens in each `window`, as a token bucket: a full one lets `burst` attempts start at once, and then one token
+ * comes back every `window / limit`.
+ *
+ * **When to use**
+ *
+ * Use for a service that counts: calls a second, tokens a minute. Several rates hold together: an attempt takes the
+ * tokens of all of them when it starts. Most services count as this bucket does. One that allows no more than `limit` in
+ * any window is kept below with a `burst` of `limit` and a `window` twice as long, since a full bucket and what comes back
+ * in the window add up to `burst + limit`.
  *
  * **Details**
  *
- * Units: `limit` is a positive integer, `window` a positive, finite duration. Every attempt takes one token: retries,
- * copies of stragglers and nested attempts too. Each limit has a bucket of its own in memory. With a `key`, and an
- * Effect `RateLimiter` provided around the run (on a store in Redis, say), it is that limiter's bucket of this name
- * instead, which all programs share that name it: so nothing is shared that has not been given a name. Errors: none of
- * its own; a store that fails is a defect of the attempt.
+ * Units: `limit` is a positive integer, `window` a positive, finite duration, `burst` a positive integer, by default
+ * `limit`. Every attempt takes tokens: retries, copies of stragglers and nested attempts too. `cost` says how many, from
+ * the input: a number from 0 to `burst`, fractions included; by default 1. It may be asked several times for an attempt.
+ * Where the cost is known only after the call, `settle` corrects it.
+ *
+ * First come, first served, and nobody who needs less goes before. Tokens are taken in the step in which the attempt
+ * starts, so who is interrupted while it waits has spent nothing. Of a batch the tokens of inputs that were not started
+ * come back.
+ *
+ * Each limit has a bucket of its own in memory. With a `key`, and an Effect `RateLimiter` provided around the run (on a
+ * store in Redis, say), it is that limiter's bucket of this name instead, which all programs share that name it: so nothing
+ * is shared that has not been given a name. Errors: none of its own; a `cost` out of its range and a store that fails
+ * are defects of the attempt.
  *
  * **Gotchas**
  *
- * An attempt that is interrupted while it waits for its token has spent it. A batch has spent the tokens of all its inputs
- * when it begins; one that is dispatched again takes another. A batch has no more inputs than may start within 25 ms.
+ * Inputs with a `cost` go to workers one by one. A batch without one has no more inputs than may start within 25 ms, and at a
+ * shared bucket it is one.
  *
  * **Example** (At most 200 calls a second)
  *
@@ -185,37 +201,160 @@ export const concurrency = (permits: number, options?: { readonly name?: string 
  * console.log(await Effect.runPromise(lengths)) // => [1, 2]
  * ```
  *
+ * **Example** (Tokens a minute, whose number is known after the call)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Limit, Parallel } from "effect-parallel"
+ *
+ * const tokens = Limit.rate({ limit: 9000, window: "1 minute", cost: (prompt: string) => 500 + prompt.length })
+ * const ask = (prompt: string) =>
+ *   Effect.succeed({ text: prompt.toUpperCase(), used: 20 }).pipe(
+ *     Effect.tap((answer) => tokens.settle(answer.used))
+ *   )
+ * const program = Parallel.forEach(["a", "b"], ask, { limit: tokens })
+ *
+ * console.log((await Effect.runPromise(program)).map((answer) => answer.text)) // => ["A", "B"]
+ * console.log(Math.round((await Effect.runPromise(tokens.state)).free)) // => 8960
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const rate = (options: {
+export const rate = <I = unknown>(options: {
   readonly limit: number
   readonly window: Duration.Input
+  readonly burst?: number | undefined
+  readonly cost?: ((input: I) => number) | undefined
   readonly key?: string | undefined
-}): Limit => {
-  knownKeys("Limit.rate options", options, ["limit", "window", "key"])
-  const limit = positiveInteger("limit", options.limit)
-  const window = positiveDuration("window", options.window)
-  if (!Duration.isFinite(window)) outOfRange("window", "a finite duration", options.window)
-  const key = options.key === undefined ? undefined : nonEmptyString("key", options.key)
-  const own = Effect.runSync(Effect.provide(RateLimiter.make, RateLimiter.layerStoreMemory))
-  const limiter = key === undefined
-    ? Effect.succeed(own)
-    : Effect.map(Effect.serviceOption(RateLimiter.RateLimiter), Option.getOrElse(() => own))
-  const bucket = { algorithm: "token-bucket", limit, window, key: key ?? "own" } as const
-  const take = (tokens: number) =>
-    Effect.orDie(Effect.flatMap(limiter, (limiter) => RateLimiter.sleep(limiter, { ...bucket, tokens })))
-  const token = take(1)
-  return {
-    [TypeId]: TypeId,
-    name: `rate(${limit} per ${Duration.format(window)})`,
-    rank: Infinity,
-    around: (attempt) => Effect.flatMap(token, () => attempt),
-    batch: {
-      most: Math.max(1, Math.min(limit, Math.floor(limit * batchMillis / Duration.toMillis(window)))),
-      around: (inputs, batch) => Effect.flatMap(take(inputs), () => batch)
-    }
+  readonly name?: string | undefined
+}): Rate<I> => {
+  check.knownKeys("Limit.rate options", options, ["limit", "window", "burst", "cost", "key", "name"])
+  const { cost } = options
+  const limit = check.positiveInteger("limit", options.limit)
+  const window = check.positiveDuration("window", options.window)
+  if (!Duration.isFinite(window)) check.outOfRange("window", "a finite duration", options.window)
+  const burst = options.burst === undefined ? limit : check.positiveInteger("burst", options.burst)
+  check.optionalFunction("cost", cost)
+  const key = options.key === undefined ? undefined : check.nonEmptyString("key", options.key)
+  const name = check.nonEmptyString("name", options.name ?? `rate(${limit} per ${Duration.format(window)})`)
+  return new SettledBucket({ name, burst, millisPerToken: Duration.toMillis(window) / limit, cost, key })
+}
+
+class SettledBucket extends TokenBucket {
+  readonly settle = (cost: number): Effect.Effect<void> => {
+    check.numberWhere("cost", cost, "a finite number of at least 0", (n) => Number.isFinite(n) && n >= 0)
+    return this.correctAround(cost)
   }
+}
+
+/**
+ * A gate, which is open or closed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Gate extends Stated {
+  /** Closes it: nothing more starts, and what has started goes on. */
+  readonly pause: Effect.Effect<void>
+  /** Opens it. */
+  readonly resume: Effect.Effect<void>
+}
+
+/**
+ * A gate: while it is closed by `pause`, no attempt of any run that names it starts; `resume` lets all go on.
+ *
+ * **Details**
+ *
+ * It is open unless `open` is `false`. Attempts that are under way go on, and those that wait keep their slots. Errors: none.
+ *
+ * **Example** (Nothing starts before the gate is opened)
+ *
+ * ```ts
+ * import { Effect, Fiber } from "effect"
+ * import { Limit, Parallel } from "effect-parallel"
+ *
+ * const gate = Limit.gate({ open: false })
+ * const program = Effect.gen(function*() {
+ *   const run = yield* Effect.forkChild(Parallel.forEach([1, 2, 3], Effect.succeed, { limit: gate }))
+ *   yield* Effect.sleep("1 millis")
+ *   const { waiting } = yield* gate.state
+ *   yield* gate.resume
+ *   return [waiting, yield* Fiber.join(run)] as const
+ * })
+ *
+ * console.log(await Effect.runPromise(program)) // => [3, [1, 2, 3]]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const gate = (options?: { readonly open?: boolean | undefined; readonly name?: string | undefined }): Gate => {
+  check.knownKeys("Limit.gate options", options ?? {}, ["open", "name"])
+  const isOpen: unknown = options?.open ?? true
+  if (typeof isOpen !== "boolean") check.wrongType("open", "a boolean", isOpen)
+  return new PausingGate(check.nonEmptyString("name", options?.name ?? "gate"), isOpen as boolean)
+}
+
+class PausingGate extends GateTurnstile {
+  readonly pause = Effect.sync(() => this.set(false))
+  readonly resume = Effect.sync(() => this.set(true))
+}
+
+/**
+ * Limits by key, each with a state of its own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Keyed<in I, out K> extends Limit<I> {
+  /** The states of the limits by key, of those keys that are in use or were lately. */
+  readonly states: Effect.Effect<ReadonlyMap<K, Contract.State>>
+}
+
+/**
+ * A limit for each key: for each host, tenant or model.
+ *
+ * **When to use**
+ *
+ * Use where inputs share a limit with those of the same key and with no others. An input that waits for its key keeps no
+ * slot of its run: inputs of other keys pass it, as far as the run looks ahead (`concurrency + preDispatch`), and results
+ * stay in order.
+ *
+ * **Details**
+ *
+ * `key` gives the key of an input, compared as in a `Map`; `make` the limit of a key, when it is first needed. A key that no
+ * input has used for `idle` (1 minute unless given) is forgotten, unless its limit would lose something by that: a bucket
+ * that is not full, a gate that is closed. Limits of your own (`Limit.make`) are kept for good, since nobody can tell
+ * whether they are in use. Errors: none; a `key` or `make` that throws is a defect of the attempt.
+ *
+ * **Example** (One download at a time from each host)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Limit, Parallel } from "effect-parallel"
+ *
+ * const perHost = Limit.keyed((url: string) => new URL(url).host, () => Limit.concurrency(1))
+ * const urls = ["https://a.test/1", "https://a.test/2", "https://b.test/1"]
+ * const program = Parallel.forEach(urls, (url) => Effect.succeed(url.length), { limit: perHost })
+ *
+ * console.log(await Effect.runPromise(program)) // => [16, 16, 16]
+ * console.log([...(await Effect.runPromise(perHost.states)).keys()]) // => ["a.test", "b.test"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const keyed = <I, K>(
+  key: (input: I) => K,
+  make: (key: K) => Limit,
+  options?: { readonly idle?: Duration.Input | undefined; readonly name?: string | undefined }
+): Keyed<I, K> => {
+  if (typeof key !== "function") check.wrongType("key", "a function", key)
+  if (typeof make !== "function") check.wrongType("make", "a function", make)
+  check.knownKeys("Limit.keyed options", options ?? {}, ["idle", "name"])
+  const idle = Duration.toMillis(check.positiveDuration("idle", options?.idle ?? "1 minute"))
+  return new LimitByKey(key, make, check.nonEmptyString("name", options?.name ?? "keyed"), idle)
 }
 
 /**
@@ -224,25 +363,32 @@ export const rate = (options: {
  * @category models
  * @since 0.1.0
  */
-export interface Adaptive extends Limit {
+export interface Adaptive extends Stated {
   /** How many attempts it lets run at once now. */
   readonly current: Effect.Effect<number>
 }
 
 /**
- * At most `max` attempts at once; half as many after each failure that means overload, and one more again after each
- * round that went well.
+ * As many attempts at once as a service bears, and at most `max`: found from what it refuses, and from how long it
+ * takes if `latency` says so.
  *
  * **Details**
  *
- * Units: `max` and `min` are positive integers, `min` is 1 unless given and not above `max`; it starts at `max`, which
- * is best no higher than the concurrency of the runs, since only what is in use can be felt. `overload` is shown the
- * typed error of a failed attempt (a timeout is one too), and says whether it means overload: `true`, or how long the
- * service asked to be left alone (the `retry-after` of a 429), a finite duration. During that time nothing starts;
- * attempts that wait for it to pass keep their slots. Attempts that were under way when it was halved do not halve it
- * again. A round is as many successes as it lets run at once. Errors: none of its own; when `overload` throws, or says
- * something else, nothing is learnt, and that is a defect beside the failure in its cause (which, as any with a defect,
- * is not tried again). Source: additive increase and multiplicative decrease, as in TCP (RFC 5681).
+ * Units: `max` and `min` are positive integers, `min` is 1 unless given and not above `max`; it starts at 10, or the
+ * nearest that is allowed. `overload` is shown the typed error of a failed attempt (a timeout is one too), and says whether
+ * it means overload: `true`, or how long the service asked to be left alone (the `retry-after` of a 429), a finite
+ * duration. During that time nothing starts. `latency` is how many times as long as without other attempts an attempt may
+ * take on average, a number above 1, for a service that lets calls wait instead of refusing them: 2 is a good start where
+ * all inputs take about as long, and nothing is learned from times unless it is given. `overload` may be left out then.
+ *
+ * A refused attempt takes its slot with it: what is left is what the service bears. From there it tries one slot more now
+ * and then, and grows by steps of one, two, four and so on, up to half of what it has, as long as nothing is refused and all
+ * slots are in use. Errors: none of its own; when `overload` throws, or says something else, nothing is learnt, and
+ * that is a defect beside the failure in its cause (which, as any with a defect, is not tried again).
+ *
+ * Source: slow start and the steps are those of TCP (RFC 5681, RFC 9438, RFC 7661), the use of times that of TCP Vegas and of
+ * Netflix's concurrency-limits. The decrease is its own: halving gives up slots that the service still grants. Effect's
+ * `RateLimiter.adaptiveConsume` learns a rate from the `retry-after` of a 429, and not how many calls are borne at once.
  *
  * **Example** (A service that answers 429)
  *
@@ -262,7 +408,7 @@ export interface Adaptive extends Limit {
  * const program = Parallel.forEach([1, 2, 3], ask, { limit: service, retry: { times: 3 } })
  *
  * console.log(await Effect.runPromise(program)) // => [1, 2, 3]
- * console.log(await Effect.runPromise(service.current)) // => 4
+ * console.log((await Effect.runPromise(service.current)) < 8) // => true
  * ```
  *
  * @category constructors
@@ -271,110 +417,25 @@ export interface Adaptive extends Limit {
 export const adaptive = (options: {
   readonly max: number
   readonly min?: number | undefined
-  readonly overload: (error: unknown) => boolean | Duration.Input
+  readonly overload?: ((error: unknown) => boolean | Duration.Input) | undefined
+  readonly latency?: number | undefined
   readonly name?: string | undefined
 }): Adaptive => {
-  knownKeys("Limit.adaptive options", options, ["max", "min", "overload", "name"])
-  const max = positiveInteger("max", options.max)
-  const min = options.min === undefined ? 1 : positiveInteger("min", options.min)
-  if (min > max) outOfRange("min", `at most \`max\` (${max})`, min)
-  if (typeof options.overload !== "function") wrongType("overload", "a function", options.overload)
-  const name = nonEmptyString("name", options.name ?? `adaptive(${min} to ${max})`)
-  return new AdaptiveImpl(max, min, options.overload, name)
+  check.knownKeys("Limit.adaptive options", options, ["max", "min", "overload", "latency", "name"])
+  const { latency, overload } = options
+  const max = check.positiveInteger("max", options.max)
+  const min = options.min === undefined ? 1 : check.positiveInteger("min", options.min)
+  if (min > max) check.outOfRange("min", `at most \`max\` (${max})`, min)
+  if (latency !== undefined) {
+    check.numberWhere("latency", latency, "a finite number above 1", (times) => times > 1 && times < Infinity)
+  }
+  if (typeof overload !== "function" && (overload !== undefined || latency === undefined)) {
+    check.wrongType("overload", "a function", overload)
+  }
+  const name = check.nonEmptyString("name", options.name ?? `adaptive(${min} to ${max})`)
+  return new CurrentPermits({ max, min, tolerance: latency }, overload ?? (() => false), name)
 }
 
-class AdaptiveImpl implements Adaptive {
-  readonly [TypeId] = TypeId
-  readonly rank = nextRank()
-  readonly name: string
-  private readonly max: number
-  private readonly min: number
-  private readonly overload: (error: unknown) => boolean | Duration.Input
-  private readonly pool: Permits
-  /** Number of successes in this round; the limit grows by one when it reaches the size. */
-  private successes = 0
-  /**
-   * Number of times it was halved. An attempt remembers the number at its start, so that attempts under way at a
-   * halving do not halve it again.
-   */
-  private halvings = 0
-  /** Time until which nothing starts, in milliseconds of the monotonic clock. */
-  private pausedUntil = -Infinity
-
-  constructor(max: number, min: number, overload: (error: unknown) => boolean | Duration.Input, name: string) {
-    this.max = max
-    this.min = min
-    this.overload = overload
-    this.name = name
-    this.pool = new Permits(max)
-  }
-
-  readonly current = Effect.sync(() => this.pool.size)
-
-  around<A, E, R>(attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return this.pool.hold(Effect.flatMap(this.pause, () => {
-      const { halvings } = this
-      let mistake: Cause.Cause<never> = Cause.empty
-      return attempt.pipe(
-        Effect.onExit((exit) =>
-          Effect.map(now, (now) => {
-            mistake = this.learn(exit, halvings, now)
-          })
-        ),
-        Effect.catchCause((cause) => Effect.failCause(Cause.combine(cause, mistake)))
-      )
-    }))
-  }
-
-  /** Waits until the pause is over, however often it is extended meanwhile. */
-  private readonly pause: Effect.Effect<void> = Effect.flatMap(now, (now) =>
-    this.pausedUntil <= now
-      ? Effect.void
-      : Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(this.pausedUntil - now))), () => this.pause))
-
-  /** Learns from an exit; returns a defect of `overload` as a cause, or the empty cause. */
-  private learn(exit: Exit.Exit<unknown, unknown>, halvings: number, now: number): Cause.Cause<never> {
-    if (exit._tag === "Success") {
-      this.grow()
-      return Cause.empty
-    }
-    const error = Cause.findErrorOption(exit.cause)
-    if (Option.isNone(error)) return Cause.empty
-    try {
-      const verdict = this.overload(error.value)
-      if (verdict !== false) this.shrink(halvings, now + (verdict === true ? 0 : waitOf(verdict)))
-      return Cause.empty
-    } catch (defect) {
-      return Cause.die(defect)
-    }
-  }
-
-  private shrink(halvings: number, pausedUntil: number): void {
-    this.pausedUntil = Math.max(this.pausedUntil, pausedUntil)
-    if (halvings !== this.halvings) return
-    this.halvings++
-    this.successes = 0
-    this.pool.resize(Math.max(this.min, Math.floor(this.pool.size / 2)))
-  }
-
-  private grow(): void {
-    if (this.pool.size >= this.max || ++this.successes < this.pool.size) return
-    this.successes = 0
-    this.pool.resize(this.pool.size + 1)
-  }
+class CurrentPermits extends AdaptivePermits {
+  readonly current = Effect.sync(() => this.size)
 }
-
-/** Effect that reads the monotonic clock in milliseconds. */
-const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
-
-/** Returns the milliseconds to wait; 0 for a time that is over. */
-const waitOf = (verdict: Duration.Input): number => {
-  const wait = Option.filter(Duration.fromInput(verdict), Duration.isFinite)
-  if (Option.isNone(wait) || Number.isNaN(verdict)) {
-    return wrongType("overload(error)", "a boolean or a finite duration", verdict)
-  }
-  return Math.max(0, Duration.toMillis(wait.value))
-}
-
-let ranks = 0
-const nextRank = (): number => ranks++

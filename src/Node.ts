@@ -117,7 +117,7 @@ export const make: <
     /** How long an attempt may take. */
     readonly timeout?: T | undefined
     /** What each attempt passes before it starts. */
-    readonly limit?: Types.Options["limit"]
+    readonly limit?: Types.LimitOption<ExecInput<I, P>> | undefined
     /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
     readonly fallback?: (prepared: ExecInput<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F
   }
@@ -155,7 +155,7 @@ export const make: <
 }
 
 /** Options before their types are known. */
-interface NodeSteps extends Pick<Types.Options<any>, "retry" | "timeout" | "limit"> {
+interface NodeSteps extends Exec.NodeAttempts {
   readonly prep?: ((input: any) => unknown) | undefined
   readonly exec?: ((prepared: any) => unknown) | undefined
   readonly post?: ((input: any, prepared: any, result: any) => unknown) | undefined

@@ -20,7 +20,8 @@ const rooms: Readonly<Record<string, Room>> = {
   "task": { imports: ["primitives"] },
   "outcome": { imports: [] },
   "Outcome": { imports: ["primitives", "outcome"] },
-  "Limit": { imports: ["primitives"] },
+  "limit": { imports: ["primitives"] },
+  "Limit": { imports: ["primitives", "limit"] },
   "journal/record": { imports: ["primitives", "task", "outcome"], types: ["Outcome"] },
   "Journal": { imports: ["primitives", "journal/record"] },
   "observability": { imports: ["primitives"] },
@@ -35,15 +36,36 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ["run/inputs"]
   },
   "run/lanes": {
-    imports: ["primitives", "task", "outcome", "observability", "run/inputs"],
-    types: ["Limit", "Backend", "run/outcomes"]
+    imports: ["primitives", "task", "outcome", "limit", "observability", "run/inputs"],
+    types: ["Backend", "run/outcomes"]
   },
   "run": {
-    imports: ["primitives", "task", "Outcome", "journal/record", "report", "run/inputs", "run/outcomes", "run/lanes"],
-    types: ["Limit", "Backend", "Task"]
+    imports: [
+      "primitives",
+      "task",
+      "Outcome",
+      "limit",
+      "journal/record",
+      "report",
+      "run/inputs",
+      "run/outcomes",
+      "run/lanes"
+    ],
+    types: ["Backend", "Task"]
   },
   "flow": {
-    imports: ["primitives", "task", "Outcome", "journal/record", "report", "Task", "run/outcomes", "run/lanes", "run"],
+    imports: [
+      "primitives",
+      "task",
+      "Outcome",
+      "limit",
+      "journal/record",
+      "report",
+      "Task",
+      "run/outcomes",
+      "run/lanes",
+      "run"
+    ],
     types: ["Report"]
   },
   "worker/wire": { imports: ["primitives", "task"], types: ["Backend"], node: true },

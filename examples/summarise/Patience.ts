@@ -11,8 +11,8 @@ import * as Model from "./Model.ts"
 const longest = Duration.minutes(2)
 
 /**
- * How many texts are asked for at once: `most`, and half as many each time the model says that it has too many
- * requests. For as long as it asks to be left alone, nothing is asked.
+ * How many texts are asked for at once: as many as the model bears, which it tells by having too many requests, and at
+ * most `most`. For as long as it asks to be left alone, nothing is asked.
  */
 export const limit = (most: number): Limit.Adaptive =>
   Limit.adaptive({

@@ -74,7 +74,7 @@ export type PreparedInputs = Types.Inputs<any, any, any> | Effect.Effect<Types.I
  * @since 0.1.0
  */
 export interface Options<I, A, E, F, C extends Collect, T, M, W, J extends Types.Journaling = never>
-  extends Pick<Types.Options<any>, "limit" | "stragglers" | "preDispatch" | "batchSize">
+  extends Pick<Types.Options<any>, "stragglers" | "preDispatch" | "batchSize">
 {
   /** How texts show an item. */
   readonly show?: ((item: I) => string) | undefined
@@ -86,6 +86,8 @@ export interface Options<I, A, E, F, C extends Collect, T, M, W, J extends Types
   readonly retry?: Types.RetryOption<E | Late<T>> | undefined
   /** How long an attempt at an item may take. */
   readonly timeout?: T | undefined
+  /** What each attempt at an item passes before it starts. */
+  readonly limit?: Types.LimitOption<I> | undefined
   /** Stops the batch when so many items have failed. */
   readonly maxErrors?: M | undefined
   /** Records what became of each item, under the name of the node. A flow's journal records when the batch is over. */

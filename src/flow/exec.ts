@@ -5,19 +5,26 @@ import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { around } from "../limit/around.ts"
 import { toEffect } from "../primitives/effects.ts"
-import { afterFailure, throughLimits, type Tried } from "../run/lanes/afterFailure.ts"
+import { afterFailure, type Tried } from "../run/lanes/afterFailure.ts"
 import * as Plan from "../run/plan.ts"
 import type * as Types from "../run/types.ts"
 import type { AnyEffect } from "../run/types.ts"
 import { withTimeout } from "../task/deadline.ts"
 import * as Path from "./path.ts"
 
+/** Options of the attempts of a node. */
+export type NodeAttempts = Pick<
+  Types.Options<any, Types.Timeout, Types.Budget, any>,
+  "retry" | "timeout" | "limit"
+>
+
 /** The function, its fallback, and the options of its attempts. */
 export interface ExecOptions {
   readonly exec: (prepared: any) => unknown
   readonly fallback: ((prepared: any, cause: Cause.Cause<any>) => unknown) | undefined
-  readonly options: Pick<Types.Options<any>, "retry" | "timeout" | "limit">
+  readonly options: NodeAttempts
 }
 
 /**
@@ -35,7 +42,7 @@ export const make = ({ exec, fallback, options }: ExecOptions): (prepared: any, 
       const run = withTimeout(Effect.suspend(() => toEffect(exec(prepared))), timeout)
       const seen = path.traced ? inSpan(run, tried.attempts) : run
       return Effect.catchCause(
-        throughLimits(limits, seen),
+        around(limits, seen, prepared),
         (cause) =>
           Effect.flatMap(decide(tried, cause), (next): AnyEffect => {
             if (!Duration.isDuration(next)) return next

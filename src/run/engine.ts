@@ -17,6 +17,7 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import type { RunJournal } from "../journal/record/contract.ts"
+import { mostOfBatch } from "../limit/around.ts"
 import { frameOf } from "../primitives/callSite.ts"
 import { nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
@@ -272,7 +273,7 @@ const taskLanes = <I, A, E, R>(
     sizer,
     batches: runs,
     limits,
-    mostPerLimit: Math.min(...limits.map(({ batch }) => batch!.most))
+    mostPerLimit: mostOfBatch(limits)!
   }
   return (worker) => new BatchLane<I, A, E, R>(options, worker)
 }

@@ -6,7 +6,9 @@ import * as Duration from "effect/Duration"
 import { hasProperty } from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Backend from "../Backend.ts"
-import type * as Limit from "../Limit.ts"
+import { mostOfBatch } from "../limit/around.ts"
+import { Chosen } from "../limit/chosen.ts"
+import * as Limit from "../limit/contract.ts"
 import { type CallSite, capture } from "../primitives/callSite.ts"
 import * as check from "../primitives/check.ts"
 import type { ShowInput } from "../primitives/shorten.ts"
@@ -16,7 +18,7 @@ import * as Open from "./inputs/open.ts"
 import type * as Source from "./inputs/source.ts"
 import type { Recover } from "./lanes/afterFailure.ts"
 import * as Retry from "./lanes/retry.ts"
-import type { Budget, DefaultOptions, Options, Timeout, Work } from "./types.ts"
+import type { Budget, DefaultOptions, LimitOption, Options, Timeout, Work } from "./types.ts"
 
 /** Options that have been checked; an option that was not given is absent. */
 export interface CheckedOptions {
@@ -25,7 +27,7 @@ export interface CheckedOptions {
   readonly retry?: () => Decide
   readonly maxErrors?: number
   readonly stragglers?: StragglerOptions
-  readonly limits?: ReadonlyArray<Limit.Limit>
+  readonly limits?: ReadonlyArray<Limit.Limit<any>>
   readonly batchSize?: number | "auto"
   readonly preDispatch?: number
   readonly spans?: number
@@ -89,7 +91,7 @@ export interface Settings {
   readonly maxErrors: number
   readonly stragglers: StragglerOptions | undefined
   /** Limits in the order in which an attempt passes them. */
-  readonly limits: ReadonlyArray<Limit.Limit>
+  readonly limits: ReadonlyArray<Limit.Limit<any>>
   /** Share of inputs whose attempts have spans, from 0 to 1. */
   readonly spans: number
   /** How texts show an input; undefined means shortened. */
@@ -171,12 +173,8 @@ export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: Ch
     { stragglers: { after: Duration.toMillis(stragglers.after), limit: stragglers.limit } })
 })
 
-/**
- * Type identifiers of tasks and limits. They are repeated here because those modules load schemas and rate limiters: a
- * run imports only their types.
- */
+/** Type identifier of tasks. It is repeated here because that module loads schemas: a run imports only its types. */
 export const TaskTypeId = "~effect-parallel/Task" satisfies keyof AnyTask
-const LimitTypeId = "~effect-parallel/Limit" satisfies keyof Limit.Limit
 
 export type AnyTask = Task.Task<any, any, any>
 
@@ -196,7 +194,7 @@ export const settings = (
   const options: CheckedOptions = { ...around, ...plan.options }
   const { batchSize = "auto", limits = [], spans = 0, stragglers } = options
   const concurrency = options.concurrency ?? backend?.workers ?? 8
-  const batches = backend?.batches === true && limits.every(({ batch }) => batch !== undefined)
+  const batches = backend?.batches === true && mostOfBatch(limits) !== undefined
   const window = windowOf(options, { batches, batchSize }, concurrency)
   return {
     name: options.name ?? asTask(plan.work)?.name ?? "parallel",
@@ -311,13 +309,14 @@ const checkStragglers = (stragglers: NonNullable<Options["stragglers"]>): Stragg
   }
 }
 
-/** Checks limits and sorts them by rank, each once. */
-const sortedLimits = (limit: NonNullable<Options["limit"]>): ReadonlyArray<Limit.Limit> => {
-  const limits = Array.isArray(limit) ? limit as ReadonlyArray<Limit.Limit> : [limit as Limit.Limit]
+/** Checks limits and sorts them by rank, each once; a function that gives them is a limit that stands for others. */
+const sortedLimits = (limit: LimitOption<any>): ReadonlyArray<Limit.Limit<any>> => {
+  if (typeof limit === "function") return [new Chosen(limit)]
+  const limits: ReadonlyArray<unknown> = Array.isArray(limit) ? limit : [limit]
   for (const each of limits) {
-    if (!hasProperty(each, LimitTypeId)) check.wrongType("limit", "a Limit or an array of them", each)
+    if (!hasProperty(each, Limit.TypeId)) check.wrongType("limit", "a Limit, an array of them, or a function", each)
   }
-  return [...new Set(limits)].toSorted((a, b) => a.rank === b.rank ? 0 : a.rank - b.rank)
+  return Limit.sorted(limits as ReadonlyArray<Limit.Limit<any>>)
 }
 
 const checkSpans = (spans: unknown): number =>

@@ -12,7 +12,7 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Journal } from "../journal/record/contract.ts"
 import type { JournalError } from "../journal/record/errors.ts"
-import type * as Limit from "../Limit.ts"
+import type * as Limit from "../limit/contract.ts"
 import type * as Outcome from "../Outcome.ts"
 import type * as Retry from "./lanes/retry.ts"
 
@@ -58,7 +58,7 @@ export type RetryOption<E> = Retry.Retry<E>
  * - `stragglers`: `{ after, limit }`. When no input waits, at most `limit` (3) are unfinished and one of them has run
  *   for `after`, a second copy of it starts in a free slot, once for each input; the first to end wins and the other is
  *   interrupted. For idempotent work.
- * - `limit`: one or several `Limit`s that each attempt passes before it starts.
+ * - `limit`: one or several `Limit`s that each attempt passes before it starts, or a function of the input that gives them.
  * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time
  *   they take and aims at 25 ms a message. It has no meaning on fibers. It is 1 with `Limit.adaptive` and limits of your own, which each
  *   attempt passes by itself.
@@ -99,7 +99,7 @@ export interface Options<
   readonly retry?: RetryOption<Timed<T, E>> | undefined
   readonly maxErrors?: M | undefined
   readonly stragglers?: { readonly after: Duration.Input; readonly limit?: number | undefined } | undefined
-  readonly limit?: Limit.Limit | ReadonlyArray<Limit.Limit> | undefined
+  readonly limit?: LimitOption<I> | undefined
   readonly batchSize?: number | "auto" | undefined
   readonly preDispatch?: number | "all" | undefined
   readonly spans?: boolean | number | undefined
@@ -107,6 +107,22 @@ export interface Options<
   readonly name?: string | undefined
   readonly journal?: (J & JournalOption<I, A, E>) | undefined
 }
+
+/**
+ * The limits of attempts at inputs of type `I`: one or several, or a function of the input that gives those that it needs.
+ *
+ * **Details**
+ *
+ * An input that waits for limits that depend on it keeps no slot: others pass it, as far as the run looks ahead. Errors: a
+ * function that throws, or gives something else, is a defect of its input.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type LimitOption<I> =
+  | Limit.Limit<I>
+  | ReadonlyArray<Limit.Limit<I>>
+  | ((input: I) => Limit.Limit | ReadonlyArray<Limit.Limit>)
 
 /**
  * How a run is recorded: `true`, or an object of these.

@@ -7,7 +7,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Limit from "../../Limit.ts"
 import type { Decide } from "../inputs/item.ts"
 
 /**
@@ -52,19 +51,6 @@ export const afterFailure = <I, A, E, R>(
         Duration.isDuration(next) ? Effect.succeed(next) : settle(tried, next)
     )
 }
-
-/** Wraps an attempt in limits, the first of them outermost. */
-export const throughLimits = <A, E, R>(
-  limits: ReadonlyArray<Limit.Limit>,
-  attempt: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => limits.reduceRight((inner, limit) => limit.around(inner), attempt)
-
-/** Wraps a batch of so many inputs in limits, the first of them outermost. All of them take batches. */
-export const batchThroughLimits = (
-  limits: ReadonlyArray<Limit.Limit>,
-  inputs: number,
-  batch: Effect.Effect<void>
-): Effect.Effect<void> => limits.reduceRight((inner, limit) => limit.batch!.around(inputs, inner), batch)
 
 /**
  * Asks the retry policy for the delay before the next attempt; returns the cause if there is none. Defects and

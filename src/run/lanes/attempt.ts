@@ -2,12 +2,12 @@
  * Attempts at an item, with everything that the settings of a run put around them.
  */
 import * as Effect from "effect/Effect"
-import type * as Limit from "../../Limit.ts"
+import { around } from "../../limit/around.ts"
+import type * as Limit from "../../limit/contract.ts"
 import { sampled, SpanRecorder } from "../../observability/spans.ts"
 import { noWaits, type WaitedNanos } from "../../outcome/waits.ts"
 import type { AttemptContext, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
-import { throughLimits } from "./afterFailure.ts"
 
 /** Function that starts an attempt. It applies the deadline itself, since that depends on where the attempt runs. */
 export type Start<I, A, E, R> = (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
@@ -26,7 +26,7 @@ interface AttemptsOf<I> {
   readonly queue: InputQueue<I, any, any>
   readonly settings: {
     readonly name: string
-    readonly limits: ReadonlyArray<Limit.Limit>
+    readonly limits: ReadonlyArray<Limit.Limit<any>>
     /** Share of inputs whose attempts have spans, from 0 to 1. */
     readonly spans: number
   }
@@ -67,7 +67,7 @@ export const attempt = <I, A, E, R>(
     : (item, context) => {
       context.remote = undefined
       if (!queue.revisits) context.waits = undefined
-      return throughLimits(limits, beginAfterLimits(item, context, time()))
+      return around(limits, beginAfterLimits(item, context, time()), item.input)
     }
   return queue.stragglers === undefined ? limited : queue.stragglers.racing(limited)
 }

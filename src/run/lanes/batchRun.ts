@@ -15,7 +15,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
-import type * as Limit from "../../Limit.ts"
+import { aroundAll } from "../../limit/around.ts"
+import type * as Limit from "../../limit/contract.ts"
 import { inChildFiber, isReady } from "../../primitives/effects.ts"
 import { shorten, shortenMessage } from "../../primitives/shorten.ts"
 import type { Timers } from "../../primitives/timers.ts"
@@ -24,7 +25,6 @@ import { type CalledFrom, located } from "../../task/stacks.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 import type { Stragglers } from "../inputs/stragglers.ts"
-import { batchThroughLimits } from "./afterFailure.ts"
 import { BatchClock } from "./batchClock.ts"
 import type { BatchInputs } from "./batchInputs.ts"
 import type { BatchRuns } from "./batchRuns.ts"
@@ -53,7 +53,7 @@ export interface BatchLaneOptions<I, A, E, R>
   /** Number of inputs, if it is known. */
   readonly size: number | undefined
   readonly batches: BatchRuns
-  readonly limits: ReadonlyArray<Limit.Limit>
+  readonly limits: ReadonlyArray<Limit.Limit<any>>
   /** Greatest number of inputs that pass the limits together. */
   readonly mostPerLimit: number
 }
@@ -87,6 +87,8 @@ export class BatchRun<I, A, E, R> {
   private readonly loser = { interruptUnsafe: () => this.lose() }
   /** True once an input that had begun was lost. */
   private hasLost = false
+  /** Number of inputs that were not started. */
+  private unused = 0
   /** Number of exits, and the sum of their durations in milliseconds if the backend reports them. */
   private exits = 0
   private millis: number | undefined = undefined
@@ -115,8 +117,9 @@ export class BatchRun<I, A, E, R> {
     })
     if (limits.length === 0) return inside
     const { copyOf, inputs: { length: size } } = this.batch
+    const passengers = { input: undefined, count: size, unused: () => this.unused }
     const admitted = Effect.suspend(() => queue.stopped || queue.draining ? Effect.void : inside)
-    const limited = Effect.catchCause(batchThroughLimits(limits, size, admitted), (cause) => {
+    const limited = Effect.catchCause(aroundAll(limits, admitted, passengers), (cause) => {
       if (this.begun > 0 || Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
       for (let position = 0; position < size; position++) this.onExit(position, Exit.failCause(cause))
       return Effect.void
@@ -305,6 +308,7 @@ export class BatchRun<I, A, E, R> {
   private takeBack(position: number, requeue: (item: Item<I>) => void): void {
     this.closed[position] = 1
     this.openCount--
+    this.unused++
     const item = this.keptAt(position)
     item.attempts = Math.max(0, item.attempts - this.begun)
     if (this.hasLeft(item)) requeue(item)

@@ -54,7 +54,7 @@ const Loaded = 1
 const Running = 2
 const ValuePending = 3
 const Deciding = 4
-type State = typeof Idle | typeof Loaded | typeof Running | typeof ValuePending | typeof Deciding
+type Stage = typeof Idle | typeof Loaded | typeof Running | typeof ValuePending | typeof Deciding
 
 /** Result of a lane that must let the event loop turn before it takes, beside those of the queue. */
 export const Yielding = -1
@@ -121,7 +121,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   private readonly mayWait: boolean
   /** The one item that serves all inputs, where items do not come back. */
   private readonly own: Item<I> | undefined
-  private state: State = Idle
+  private state: Stage = Idle
   private item: Item<I>
   private found: Inputs.Found | typeof Yielding = Inputs.Waiting
   private pendingValue: A | undefined = undefined

@@ -93,7 +93,7 @@ describe("a callback", () => {
         let calls = 0
         const limit = Limit.make({
           name,
-          around: (attempt) => calls++ % 2 === 0 ? attempt : around(attempt)
+          around: (attempt) => calls++ % 2 === 0 ? attempt : around(attempt, undefined)
         })
         const run = Parallel.run(range(8), (n) => Effect.succeed(n), { concurrency: 1, limit, timeout: 100 })
         const exit = yield* drive(run, "1 millis", 50)

@@ -1,0 +1,74 @@
+/**
+ * Permits whose number follows what a service bears, as its answers tell.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import { wrongType } from "../primitives/check.ts"
+import { type Bounds, Law, type Token } from "./law.ts"
+import { Permits } from "./permits.ts"
+import type { Ended, Pass, Request } from "./visit.ts"
+
+/** What the user says of an error: whether it means overload, or how long the service asks to be left alone. */
+export type Overload = (error: unknown) => boolean | Duration.Input
+
+export class AdaptivePermits extends Permits {
+  private readonly law: Law
+  private readonly overload: Overload
+  private readonly tokens = new Map<Pass, Token>()
+  /** Time until which nothing starts, and time that was seen last, in milliseconds. */
+  private pausedUntil = -Infinity
+  private seenAt = -Infinity
+
+  constructor(bounds: Bounds, overload: Overload, name: string) {
+    const law = new Law(bounds)
+    super(law.size, name)
+    this.law = law
+    this.overload = overload
+  }
+
+  override take(request: Request, now: number): Pass {
+    const permit = super.take(request, now)
+    this.tokens.set(permit, this.law.began(now))
+    return permit
+  }
+
+  override learn(permit: Pass, { error, isSuccess, now }: Ended): unknown {
+    const token = this.tokens.get(permit)!
+    this.tokens.delete(permit)
+    let mistake: unknown = undefined
+    try {
+      const verdict = error !== undefined && this.overload(error.value)
+      if (isSuccess || (error !== undefined && verdict === false)) this.law.succeeded(token, now)
+      else if (error === undefined) this.law.ended(token)
+      else this.refuse(token, now, verdict === true ? 0 : pauseOf(verdict))
+    } catch (defect) {
+      mistake = defect ?? new TypeError("`overload` threw nothing")
+      this.law.ended(token)
+    }
+    this.change(this.law.size)
+    return mistake
+  }
+
+  protected override pause(now: number): number {
+    // a clock that has gone back is another one
+    if (now < this.seenAt) this.pausedUntil = -Infinity
+    this.seenAt = now
+    return Math.max(0, this.pausedUntil - now)
+  }
+
+  private refuse(token: Token, now: number, millis: number): void {
+    this.law.refused(token, now, millis)
+    this.pausedUntil = Math.max(now + millis, this.pause(now) + now)
+  }
+}
+
+/** Returns the milliseconds of a pause that was asked for; 0 for one that is over. */
+const pauseOf = (verdict: Duration.Input | boolean): number => {
+  const pause = typeof verdict === "boolean"
+    ? Option.none()
+    : Option.filter(Duration.fromInput(verdict), Duration.isFinite)
+  if (Option.isNone(pause) || Number.isNaN(verdict)) {
+    return wrongType("overload(error)", "a boolean or a finite duration", verdict)
+  }
+  return Math.max(0, Duration.toMillis(pause.value))
+}

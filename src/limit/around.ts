@@ -1,0 +1,71 @@
+/**
+ * Limits of any kind around an attempt, and what a run needs to know of them beforehand.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { monotonicClock } from "../primitives/clock.ts"
+import * as Contract from "./contract.ts"
+import { type Passengers, throughWith } from "./passing.ts"
+import { Turnstile } from "./turnstile.ts"
+
+type AnyLimit = Contract.Limit<any>
+
+/** Puts limits in place of those that stand for others, and sorts them all by rank. */
+export const resolved = (limits: ReadonlyArray<AnyLimit>, input: unknown, now: number): ReadonlyArray<AnyLimit> =>
+  limits.some(({ resolve }) => resolve !== undefined)
+    ? Contract.sorted(
+      limits.flatMap((limit) => limit.resolve === undefined ? [limit] : resolved(limit.resolve(input, now), input, now))
+    )
+    : limits
+
+/** True if the limits of an attempt depend on its input. */
+export const dependOnInput = (limits: ReadonlyArray<AnyLimit>): boolean =>
+  limits.some(({ resolve }) => resolve !== undefined)
+
+/** Greatest number of inputs that pass together; undefined if each has to pass by itself. */
+export const mostOfBatch = (limits: ReadonlyArray<AnyLimit>): number | undefined => {
+  let most = Infinity
+  for (const limit of limits) {
+    if (!(limit instanceof Turnstile) || limit.mostOfBatch === undefined) return undefined
+    most = Math.min(most, limit.mostOfBatch)
+  }
+  return most
+}
+
+/** Runs an attempt when its limits have let it through, the first of them outermost. */
+export const around = <A, E, R>(
+  limits: ReadonlyArray<AnyLimit>,
+  attempt: Effect.Effect<A, E, R>,
+  input: unknown
+): Effect.Effect<A, E, R> => aroundAll(limits, attempt, { input, count: 1, unused: () => 0 })
+
+/** Does the same for inputs that pass together. */
+export const aroundAll = <A, E, R>(
+  limits: ReadonlyArray<AnyLimit>,
+  attempt: Effect.Effect<A, E, R>,
+  passengers: Passengers
+): Effect.Effect<A, E, R> =>
+  dependOnInput(limits)
+    ? Effect.clockWith((clock: Clock.Clock) =>
+      Effect.suspend(() =>
+        throughSorted(resolved(limits, passengers.input, monotonicClock(clock)()), attempt, passengers)
+      )
+    )
+    : throughSorted(limits, attempt, passengers)
+
+/** Wraps an attempt in sorted limits: turnstiles in a row are passed together. */
+const throughSorted = <A, E, R>(
+  limits: ReadonlyArray<AnyLimit>,
+  attempt: Effect.Effect<A, E, R>,
+  passengers: Passengers
+): Effect.Effect<A, E, R> => {
+  let inner = attempt
+  for (let end = limits.length; end > 0;) {
+    let start = end
+    while (start > 0 && limits[start - 1] instanceof Turnstile) start--
+    if (start < end) inner = throughWith(limits.slice(start, end) as Array<any>, inner, passengers)
+    else inner = limits[--start]!.around(inner, passengers.input)
+    end = start
+  }
+  return inner
+}

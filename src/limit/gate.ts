@@ -1,0 +1,42 @@
+/**
+ * A gate: while it is closed, nothing starts.
+ */
+import { Turnstile } from "./turnstile.ts"
+import type { Pass } from "./visit.ts"
+
+export class GateTurnstile extends Turnstile<unknown> {
+  readonly name: string
+  override readonly mostOfBatch = Infinity
+  isOpen: boolean
+
+  constructor(name: string, isOpen: boolean) {
+    super(false)
+    this.name = name
+    this.isOpen = isOpen
+  }
+
+  /** Opens or closes it. */
+  set(isOpen: boolean): void {
+    this.isOpen = isOpen
+    this.serve()
+  }
+
+  readonly size = Infinity
+
+  protected freeAt(): number {
+    return this.isOpen ? Infinity : 0
+  }
+
+  delay(): number {
+    return this.isOpen ? 0 : Infinity
+  }
+
+  take(): Pass {
+    this.running++
+    return { end: () => void this.running-- }
+  }
+
+  isIdle(): boolean {
+    return this.isOpen && this.running === 0 && this.line.size === 0
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * How many attempts at once a service bears, learned from its answers. Pure and synchronous; it costs O(1) an event.
+ *
+ * **The law**
+ *
+ * A refused attempt takes its slot with it. A service that bears `n` at once refuses exactly those above `n`, so the
+ * slots that are left are `n`, in whatever order and however late the refusals come. Growth is a step above a size
+ * that is proven: one slot, then two, four, up to half of the size. The next step follows when the attempts in the new
+ * slots have succeeded. A refusal ends the steps. After that it holds, and tries one slot more now and then: soon at first,
+ * and half as often after each failure. It starts low and grows by the same steps. Slots that are not used are never
+ * proven, so an idle client does not grow.
+ *
+ * With a `tolerance`, the mean time of a sample of attempts counts as well: the size moves to where that mean is
+ * `tolerance` times the time without a line (the base), since in a line time grows with the number in flight. To find the
+ * base, it halves the size until the time no longer falls: at the start, after every 64 samples, and when the time is
+ * so high that either the service has become slower or the base is wrong.
+ *
+ * **Sources**
+ *
+ * Slow start, and a start of ten: RFC 5681 and RFC 6928. Slow approach, then ever faster probing beyond a plateau: CUBIC,
+ * RFC 9438. No growth on what is not used: RFC 7661 and RFC 9438, section 5.8. Backing off a failed probe: exponential
+ * backoff, as in RFC 8961. A size from the ratio of two times: TCP Vegas (Brakmo and Peterson, 1995) and Gradient2 of
+ * Netflix's concurrency-limits. A base that is measured again by running low: ProbeRTT of BBR (Cardwell et al., 2016).
+ * What is not from there: the decrease by slots. A halving gives up slots that the service still grants.
+ *
+ * The constants were varied in the simulation of `test/limit/server.ts`, except `pauseFactor`; each says what it trades.
+ */
+
+/** Size at the start. More would be refused by a small service; fewer needs more rounds on a large one. */
+const initialSize = 10
+
+/** A failed probe is repeated after two rounds first, a round being as many successes as there are slots. */
+const firstRounds = 2
+
+/**
+ * In the end it is repeated after 12 rounds, but no fewer than 128 successes: so a quota that stays costs less than one
+ * refusal in a hundred calls, and one that rises is found within 12 rounds where it bears 11 or more.
+ */
+const probeRounds = 12
+const probeCalls = 128
+
+/** A failed probe that costs a pause is not repeated before 10 times that pause: pauses take a tenth of the time. */
+const pauseFactor = 10
+
+/** After so many rounds a sample no longer waits for stragglers. */
+const stragglerRounds = 4
+
+/** Attempts in a sample of times: 16 tell a line from chance where times vary by half; 4 rounds where slots are few. */
+const sampleSize = 16
+const sampleRounds = 4
+
+/** Samples after which the base is measured again, which takes about two rounds at half of the size. */
+const searchInterval = 64
+
+/** The base is measured again at once when the mean is so many times above what is tolerated. */
+const searchAbove = 1.5
+
+/** Half the size has emptied a line if the mean did not fall below this share: it would be 1 without, 0.5 with one. */
+const stillFalling = 0.75
+
+export interface Token {
+  readonly began: number
+  /** Attempts in flight when it had begun, itself included. */
+  readonly height: number
+  readonly trial: number
+  readonly awaited: boolean
+}
+
+export interface Bounds {
+  readonly min: number
+  readonly max: number
+  /** Size at the start; 10 unless given, or the nearest that is allowed. */
+  readonly start?: number | undefined
+  /** How many times the base the mean time of an attempt may be, above 1. Times do not count unless it is given. */
+  readonly tolerance?: number | undefined
+}
+
+export class Law {
+  /** How many attempts may be in flight now; an integer from `min` to `max`. */
+  size: number
+  private readonly min: number
+  private readonly max: number
+  private readonly tolerance: number | undefined
+  private inFlight = 0
+  /** Slots above the proven size; 0 while it holds after a refusal. */
+  private step: number
+  /** Successes with all slots in use since the last step or refusal, and the rounds and the time to wait for. */
+  private held = 0
+  private patience = firstRounds
+  private quietUntil = -Infinity
+
+  /** The trial under way: attempts of an earlier one prove nothing. It ends when the awaited attempts have. */
+  private trial = 0
+  private peak = 0
+  private toAwait = 0
+  private awaited = 0
+  private successes = 0
+  private samples = 0
+  private total = 0
+
+  /** Mean time of an attempt without a line, or 0 before it is known, and the trials since it was measured. */
+  private base = 0
+  private trials = 0
+  /** Size and mean when a search for the base began, and the mean before its last halving; 0 without a search. */
+  private topSize = 0
+  private topMean = 0
+  private lastMean = 0
+
+  constructor(options: Bounds) {
+    this.min = options.min
+    this.max = options.max
+    this.tolerance = options.tolerance
+    this.size = this.allowed(options.start ?? initialSize)
+    this.step = this.size
+    this.try(0)
+  }
+
+  /** An attempt starts. */
+  began(now: number): Token {
+    const height = ++this.inFlight
+    const awaited = this.toAwait > 0 && height > this.size - Math.max(this.step, 1)
+    this.peak = Math.max(this.peak, height)
+    if (awaited) {
+      this.toAwait--
+      this.awaited++
+    }
+    return { began: now, height, trial: this.trial, awaited }
+  }
+
+  /** The service has answered, with a success or a failure that does not mean overload. */
+  succeeded(token: Token, now: number): void {
+    const full = this.inFlight-- >= this.size
+    if (token.trial !== this.trial) return
+    if (full) {
+      this.successes++
+      this.held++
+    }
+    if (token.awaited) {
+      this.awaited--
+      this.samples++
+      this.total += now - token.began
+    }
+    if (this.tolerance === undefined && this.step === 0) return this.probe(1, now)
+    const answered = this.toAwait === 0 && this.awaited === 0 || this.successes >= stragglerRounds * this.size
+    if (!answered || this.samples === 0) return
+    if (this.tolerance === undefined) return this.proceed(Infinity, now)
+    this.judge(this.total / this.samples, this.tolerance, now)
+  }
+
+  /** The service has refused the attempt as one too many; it asks for a `pause` in milliseconds, which the caller keeps. */
+  refused(token: Token, now: number, pause = 0): void {
+    const above = this.inFlight > this.size
+    const used = Math.max(token.height, this.inFlight--)
+    // its slot is gone already
+    if (above) return
+    if (this.step === 1) this.quietUntil = now + pauseFactor * pause
+    else if (token.trial === this.trial) this.patience = firstRounds
+    this.size = this.allowed(Math.min(this.size, used) - 1)
+    this.step = 0
+    this.held = 0
+    this.topSize = 0
+    this.try(this.size)
+  }
+
+  /** The attempt has ended in a way that says nothing of the service: it was interrupted, say. */
+  ended(token: Token): void {
+    this.inFlight--
+    if (token.awaited && token.trial === this.trial) this.try(this.size - this.step)
+  }
+
+  /** Learns from the mean time of a sample. */
+  private judge(mean: number, tolerance: number, now: number): void {
+    if (this.topSize > 0) {
+      if (this.size > this.min && mean < stillFalling * this.lastMean) return this.halve(mean)
+      this.base = mean
+      const size = Math.min(this.topSize, this.topSize * tolerance * mean / this.topMean)
+      this.topSize = 0
+      return this.settle(size)
+    }
+    if (this.size === this.min) this.base = mean
+    const { base, size } = this
+    if (size > this.min && (++this.trials >= searchInterval || mean > searchAbove * tolerance * base)) {
+      this.trials = 0
+      this.topSize = size
+      this.topMean = mean
+      return this.halve(mean)
+    }
+    const target = Math.floor(size * tolerance * base / mean)
+    if (target < size) this.settle(target)
+    else this.proceed(Math.max(1, target - size), now)
+  }
+
+  /** Halves the size in search of the base. */
+  private halve(mean: number): void {
+    this.lastMean = mean
+    this.size = this.allowed(this.size / 2)
+    this.step = 0
+    this.try(this.size)
+  }
+
+  /** Takes a size that times have shown, from which it may grow by half after the next sample. */
+  private settle(size: number): void {
+    this.size = this.allowed(size)
+    this.step = Math.max(1, this.size >> 1)
+    this.try(this.size)
+  }
+
+  /** The sample is good: grows by at most `room`, if all slots were in use, or goes on holding. */
+  private proceed(room: number, now: number): void {
+    if (this.step === 0) {
+      this.try(this.size)
+      return this.probe(room, now)
+    }
+    if (this.peak < this.size) return this.try(this.peak)
+    if (this.step === 1) this.patience = firstRounds
+    this.grow(Math.min(2 * this.step, Math.max(1, this.size >> 1), room))
+  }
+
+  /** Tries one slot more if it has held for long enough. */
+  private probe(room: number, now: number): void {
+    const { held, patience, size } = this
+    const due = Math.min(patience * size, Math.max(probeRounds * size, probeCalls))
+    if (held < due || now < this.quietUntil || size === this.max) return
+    this.patience *= 2
+    this.grow(Math.min(1, room))
+  }
+
+  private grow(step: number): void {
+    const { size } = this
+    this.size = this.allowed(size + step)
+    this.step = this.size - size
+    this.held = 0
+    this.try(size)
+  }
+
+  /** Begins a trial, in which heights up to `peak` are proven. */
+  private try(peak: number): void {
+    const sample = this.tolerance === undefined ? 0 : Math.min(sampleSize, sampleRounds * this.size)
+    this.trial++
+    this.peak = peak
+    this.toAwait = Math.max(this.step, sample)
+    this.awaited = 0
+    this.successes = 0
+    this.samples = 0
+    this.total = 0
+  }
+
+  private allowed(size: number): number {
+    return Math.max(this.min, Math.min(this.max, Math.floor(size)))
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * Passing: how the attempt of a fiber goes through its turnstiles, one after another, and what it has of them until it
+ * ends.
+ *
+ * Invariants: an attempt in a line has an `entry` there, and holds the passes and keeps the turns of those before; however
+ * it ends, it leaves the line, ends its passes and gives up its turns, once each. Tokens are taken in the step in which the
+ * attempt starts.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { monotonicClock } from "../primitives/clock.ts"
+import type { QueueEntry } from "../primitives/linkedQueue.ts"
+import type { Turnstile } from "./turnstile.ts"
+import { type Ended, type Pass, Passes, type Request, type Waiter } from "./visit.ts"
+
+/** Inputs that pass together: one, or those of a batch, of which some may come back unused. */
+export interface Passengers {
+  readonly input: unknown
+  readonly count: number
+  readonly unused: () => number
+  /** Told when the wait begins, and when it is over. */
+  readonly waits?: ((turnstile: Turnstile) => () => void) | undefined
+}
+
+const none = () => 0
+
+/** Runs an attempt at an input when all turnstiles have let it through; they are sorted by rank. */
+export const through = <A, E, R>(
+  turnstiles: ReadonlyArray<Turnstile>,
+  attempt: Effect.Effect<A, E, R>,
+  input: unknown
+): Effect.Effect<A, E, R> => throughWith(turnstiles, attempt, { input, count: 1, unused: none })
+
+/** Runs an attempt at inputs that pass together. */
+export const throughWith = <A, E, R>(
+  turnstiles: ReadonlyArray<Turnstile>,
+  attempt: Effect.Effect<A, E, R>,
+  passengers: Passengers
+): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiber((fiber) => new Passing(turnstiles, attempt, passengers, restore, fiber).begin())
+  )
+
+/** Runs an attempt that has its passes. */
+export const withPasses = <A, E, R>(passes: Passed, attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) => Effect.withFiber((fiber) => running(passes, restore(attempt), fiber)))
+
+/** The passes of an attempt, which end once, with it. */
+export class Passed {
+  private readonly passes: Array<Pass> = []
+  private readonly requests: Array<Request> = []
+  private ended = false
+
+  /** Takes what a request asks for. */
+  take(request: Request, now: number): void {
+    this.requests.push(request)
+    this.passes.push(request.turnstile.take(request, now))
+  }
+
+  /** What the attempt has, beside what the attempt around has. */
+  beside(around: ReadonlyMap<Turnstile, Pass>): ReadonlyMap<Turnstile, Pass> {
+    const held = new Map(around)
+    for (const [k, { turnstile }] of this.requests.entries()) held.set(turnstile, this.passes[k]!)
+    return held
+  }
+
+  /** Ends the passes, the last one first. Returns the mistakes of users that came to light. */
+  end(how: Ended): Array<unknown> {
+    if (this.ended) return []
+    this.ended = true
+    const mistakes: Array<unknown> = []
+    for (const pass of this.passes.toReversed()) {
+      const mistake = pass.end(how)
+      if (mistake !== undefined) mistakes.push(mistake)
+    }
+    return mistakes
+  }
+
+  /** Ends the passes of an attempt that does not start. */
+  cancel(now: number): void {
+    this.end({ isSuccess: false, error: undefined, unused: 1, now })
+  }
+
+  /** Gives back elsewhere what was got there and is not wanted. */
+  get returned(): Effect.Effect<void> | undefined {
+    return returnedOf(this.requests)
+  }
+}
+
+/** Runs an attempt with its passes, and ends them with it: when its fiber ends, if that runs no finalizers. */
+const running = <A, E, R>(
+  passes: Passed,
+  attempt: Effect.Effect<A, E, R>,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  unused: () => number = none
+): Effect.Effect<A, E, R> => {
+  const now = monotonicClock(fiber.getRef(Clock.Clock))
+  const forget = fiber.addObserver(() => void passes.end({ ...lost, unused: unused(), now: now() }))
+  const settle = (exit: Exit.Exit<A, E>, error: Ended["error"]): Effect.Effect<A, E> => {
+    forget()
+    const mistakes = passes.end({ isSuccess: exit._tag === "Success", error, unused: unused(), now: now() })
+    const settled = mistakes.length === 0
+      ? exit
+      : Exit.failCause(
+        mistakes.reduce<Cause.Cause<E>>(
+          (cause, defect) => Cause.combine(cause, Cause.die(defect)),
+          exit._tag === "Success" ? Cause.empty : exit.cause
+        )
+      )
+    const { returned } = passes
+    return returned === undefined ? settled : Effect.andThen(returned, settled)
+  }
+  const held = passes.beside(fiber.getRef(Passes))
+  return Effect.matchCauseEffect(Effect.provideService(attempt, Passes, held), {
+    onFailure: (cause) => {
+      const error = Cause.findErrorOption(cause)
+      return settle(Exit.failCause(cause), Option.isSome(error) ? { value: error.value } : undefined)
+    },
+    onSuccess: (value) => settle(Exit.succeed(value), undefined)
+  })
+}
+
+const lost = { isSuccess: false, error: undefined } as const
+
+/** What is to be given back elsewhere, at any of these turnstiles. */
+const returnedOf = (requests: ReadonlyArray<Request>): Effect.Effect<void> | undefined => {
+  let all: Effect.Effect<void> | undefined
+  for (const { turnstile: { returned } } of requests) {
+    if (returned !== undefined) all = all === undefined ? returned : Effect.andThen(all, returned)
+  }
+  return all
+}
+
+/** An attempt on its way through its turnstiles. */
+class Passing<A, E, R> implements Waiter {
+  readonly isReady = true
+  readonly now: () => number
+  private readonly turnstiles: ReadonlyArray<Turnstile>
+  private readonly attempt: Effect.Effect<A, E, R>
+  private readonly passengers: Passengers
+  private readonly restore: <B, F, S>(effect: Effect.Effect<B, F, S>) => Effect.Effect<B, F, S>
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
+  private requests: ReadonlyArray<Request> = []
+  /** Number of turnstiles that it has passed, or whose turn it keeps. */
+  private at = 0
+  private readonly passed = new Passed()
+  private readonly kept: Array<Turnstile> = []
+  entry: QueueEntry<Waiter> | undefined = undefined
+  /** Resumes the fiber, once it waits; `isCalled` if that is over before it does. */
+  private resume: (() => void) | undefined = undefined
+  private isCalled = false
+
+  constructor(
+    turnstiles: ReadonlyArray<Turnstile>,
+    attempt: Effect.Effect<A, E, R>,
+    passengers: Passengers,
+    restore: <B, F, S>(effect: Effect.Effect<B, F, S>) => Effect.Effect<B, F, S>,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ) {
+    this.turnstiles = turnstiles
+    this.attempt = attempt
+    this.passengers = passengers
+    this.restore = restore
+    this.fiber = fiber
+    this.now = monotonicClock(fiber.getRef(Clock.Clock))
+  }
+
+  get request(): Request {
+    return this.requests[this.at]!
+  }
+
+  get count(): number {
+    return this.passengers.count
+  }
+
+  /** Asks all turnstiles before the first is passed: one of them may refuse. */
+  begin(): Effect.Effect<A, E, R> {
+    const { fiber, passengers: { count, input } } = this
+    const visit = {
+      input,
+      inputs: count,
+      context: fiber.context as Context.Context<never>,
+      around: fiber.getRef(Passes)
+    }
+    try {
+      this.requests = this.turnstiles.map((turnstile) => turnstile.request(visit))
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+    return this.enter()
+  }
+
+  /** Goes on to the next turnstile, and waits there if it has to. */
+  private enter(): Effect.Effect<A, E, R> {
+    for (; this.at < this.requests.length; this.at++) {
+      const { request } = this
+      if (request.units === 0) continue
+      if (!request.turnstile.admits(request, this.now())) {
+        return Effect.flatMap(this.waiting(request.turnstile, () => request.turnstile.join(this)), () => this.enter())
+      }
+      this.pass(request)
+    }
+    return this.start()
+  }
+
+  private pass(request: Request): void {
+    const { turnstile } = request
+    if (!turnstile.counts) return this.passed.take(request, this.now())
+    this.kept.push(turnstile)
+    turnstile.keepTurn(this.wake)
+  }
+
+  /** Starts the attempt, when there is still enough where it has kept its turn. */
+  private start(): Effect.Effect<A, E, R> {
+    for (const request of this.requests) {
+      const { turnstile, units } = request
+      if (!turnstile.counts || units === 0) continue
+      const inquiry = turnstile.inquiry(request)
+      if (inquiry !== undefined) return Effect.flatMap(this.orCancel(this.restore(inquiry)), () => this.start())
+      const millis = turnstile.delay(request, this.now())
+      if (millis > 0) {
+        const again = () => turnstile.retryAfter(this, millis)
+        return Effect.flatMap(this.waiting(turnstile, again), () => this.start())
+      }
+    }
+    for (const request of this.requests) if (request.turnstile.counts) this.passed.take(request, this.now())
+    this.endTurns()
+    return running(this.passed, this.restore(this.attempt), this.fiber, this.passengers.unused)
+  }
+
+  /** Waits from the step that `begins` it until it is woken. */
+  private waiting(turnstile: Turnstile, begins: () => void): Effect.Effect<void> {
+    const over = this.passengers.waits?.(turnstile)
+    this.isCalled = false
+    begins()
+    const woken = Effect.callback<void>((resume) => {
+      if (this.isCalled) return resume(Effect.void)
+      this.resume = () => resume(Effect.void)
+    })
+    const waited = this.orCancel(this.restore(woken))
+    return over === undefined ? waited : Effect.ensuring(waited, Effect.sync(over))
+  }
+
+  /** Passes the turnstile at which it waits, as its turn has come. */
+  call(): boolean {
+    const { request } = this
+    request.turnstile.leave(this)
+    this.pass(request)
+    this.at++
+    this.wake()
+    return true
+  }
+
+  missed(): void {}
+
+  /** Resumes the fiber if it waits. */
+  private readonly wake = (): void => {
+    const { resume } = this
+    this.isCalled = true
+    this.resume = undefined
+    resume?.()
+  }
+
+  after(millis: number, action: () => void): () => void {
+    const { context } = this.fiber
+    const sleeper = Effect.runForkWith(context as Context.Context<never>)(
+      Effect.andThen(Effect.sleep(Duration.millis(Math.ceil(millis))), Effect.sync(action))
+    )
+    return () => sleeper.interruptUnsafe()
+  }
+
+  /** Gives up everything if an effect before the start does not succeed. */
+  private orCancel<B>(effect: Effect.Effect<B>): Effect.Effect<B> {
+    return Effect.onExit(effect, (exit) => {
+      if (Exit.isSuccess(exit)) return Effect.void
+      if (this.entry !== undefined) {
+        const { turnstile } = this.request
+        turnstile.leave(this)
+        turnstile.serve()
+      }
+      this.endTurns()
+      this.passed.cancel(this.now())
+      return returnedOf(this.requests) ?? Effect.void
+    })
+  }
+
+  private endTurns(): void {
+    for (const turnstile of this.kept.splice(0)) turnstile.endTurn()
+  }
+}
