@@ -27,24 +27,28 @@ export class AdaptivePermits extends Permits {
   }
 
   override take(request: Request, now: number): Pass {
+    const before = this.used
     const permit = super.take(request, now)
-    this.tokens.set(permit, this.law.began(now))
+    // one that is lent takes no slot of the service beside its lender's
+    if (this.used > before) this.tokens.set(permit, this.law.began(now))
     return permit
   }
 
   override learn(permit: Pass, { error, isSuccess, now }: Ended): unknown {
-    const token = this.tokens.get(permit)!
+    const token = this.tokens.get(permit)
     this.tokens.delete(permit)
     let mistake: unknown = undefined
+    let verdict: number | false = false
     try {
-      const verdict = error !== undefined && this.overload(error.value)
-      if (isSuccess || (error !== undefined && verdict === false)) this.law.succeeded(token, now)
-      else if (error === undefined) this.law.ended(token)
-      else this.refuse(token, now, verdict === true ? 0 : pauseOf(verdict))
+      if (error !== undefined) verdict = verdictOf(this.overload(error.value))
     } catch (defect) {
       mistake = defect ?? new TypeError("`overload` threw nothing")
-      this.law.ended(token)
     }
+    if (verdict !== false) this.pausedUntil = now + Math.max(verdict, this.pause(now))
+    if (token === undefined) return mistake
+    if (verdict !== false) this.law.refused(token, now, verdict)
+    else if (isSuccess || (error !== undefined && mistake === undefined)) this.law.succeeded(token, now)
+    else this.law.ended(token)
     this.change(this.law.size)
     return mistake
   }
@@ -55,18 +59,12 @@ export class AdaptivePermits extends Permits {
     this.seenAt = now
     return Math.max(0, this.pausedUntil - now)
   }
-
-  private refuse(token: Token, now: number, millis: number): void {
-    this.law.refused(token, now, millis)
-    this.pausedUntil = Math.max(now + millis, this.pause(now) + now)
-  }
 }
 
-/** Returns the milliseconds of a pause that was asked for; 0 for one that is over. */
-const pauseOf = (verdict: Duration.Input | boolean): number => {
-  const pause = typeof verdict === "boolean"
-    ? Option.none()
-    : Option.filter(Duration.fromInput(verdict), Duration.isFinite)
+/** Returns the milliseconds of the pause that overload asks for, 0 for one that is over; false if it is none. */
+const verdictOf = (verdict: boolean | Duration.Input): number | false => {
+  if (typeof verdict === "boolean") return verdict && 0
+  const pause = Option.filter(Duration.fromInput(verdict), Duration.isFinite)
   if (Option.isNone(pause) || Number.isNaN(verdict)) {
     return wrongType("overload(error)", "a boolean or a finite duration", verdict)
   }

@@ -1,7 +1,7 @@
 /**
  * Limits of any kind around an attempt, and what a run needs to know of them beforehand.
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { monotonicClock } from "../primitives/clock.ts"
 import * as Contract from "./contract.ts"

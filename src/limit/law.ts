@@ -12,8 +12,8 @@
  *
  * With a `tolerance`, the mean time of a sample of attempts counts as well: the size moves to where that mean is
  * `tolerance` times the time without a line (the base), since in a line time grows with the number in flight. To find the
- * base, it halves the size until the time no longer falls: at the start, after every 64 samples, and when the time is
- * so high that either the service has become slower or the base is wrong.
+ * base, it halves the size until the time no longer falls: at the start, after every 64 samples, and when a lower size has
+ * not brought the time down.
  *
  * **Sources**
  *
@@ -52,8 +52,14 @@ const sampleRounds = 4
 /** Samples after which the base is measured again, which takes about two rounds at half of the size. */
 const searchInterval = 64
 
-/** The base is measured again at once when the mean is so many times above what is tolerated. */
-const searchAbove = 1.5
+/**
+ * The base is measured again when two samples in a row are so many times above what is tolerated: the first has lowered
+ * the size, so a second means that the quota has fallen further, or that the base is wrong. One alone may be chance.
+ */
+const searchAbove = 1.1
+
+/** The base is the mean of a sample twice as large as others, since many decisions rest on it. */
+const baseFactor = 2
 
 /** Half the size has emptied a line if the mean did not fall below this share: it would be 1 without, 0.5 with one. */
 const stillFalling = 0.75
@@ -101,6 +107,8 @@ export class Law {
   /** Mean time of an attempt without a line, or 0 before it is known, and the trials since it was measured. */
   private base = 0
   private trials = 0
+  /** How many samples in a row were above what is tolerated; the first of all starts a search. */
+  private high = 1
   /** Size and mean when a search for the base began, and the mean before its last halving; 0 without a search. */
   private topSize = 0
   private topMean = 0
@@ -179,7 +187,9 @@ export class Law {
     }
     if (this.size === this.min) this.base = mean
     const { base, size } = this
-    if (size > this.min && (++this.trials >= searchInterval || mean > searchAbove * tolerance * base)) {
+    this.high = mean > searchAbove * tolerance * base ? this.high + 1 : 0
+    if (size > this.min && (++this.trials >= searchInterval || this.high > 1)) {
+      this.high = 0
       this.trials = 0
       this.topSize = size
       this.topMean = mean
@@ -236,9 +246,10 @@ export class Law {
   /** Begins a trial, in which heights up to `peak` are proven. */
   private try(peak: number): void {
     const sample = this.tolerance === undefined ? 0 : Math.min(sampleSize, sampleRounds * this.size)
+    const factor = this.topSize > 0 ? baseFactor : 1
     this.trial++
     this.peak = peak
-    this.toAwait = Math.max(this.step, sample)
+    this.toAwait = Math.max(this.step, factor * sample)
     this.awaited = 0
     this.successes = 0
     this.samples = 0

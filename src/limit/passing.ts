@@ -8,11 +8,10 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { monotonicClock } from "../primitives/clock.ts"
 import type { QueueEntry } from "../primitives/linkedQueue.ts"
@@ -185,7 +184,7 @@ class Passing<A, E, R> implements Waiter {
     const visit = {
       input,
       inputs: count,
-      context: fiber.context as Context.Context<never>,
+      context: fiber.context,
       around: fiber.getRef(Passes)
     }
     try {
@@ -269,7 +268,7 @@ class Passing<A, E, R> implements Waiter {
 
   after(millis: number, action: () => void): () => void {
     const { context } = this.fiber
-    const sleeper = Effect.runForkWith(context as Context.Context<never>)(
+    const sleeper = Effect.runForkWith(context)(
       Effect.andThen(Effect.sleep(Duration.millis(Math.ceil(millis))), Effect.sync(action))
     )
     return () => sleeper.interruptUnsafe()

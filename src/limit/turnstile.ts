@@ -113,7 +113,10 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
    * of many that are interrupted together none has its turn in between.
    */
   endTurn(): void {
-    if (this.line.size === 0) return void (this.turn = undefined)
+    if (this.line.size === 0) {
+      this.turn = undefined
+      return
+    }
     queueMicrotask(() => {
       this.turn = undefined
       this.serve()

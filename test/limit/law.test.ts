@@ -177,17 +177,19 @@ describe("Law", () => {
     }
 
     it("follows it when times vary by half", () => {
-      for (const seed of seeds) {
-        holds(run({ line: Infinity, jitter: 0.5, seed }, { tolerance: 1.5 }), { share: 0.95, phase: 0.9, latency: 1.8 })
+      for (let seed = 1; seed <= 30; seed++) {
+        for (const tolerance of [1.25, 1.5]) {
+          holds(run({ line: Infinity, jitter: 0.5, seed }, { tolerance }), { share: 0.9, phase: 0.7, latency: 1.8 })
+        }
       }
     })
 
     it("measures the base again when calls take longer, or shorter, than they did", () => {
       const phases: ReadonlyArray<Phase> = [20, 40, 20].map((millis, i) => ({ at: i * 6000, quota: 20, millis }))
-      for (const seed of seeds) {
+      for (let seed = 1; seed <= 30; seed++) {
         const result = run({ phases, end: 18_000, line: Infinity, seed }, { tolerance: 1.5 })
 
-        holds(result, { phase: 0.93, latency: 1.9 })
+        holds(result, { phase: 0.9, latency: 1.9 })
       }
     })
 
