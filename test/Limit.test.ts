@@ -282,6 +282,193 @@ describe("Limit", () => {
 
         assert.deepStrictEqual(log, [0, 0])
       }))
+
+    it.effect("leaves nothing behind of those that waited when their run failed", () =>
+      Effect.gen(function*() {
+        for (const concurrency of [8, 50, "unbounded"] as const) {
+          const limit = Limit.rate({ limit: 10, window: "1 second" })
+          const log: Array<number> = []
+          const work = (n: number) => n === 11 ? Effect.fail("no more") : Effect.sleep(1)
+          yield* drive(Parallel.forEach(range(100), work, { limit, concurrency }), "10 millis")
+          const failedAt = yield* Clock.currentTimeMillis
+          yield* drive(Parallel.forEach([1], () => starts(log), { limit }), "10 millis")
+
+          assert.isAtMost(log[0]! - failedAt, 100, `at concurrency ${concurrency}`)
+        }
+      }))
+
+    it.effect("spends nothing for what is interrupted while it waits", () =>
+      Effect.gen(function*() {
+        const limit = Limit.rate({ limit: 1, window: "1 second" })
+        const log: Array<number> = []
+        const start = () => Parallel.forEach([1], () => starts(log), { limit })
+        yield* start()
+        const waiting = yield* Effect.forEach(range(20), () => Effect.forkChild(start()))
+        yield* TestClock.adjust(500)
+        assert.strictEqual((yield* limit.state).waiting, 20)
+        yield* Fiber.interruptAll(waiting)
+        assert.strictEqual((yield* limit.state).waiting, 0)
+        yield* drive(start(), "100 millis")
+
+        assert.deepStrictEqual(log, [0, 1000])
+      }))
+
+    it.effect("takes what an input costs, in turn: nobody who needs less goes before", () =>
+      Effect.gen(function*() {
+        const log: Array<readonly [number, number]> = []
+        const limit = Limit.rate({ limit: 100, window: "1 second", cost: (n: number) => n })
+        const work = (n: number) => Effect.map(Clock.currentTimeMillis, (now) => void log.push([n, now]))
+        yield* drive(Parallel.forEach([60, 50, 1, 100, 0, 9], work, { limit, concurrency: 8 }), "10 millis")
+
+        assert.deepStrictEqual(log.toSorted(([, a], [, b]) => a - b), [
+          [60, 0],
+          [0, 0],
+          [50, 100],
+          [1, 110],
+          [100, 1110],
+          [9, 1200]
+        ])
+      }))
+
+    it.effect("corrects the cost as it is settled, down, up, again, and outside of an attempt", () =>
+      Effect.gen(function*() {
+        const limit = Limit.rate({ limit: 100, window: "1 second", cost: () => 50 })
+        const free = Effect.map(limit.state, (state) => state.free)
+        const settled = (...costs: ReadonlyArray<number>) =>
+          Effect.andThen(
+            Parallel.forEach([1], () => Effect.forEach(costs, (cost) => limit.settle(cost)), { limit }),
+            free
+          )
+
+        assert.strictEqual(yield* settled(20), 80)
+        assert.strictEqual(yield* settled(60), 20)
+        yield* TestClock.adjust(1000)
+        assert.strictEqual(yield* settled(10, 30), 70)
+        yield* limit.settle(70)
+        assert.strictEqual(yield* free, 0)
+        yield* limit.settle(100)
+        yield* TestClock.adjust(1000)
+        assert.strictEqual(yield* free, 0)
+        yield* TestClock.adjust(500)
+        assert.strictEqual(yield* free, 50)
+        assert.throws(() => limit.settle(-1), /expected `cost` to be a finite number of at least 0, got -1/)
+      }))
+
+    it.effect("takes the tokens of several rates together, when the attempt starts", () =>
+      Effect.gen(function*() {
+        const log: Array<number> = []
+        const calls = Limit.rate({ limit: 2, window: "1 second" })
+        const tokens = Limit.rate({ limit: 10, window: "1 second", cost: (n: number) => n })
+        const run = Parallel.forEach([10, 10, 1, 1, 1], () => starts(log), { limit: [calls, tokens], concurrency: 8 })
+        const fiber = yield* Effect.forkChild(run)
+        yield* TestClock.adjust(900)
+        assert.strictEqual((yield* calls.state).free, 2)
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(log, [0, 1000])
+        yield* TestClock.adjust(5000)
+        yield* Fiber.join(fiber)
+
+        assert.deepStrictEqual(log, [0, 1000, 1100, 1500, 2000])
+      }))
+
+    it.effect("of which a part may start at once, by `burst`", () =>
+      Effect.gen(function*() {
+        const log: Array<number> = []
+        const limit = Limit.rate({ limit: 10, window: "1 second", burst: 2 })
+        yield* drive(Parallel.forEach(range(5), () => starts(log), { limit, concurrency: 8 }), "50 millis")
+
+        assert.deepStrictEqual(log, [0, 0, 100, 200, 300])
+      }))
+
+    for (const cost of [-1, 11, NaN, Infinity, "1", undefined]) {
+      it.effect(`refuses a cost of ${String(cost)}, which costs its input alone`, () =>
+        Effect.gen(function*() {
+          const limit = Limit.rate({ limit: 10, window: 1000, cost: (n: number) => n === 1 ? cost as number : 1 })
+          const [values, failures] = yield* Parallel.partition([1, 2], Effect.succeed, { limit })
+
+          assert.deepStrictEqual(values, [2])
+          assert.match(Cause.pretty(failures[0]!.cause), /expected `cost\(input\)` to be /)
+          assert.strictEqual((yield* limit.state).free, 9)
+        }))
+    }
+
+    it.effect("at a limiter that is shared spends nothing for those that wait, and is settled there", () =>
+      Effect.gen(function*() {
+        const limit = Limit.rate({ limit: 10, window: "1 second", key: "shared", cost: (n: number) => n })
+        const other = Limit.rate({ limit: 10, window: "1 second", key: "shared", cost: (n: number) => n })
+        const log: Array<number> = []
+        yield* Parallel.forEach([10], () => limit.settle(5), { limit })
+        const waiting = yield* Effect.forkChild(Parallel.forEach([10, 10], () => Effect.void, { limit }))
+        yield* TestClock.adjust(100)
+        yield* Fiber.interrupt(waiting)
+        yield* drive(Parallel.forEach([6, 1], () => starts(log), { limit: other, concurrency: 1 }), "100 millis")
+
+        assert.deepStrictEqual(log, [100, 200])
+      }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(Layer.fresh(RateLimiter.layerStoreMemory))))))
+
+    it.effect("fails the attempt by a defect when its store fails, and nothing waits for ever", () =>
+      Effect.gen(function*() {
+        const limit = Limit.rate({ limit: 1, window: "1 second", key: "shared" })
+        const exit = yield* Effect.exit(Parallel.forEach([1, 2], () => Effect.void, { limit }))
+
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      }).pipe(
+        Effect.provideService(RateLimiter.RateLimiter, {
+          consume: () =>
+            Effect.fail(
+              new RateLimiter.RateLimiterError({ reason: new RateLimiter.RateLimitStoreError({ message: "gone" }) })
+            )
+        } as never)
+      ))
+  })
+
+  describe("gate", () => {
+    it.effect("starts nothing while it is closed, and everything when it opens", () =>
+      Effect.gen(function*() {
+        const gate = Limit.gate()
+        const log: Array<number> = []
+        const work = () => Effect.andThen(starts(log), Effect.sleep(10))
+        const fiber = yield* Effect.forkChild(Parallel.forEach(range(6), work, { limit: gate, concurrency: 2 }))
+        yield* TestClock.adjust(5)
+        yield* gate.pause
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(log, [0, 0])
+        assert.deepStrictEqual(yield* gate.state, { name: "gate", size: Infinity, free: 0, running: 0, waiting: 2 })
+        yield* gate.resume
+        yield* TestClock.adjust(100)
+        yield* Fiber.join(fiber)
+
+        assert.deepStrictEqual(log, [0, 0, 105, 105, 115, 115])
+      }))
+  })
+
+  describe("resize", () => {
+    it.effect("lets more start at once, and fewer when those that are under way have ended", () =>
+      Effect.gen(function*() {
+        const limit = Limit.concurrency(1)
+        const probe = new Probe()
+        const work = (n: number) => probe.watch(n, Effect.sleep(10))
+        const fiber = yield* Effect.forkChild(Parallel.forEach(range(20), work, { limit, concurrency: 20 }))
+        yield* TestClock.adjust(1)
+        assert.strictEqual(probe.running, 1)
+        yield* limit.resize(5)
+        yield* TestClock.adjust(0)
+        assert.strictEqual(probe.running, 5)
+        yield* limit.resize(2)
+        assert.strictEqual(probe.running, 5)
+        yield* TestClock.adjust(10)
+        assert.strictEqual(probe.running, 2)
+        assert.deepStrictEqual(yield* limit.state, {
+          name: "concurrency(1)",
+          size: 2,
+          free: 0,
+          running: 2,
+          waiting: 13
+        })
+        assert.throws(() => limit.resize(0), /expected `permits` to be a positive integer, got 0/)
+        yield* TestClock.adjust(100)
+        yield* Fiber.join(fiber)
+      }))
   })
 
   describe("adaptive", () => {

@@ -46,12 +46,8 @@ export const throughWith = <A, E, R>(
     Effect.withFiber((fiber) => new Passing(turnstiles, attempt, passengers, restore, fiber).begin())
   )
 
-/** Runs an attempt that has its passes. */
-export const withPasses = <A, E, R>(passes: Passed, attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.uninterruptibleMask((restore) => Effect.withFiber((fiber) => running(passes, restore(attempt), fiber)))
-
 /** The passes of an attempt, which end once, with it. */
-export class Passed {
+class Passed {
   private readonly passes: Array<Pass> = []
   private readonly requests: Array<Request> = []
   private ended = false
@@ -150,6 +146,8 @@ class Passing<A, E, R> implements Waiter {
   private at = 0
   private readonly passed = new Passed()
   private readonly kept: Array<Turnstile> = []
+  /** The turnstile whose turn it keeps, and which has not enough after all. */
+  private lacking: Turnstile | undefined = undefined
   entry: QueueEntry<Waiter> | undefined = undefined
   /** Resumes the fiber, once it waits; `isCalled` if that is over before it does. */
   private resume: (() => void) | undefined = undefined
@@ -212,11 +210,14 @@ class Passing<A, E, R> implements Waiter {
     const { turnstile } = request
     if (!turnstile.counts) return this.passed.take(request, this.now())
     this.kept.push(turnstile)
-    turnstile.keepTurn(this.wake)
+    turnstile.keepTurn(() => {
+      if (this.lacking === turnstile) this.wake()
+    })
   }
 
   /** Starts the attempt, when there is still enough where it has kept its turn. */
   private start(): Effect.Effect<A, E, R> {
+    this.lacking = undefined
     for (const request of this.requests) {
       const { turnstile, units } = request
       if (!turnstile.counts || units === 0) continue
@@ -224,6 +225,7 @@ class Passing<A, E, R> implements Waiter {
       if (inquiry !== undefined) return Effect.flatMap(this.orCancel(this.restore(inquiry)), () => this.start())
       const millis = turnstile.delay(request, this.now())
       if (millis > 0) {
+        this.lacking = turnstile
         const again = () => turnstile.retryAfter(this, millis)
         return Effect.flatMap(this.waiting(turnstile, again), () => this.start())
       }

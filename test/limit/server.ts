@@ -47,7 +47,7 @@ export interface Service {
 }
 
 /** What came of a phase after it had settled. */
-export interface Figures {
+interface Figures {
   readonly quota: number
   /** Calls that succeeded, per call that an oracle would have finished. */
   readonly share: number

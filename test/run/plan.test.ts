@@ -46,8 +46,11 @@ describe("Plan", () => {
       [{ stragglers: {} }, "expected `stragglers.after` to be a positive duration, got undefined"],
       [{ stragglers: { after: 1, limit: 0 } }, "expected `stragglers.limit` to be a positive integer, got 0"],
       [{ stragglers: 100 }, "expected `stragglers` to be an object, got 100"],
-      [{ limit: 3 }, "expected `limit` to be a Limit or an array of them, got 3"],
-      [{ limit: [Limit.concurrency(1), {}] }, "expected `limit` to be a Limit or an array of them, got {}"],
+      [{ limit: 3 }, "expected `limit` to be a Limit, an array of them, or a function, got 3"],
+      [
+        { limit: [Limit.concurrency(1), {}] },
+        "expected `limit` to be a Limit, an array of them, or a function, got {}"
+      ],
       [{ batchSize: 1.5 }, "expected `batchSize` to be a positive integer or \"auto\", got 1.5"],
       [{ batchSize: "all" }, "expected `batchSize` to be a positive integer or \"auto\", got \"all\""],
       [{ preDispatch: -1 }, "expected `preDispatch` to be an integer of at least 0 or \"all\", got -1"],
