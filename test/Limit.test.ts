@@ -422,6 +422,94 @@ describe("Limit", () => {
       ))
   })
 
+  describe("keyed", () => {
+    it.effect("is a limit for each key, made when it is first needed", () =>
+      Effect.gen(function*() {
+        const made: Array<string> = []
+        const inFlight = new Map<string, number>()
+        const most = new Map<string, number>()
+        const limit = Limit.keyed(
+          (input: string) => input[0]!,
+          (key) => {
+            made.push(key)
+            return Limit.concurrency(key === "a" ? 1 : 2)
+          }
+        )
+        const work = (input: string) => {
+          const key = input[0]!
+          const count = (inFlight.get(key) ?? 0) + 1
+          inFlight.set(key, count)
+          most.set(key, Math.max(most.get(key) ?? 0, count))
+          return Effect.ensuring(Effect.sleep(10), Effect.sync(() => inFlight.set(key, inFlight.get(key)! - 1)))
+        }
+        const inputs = ["a1", "a2", "a3", "b1", "b2", "b3", "b4", "a4"]
+        const exit = yield* drive(Parallel.forEach(inputs, work, { limit, concurrency: 8 }))
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.deepStrictEqual(made, ["a", "b"])
+        assert.deepStrictEqual([...most], [["a", 1], ["b", 2]])
+        assert.deepStrictEqual([...(yield* limit.states).keys()], ["a", "b"])
+      }))
+
+    it.effect("forgets a key that is idle, and none whose limit would lose something by that", () =>
+      Effect.gen(function*() {
+        const gates = new Map<number, Limit.Gate>()
+        const limit = Limit.keyed(
+          (n: number) => n,
+          (n) => {
+            if (n !== 1) return n === 2 ? Limit.rate({ limit: 1, window: "1 hour" }) : Limit.concurrency(1)
+            const gate = Limit.gate()
+            gates.set(n, gate)
+            return gate
+          },
+          { idle: "10 seconds" }
+        )
+        yield* Parallel.forEach(range(100), () => Effect.void, { limit })
+        yield* gates.get(1)!.pause
+        yield* TestClock.adjust("11 seconds")
+        yield* Parallel.forEach(range(200).map((n) => n + 100), () => Effect.void, { limit })
+        const known = yield* limit.states
+
+        assert.deepStrictEqual([...known.keys()].filter((key) => key < 100).toSorted((a, b) => a - b), [1, 2])
+      }))
+
+    it.effect("costs its input alone when `key` or `make` throws, or gives no limit", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed(
+          (n: number) => {
+            if (n === 1) throw new Error("no key")
+            return n
+          },
+          (n) => {
+            if (n === 2) throw new Error("no limit")
+            return n === 3 ? {} as Limit.Limit : Limit.concurrency(1)
+          }
+        )
+        const [values, failures] = yield* Parallel.partition([1, 2, 3, 4], Effect.succeed, { limit })
+
+        assert.deepStrictEqual(values, [4])
+        assert.deepStrictEqual(failures.map(({ cause }) => (Cause.squash(cause) as Error).message), [
+          "no key",
+          "no limit",
+          "expected `the limit of a key` to be a Limit, got {}"
+        ])
+      }))
+
+    it.effect("may be a function of the input that gives several limits", () =>
+      Effect.gen(function*() {
+        const one = Limit.concurrency(1)
+        const two = Limit.concurrency(2)
+        const probe = new Probe()
+        const limit = (n: number) => n % 2 === 0 ? [one, two] : two
+        yield* drive(
+          Parallel.forEach(range(10), (n) => probe.watch(n, Effect.sleep(10)), { limit, concurrency: 10 })
+        )
+
+        assert.strictEqual(probe.most, 2)
+        assert.strictEqual(probe.started.length, 10)
+      }))
+  })
+
   describe("gate", () => {
     it.effect("starts nothing while it is closed, and everything when it opens", () =>
       Effect.gen(function*() {

@@ -113,8 +113,8 @@ export interface Options<
  *
  * **Details**
  *
- * An input that waits for limits that depend on it keeps no slot: others pass it, as far as the run looks ahead. Errors: a
- * function that throws, or gives something else, is a defect of its input.
+ * While an input waits for its limits it keeps its slot. Errors: a function that throws, or gives something else, is a
+ * defect of its input.
  *
  * @category models
  * @since 0.1.0
