@@ -112,11 +112,14 @@ export const make: <
       prepared: ExecInput<I, P>,
       result: Without<X, ExecInput<I, P>, ResultsIn<Of<X> | Of<F>>>
     ) => O
-    /** When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. */
+    /**
+     * When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. Default:
+     * that of `Parallel.withDefaults`, or none.
+     */
     readonly retry?: Types.RetryOption<ErrorOf<X> | Late<T>> | undefined
     /** How long an attempt may take. */
     readonly timeout?: T | undefined
-    /** What each attempt passes before it starts. */
+    /** What each attempt passes before it starts. Default: that of `Parallel.withDefaults`, or none. */
     readonly limit?: Types.LimitOption<ExecInput<I, P>> | undefined
     /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
     readonly fallback?: (prepared: ExecInput<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F

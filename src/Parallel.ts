@@ -516,9 +516,16 @@ export const pair = <I, A, E, R>(
 ): Effect.Effect<A, E, R> => work(input, index)
 
 /**
- * Sets options for all runs inside an effect, where they do not say otherwise.
+ * Sets options for all runs inside an effect, where they do not say otherwise. `retry` and `limit` are also those of the
+ * `exec` of each node that does not state its own.
  *
  * **Details**
+ *
+ * A default retry belongs to the innermost: an attempt in which another run (or node) has taken the default retry is not
+ * tried again by default, since what is inside has had its retries; a `retry` that a run states itself always holds. So an
+ * input that always fails has three attempts under a default of `{ times: 2 }`, however deep the runs are nested. A default
+ * limit is taken at each level. Under `Limit.concurrency` an attempt lends its permit to what it starts, so levels neither
+ * exceed the limit nor wait for each other; under `Limit.rate` an attempt takes a token at each level.
  *
  * Options that change the type of a run (`timeout`, `maxErrors`, `journal`) and `name` cannot be set from outside: the error type
  * of what is inside would be a lie. An inner `withDefaults` goes before an outer one, option by option. Source:

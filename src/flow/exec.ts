@@ -3,11 +3,13 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { around } from "../limit/around.ts"
 import { toEffect } from "../primitives/effects.ts"
 import { afterFailure, type Tried } from "../run/lanes/afterFailure.ts"
+import * as DefaultRetry from "../run/lanes/defaultRetry.ts"
 import * as Plan from "../run/plan.ts"
 import type * as Types from "../run/types.ts"
 import type { AnyEffect } from "../run/types.ts"
@@ -28,31 +30,50 @@ export interface ExecOptions {
 }
 
 /**
- * Checks the options and makes a function that runs `exec` at a path. It returns a plain value or an effect; with no
- * options and no tracing, whatever `exec` returns.
+ * Checks the options and makes a function that runs `exec` at a path, with the defaults there for what the options leave out. It
+ * returns a plain value or an effect; with no options, no defaults and no tracing, whatever `exec` returns.
  */
 export const make = ({ exec, fallback, options }: ExecOptions): (prepared: any, path: Path.Path) => unknown => {
-  const { limits = [], retry, timeout } = Plan.checkOptions(options)
-  if (fallback === undefined && retry === undefined && timeout === undefined && limits.length === 0) {
-    return (prepared, path) => path.traced ? inSpan(Effect.suspend(() => toEffect(exec(prepared))), 1) : exec(prepared)
-  }
+  const own = Plan.checkOptions(options)
+  const isPlain = fallback === undefined && Object.keys(own).length === 0
   return (prepared, path) => {
-    const decide = afterFailure<any, any, any, any>(retry, Path.recoverAt(() => path, fallback))!
-    const attempt = (tried: Tried<any>): AnyEffect => {
-      const run = withTimeout(Effect.suspend(() => toEffect(exec(prepared))), timeout)
-      const seen = path.traced ? inSpan(run, tried.attempts) : run
-      return Effect.catchCause(
-        around(limits, seen, prepared),
-        (cause) =>
-          Effect.flatMap(decide(tried, cause), (next): AnyEffect => {
-            if (!Duration.isDuration(next)) return next
-            const following = { ...tried, attempts: tried.attempts + 1 }
-            return Effect.flatMap(wait(path, next, following.attempts), () => attempt(following))
-          })
-      )
-    }
-    return attempt({ index: 0, input: prepared, attempts: 1, decide: undefined })
+    const { defaults, traced } = path
+    if (!isPlain || defaults !== undefined) return attempts({ exec, fallback }, own, prepared, path)
+    return traced ? inSpan(Effect.suspend(() => toEffect(exec(prepared))), 1) : exec(prepared)
   }
+}
+
+/** Runs attempts at `exec` until one succeeds, or none is left. */
+const attempts = (
+  { exec, fallback }: Pick<ExecOptions, "exec" | "fallback">,
+  own: Plan.CheckedOptions,
+  prepared: any,
+  path: Path.Path
+): AnyEffect => {
+  const { limits = [], retry, timeout }: Plan.CheckedOptions = { ...path.defaults, ...own }
+  const retriesByDefault = own.retry === undefined && retry !== undefined
+  const decide = afterFailure<any, any, any, any>(retry, Path.recoverAt(() => path, fallback))!
+  const attempt = (tried: Tried<any>): AnyEffect => {
+    const mark = retriesByDefault ? { isTaken: false } : undefined
+    const run = withTimeout(Effect.suspend(() => toEffect(exec(prepared))), timeout)
+    const ran = mark === undefined ? run : DefaultRetry.marked(run, mark)
+    const seen = path.traced ? inSpan(ran, tried.attempts) : ran
+    return Effect.catchCause(
+      around(limits, seen, prepared),
+      (cause) =>
+        Effect.flatMap(decide(tried, cause, mark), (next): AnyEffect => {
+          if (!Duration.isDuration(next)) return next
+          const following = { ...tried, attempts: tried.attempts + 1 }
+          return Effect.flatMap(wait(path, next, following.attempts), () => attempt(following))
+        })
+    )
+  }
+  const first = { index: 0, input: prepared, attempts: 1, decide: undefined }
+  if (!retriesByDefault) return attempt(first)
+  return Effect.contextWith((context: Context.Context<never>) => {
+    DefaultRetry.take(context)
+    return attempt(first)
+  })
 }
 
 const inSpan = (run: AnyEffect, attempt: number): AnyEffect =>

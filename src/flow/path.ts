@@ -9,6 +9,7 @@ import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { toEffect } from "../primitives/effects.ts"
 import { shortenName } from "../primitives/shorten.ts"
+import * as Plan from "../run/plan.ts"
 
 /** A node at its position in a run: a linked list from the node up to the outermost flow. */
 export interface Path {
@@ -24,7 +25,12 @@ export interface Path {
   readonly step: number
   /** Recorder of the flow, if it has a journal. */
   readonly recorder: PathRecorder | undefined
+  /** Default options around the flow that hold for the `exec` of a node, if there are any. */
+  readonly defaults: ExecDefaults | undefined
 }
+
+/** Default options that hold for the `exec` of a node which does not state them. */
+export type ExecDefaults = Pick<Plan.CheckedOptions, "retry" | "limits">
 
 /** What a journal puts around each node. */
 export interface PathRecorder {
@@ -66,9 +72,13 @@ export const root = (name: string, recorder?: PathRecorder): Effect.Effect<Path>
         Context.get(context, References.TracerEnabled),
       span: undefined,
       step: 0,
-      recorder
+      recorder,
+      defaults: execDefaultsOf(Context.get(context, Plan.Defaults))
     })
   )
+
+const execDefaultsOf = (defaults: Plan.CheckedOptions): ExecDefaults | undefined =>
+  defaults.retry === undefined && defaults.limits === undefined ? undefined : defaults
 
 /** Makes the path of a node inside another, at a step of it. */
 export const inside = (parent: Path, name: string, step = 0): Path => ({
@@ -78,7 +88,8 @@ export const inside = (parent: Path, name: string, step = 0): Path => ({
   traced: parent.traced,
   span: undefined,
   step,
-  recorder: parent.recorder
+  recorder: parent.recorder,
+  defaults: parent.defaults
 })
 
 /** Makes the path of an item of a batch. */

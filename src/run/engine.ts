@@ -37,6 +37,7 @@ import { attempt, spanRecorder, type Start } from "./lanes/attempt.ts"
 import { BatchLane } from "./lanes/batchLane.ts"
 import { BatchRuns } from "./lanes/batchRuns.ts"
 import { BatchSizer } from "./lanes/batchSizer.ts"
+import * as DefaultRetry from "./lanes/defaultRetry.ts"
 import { Lane } from "./lanes/lane.ts"
 import { LaneCount } from "./lanes/laneCount.ts"
 import { RemoteClock, type RunClock } from "./lanes/remote.ts"
@@ -63,6 +64,7 @@ export const run = <I, A, E, R, EI, RI>(
     const task = Plan.asTask(plan.work)
     const backend = task && checkBackend(Context.get(context, task[Plan.TaskTypeId].backend))
     const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
+    if (settings.retriesByDefault) DefaultRetry.take(context)
     const observer = new RunObserver(context, settings.name, sizeOf(plan.inputs))
     const runWith = (lanes: MakeLanes<I, A, E, R>) =>
       journaled(
@@ -272,11 +274,16 @@ const taskLanes = <I, A, E, R>(
     size,
     sizer,
     batches: runs,
+    around: settings.retriesByDefault ? withoutDefaultRetry : identity,
     limits,
     mostPerLimit: mostOfBatch(limits)!
   }
   return (worker) => new BatchLane<I, A, E, R>(options, worker)
 }
+
+/** Keeps the default retry, which the inputs of a batch have here, from what runs inside them. */
+const withoutDefaultRetry = <A, E, R>(execution: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateService(execution, Plan.Defaults, ({ retry: _, ...others }) => others)
 
 /**
  * True if batches may be sent ahead: not with limits, which those would hold before they begin, nor with stragglers, since
@@ -292,12 +299,13 @@ const itemLanes = <I, A, E, R>(
   isRemote: boolean
 ): MakeLane<R> => {
   const { queue, settings, sink: { detailed }, time } = parts
+  const marked = settings.retriesByDefault ? DefaultRetry.marking(start) : start
   const options = {
     ...parts,
     source: queue,
     host: queue,
     waits: detailed && (isRemote || queue.revisits || settings.limits.length > 0),
-    attempt: attempt(start, { queue, settings, detailed, time })
+    attempt: attempt(marked, { queue, settings, detailed, time })
   }
   return (worker) => new Lane<I, A, E, R>(options, worker)
 }

@@ -88,6 +88,8 @@ export interface Settings {
   readonly batchSize: number | "auto"
   readonly timeout: Duration.Duration | undefined
   readonly retry: (() => Decide) | undefined
+  /** True if the retry is one of the defaults around: then it belongs to the innermost run or node that has it by default. */
+  readonly retriesByDefault: boolean
   readonly maxErrors: number
   readonly stragglers: StragglerOptions | undefined
   /** Limits in the order in which an attempt passes them. */
@@ -206,6 +208,7 @@ export const settings = (
     batchSize,
     timeout: options.timeout,
     retry: options.retry,
+    retriesByDefault: plan.options.retry === undefined && around.retry !== undefined,
     maxErrors: options.maxErrors ?? Infinity,
     stragglers,
     limits,

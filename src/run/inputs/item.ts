@@ -54,6 +54,8 @@ export interface AttemptContext extends AttemptStart {
   withdrawn: boolean
   /** The attempt as its backend tells of it, in runs that report times on a backend. */
   remote: RemoteAttempt | undefined
+  /** Whether a run or node inside has taken the default retry, in runs whose retry is a default. */
+  mark?: { isTaken: boolean } | undefined
 }
 
 /** An attempt on a backend, which is written when the backend tells of it. */

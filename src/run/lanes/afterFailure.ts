@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Decide } from "../inputs/item.ts"
+import type { RetryMark } from "./defaultRetry.ts"
 
 /**
  * Function that replaces the failure of an input when no attempt is left: by a value or another failure. It runs in the
@@ -26,10 +27,14 @@ export interface Tried<out I> {
   decide: Decide | undefined
 }
 
-/** Function that returns the delay before the next attempt, or the exit of the input. */
+/**
+ * Function that returns the delay before the next attempt, or the exit of the input. An attempt whose `mark` is taken is not
+ * tried again.
+ */
 export type AfterFailure<in I, A, E, out R> = (
   tried: Tried<I>,
-  cause: Cause.Cause<E>
+  cause: Cause.Cause<E>,
+  mark?: RetryMark
 ) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>
 
 /** Combines retries and recovery; undefined if a failure is always the exit of its input. */
@@ -44,8 +49,8 @@ export const afterFailure = <I, A, E, R>(
     : ({ attempts, index, input }: Tried<I>, cause: Cause.Cause<E>) =>
       Effect.exit(Effect.suspend(() => recover({ index, input, attempts: Math.max(1, attempts) }, cause)))
   if (retry === undefined) return settle
-  return (tried, cause) =>
-    Effect.flatMap(
+  return (tried, cause, mark) =>
+    mark?.isTaken === true ? settle(tried, cause) : Effect.flatMap(
       delayOf(retry, tried, cause),
       (next): Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R> =>
         Duration.isDuration(next) ? Effect.succeed(next) : settle(tried, next)

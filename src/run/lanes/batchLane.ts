@@ -15,7 +15,7 @@ import * as Inputs from "../inputs/contract.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import { BatchInputs } from "./batchInputs.ts"
 import { type BatchLaneOptions, BatchRun } from "./batchRun.ts"
-import { retryTake, Yielding } from "./lane.ts"
+import { retryTake, Yielding } from "./retryTake.ts"
 
 export class BatchLane<I, A, E, R> {
   readonly worker: number

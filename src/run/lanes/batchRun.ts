@@ -53,6 +53,8 @@ export interface BatchLaneOptions<I, A, E, R>
   /** Number of inputs, if it is known. */
   readonly size: number | undefined
   readonly batches: BatchRuns
+  /** Wraps what a backend does for a batch. */
+  readonly around: <A, E, R>(execution: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly limits: ReadonlyArray<Limit.Limit<any>>
   /** Greatest number of inputs that pass the limits together. */
   readonly mostPerLimit: number
@@ -143,9 +145,9 @@ export class BatchRun<I, A, E, R> {
   }
 
   private send(): Effect.Effect<void> {
-    const { backend, batches, job, queue, scope } = this.options
+    const { around, backend, batches, job, queue, scope } = this.options
     const execute = Scope.provide(
-      Contract.executed(() => backend.execute(job, this.toBatch(), this.onExit), this.blamed(0)),
+      around(Contract.executed(() => backend.execute(job, this.toBatch(), this.onExit), this.blamed(0))),
       scope
     )
     return Effect.uninterruptibleMask((restore) =>

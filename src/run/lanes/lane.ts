@@ -20,6 +20,7 @@
  * | `beganAt`, `waits` | the clock, where items come back; the attempt, behind limits | from `start` on, in runs that report times |
  * | `remote` | the attempt, on a backend; cleared by the clock, or before the limits | in runs that report times on a backend |
  * | `withdrawn` | the attempt, behind limits | true once the run was stopped before the attempt began |
+ * | `mark` | the attempt, after its limits; cleared by `take` | in runs whose retry is a default |
  * | `children` | `run`, when the fiber starts; the runtime adds to it | always |
  * | `wake` | `awaitInput` | while the fiber waits for inputs, and after |
  *
@@ -46,8 +47,10 @@ import * as Inputs from "../inputs/contract.ts"
 import { type AttemptContext, Item, type RemoteAttempt } from "../inputs/item.ts"
 import type { ItemObserver, Sink } from "../outcomes/sink.ts"
 import type { AfterFailure } from "./afterFailure.ts"
+import type { RetryMark } from "./defaultRetry.ts"
 import { LaneClock } from "./laneClock.ts"
 import { attemptStart, describe } from "./remote.ts"
+import { retryTake, Yielding } from "./retryTake.ts"
 
 const Idle = 0
 const Loaded = 1
@@ -55,25 +58,6 @@ const Running = 2
 const ValuePending = 3
 const Deciding = 4
 type Stage = typeof Idle | typeof Loaded | typeof Running | typeof ValuePending | typeof Deciding
-
-/** Result of a lane that must let the event loop turn before it takes, beside those of the queue. */
-export const Yielding = -1
-
-/** Waits for an item after a lane has found none; false if there will be none. */
-export const retryTake = (
-  found: Inputs.Found | typeof Yielding,
-  lane: { awaitInput(): Effect.Effect<void>; readonly ready: () => Effect.Effect<boolean> },
-  turnBudget: TurnBudget
-): Effect.Effect<boolean> => {
-  switch (found) {
-    case Yielding:
-      return Effect.flatMap(turnBudget.next, lane.ready)
-    case Inputs.Waiting:
-      return Effect.flatMap(lane.awaitInput(), lane.ready)
-    default:
-      return Effect.succeed(false)
-  }
-}
 
 /** Options of `Effect.whileLoop`. */
 interface Loop<A, E, R> {
@@ -106,6 +90,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   waits: WaitedNanos | undefined = undefined
   remote: RemoteAttempt | undefined = undefined
   withdrawn = false
+  mark: RetryMark | undefined = undefined
   private readonly source: Inputs.ItemSource<I>
   private readonly host: Inputs.LaneHost<I> | undefined
   private readonly sink: Sink<I, A, E>
@@ -321,6 +306,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     if (this.revisits) {
       this.item = this.source.item
       this.round = this.item.round
+      this.mark = undefined
     }
     this.state = Loaded
     return true
@@ -378,7 +364,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     if (afterFailure === undefined) return Effect.sync(() => this.conclude(cause))
     this.state = Deciding
     this.pendingCause = cause
-    return Effect.map(afterFailure(this.item, cause), (next) => {
+    return Effect.map(afterFailure(this.item, cause, this.mark), (next) => {
       if (Duration.isDuration(next)) this.tryAgain(cause, next)
       else if (Exit.isSuccess(next)) this.replace(cause, next.value)
       else this.conclude(next.cause)
