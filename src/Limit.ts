@@ -317,8 +317,9 @@ export interface Keyed<in I, out K> extends Limit<I> {
  *
  * **When to use**
  *
- * Use where inputs share a limit with those of the same key and with no others. An input that waits for its key keeps its
- * slot: where many inputs of one key may come in a row, the run needs a `concurrency` that leaves slots for others.
+ * Use where inputs share a limit with those of the same key and with no others. An input that waits for its key keeps no
+ * slot of its run: inputs of other keys pass it, as far as the run looks ahead (`concurrency + preDispatch`), and results
+ * stay in order. In the `exec` of a node, and for the copy of a straggler, who waits keeps its slot.
  *
  * **Details**
  *

@@ -451,6 +451,134 @@ describe("Limit", () => {
         assert.deepStrictEqual([...(yield* limit.states).keys()], ["a", "b"])
       }))
 
+    it.effect("lets others pass an input that waits for its key, and keeps the order of results", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed((input: string) => input[0]!, () => Limit.concurrency(1))
+        const log: Array<readonly [string, number]> = []
+        const work = (input: string) =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) => {
+            log.push([input, now])
+            return Effect.as(Effect.sleep(input[0] === "a" ? 100 : 1), input)
+          })
+        const inputs = ["a1", "a2", "a3", "b1", "c1", "b2", "c2", "d1"]
+        const exit = yield* drive(Parallel.forEach(inputs, work, { limit, concurrency: 2, preDispatch: 8 }))
+
+        assert.deepStrictEqual(exit, Exit.succeed(inputs))
+        assert.deepStrictEqual(log, [
+          ["a1", 0],
+          ["b1", 0],
+          ["c1", 1],
+          ["b2", 2],
+          ["c2", 3],
+          ["d1", 4],
+          ["a2", 100],
+          ["a3", 200]
+        ])
+      }))
+
+    it.effect("looks ahead no further than `preDispatch` for inputs of other keys", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed((input: string) => input[0]!, () => Limit.concurrency(1))
+        const log: Array<string> = []
+        const work = (input: string) => Effect.delay(Effect.sync(() => log.push(input)), input[0] === "a" ? 100 : 1)
+        const inputs = function*() {
+          yield* ["a1", "a2", "a3", "b1", "a4"]
+        }
+        yield* drive(Parallel.forEach(inputs(), work, { limit, concurrency: 2, preDispatch: 0 }))
+
+        // two inputs may be pulled: a1, and a2 that waits for it
+        assert.deepStrictEqual(log, ["a1", "a2", "b1", "a3", "a4"])
+      }))
+
+    it.effect("waits for a rate of its key without a slot, and spends nothing when it is interrupted", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed((input: string) => input[0]!, () => Limit.rate({ limit: 1, window: "1 second" }))
+        const log: Array<readonly [string, number]> = []
+        const work = (input: string) => Effect.map(Clock.currentTimeMillis, (now) => void log.push([input, now]))
+        const run = (inputs: ReadonlyArray<string>) => Parallel.forEach(inputs, work, { limit, concurrency: 1 })
+        const fiber = yield* Effect.forkChild(run(["a1", "a2", "a3", "b1"]))
+        yield* TestClock.adjust(1500)
+        assert.deepStrictEqual((yield* limit.states).get("a"), {
+          name: "rate(1 per 1s)",
+          size: 1,
+          free: 0.5,
+          running: 0,
+          waiting: 1
+        })
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual((yield* limit.states).get("a")?.waiting, 0)
+        yield* drive(run(["a4"]), "100 millis")
+
+        assert.deepStrictEqual(log, [["a1", 0], ["b1", 0], ["a2", 1000], ["a4", 2000]])
+      }))
+
+    it.effect("tries again without a slot, in its turn", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed((input: string) => input[0]!, () => Limit.concurrency(1))
+        const log: Array<string> = []
+        const failed = new Set<string>()
+        const work = (input: string) =>
+          Effect.delay(
+            Effect.suspend(() => {
+              log.push(input)
+              if (failed.has(input) || input[0] === "b") return Effect.succeed(input)
+              failed.add(input)
+              return Effect.fail("once")
+            }),
+            10
+          )
+        const exit = yield* drive(
+          Parallel.forEach(["a1", "a2", "b1"], work, { limit, concurrency: 2, retry: { times: 1 } })
+        )
+
+        assert.deepStrictEqual(exit, Exit.succeed(["a1", "a2", "b1"]))
+        assert.deepStrictEqual(log.filter((input) => input[0] === "a"), ["a1", "a2", "a1", "a2"])
+      }))
+
+    it.effect("does not wait for itself where runs nest, whatever holds the slots", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed((n: number) => n % 3, () => Limit.concurrency(1))
+        const probe = new Probe()
+        const inner = (n: number) => probe.watch(n, Effect.sleep(1))
+        const outer = (n: number) => Parallel.forEach([n, n + 3, n + 6], inner, { limit, concurrency: 2 })
+        const exit = yield* drive(Parallel.forEach(range(12), outer, { limit, concurrency: 2 }))
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(probe.started.length, 36)
+      }))
+
+    it.effect("shares a limit of its key with runs that wait in their slots", () =>
+      Effect.gen(function*() {
+        const one = Limit.concurrency(1)
+        const probe = new Probe()
+        const work = (n: number) => probe.watch(n, Effect.sleep(5))
+        const byInput = Parallel.forEach(range(10), work, { limit: () => one, concurrency: 3 })
+        const plain = Parallel.forEach(range(10), work, { limit: one, concurrency: 3 })
+        const exit = yield* drive(Effect.all([byInput, plain, byInput], { concurrency: 3 }))
+
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(probe.most, 1)
+        assert.strictEqual(probe.started.length, 30)
+        assert.deepStrictEqual(yield* one.state, { name: "concurrency(1)", size: 1, free: 1, running: 0, waiting: 0 })
+      }))
+
+    it.effect("shares a bucket of its key with other programs", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed(
+          (input: string) => input[0]!,
+          (key) => Limit.rate({ limit: 1, window: "1 second", key })
+        )
+        const log: Array<readonly [string, number]> = []
+        const work = (input: string) => Effect.map(Clock.currentTimeMillis, (now) => void log.push([input, now]))
+        yield* drive(
+          Parallel.forEach(["a1", "a2", "b1", "a3", "b2"], work, { limit, concurrency: 1 }),
+          "100 millis",
+          50
+        )
+
+        assert.deepStrictEqual(log, [["a1", 0], ["b1", 0], ["a2", 1000], ["b2", 1000], ["a3", 2000]])
+      }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(Layer.fresh(RateLimiter.layerStoreMemory))))))
+
     it.effect("forgets a key that is idle, and none whose limit would lose something by that", () =>
       Effect.gen(function*() {
         const gates = new Map<number, Limit.Gate>()

@@ -30,7 +30,7 @@ const rooms: Readonly<Record<string, Room>> = {
   "Task": { imports: ["primitives", "Backend"] },
   "Report": { imports: ["primitives", "outcome", "report"], types: ["Outcome"] },
   "Progress": { imports: ["observability"] },
-  "run/inputs": { imports: ["primitives", "outcome"], types: ["Outcome"] },
+  "run/inputs": { imports: ["primitives", "outcome", "limit"], types: ["Outcome"] },
   "run/outcomes": {
     imports: ["primitives", "Outcome", "outcome", "journal/record", "observability", "report"],
     types: ["run/inputs"]

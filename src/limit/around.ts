@@ -11,7 +11,7 @@ import { Turnstile } from "./turnstile.ts"
 type AnyLimit = Contract.Limit<any>
 
 /** Puts limits in place of those that stand for others, and sorts them all by rank. */
-const resolved = (limits: ReadonlyArray<AnyLimit>, input: unknown, now: number): ReadonlyArray<AnyLimit> =>
+export const resolved = (limits: ReadonlyArray<AnyLimit>, input: unknown, now: number): ReadonlyArray<AnyLimit> =>
   limits.some(({ resolve }) => resolve !== undefined)
     ? Contract.sorted(
       limits.flatMap((limit) => limit.resolve === undefined ? [limit] : resolved(limit.resolve(input, now), input, now))
@@ -19,7 +19,8 @@ const resolved = (limits: ReadonlyArray<AnyLimit>, input: unknown, now: number):
     : limits
 
 /** True if the limits of an attempt depend on its input. */
-const dependOnInput = (limits: ReadonlyArray<AnyLimit>): boolean => limits.some(({ resolve }) => resolve !== undefined)
+export const dependOnInput = (limits: ReadonlyArray<AnyLimit>): boolean =>
+  limits.some(({ resolve }) => resolve !== undefined)
 
 /** Greatest number of inputs that pass together; undefined if each has to pass by itself. */
 export const mostOfBatch = (limits: ReadonlyArray<AnyLimit>): number | undefined => {

@@ -46,8 +46,15 @@ export const throughWith = <A, E, R>(
     Effect.withFiber((fiber) => new Passing(turnstiles, attempt, passengers, restore, fiber).begin())
   )
 
+/** Runs an attempt that has its passes, which are its own from the step in which its fiber `takes` them. */
+export const withPasses = <A, E, R>(takes: () => Passed, attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    const passes = takes()
+    return Effect.withFiber((fiber) => running(passes, restore(attempt), fiber))
+  })
+
 /** The passes of an attempt, which end once, with it. */
-class Passed {
+export class Passed {
   private readonly passes: Array<Pass> = []
   private readonly requests: Array<Request> = []
   private ended = false

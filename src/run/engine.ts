@@ -17,7 +17,7 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type * as Backend from "../Backend.ts"
 import type { RunJournal } from "../journal/record/contract.ts"
-import { mostOfBatch } from "../limit/around.ts"
+import { dependOnInput, mostOfBatch } from "../limit/around.ts"
 import { frameOf } from "../primitives/callSite.ts"
 import { nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
@@ -29,6 +29,7 @@ import { withDeadline } from "../task/deadline.ts"
 import * as Identity from "../task/identity.ts"
 import type { CalledFrom } from "../task/stacks.ts"
 import { DrainableSink, following, journaled, recorded, stoppable } from "./around.ts"
+import { Admission } from "./inputs/admission.ts"
 import type { Item } from "./inputs/item.ts"
 import { sizeOf } from "./inputs/open.ts"
 import { InputQueue } from "./inputs/queue.ts"
@@ -132,7 +133,8 @@ const execute = <I, A, E, R, EI, RI>(
     {
       window: settings.window,
       widest: settings.widest,
-      retries: settings.retry !== undefined || (recover !== undefined && settings.batches) || recorder !== undefined,
+      retries: settings.retry !== undefined || (recover !== undefined && settings.batches) || recorder !== undefined ||
+        dependOnInput(settings.limits),
       stragglers: settings.stragglers,
       batches: settings.batches,
       retiredElsewhere: sink.retires,
@@ -142,6 +144,9 @@ const execute = <I, A, E, R, EI, RI>(
     timers,
     turnBudget
   )
+  if (dependOnInput(settings.limits)) {
+    queue.admission = new Admission({ limits: settings.limits, host: queue, context: fiber.context, timers, fork })
+  }
   const parts: Parts<I, A, E, R> = {
     queue,
     sink,
@@ -187,6 +192,7 @@ const execute = <I, A, E, R, EI, RI>(
         endFeed: () => opener.drain()
       }),
     Effect.ensuring(Effect.andThen(timers.close, quietly(queue.close))),
+    queue.admission === undefined ? identity : Effect.ensuring(queue.admission.close),
     Effect.map(() => ({
       name: settings.name,
       show: settings.show,

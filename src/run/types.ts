@@ -113,8 +113,9 @@ export interface Options<
  *
  * **Details**
  *
- * While an input waits for its limits it keeps its slot. Errors: a function that throws, or gives something else, is a
- * defect of its input.
+ * Where limits depend on the input, one that waits for them keeps no slot: others pass it, as far as the run looks ahead.
+ * They may be asked for several times before an attempt starts. Errors: a function that throws, or gives something else,
+ * is a defect of its input.
  *
  * @category models
  * @since 0.1.0

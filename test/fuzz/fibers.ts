@@ -37,14 +37,22 @@ interface Shared {
   readonly gauges: { readonly one: Gauge; readonly two: Gauge }
 }
 
+const isStated = (limit: Limit.Limit): limit is Limit.Stated => "state" in limit
+
+/** A key and a cost of any value: nothing of it is called. */
+const kindOf = (input: unknown): string => typeof input
+
 const makeShared = (): Shared => {
   const semaphore = Semaphore.makeUnsafe(2)
+  const one = Limit.concurrency(1)
   return {
     limits: {
-      one: Limit.concurrency(1),
+      one,
       two: Limit.concurrency(2),
       rate: Limit.rate({ limit: 5, window: 10 }),
       adaptive: Limit.adaptive({ max: 4, overload: () => true }),
+      cost: Limit.rate({ limit: 9, window: 10, cost: (input) => kindOf(input) === "object" ? 3 : 1 }),
+      keyed: Limit.keyed(kindOf, (kind) => kind === "string" ? one : Limit.concurrency(1)),
       own: Limit.make({ name: "own", around: (attempt) => semaphore.withPermits(1)(attempt) })
     },
     gauges: { one: new Gauge(), two: new Gauge() }
@@ -318,6 +326,18 @@ const check = (program: Program): Effect.Effect<void> =>
     insist(sleepers.count === 0, () => `${sleepers.count} sleepers are left`)
     yield* TestClock.adjust("1 hour")
     yield* turn
+    for (const name of Object.keys(shared.limits) as Array<LimitName>) {
+      const limit = shared.limits[name]
+      const states = isStated(limit)
+        ? [yield* limit.state]
+        : name === "keyed"
+        ? [...(yield* (limit as Limit.Keyed<unknown, string>).states).values()]
+        : []
+      for (const { free, running, size, waiting } of states) {
+        insist(running === 0 && waiting === 0, () => `${name}: ${running} attempts hold it, ${waiting} wait`)
+        insist(free === size || name === "adaptive", () => `${name}: ${free} of ${size} are free`)
+      }
+    }
     insist(shared.gauges.one.most <= 1, () => `${shared.gauges.one.most} works under a limit of 1`)
     insist(shared.gauges.two.most <= 2, () => `${shared.gauges.two.most} works under a limit of 2`)
     for (const [k, { inputs, probe, run }] of begun.entries()) {

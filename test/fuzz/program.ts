@@ -64,7 +64,7 @@ export interface Run {
 }
 
 /** The limits that the runs of a program share. */
-export type LimitName = "one" | "two" | "rate" | "adaptive" | "own"
+export type LimitName = "one" | "two" | "rate" | "cost" | "adaptive" | "own" | "keyed"
 
 export interface Program {
   readonly runs: ReadonlyArray<Run>
@@ -131,7 +131,7 @@ const drawRun = (random: Random, taste: Taste): Run => {
   }
 }
 
-const limitNames: ReadonlyArray<LimitName> = ["one", "two", "rate", "adaptive", "own"]
+const limitNames: ReadonlyArray<LimitName> = ["one", "two", "rate", "cost", "adaptive", "own", "keyed", "keyed"]
 
 /** What becomes of an input when its attempts are made one after another, with nothing beside them. */
 export interface Expected {

@@ -16,17 +16,20 @@
  * | `waits` | the attempt that decides the exit; `record` | if reported, and the item has waited |
  * | `delayed`, `dueAt` | `InputQueue.delay`; taken by the attempt that begins next | from a failure to the next attempt, if reported |
  * | `history` | `record` alone | if there is more than one attempt and attempts are reported |
+ * | `admitted`, `refusal`, `asideAt` | the admission; taken by the attempt | where limits depend on the input |
  * | `key`, `recorded` | the recorder of a run with a journal | `key` once it was taken; `recorded` if nothing ran |
  *
  * An item belongs to one lane at a time, or to the queue. Two lanes have the same item only while two copies race.
  * Invariant: `round` decides the race. The first attempt to end increments it, and an attempt that finds another round
  * than its own has lost: it settles nothing, and of the item it writes at most `endedAt`, before it finds out.
  */
+import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Outcome from "../../Outcome.ts"
 import type { Recorded } from "../../outcome/settled.ts"
 import { type MessageWaits, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
+import type { Admitted } from "./admission.ts"
 import type { Race } from "./stragglers.ts"
 
 /**
@@ -122,6 +125,11 @@ export class Item<out I> {
   declare key: string
   declare recorded: Recorded | undefined
 
+  /** What its limits have granted, where they depend on the input, or why they failed; and since when it was put aside. */
+  declare admitted: Admitted | undefined
+  declare refusal: Cause.Cause<never> | undefined
+  declare asideAt: number | undefined
+
   constructor(index: number, input: I, worker: number) {
     this.index = index
     this.input = input
@@ -140,6 +148,9 @@ export class Item<out I> {
     this.history = undefined
     this.key = ""
     this.recorded = undefined
+    this.admitted = undefined
+    this.refusal = undefined
+    this.asideAt = undefined
   }
 
   /** Returns what an attempt that begins now has waited for since the one before; undefined if there was none. */
@@ -147,7 +158,7 @@ export class Item<out I> {
     const { delayed, dueAt } = this
     if (dueAt === undefined) return undefined
     this.dueAt = undefined
-    return { ...noWaits, retry: delayed, queue: Math.max(0, now - dueAt) }
+    return { ...noWaits, retry: delayed, queue: Math.max(0, (this.asideAt ?? now) - dueAt) }
   }
 
   /** Adds an attempt that ended at `endedAt` to the history. */

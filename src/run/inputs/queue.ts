@@ -10,7 +10,8 @@
  * | in flight | counted in `inFlight`; a lane has taken the item | done, dropped, waiting (`delay`), due (`requeue`) |
  * | waiting | counted in `parked`; a timer has the item | due, when its delay has passed |
  * | held | counted in `parked`; the recaller has the item, and the window does not count it | done, by `recalled`; due, by `release` |
- * | due | counted in `parked`; the item is in `retryQueue` | in flight, by `next` |
+ * | aside | counted in `parked`; the admission has the item, whose limits hold it up | due, by `admitted` |
+ * | due | counted in `parked`; the item is in `retryQueue` | in flight, by `next`; aside, if its limits hold it up |
  * | done | counted in `done` | |
  *
  * The run is over when the source is `exhausted` and nothing is in flight or parked. It is `stopped` when it is ended
@@ -29,6 +30,7 @@ import type * as Effect from "effect/Effect"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
+import type { Admission, AdmissionHost } from "./admission.ts"
 import { Done, type Found, type ItemSource, type LaneHost, type QueueOptions, Taken, Waiting } from "./contract.ts"
 import { type AttemptContext, Item } from "./item.ts"
 import { open } from "./open.ts"
@@ -40,7 +42,7 @@ import { Waiters } from "./waiters.ts"
 /** Greatest number of new inputs that a lane gives to a recaller before it looks at the clock. */
 const mostHeldAtOnce = 64
 
-export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
+export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, AdmissionHost<I> {
   item!: Item<I>
   /** The item that the last `next` took back, where it was taken into the item of a lane; whoever uses it clears it. */
   returned: Item<I> | undefined = undefined
@@ -62,16 +64,10 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   private readonly options: QueueOptions
   private readonly timers: Timers
   private readonly window: Source.Window
-  /** Size of the window at the start, and the greatest that it may grow to as inputs are done. */
-  private base: number
-  private widest: number
   private readonly source: Source.Source<I, E, R>
   private readonly waiters: Waiters
-  private readonly turnBudget: TurnBudget
   /** Number of items that the recaller holds; they are parked too. */
   private held = 0
-  /** True if lanes are woken when the event loop has turned, since they were sent away with inputs left to look at. */
-  private wakes = false
   private readonly retryQueue = new LinkedQueue<Item<I>>()
   /** False while a lane wants no straggler to copy, since it has other inputs. */
   mayCopy = true
@@ -79,6 +75,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   gather: (() => void) | undefined = undefined
   /** Asks the batches of the run for what they have not started. */
   recall: (() => void) | undefined = undefined
+  /** What lets inputs through, in a run whose limits depend on them. */
+  admission: Admission<I> | undefined = undefined
   /** What is asked of new inputs, in a run with a journal. */
   recaller: Recaller<I> | undefined = undefined
 
@@ -98,10 +96,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     this.timers = timers
     this.revisits = options.retries || (options.stragglers !== undefined && !options.batches)
     this.tracked = this.revisits || options.batches
-    this.window = new Source.Window(options.window)
-    this.base = options.window
-    this.widest = options.widest
-    this.turnBudget = turnBudget
+    this.window = new Source.Window(options.window, options.widest)
     this.waiters = new Waiters(turnBudget, options.window, () => this.available)
     this.source = open(inputs, this.window, () => this.notify())
     this.stragglers = options.stragglers && new Stragglers(options.stragglers, options.detailed, timers, this)
@@ -264,6 +259,14 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     this.retryQueue.push(item)
   }
 
+  /** Lets lanes take an item that its limits had held up. */
+  readonly admitted = (item: Item<I>): void => void this.retryQueue.push(item)
+
+  /** Number of lanes that wait, beyond those for which there is an input already. */
+  get freeLanes(): number {
+    return this.waiters.waiting - this.retryQueue.size
+  }
+
   /** Leaves so many inputs out of the window, or counts them again if negative. */
   exempt(count: number): void {
     this.window.retired += count
@@ -274,22 +277,15 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   resize(window: number): void {
     if (!this.retires && !this.options.retiredElsewhere) return
     const closed = !this.window.open
-    this.base = window
-    if (this.widest !== Infinity) this.widest = window
-    this.window.size = Math.min(this.widest, window + this.window.retired)
-    this.source.resume()
-    if (closed) this.notify()
+    this.window.resize(window)
+    this.refill(closed)
   }
 
   /** Makes room in the window: `count` inputs are done, and as many more may be pulled. */
   retire(count: number): void {
     const closed = !this.window.open
-    this.window.retired += count
-    if (this.window.size < this.widest) {
-      this.window.size = Math.min(this.widest, this.base + this.window.retired)
-    }
-    this.source.resume()
-    if (closed) this.notify()
+    this.window.retire(count)
+    this.refill(closed)
   }
 
   /** Lets nothing new begin: lanes end with their attempts, and what waits stays where it is. */
@@ -317,6 +313,12 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     if (this.stopped) return
     this.failure = cause
     this.stop()
+  }
+
+  /** Has inputs pulled that the window lets in; lanes wait for them if it was closed. */
+  private refill(closed: boolean): void {
+    this.source.resume()
+    if (closed) this.notify()
   }
 
   /** Number of inputs that are there to take. */
@@ -353,7 +355,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
 
   /** Takes the next new input. */
   private takeNew(own: Item<I> | undefined): Found {
-    if (this.recaller !== undefined) return this.takeUnknown(this.recaller)
+    if (this.recaller !== undefined || this.admission !== undefined) return this.takeUnknown()
     const poll = this.source.poll()
     if (poll !== Source.Ready) return this.takeNone(poll, own)
     const index = this.count++
@@ -368,36 +370,31 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
     return Taken
   }
 
-  /** Takes the next new input that the recaller does not hold. */
-  private takeUnknown(recaller: Recaller<I>): Found {
-    for (let held = 0; held < mostHeldAtOnce && !recaller.isFull && !this.stopped; held++) {
+  /** Takes the next new input that neither the recaller nor the admission holds. */
+  private takeUnknown(): Found {
+    const { recaller } = this
+    for (let held = 0; held < mostHeldAtOnce && !this.stopped; held++) {
+      if (recaller?.isFull === true) break
       const poll = this.source.poll()
       if (poll !== Source.Ready) return this.takeNone(poll, undefined)
       const item = new Item(this.count++, this.source.value, -1)
-      if (!recaller.holds(item)) {
+      if (recaller?.holds(item) === true) {
+        this.held++
+        this.parked++
+        this.exempt(1)
+      } else if (this.admission?.admits(item) === false) {
+        this.parked++
+      } else {
         this.inFlight++
         this.item = item
         return Taken
       }
-      this.parked++
-      this.held++
       this.updateOnlyNew()
-      this.exempt(1)
     }
     if (this.stopped) return Done
-    if (this.retryQueue.size > 0 && !recaller.isEnding) return this.takeDue(undefined)
-    if (!recaller.isFull) this.wakeAfterTurn()
+    if (this.retryQueue.size > 0 && recaller?.isEnding !== true) return this.takeDue(undefined) ?? Waiting
+    if (recaller?.isFull !== true) this.waiters.notifyAfterTurn()
     return Waiting
-  }
-
-  /** Wakes lanes when the event loop has turned: there may be more to take. */
-  private wakeAfterTurn(): void {
-    if (this.wakes) return
-    this.wakes = true
-    this.turnBudget.afterTurn(() => {
-      this.wakes = false
-      this.notify()
-    })
   }
 
   /** Handles a poll that gave no input: it may come later, the source has ended, or its iterator threw. */
@@ -415,20 +412,26 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I> {
   private takeAny(own: Item<I> | undefined): Found {
     if (this.stopped || this.draining) return Done
     if (this.recaller?.isEnding === true) return Waiting
-    if (this.retryQueue.size > 0) return this.takeDue(own)
+    if (this.retryQueue.size === 0) this.admission?.ask()
+    const due = this.takeDue(own)
+    if (due !== undefined) return due
     if (!this.exhausted) return this.takeNew(own)
     if (!this.over) return this.takeCopy(own) ?? Waiting
     this.waiters.wake(Infinity)
     return Done
   }
 
-  /** Takes the first item that is due again. */
-  private takeDue(own: Item<I> | undefined): Found {
-    this.handOut(this.retryQueue.shift()!, own)
-    this.parked--
-    this.inFlight++
-    this.updateOnlyNew()
-    return Taken
+  /** Takes the first item that is due again, and that its limits let through; undefined if there is none. */
+  private takeDue(own: Item<I> | undefined): Found | undefined {
+    for (let item = this.retryQueue.shift(); item !== undefined; item = this.retryQueue.shift()) {
+      if (this.admission?.admits(item) === false) continue
+      this.handOut(item, own)
+      this.parked--
+      this.inFlight++
+      this.updateOnlyNew()
+      return Taken
+    }
+    return undefined
   }
 
   /** Takes a straggler to copy; undefined if there is none. */

@@ -28,14 +28,18 @@ export type Inputs<I, E = never, R = never> =
 
 /**
  * Window of a source: number of inputs that were pulled, number of those that are done, and the greatest difference
- * between the two.
+ * between the two. It may grow as inputs are done, up to `widest`.
  */
 export class Window {
   pulled = 0
   retired = 0
   size: number
-  constructor(size: number) {
-    this.size = size
+  /** Size at the start, and the greatest that it may grow to. */
+  private base: number
+  private widest: number
+  constructor(size: number, widest = size) {
+    this.size = this.base = size
+    this.widest = widest
   }
   /** True if one more input may be pulled. */
   get open(): boolean {
@@ -44,6 +48,17 @@ export class Window {
   /** Number of inputs that may be pulled; negative if a chunk went beyond the window. */
   get room(): number {
     return this.size - (this.pulled - this.retired)
+  }
+  /** Makes room: so many inputs are done. */
+  retire(count: number): void {
+    this.retired += count
+    if (this.size < this.widest) this.size = Math.min(this.widest, this.base + this.retired)
+  }
+  /** Changes the size, as there are more or fewer workers. */
+  resize(size: number): void {
+    this.base = size
+    if (this.widest !== Infinity) this.widest = size
+    this.size = Math.min(this.widest, size + this.retired)
   }
 }
 

@@ -17,13 +17,19 @@ export class Waiters {
   private readonly idle: Array<() => void> = []
   /** Number of lanes that come for inputs, waiting or not. */
   lanes = 0
-  /** True if a wake-up is scheduled for when the event loop has turned. */
+  /** True if a wake-up is scheduled for when the event loop has turned; or a look at whether one is needed. */
   private wakeScheduled = false
+  private notifyScheduled = false
 
   constructor(turnBudget: TurnBudget, window: number, available: () => number) {
     this.turnBudget = turnBudget
     this.available = available
     this.wakeThreshold = Math.max(1, Math.min(16, Math.floor(window / 3)))
+  }
+
+  /** Number of lanes that wait. */
+  get waiting(): number {
+    return this.idle.length
   }
 
   /** Adds a lane that has just found nothing; `wake` is called when there may be something to take. */
@@ -51,6 +57,16 @@ export class Waiters {
       this.wake(Math.max(1, this.available()))
     })
     if (allAsleep && this.burst.begins()) this.wake(1)
+  }
+
+  /** Does the same when the event loop has turned: lanes were sent away with inputs left to look at. */
+  notifyAfterTurn(): void {
+    if (this.notifyScheduled) return
+    this.notifyScheduled = true
+    this.turnBudget.afterTurn(() => {
+      this.notifyScheduled = false
+      this.notify()
+    })
   }
 
   /** Wakes up to `count` lanes, the last to wait first. */

@@ -2,10 +2,13 @@
  * Attempts at an item, with everything that the settings of a run put around them.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { around } from "../../limit/around.ts"
 import type * as Limit from "../../limit/contract.ts"
+import { withPasses } from "../../limit/passing.ts"
 import { sampled, SpanRecorder } from "../../observability/spans.ts"
 import { noWaits, type WaitedNanos } from "../../outcome/waits.ts"
+import type { Admission } from "../inputs/admission.ts"
 import type { AttemptContext, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 
@@ -62,12 +65,24 @@ export const attempt = <I, A, E, R>(
       if (item.attempts === 0) item.startedAt = context.beganAt
       return begin(item, context)
     })
+  const afterAdmission = (admission: Admission<I>, item: Item<I>, context: AttemptContext): Effect.Effect<A, E, R> => {
+    const { admitted, asideAt, refusal } = item
+    item.asideAt = item.refusal = undefined
+    if (refusal !== undefined) return Exit.failCause(refusal)
+    const begun = beginAfterLimits(item, context, asideAt ?? time())
+    // a copy of a straggler passes its limits by itself, and waits for them in its slot
+    if (admitted === undefined) return around(limits, begun, item.input)
+    return withPasses(() => admission.start(item), around(admitted.others, begun, item.input))
+  }
   const limited: Start<I, A, E, R> = limits.length === 0
     ? begin
     : (item, context) => {
       context.remote = undefined
       if (!queue.revisits) context.waits = undefined
-      return around(limits, beginAfterLimits(item, context, time()), item.input)
+      const { admission } = queue
+      return admission === undefined
+        ? around(limits, beginAfterLimits(item, context, time()), item.input)
+        : afterAdmission(admission, item, context)
     }
   return queue.stragglers === undefined ? limited : queue.stragglers.racing(limited)
 }

@@ -238,9 +238,9 @@ for (const kind of kinds) {
         const [, failures] = yield* Parallel.partition([1, 2, 3], waits.task, { ...batch, timeout: 50 })
 
         assert.deepStrictEqual(failures.map((failure) => failure.index), [0, 1, 2])
-        assert.match(crashOf(failures[0]).message, /could not be started: it has begun no input within 3 s/)
+        assert.match(crashOf(failures[0]).message, /could not be started: it has begun no input within 8 s/)
         assert.deepStrictEqual(yield* Parallel.forEach([1, 2], hostile.echo), [1, 2])
-      }).pipe(Effect.provide(kind.layer({ workers: 1, startTimeout: "3 seconds" }))))
+      }).pipe(Effect.provide(kind.layer({ workers: 1, startTimeout: "8 seconds" }))))
 
     it.live("because they end before do not let a run go on for ever", () =>
       Effect.gen(function*() {

@@ -1,0 +1,282 @@
+/**
+ * Admission: inputs of a run whose limits depend on the input. They pass their limits before a lane has them, so that one
+ * that waits for its key keeps no slot.
+ *
+ * An input passes all its turnstiles in one step, or none. One that cannot pass is put aside at the first turnstile that does
+ * not let it through. All inputs that a run has put aside at a turnstile wait there as one, in their order; when its turn has
+ * come and a lane is free, the first of them tries again, and goes to that lane or to where it is held up now. A turn that
+ * comes while no lane is free is passed over; the next lane that is free asks for it.
+ *
+ * Invariants: an input is either put aside in one line, or `granted`, or a lane has started it. What is granted and not
+ * started when the run ends is given back.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { resolved } from "../../limit/around.ts"
+import type { Limit } from "../../limit/contract.ts"
+import { Passed } from "../../limit/passing.ts"
+import { Turnstile } from "../../limit/turnstile.ts"
+import { Passes, type Request, type Waiter } from "../../limit/visit.ts"
+import { LinkedQueue, type QueueEntry } from "../../primitives/linkedQueue.ts"
+import type { Timers } from "../../primitives/timers.ts"
+import type { Item } from "./item.ts"
+
+/** What has let an input through, and limits of users that go around its attempt. */
+export interface Admitted {
+  readonly passed: Passed
+  readonly others: ReadonlyArray<Limit<any>>
+}
+
+/** The queue of a run, as its admission sees it. */
+export interface AdmissionHost<in I> {
+  /** Number of lanes that wait, beyond those for which there is an input already. */
+  readonly freeLanes: number
+  /** True once nothing more is to begin. */
+  readonly finished: boolean
+  /** Lets a lane take an item that was put aside. */
+  readonly admitted: (item: Item<I>) => void
+  /** Wakes lanes, because there is something to ask for. */
+  readonly notify: () => void
+}
+
+/** What the admission of a run needs from it. */
+export interface AdmissionOptions<I> {
+  readonly limits: ReadonlyArray<Limit<any>>
+  readonly host: AdmissionHost<I>
+  readonly context: Context.Context<never>
+  readonly timers: Timers
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+}
+
+/** An item that was put aside, and what it asks there. */
+interface PutAside<I> {
+  readonly item: Item<I>
+  readonly request: Request
+}
+
+export class Admission<I> {
+  private readonly options: AdmissionOptions<I>
+  private readonly lines = new Map<Turnstile, AsideLine<I>>()
+  /** Lines whose turn came while no lane was free. */
+  private readonly missed = new Set<AsideLine<I>>()
+  private readonly granted = new Set<Item<I>>()
+  private readonly inquiries = new Set<Fiber.Fiber<void>>()
+  /** True while a lane asks, which is free then. */
+  private isAsked = false
+
+  constructor(options: AdmissionOptions<I>) {
+    this.options = options
+  }
+
+  /** True if a lane could take an item now. */
+  get hasFreeLane(): boolean {
+    const { host } = this.options
+    return !host.finished && host.freeLanes + Number(this.isAsked) > 0
+  }
+
+  /** Lets an item through, or puts it aside (false). One whose limits fail goes through, with the cause. */
+  admits(item: Item<I>): boolean {
+    if (item.admitted !== undefined || item.refusal !== undefined) return true
+    const request = this.pass(item, undefined)
+    if (request === undefined) return true
+    item.asideAt = Math.round(this.now() * 1e6)
+    this.putAside(item, request)
+    return false
+  }
+
+  /** Asks again where a turn came while no lane was free; a lane asks that. */
+  ask(): void {
+    for (const line of this.missed) {
+      this.missed.delete(line)
+      this.isAsked = true
+      line.turnstile.serve()
+      this.isAsked = false
+      if (this.options.host.freeLanes < 0) return
+    }
+  }
+
+  /** Takes what an item was granted, in the step in which its attempt has it. */
+  start(item: Item<I>): Passed {
+    const { passed } = item.admitted!
+    item.admitted = undefined
+    this.granted.delete(item)
+    return passed
+  }
+
+  /** Leaves all lines, and gives back what was granted and not used. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    for (const item of this.granted) item.admitted!.passed.cancel(this.now())
+    const lines = [...this.lines.values()]
+    for (const line of lines) {
+      line.turnstile.leave(line)
+      line.turnstile.serve()
+    }
+    this.lines.clear()
+    return Effect.andThen(
+      Fiber.awaitAll(this.inquiries),
+      Effect.forEach(lines, ({ turnstile }) => turnstile.returned ?? Effect.void, { discard: true })
+    )
+  })
+
+  /** The turn of a line has come: lets its first item through that is not held up elsewhere. */
+  serve(line: AsideLine<I>): boolean {
+    for (let first = line.items.shift(); first !== undefined; first = line.items.shift()) {
+      const { item } = first
+      const request = this.pass(item, line)
+      if (request === undefined) {
+        this.moveOn(line)
+        this.options.host.admitted(item)
+        if (!this.isAsked) this.options.host.notify()
+        return true
+      }
+      if (request.turnstile === line.turnstile) {
+        line.items.unshift({ item, request })
+        return this.inquire(line, request)
+      }
+      this.putAside(item, request)
+    }
+    this.moveOn(line)
+    return false
+  }
+
+  /** Notes a line whose turn came while no lane was free. */
+  miss(line: AsideLine<I>): void {
+    if (this.missed.has(line) || this.options.host.finished) return
+    this.missed.add(line)
+    this.options.host.notify()
+  }
+
+  now(): number {
+    return this.options.timers.now()
+  }
+
+  after(millis: number, action: () => void): () => void {
+    const { timers } = this.options
+    const timer = timers.after(Duration.millis(millis), action)
+    return () => timers.cancel(timer)
+  }
+
+  /** Passes all turnstiles of an item; returns the request that holds it up, if there is one. */
+  private pass(item: Item<I>, asker: AsideLine<I> | undefined): Request | undefined {
+    const now = this.now()
+    const requests: Array<Request> = []
+    const others: Array<Limit<any>> = []
+    try {
+      const { context, limits } = this.options
+      const visit = { input: item.input, inputs: 1, context, around: aroundOf(context) }
+      for (const limit of resolved(limits, item.input, now)) {
+        if (limit instanceof Turnstile) requests.push(limit.request(visit))
+        else others.push(limit)
+      }
+    } catch (defect) {
+      item.refusal = Cause.die(defect)
+      return undefined
+    }
+    const held = requests.find((request) => request.units > 0 && !this.lets(request, now, asker))
+    if (held !== undefined) return held
+    const passed = new Passed()
+    for (const request of requests) passed.take(request, now)
+    item.admitted = { passed, others }
+    this.granted.add(item)
+    return undefined
+  }
+
+  /** True if a turnstile lets a request through now, and nobody of this run is before it. */
+  private lets(request: Request, now: number, asker: AsideLine<I> | undefined): boolean {
+    const { turnstile } = request
+    const line = this.lines.get(turnstile)
+    return (line === undefined || line === asker) && turnstile.admits(request, now, line) &&
+      turnstile.inquiry(request) === undefined
+  }
+
+  private putAside(item: Item<I>, request: Request): void {
+    const { turnstile } = request
+    const known = this.lines.get(turnstile)
+    const line = known ?? new AsideLine(this, turnstile)
+    line.items.push({ item, request })
+    if (known !== undefined) return
+    this.lines.set(turnstile, line)
+    turnstile.join(line)
+  }
+
+  /** Lets others go first, if items are left in a line; otherwise leaves. */
+  private moveOn(line: AsideLine<I>): void {
+    line.turnstile.leave(line)
+    if (line.items.size > 0) return line.turnstile.join(line)
+    this.lines.delete(line.turnstile)
+    this.missed.delete(line)
+  }
+
+  /** Asks elsewhere what a turnstile does not know, and keeps the turn meanwhile; false if nothing has to be asked. */
+  private inquire(line: AsideLine<I>, request: Request): boolean {
+    const { turnstile } = line
+    const inquiry = turnstile.inquiry(request)
+    if (inquiry === undefined) return false
+    turnstile.keepTurn(() => {})
+    const fiber = this.options.fork(Effect.map(Effect.exit(inquiry), (exit) => {
+      if (Exit.isFailure(exit)) this.refuse(line, exit.cause)
+      turnstile.endTurn()
+    }))
+    this.inquiries.add(fiber)
+    fiber.addObserver(() => void this.inquiries.delete(fiber))
+    return true
+  }
+
+  /** Fails the first item of a line. */
+  private refuse(line: AsideLine<I>, cause: Cause.Cause<never>): void {
+    const first = line.items.shift()
+    if (first === undefined) return
+    first.item.refusal = cause
+    if (line.items.size === 0) this.moveOn(line)
+    this.options.host.admitted(first.item)
+    this.options.host.notify()
+  }
+}
+
+/** What the attempt around a run has passed. */
+const aroundOf = (context: Context.Context<never>) => Context.get(context, Passes)
+
+/** The inputs that a run has put aside at one turnstile. */
+class AsideLine<I> implements Waiter {
+  readonly turnstile: Turnstile
+  readonly items = new LinkedQueue<PutAside<I>>()
+  entry: QueueEntry<Waiter> | undefined = undefined
+  private readonly admission: Admission<I>
+
+  constructor(admission: Admission<I>, turnstile: Turnstile) {
+    this.admission = admission
+    this.turnstile = turnstile
+  }
+
+  get request(): Request {
+    return this.items.peek()!.request
+  }
+
+  get count(): number {
+    return this.items.size
+  }
+
+  get isReady(): boolean {
+    return this.items.size > 0 && this.admission.hasFreeLane
+  }
+
+  call(): boolean {
+    return this.admission.serve(this)
+  }
+
+  missed(): void {
+    this.admission.miss(this)
+  }
+
+  now(): number {
+    return this.admission.now()
+  }
+
+  after(millis: number, action: () => void): () => void {
+    return this.admission.after(millis, action)
+  }
+}
