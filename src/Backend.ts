@@ -22,6 +22,7 @@ import { isDeadline, withTimeout } from "./task/deadline.ts"
 import { BackendError, LayerFailed, NoWorkers, shownBy, ValueRefused } from "./task/errors.ts"
 import * as Identity from "./task/identity.ts"
 import * as Layers from "./task/layers.ts"
+import { Sequential } from "./task/sequential.ts"
 import { type CalledFrom, keepStack, located, stackOf } from "./task/stacks.ts"
 
 export {
@@ -294,6 +295,10 @@ export const Backend: Context.Reference<Backend> = Context.Reference<Backend>("e
   defaultValue: () => async
 })
 
+/** Returns the backend that tasks run on in a context, whatever is provided there if they run one after another. */
+export const backendOf = (context: Context.Context<never>): Backend =>
+  Context.get(context, Sequential) ? async : checkBackend(Context.get(context, Backend))
+
 /**
  * A layer that runs the tasks inside on the given backend.
  *
@@ -323,7 +328,7 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
   const site = capture(framesOfCall)
   return Effect.scoped(
     Effect.withFiber<A, E | BackendError | Cause.TimeoutError, Scope.Scope>((fiber) => {
-      const backend = checkBackend(fiber.getRef(Backend))
+      const backend = backendOf(fiber.context)
       const calledFrom = { site, frame: frameOf(job, site, fiber.getRef(CurrentStackFrame)) }
       return attempt(backend, job, { input }, { concurrency: 1, calledFrom })
     })

@@ -34,6 +34,7 @@ import type {
   Timeout,
   WorkErrors
 } from "./run/types.ts"
+import { Sequential } from "./task/sequential.ts"
 
 /** @since 0.1.0 */
 export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./run/types.ts"
@@ -553,6 +554,38 @@ export const withDefaults: {
   <A, E, R>(self: Effect.Effect<A, E, R>, options: Types.DefaultOptions): Effect.Effect<A, E, R> =>
     Effect.updateService(self, Plan.Defaults, Plan.defaults(options))
 )
+
+/**
+ * Runs everything inside an effect one after another and in this process: the way to debug a flow.
+ *
+ * **Details**
+ *
+ * Every run, batch node and batch flow inside has a `concurrency` of 1, and every task runs on `Backend.async`, whatever
+ * they state themselves and whatever layer is provided inside. Everything else holds: timeouts, retries, limits, error
+ * budgets. Errors: those of the effect.
+ *
+ * **Example** (The order in which things happen)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const log: Array<string> = []
+ * const step = (n: number) =>
+ *   Effect.sync(() => log.push(`begin ${n}`)).pipe(
+ *     Effect.andThen(Effect.sleep("1 millis")),
+ *     Effect.andThen(Effect.sync(() => log.push(`end ${n}`)))
+ *   )
+ * await Effect.runPromise(Parallel.sequential(Parallel.forEach([1, 2], step, { concurrency: 8 })))
+ *
+ * console.log(log) // => ["begin 1", "end 1", "begin 2", "end 2"]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const sequential = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(self, Sequential, true)
 
 /** True if a value is an array, or an object that is read by its keys. */
 const isShape = (u: unknown): boolean =>

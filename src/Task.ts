@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
@@ -31,7 +30,7 @@ export interface Task<in I, out A, out E = never> extends Backend.Job<I, A, E> {
   (payload: I): Effect.Effect<A, E | Backend.BackendError>
   /** How a run reaches the backend that is provided; a run itself knows no backend. */
   readonly [TypeId]: {
-    readonly backend: Context.Reference<Backend.Backend>
+    readonly backendOf: typeof Backend.backendOf
     readonly attempt: typeof Backend.attempt
     readonly inline: typeof Backend.inline
     readonly noWorkers: typeof Backend.noWorkers
@@ -128,8 +127,8 @@ export const make: {
   if (typeof run !== "function") wrongType("run", "a function", run)
   const task = (payload: I) => Backend.call(task as unknown as Task<I, A, E>, payload)
   Object.defineProperty(task, "name", { value: name })
-  const { attempt, inline, noWorkers } = Backend
-  const runner = { backend: Backend.Backend, attempt, inline, noWorkers }
+  const { attempt, backendOf, inline, noWorkers } = Backend
+  const runner = { backendOf, attempt, inline, noWorkers }
   return Object.assign(task, { [TypeId]: runner, module, payload, success, error, run, layer })
 }
 

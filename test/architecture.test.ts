@@ -79,7 +79,7 @@ const rooms: Readonly<Record<string, Room>> = {
     imports: ["primitives", "task", "worker/wire", "worker/near", "worker/far"],
     types: ["Backend"]
   },
-  "Parallel": { imports: ["primitives", "run"], types: ["Outcome", "Report"] },
+  "Parallel": { imports: ["primitives", "task", "run"], types: ["Outcome", "Report"] },
   "Example": { imports: ["primitives"], types: ["run"] },
   "Node": { imports: ["primitives", "flow"], types: ["run"] },
   "BatchNode": { imports: ["primitives", "flow"], types: ["run"] },

@@ -24,7 +24,6 @@ import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { Shutdown } from "../primitives/shutdown.ts"
 import { Timers } from "../primitives/timers.ts"
-import { checkBackend } from "../task/contract.ts"
 import { withDeadline } from "../task/deadline.ts"
 import * as Identity from "../task/identity.ts"
 import type { CalledFrom } from "../task/stacks.ts"
@@ -63,8 +62,8 @@ export const run = <I, A, E, R, EI, RI>(
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<R | RI>
     const task = Plan.asTask(plan.work)
-    const backend = task && checkBackend(Context.get(context, task[Plan.TaskTypeId].backend))
-    const settings = Plan.settings(plan, Context.get(context, Plan.Defaults), backend)
+    const backend = task?.[Plan.TaskTypeId].backendOf(fiber.context)
+    const settings = Plan.settings(plan, Plan.aroundOf(fiber.context), backend)
     if (settings.retriesByDefault) DefaultRetry.take(context)
     const observer = new RunObserver(context, settings.name, sizeOf(plan.inputs))
     const runWith = (lanes: MakeLanes<I, A, E, R>) =>

@@ -13,6 +13,7 @@ import { type CallSite, capture } from "../primitives/callSite.ts"
 import * as check from "../primitives/check.ts"
 import type { ShowInput } from "../primitives/shorten.ts"
 import type * as Task from "../Task.ts"
+import { Sequential } from "../task/sequential.ts"
 import type { Decide } from "./inputs/item.ts"
 import * as Open from "./inputs/open.ts"
 import type * as Source from "./inputs/source.ts"
@@ -107,6 +108,21 @@ export const Defaults: Context.Reference<CheckedOptions> = Context.Reference<Che
   { defaultValue: () => ({}) }
 )
 
+/** Options around a run: those that it takes where it gives none itself, and those that go before its own. */
+interface Around {
+  readonly defaults: CheckedOptions
+  readonly overrides: CheckedOptions
+}
+
+/** Options that go before those of a run: where all is to run one after another, one input at a time. */
+const oneAtATime: CheckedOptions = { concurrency: 1 }
+
+/** Returns the options around a run in a context. */
+export const aroundOf = (context: Context.Context<never>): Around => ({
+  defaults: Context.get(context, Defaults),
+  overrides: Context.get(context, Sequential) ? oneAtATime : {}
+})
+
 /** Makes a plan. Inputs that cannot be pulled, work that is no function, and invalid options are defects. */
 export const make = <I, A, E, R, EI, RI>(
   inputs: Source.Inputs<I, EI, RI>,
@@ -190,10 +206,10 @@ export const asTask = (work: unknown): AnyTask | undefined =>
  */
 export const settings = (
   plan: Plan<any, any, any, any, any, any>,
-  around: CheckedOptions,
+  { defaults, overrides }: Around,
   backend: Pick<Backend.Backend, "workers" | "batches" | "onResize"> | undefined
 ): Settings => {
-  const options: CheckedOptions = { ...around, ...plan.options }
+  const options: CheckedOptions = { ...defaults, ...plan.options, ...overrides }
   const { batchSize = "auto", limits = [], spans = 0, stragglers } = options
   const concurrency = options.concurrency ?? backend?.workers ?? 8
   const batches = backend?.batches === true && mostOfBatch(limits) !== undefined
@@ -208,7 +224,7 @@ export const settings = (
     batchSize,
     timeout: options.timeout,
     retry: options.retry,
-    retriesByDefault: plan.options.retry === undefined && around.retry !== undefined,
+    retriesByDefault: plan.options.retry === undefined && defaults.retry !== undefined,
     maxErrors: options.maxErrors ?? Infinity,
     stragglers,
     limits,
