@@ -295,7 +295,13 @@ export const Backend: Context.Reference<Backend> = Context.Reference<Backend>("e
   defaultValue: () => async
 })
 
-/** Returns the backend that tasks run on in a context, whatever is provided there if they run one after another. */
+/**
+ * Returns the backend on which tasks run in a context: the one that is provided there, or `Backend.async` inside
+ * `Parallel.sequential`. What is provided and is no backend is a defect.
+ *
+ * @category running
+ * @since 0.1.0
+ */
 export const backendOf = (context: Context.Context<never>): Backend =>
   Context.get(context, Sequential) ? async : checkBackend(Context.get(context, Backend))
 
