@@ -3,8 +3,8 @@
  *
  * Prints the median of the microseconds for an input, and the ratio to one shared limit.
  */
-import { Limit, Parallel } from "effect-parallel"
 import * as Effect from "effect/Effect"
+import { Limit, Parallel } from "../src/index.ts"
 
 const inputs = Array.from({ length: 10_000 }, (_, n) => n)
 const rounds = 15
