@@ -186,8 +186,7 @@ export interface Rate<in I = unknown> extends Stated<I> {
  *
  * **Gotchas**
  *
- * Inputs with a `cost` go to workers one by one. A batch without one has no more inputs than may start within 25 ms, and at a
- * shared bucket it is one.
+ * Inputs with a `cost` go to workers one by one. A batch without one has no more inputs than may start within 25 ms.
  *
  * **Example** (At most 200 calls a second)
  *
@@ -238,14 +237,7 @@ export const rate = <I = unknown>(options: {
   check.optionalFunction("cost", cost)
   const key = options.key === undefined ? undefined : check.nonEmptyString("key", options.key)
   const name = check.nonEmptyString("name", options.name ?? `rate(${limit} per ${Duration.format(window)})`)
-  return new SettledBucket({ name, burst, millisPerToken: Duration.toMillis(window) / limit, cost, key })
-}
-
-class SettledBucket extends TokenBucket {
-  readonly settle = (cost: number): Effect.Effect<void> => {
-    check.numberWhere("cost", cost, "a finite number of at least 0", (n) => Number.isFinite(n) && n >= 0)
-    return this.correctAround(cost)
-  }
+  return new TokenBucket({ name, burst, millisPerToken: Duration.toMillis(window) / limit, cost, key })
 }
 
 /**
@@ -293,12 +285,7 @@ export const gate = (options?: { readonly open?: boolean | undefined; readonly n
   check.knownKeys("Limit.gate options", options ?? {}, ["open", "name"])
   const isOpen: unknown = options?.open ?? true
   if (typeof isOpen !== "boolean") check.wrongType("open", "a boolean", isOpen)
-  return new PausingGate(check.nonEmptyString("name", options?.name ?? "gate"), isOpen as boolean)
-}
-
-class PausingGate extends GateTurnstile {
-  readonly pause = Effect.sync(() => this.set(false))
-  readonly resume = Effect.sync(() => this.set(true))
+  return new GateTurnstile(check.nonEmptyString("name", options?.name ?? "gate"), isOpen as boolean)
 }
 
 /**
@@ -433,9 +420,5 @@ export const adaptive = (options: {
     check.wrongType("overload", "a function", overload)
   }
   const name = check.nonEmptyString("name", options.name ?? `adaptive(${min} to ${max})`)
-  return new CurrentPermits({ max, min, tolerance: latency }, overload ?? (() => false), name)
-}
-
-class CurrentPermits extends AdaptivePermits {
-  readonly current = Effect.sync(() => this.size)
+  return new AdaptivePermits({ max, min, tolerance: latency }, overload ?? (() => false), name)
 }

@@ -579,6 +579,67 @@ describe("Limit", () => {
         assert.deepStrictEqual(log, [["a1", 0], ["b1", 0], ["a2", 1000], ["b2", 1000], ["a3", 2000]])
       }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(Layer.fresh(RateLimiter.layerStoreMemory))))))
 
+    it.effect.each(range(8))(
+      "gives back what it got elsewhere for an input that no longer starts (%#)",
+      (steps) =>
+        Effect.gen(function*() {
+          const limiter = yield* RateLimiter.RateLimiter
+          let run: Fiber.Fiber<unknown, unknown> | undefined
+          let started = false
+          const stopAfter = (steps: number): void =>
+            steps === 0 ? run?.interruptUnsafe() : queueMicrotask(() => stopAfter(steps - 1))
+          const stopping: typeof limiter = {
+            ...limiter,
+            consume: (options) =>
+              Effect.tap(limiter.consume(options), () => Effect.sync(() => options.tokens === 60 && stopAfter(steps)))
+          }
+          const limit = Limit.keyed(
+            (key: string) => key,
+            (key) => Limit.rate({ limit: 100, window: "1 hour", cost: () => 60, key })
+          )
+          run = yield* Effect.forkChild(
+            Effect.provideService(
+              Parallel.forEach(["a"], () => Effect.sync(() => void (started = true)), { limit }),
+              RateLimiter.RateLimiter,
+              stopping
+            )
+          )
+          yield* Fiber.await(run)
+          const { remaining } = yield* limiter.consume({
+            algorithm: "token-bucket",
+            key: "a",
+            limit: 100,
+            window: "1 hour",
+            tokens: 0
+          })
+
+          assert.strictEqual(remaining, started ? 40 : 100)
+        }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(Layer.fresh(RateLimiter.layerStoreMemory)))))
+    )
+
+    it.live("reads one clock, also where it runs in real time", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed((n: number) => n % 2, () => Limit.rate({ limit: 1, window: "1 hour" }))
+        yield* Parallel.forEach([1], () => Effect.void, { limit })
+        const { free } = (yield* limit.states).get(1)!
+        const again = yield* Effect.timeoutOption(Parallel.forEach([1], () => Effect.void, { limit }), 20)
+
+        assert.isBelow(free, 0.1)
+        assert.isTrue(Option.isNone(again))
+      }))
+
+    it.live("starts nothing for as long as a service of its key has asked", () =>
+      Effect.gen(function*() {
+        const limit = Limit.keyed(
+          (n: number) => n % 2,
+          () => Limit.adaptive({ max: 4, overload: () => "1 hour" })
+        )
+        yield* Effect.exit(Parallel.forEach([1], () => Effect.fail("too many"), { limit }))
+        const again = yield* Effect.timeoutOption(Parallel.forEach([1], () => Effect.void, { limit }), 20)
+
+        assert.isTrue(Option.isNone(again))
+      }))
+
     it.effect("forgets a key that is idle, and none whose limit would lose something by that", () =>
       Effect.gen(function*() {
         const gates = new Map<number, Limit.Gate>()

@@ -2,6 +2,7 @@
  * Permits whose number follows what a service bears, as its answers tell.
  */
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { wrongType } from "../primitives/check.ts"
 import { type Bounds, Law, type Token } from "./law.ts"
@@ -12,6 +13,7 @@ import type { Ended, Pass, Request } from "./visit.ts"
 export type Overload = (error: unknown) => boolean | Duration.Input
 
 export class AdaptivePermits extends Permits {
+  readonly current: Effect.Effect<number> = Effect.sync(() => this.size)
   private readonly law: Law
   private readonly overload: Overload
   private readonly tokens = new Map<Pass, Token>()

@@ -5,22 +5,22 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { monotonicClock } from "../primitives/clock.ts"
 import * as Contract from "./contract.ts"
-import { type Passengers, throughWith } from "./passing.ts"
+import { alone, type Passengers, throughWith } from "./passing.ts"
 import { Turnstile } from "./turnstile.ts"
 
 type AnyLimit = Contract.Limit<any>
 
+/** True if the limits of an attempt depend on its input. */
+export const dependOnInput = (limits: ReadonlyArray<AnyLimit>): boolean =>
+  limits.some(({ resolve }) => resolve !== undefined)
+
 /** Puts limits in place of those that stand for others, and sorts them all by rank. */
 export const resolved = (limits: ReadonlyArray<AnyLimit>, input: unknown, now: number): ReadonlyArray<AnyLimit> =>
-  limits.some(({ resolve }) => resolve !== undefined)
+  dependOnInput(limits)
     ? Contract.sorted(
       limits.flatMap((limit) => limit.resolve === undefined ? [limit] : resolved(limit.resolve(input, now), input, now))
     )
     : limits
-
-/** True if the limits of an attempt depend on its input. */
-export const dependOnInput = (limits: ReadonlyArray<AnyLimit>): boolean =>
-  limits.some(({ resolve }) => resolve !== undefined)
 
 /** Greatest number of inputs that pass together; undefined if each has to pass by itself. */
 export const mostOfBatch = (limits: ReadonlyArray<AnyLimit>): number | undefined => {
@@ -37,7 +37,7 @@ export const around = <A, E, R>(
   limits: ReadonlyArray<AnyLimit>,
   attempt: Effect.Effect<A, E, R>,
   input: unknown
-): Effect.Effect<A, E, R> => aroundAll(limits, attempt, { input, count: 1, unused: () => 0 })
+): Effect.Effect<A, E, R> => aroundAll(limits, attempt, alone(input))
 
 /** Does the same for inputs that pass together. */
 export const aroundAll = <A, E, R>(

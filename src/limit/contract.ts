@@ -19,10 +19,11 @@ export const TypeId = "~effect-parallel/Limit"
  * A limit is taken around the attempt only: not while an input waits in the queue or for its retry. The attempt's
  * timeout starts when all its limits have let it through. While it waits for a limit it keeps its slot of the run's
  * `concurrency`; where the limits of a run depend on the input (`keyed`, or a function) it keeps none, and others pass it,
- * as far as the run looks ahead. Where inputs go to workers in batches, `concurrency` and `rate` are taken by the batch: one permit, since
- * a worker takes its inputs one after another, and a token for each input. Limits are first come, first served. An attempt holds what it has passed
- * and lends it to the runs that it starts, so that nested runs under one limit never exceed it and never wait for
- * themselves; interruption while waiting takes it out of the line, and nothing was spent by that.
+ * as far as the run looks ahead. Where inputs go to workers in batches, `concurrency` and `rate` are taken by the batch:
+ * one permit, since a worker takes its inputs one after another, and a token for each input. Limits are first come, first
+ * served. An attempt holds what it has passed and lends it to the runs that it starts, so that nested runs under one limit
+ * never exceed it and never wait for themselves; interruption while waiting takes it out of the line, and nothing was
+ * spent by that.
  *
  * @category models
  * @since 0.1.0

@@ -1,13 +1,16 @@
 /**
  * A gate: while it is closed, nothing starts.
  */
+import * as Effect from "effect/Effect"
 import { Turnstile } from "./turnstile.ts"
 import type { Pass } from "./visit.ts"
 
 export class GateTurnstile extends Turnstile<unknown> {
   readonly name: string
   override readonly mostOfBatch = Infinity
-  isOpen: boolean
+  readonly pause: Effect.Effect<void> = Effect.sync(() => this.set(false))
+  readonly resume: Effect.Effect<void> = Effect.sync(() => this.set(true))
+  private isOpen: boolean
 
   constructor(name: string, isOpen: boolean) {
     super(false)
@@ -15,8 +18,7 @@ export class GateTurnstile extends Turnstile<unknown> {
     this.isOpen = isOpen
   }
 
-  /** Opens or closes it. */
-  set(isOpen: boolean): void {
+  private set(isOpen: boolean): void {
     this.isOpen = isOpen
     this.serve()
   }
@@ -34,9 +36,5 @@ export class GateTurnstile extends Turnstile<unknown> {
   take(): Pass {
     this.running++
     return { end: () => void this.running-- }
-  }
-
-  isIdle(): boolean {
-    return this.isOpen && this.running === 0 && this.line.size === 0
   }
 }

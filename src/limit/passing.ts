@@ -8,6 +8,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,16 +17,25 @@ import * as Option from "effect/Option"
 import { monotonicClock } from "../primitives/clock.ts"
 import type { QueueEntry } from "../primitives/linkedQueue.ts"
 import type { Turnstile } from "./turnstile.ts"
-import { type Ended, type Pass, Passes, type Request, type Waiter } from "./visit.ts"
+import { type Ended, type Pass, Passes, type Request, type Visit, type Waiter } from "./visit.ts"
 
 /** Inputs that pass together: one, or those of a batch, of which some may come back unused. */
 export interface Passengers {
   readonly input: unknown
   readonly count: number
   readonly unused: () => number
-  /** Told when the wait begins, and when it is over. */
-  readonly waits?: ((turnstile: Turnstile) => () => void) | undefined
 }
+
+/** Makes the visit of passengers, whose attempt has a context. */
+export const visitOf = ({ count, input }: Passengers, context: Context.Context<never>): Visit => ({
+  input,
+  inputs: count,
+  context,
+  around: Context.get(context, Passes)
+})
+
+/** One input, which passes alone. */
+export const alone = (input: unknown): Passengers => ({ input, count: 1, unused: none })
 
 const none = () => 0
 
@@ -34,7 +44,7 @@ export const through = <A, E, R>(
   turnstiles: ReadonlyArray<Turnstile>,
   attempt: Effect.Effect<A, E, R>,
   input: unknown
-): Effect.Effect<A, E, R> => throughWith(turnstiles, attempt, { input, count: 1, unused: none })
+): Effect.Effect<A, E, R> => throughWith(turnstiles, attempt, alone(input))
 
 /** Runs an attempt at inputs that pass together. */
 export const throughWith = <A, E, R>(
@@ -50,7 +60,7 @@ export const throughWith = <A, E, R>(
 export const withPasses = <A, E, R>(takes: () => Passed, attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) => {
     const passes = takes()
-    return Effect.withFiber((fiber) => running(passes, restore(attempt), fiber))
+    return Effect.withFiber((fiber) => running(passes, restore(attempt), fiber, nowOf(fiber), none))
   })
 
 /** The passes of an attempt, which end once, with it. */
@@ -89,20 +99,22 @@ export class Passed {
     this.end({ isSuccess: false, error: undefined, unused: 1, now })
   }
 
-  /** Gives back elsewhere what was got there and is not wanted. */
-  get returned(): Effect.Effect<void> | undefined {
-    return returnedOf(this.requests)
+  get turnstiles(): ReadonlyArray<Turnstile> {
+    return this.requests.map(({ turnstile }) => turnstile)
   }
 }
+
+/** Makes a reader of the clock of a fiber, in milliseconds. */
+const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): () => number => monotonicClock(fiber.getRef(Clock.Clock))
 
 /** Runs an attempt with its passes, and ends them with it: when its fiber ends, if that runs no finalizers. */
 const running = <A, E, R>(
   passes: Passed,
   attempt: Effect.Effect<A, E, R>,
   fiber: Fiber.Fiber<unknown, unknown>,
-  unused: () => number = none
+  now: () => number,
+  unused: () => number
 ): Effect.Effect<A, E, R> => {
-  const now = monotonicClock(fiber.getRef(Clock.Clock))
   const forget = fiber.addObserver(() => void passes.end({ ...lost, unused: unused(), now: now() }))
   const settle = (exit: Exit.Exit<A, E>, error: Ended["error"]): Effect.Effect<A, E> => {
     forget()
@@ -115,7 +127,7 @@ const running = <A, E, R>(
           exit._tag === "Success" ? Cause.empty : exit.cause
         )
       )
-    const { returned } = passes
+    const returned = returnedOf(passes.turnstiles)
     return returned === undefined ? settled : Effect.andThen(returned, settled)
   }
   const held = passes.beside(fiber.getRef(Passes))
@@ -130,10 +142,10 @@ const running = <A, E, R>(
 
 const lost = { isSuccess: false, error: undefined } as const
 
-/** What is to be given back elsewhere, at any of these turnstiles. */
-const returnedOf = (requests: ReadonlyArray<Request>): Effect.Effect<void> | undefined => {
+/** Gives back elsewhere what was got there and nobody wants, at any of these turnstiles; undefined if there is nothing. */
+export const returnedOf = (turnstiles: Iterable<Turnstile>): Effect.Effect<void> | undefined => {
   let all: Effect.Effect<void> | undefined
-  for (const { turnstile: { returned } } of requests) {
+  for (const { returned } of turnstiles) {
     if (returned !== undefined) all = all === undefined ? returned : Effect.andThen(all, returned)
   }
   return all
@@ -172,7 +184,7 @@ class Passing<A, E, R> implements Waiter {
     this.passengers = passengers
     this.restore = restore
     this.fiber = fiber
-    this.now = monotonicClock(fiber.getRef(Clock.Clock))
+    this.now = nowOf(fiber)
   }
 
   get request(): Request {
@@ -185,13 +197,7 @@ class Passing<A, E, R> implements Waiter {
 
   /** Asks all turnstiles before the first is passed: one of them may refuse. */
   begin(): Effect.Effect<A, E, R> {
-    const { fiber, passengers: { count, input } } = this
-    const visit = {
-      input,
-      inputs: count,
-      context: fiber.context,
-      around: fiber.getRef(Passes)
-    }
+    const visit = visitOf(this.passengers, this.fiber.context)
     try {
       this.requests = this.turnstiles.map((turnstile) => turnstile.request(visit))
     } catch (defect) {
@@ -206,7 +212,7 @@ class Passing<A, E, R> implements Waiter {
       const { request } = this
       if (request.units === 0) continue
       if (!request.turnstile.admits(request, this.now())) {
-        return Effect.flatMap(this.waiting(request.turnstile, () => request.turnstile.join(this)), () => this.enter())
+        return Effect.flatMap(this.waiting(() => request.turnstile.join(this)), () => this.enter())
       }
       this.pass(request)
     }
@@ -233,26 +239,24 @@ class Passing<A, E, R> implements Waiter {
       const millis = turnstile.delay(request, this.now())
       if (millis > 0) {
         this.lacking = turnstile
-        const again = () => turnstile.retryAfter(this, millis)
-        return Effect.flatMap(this.waiting(turnstile, again), () => this.start())
+        return Effect.flatMap(this.waiting(() => turnstile.retryAfter(this, millis)), () => this.start())
       }
     }
     for (const request of this.requests) if (request.turnstile.counts) this.passed.take(request, this.now())
     this.endTurns()
-    return running(this.passed, this.restore(this.attempt), this.fiber, this.passengers.unused)
+    const { count, unused } = this.passengers
+    return running(this.passed, this.restore(this.attempt), this.fiber, this.now, () => unused() / count)
   }
 
   /** Waits from the step that `begins` it until it is woken. */
-  private waiting(turnstile: Turnstile, begins: () => void): Effect.Effect<void> {
-    const over = this.passengers.waits?.(turnstile)
+  private waiting(begins: () => void): Effect.Effect<void> {
     this.isCalled = false
     begins()
     const woken = Effect.callback<void>((resume) => {
       if (this.isCalled) return resume(Effect.void)
       this.resume = () => resume(Effect.void)
     })
-    const waited = this.orCancel(this.restore(woken))
-    return over === undefined ? waited : Effect.ensuring(waited, Effect.sync(over))
+    return this.orCancel(this.restore(woken))
   }
 
   /** Passes the turnstile at which it waits, as its turn has come. */
@@ -294,7 +298,7 @@ class Passing<A, E, R> implements Waiter {
       }
       this.endTurns()
       this.passed.cancel(this.now())
-      return returnedOf(this.requests) ?? Effect.void
+      return returnedOf(this.requests.map(({ turnstile }) => turnstile)) ?? Effect.void
     })
   }
 

@@ -33,9 +33,8 @@ class Permit implements Pass {
 
 /** Where a waiter stands among those that borrow from one permit. */
 interface Borrowing {
-  readonly waiter: Waiter
-  lender: Permit
-  entry: QueueEntry<Waiter>
+  readonly lender: Permit
+  readonly entry: QueueEntry<Waiter>
 }
 
 export class Permits extends Turnstile<unknown> {
@@ -85,9 +84,7 @@ export class Permits extends Turnstile<unknown> {
 
   override join(waiter: Waiter): void {
     const lender = lenderOf(waiter.request)
-    if (lender !== undefined) {
-      this.borrowing.set(waiter, { waiter, lender, entry: lender.borrowers.push(waiter) })
-    }
+    if (lender !== undefined) this.borrow(waiter, lender)
     super.join(waiter)
   }
 
@@ -97,10 +94,6 @@ export class Permits extends Turnstile<unknown> {
     if (borrowing === undefined) return
     this.borrowing.delete(waiter)
     borrowing.lender.borrowers.remove(borrowing.entry)
-  }
-
-  isIdle(now: number): boolean {
-    return this.running === 0 && this.line.size === 0 && this.pause(now) <= 0
   }
 
   /** Changes how many permits there are. Permits that are held stay held, even above the new size. */
@@ -128,7 +121,7 @@ export class Permits extends Turnstile<unknown> {
     this.running--
     for (let waiter = borrowers.shift(); waiter !== undefined; waiter = borrowers.shift()) {
       if (lender === undefined) this.borrowing.delete(waiter)
-      else this.borrowing.set(waiter, { waiter, lender, entry: lender.borrowers.push(waiter) })
+      else this.borrow(waiter, lender)
     }
     if (borrower !== undefined) borrower.lender = lender
     if (lender === undefined) {
@@ -137,6 +130,11 @@ export class Permits extends Turnstile<unknown> {
     }
     lender.borrower = borrower
     if (borrower === undefined) this.lend(lender)
+  }
+
+  /** Has a waiter wait for the permit of a lender, too. */
+  private borrow(waiter: Waiter, lender: Permit): void {
+    this.borrowing.set(waiter, { lender, entry: lender.borrowers.push(waiter) })
   }
 
   /** Lends a permit that has come back to the first that waits for it and can go on. */

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
-import { outOfRange, wrongType } from "../primitives/check.ts"
+import { numberWhere, outOfRange, wrongType } from "../primitives/check.ts"
 import { monotonicClock } from "../primitives/clock.ts"
 import type * as Contract from "./contract.ts"
 import { Turnstile } from "./turnstile.ts"
@@ -48,7 +48,7 @@ class Taken implements Pass {
 
   readonly end = ({ unused }: Ended): void => {
     this.rate.running--
-    if (unused > 0) this.rate.putBack(unused)
+    if (unused > 0) this.rate.putBack(this.units * unused)
   }
 
   /** Takes what is missing to the true cost, or puts back what was too much. */
@@ -129,12 +129,9 @@ export class TokenBucket extends Bucket {
     return missing <= leastTokens ? 0 : missing * this.options.millisPerToken
   }
 
-  isIdle(now: number): boolean {
-    return this.running === 0 && this.line.size === 0 && this.freeAt(now) >= this.size
-  }
-
   /** Corrects what the attempt around has taken; outside of one the whole cost is taken. */
-  protected correctAround(units: number): Effect.Effect<void> {
+  readonly settle = (units: number): Effect.Effect<void> => {
+    numberWhere("cost", units, "a finite number of at least 0", (n) => Number.isFinite(n) && n >= 0)
     return Effect.withFiber((fiber) => {
       const bucket = this.sharedBy(fiber.context) ?? this
       const taken = fiber.getRef(Passes).get(bucket)
@@ -188,7 +185,6 @@ export class TokenBucket extends Bucket {
 
 /** A bucket at a `RateLimiter`. Whoever is first gets tokens from there, which are here until it starts. */
 class SharedBucket extends Bucket {
-  override readonly mostOfBatch = 1
   private readonly limiter: RateLimiter.RateLimiter
   private readonly bucket: Parameters<RateLimiter.RateLimiter["consume"]>[0]
   /** Number of tokens that were got and not taken; time before which there is no use in asking. */
@@ -237,10 +233,6 @@ class SharedBucket extends Bucket {
       this.here = 0
       return this.correct(-here)
     })
-  }
-
-  isIdle(): boolean {
-    return this.running === 0 && this.line.size === 0
   }
 
   protected freeAt(): number {

@@ -5,13 +5,14 @@
  * | who | when it waits | when its turn has come |
  * | --- | --- | --- |
  * | an attempt (`Passing`) | its fiber waits, and keeps the slot of its run | it goes on |
- * | the inputs that a run has put aside (`Aside`) | once for all of them, and no slot is kept | one of them is taken by a lane that is free |
+ * | the inputs that a run has put aside (`AsideLine`) | once for all of them, and no slot is kept | one of them is taken by a lane that is free |
  *
  * What is held while an attempt runs (permits) is taken when the turn has come. What is counted (tokens) is taken when the
  * attempt starts: until it has all its limits, it keeps its turn, and has spent nothing. An attempt takes its limits in
  * the order of their ranks, so no two attempts wait for each other.
  */
 import * as Effect from "effect/Effect"
+import { monotonicClock } from "../primitives/clock.ts"
 import { LinkedQueue } from "../primitives/linkedQueue.ts"
 import * as Contract from "./contract.ts"
 import { through } from "./passing.ts"
@@ -64,8 +65,10 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
     return undefined
   }
 
-  /** True if nothing would be lost by forgetting it. */
-  abstract isIdle(now: number): boolean
+  /** True if nothing would be lost by forgetting it: nobody has it or waits for it, and all of it is there. */
+  isIdle(now: number): boolean {
+    return this.running === 0 && this.line.size === 0 && this.freeAt(now) >= this.size
+  }
 
   get waiting(): number {
     let count = 0
@@ -80,7 +83,7 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
   }
 
   readonly state: Effect.Effect<Contract.State> = Effect.clockWith((clock) =>
-    Effect.sync(() => this.stateAt(Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
+    Effect.sync(() => this.stateAt(monotonicClock(clock)()))
   )
 
   around<A, E, R>(attempt: Effect.Effect<A, E, R>, input: I): Effect.Effect<A, E, R> {

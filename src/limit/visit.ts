@@ -29,7 +29,10 @@ export interface Pass {
   readonly end: (ended: Ended) => unknown
 }
 
-/** How an attempt has ended: `error` is there if it failed with a typed error, `unused` inputs of a batch were not started. */
+/**
+ * How an attempt has ended: `error` is there if it failed with a typed error; `unused` is the share of its inputs that
+ * were not started.
+ */
 export interface Ended {
   readonly isSuccess: boolean
   readonly error: { readonly value: unknown } | undefined

@@ -127,13 +127,14 @@ const execute = <I, A, E, R, EI, RI>(
   const shutdown = fiber.getRef(Shutdown)
   const drainable = shutdown && new DrainableSink<I, A, E>(recorder ?? inner, () => queue.draining)
   const sink = drainable ?? recorder ?? inner
+  const admits = dependOnInput(settings.limits)
   const queue: InputQueue<I, EI, RI> = new InputQueue<I, EI, RI>(
     inputs,
     {
       window: settings.window,
       widest: settings.widest,
       retries: settings.retry !== undefined || (recover !== undefined && settings.batches) || recorder !== undefined ||
-        dependOnInput(settings.limits),
+        admits,
       stragglers: settings.stragglers,
       batches: settings.batches,
       retiredElsewhere: sink.retires,
@@ -143,7 +144,7 @@ const execute = <I, A, E, R, EI, RI>(
     timers,
     turnBudget
   )
-  if (dependOnInput(settings.limits)) {
+  if (admits) {
     queue.admission = new Admission({ limits: settings.limits, host: queue, context: fiber.context, timers, fork })
   }
   const parts: Parts<I, A, E, R> = {

@@ -60,8 +60,8 @@ export type RetryOption<E> = Retry.Retry<E>
  *   interrupted. For idempotent work.
  * - `limit`: one or several `Limit`s that each attempt passes before it starts, or a function of the input that gives them.
  * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time
- *   they take and aims at 25 ms a message. It has no meaning on fibers. It is 1 with `Limit.adaptive` and limits of your own, which each
- *   attempt passes by itself.
+ *   they take and aims at 25 ms a message. It has no meaning on fibers. It is 1 where each attempt passes a limit by
+ *   itself: `Limit.adaptive`, one of your own, a rate with a `cost`, and limits that depend on the input.
  * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`. Default
  *   twice the concurrency, times a fixed `batchSize`. Automatic batches have no such bound unless one is given: what is
  *   ahead is then a batch for each lane, and of asynchronous inputs as many as are already done with.
@@ -74,8 +74,9 @@ export type RetryOption<E> = Retry.Retry<E>
  *   `JournalError`, and needs a `Journal`.
  *
  * Types: `retry` is asked about `E`, the error of the work; `T`, `M` and `J` are the types of `timeout`, `maxErrors` and
- * `journal`, by which a run knows what they add; `show` is given an `I`, an input, and values are of type `A`. Errors: an option out of its range, or one that does not exist, is a defect, thrown
- * where the effect is built: nothing has started by then.
+ * `journal`, by which a run knows what they add; `show` is given an `I`, an input, and values are of type `A`. Errors: an
+ * option out of its range, or one that does not exist, is a defect, thrown where the effect is built: nothing has started
+ * by then.
  *
  * **Gotchas**
  *

@@ -11,6 +11,7 @@
  * started when the run ends is given back.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,9 +19,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { resolved } from "../../limit/around.ts"
 import type { Limit } from "../../limit/contract.ts"
-import { Passed } from "../../limit/passing.ts"
+import { alone, Passed, returnedOf, visitOf } from "../../limit/passing.ts"
 import { Turnstile } from "../../limit/turnstile.ts"
-import { Passes, type Request, type Waiter } from "../../limit/visit.ts"
+import type { Request, Waiter } from "../../limit/visit.ts"
+import { monotonicClock } from "../../primitives/clock.ts"
 import { LinkedQueue, type QueueEntry } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import type { Item } from "./item.ts"
@@ -59,6 +61,8 @@ interface PutAside<I> {
 }
 
 export class Admission<I> {
+  /** Reads the clock of all limits, in milliseconds: that of timers has another origin. */
+  readonly now: () => number
   private readonly options: AdmissionOptions<I>
   private readonly lines = new Map<Turnstile, AsideLine<I>>()
   /** Lines whose turn came while no lane was free. */
@@ -70,6 +74,7 @@ export class Admission<I> {
 
   constructor(options: AdmissionOptions<I>) {
     this.options = options
+    this.now = monotonicClock(Context.get(options.context, Clock.Clock))
   }
 
   /** True if a lane could take an item now. */
@@ -83,7 +88,7 @@ export class Admission<I> {
     if (item.admitted !== undefined || item.refusal !== undefined) return true
     const request = this.pass(item, undefined)
     if (request === undefined) return true
-    item.asideAt = Math.round(this.now() * 1e6)
+    item.asideAt = Math.round(this.options.timers.now() * 1e6)
     this.putAside(item, request)
     return false
   }
@@ -109,17 +114,17 @@ export class Admission<I> {
 
   /** Leaves all lines, and gives back what was granted and not used. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    for (const item of this.granted) item.admitted!.passed.cancel(this.now())
-    const lines = [...this.lines.values()]
-    for (const line of lines) {
+    const turnstiles = new Set(this.lines.keys())
+    for (const { admitted } of this.granted) {
+      admitted!.passed.cancel(this.now())
+      for (const turnstile of admitted!.passed.turnstiles) turnstiles.add(turnstile)
+    }
+    for (const line of this.lines.values()) {
       line.turnstile.leave(line)
       line.turnstile.serve()
     }
     this.lines.clear()
-    return Effect.andThen(
-      Fiber.awaitAll(this.inquiries),
-      Effect.forEach(lines, ({ turnstile }) => turnstile.returned ?? Effect.void, { discard: true })
-    )
+    return Effect.andThen(Fiber.awaitAll(this.inquiries), Effect.suspend(() => returnedOf(turnstiles) ?? Effect.void))
   })
 
   /** The turn of a line has come: lets its first item through that is not held up elsewhere. */
@@ -150,10 +155,6 @@ export class Admission<I> {
     this.options.host.notify()
   }
 
-  now(): number {
-    return this.options.timers.now()
-  }
-
   after(millis: number, action: () => void): () => void {
     const { timers } = this.options
     const timer = timers.after(Duration.millis(millis), action)
@@ -167,7 +168,7 @@ export class Admission<I> {
     const others: Array<Limit<any>> = []
     try {
       const { context, limits } = this.options
-      const visit = { input: item.input, inputs: 1, context, around: aroundOf(context) }
+      const visit = visitOf(alone(item.input), context)
       for (const limit of resolved(limits, item.input, now)) {
         if (limit instanceof Turnstile) requests.push(limit.request(visit))
         else others.push(limit)
@@ -236,9 +237,6 @@ export class Admission<I> {
     this.options.host.notify()
   }
 }
-
-/** What the attempt around a run has passed. */
-const aroundOf = (context: Context.Context<never>) => Context.get(context, Passes)
 
 /** The inputs that a run has put aside at one turnstile. */
 class AsideLine<I> implements Waiter {

@@ -29,6 +29,11 @@ const counting = (most: { count: number }): Effect.Effect<Backend.Backend> =>
     }
   })
 
+/** Runs inputs until two workers have taken some: one that is still starting has nobody to take what waits behind it. */
+const bothAreUp = Parallel.run([{ do: "spin", millis: 20 }, { do: "spin", millis: 20 }] as const, tasks.act).pipe(
+  Effect.repeat({ until: ({ outcomes }) => new Set(outcomes.map(({ worker }) => worker)).size === 2 })
+)
+
 for (const kind of kinds) {
   describe(`what is sent ahead to ${kind.name}`, () => {
     layer(kind.layer({ workers: 2 }), { excludeTestServices: true })((it) => {
@@ -148,6 +153,7 @@ layer(kinds[0]!.layer({ workers: 2 }), { excludeTestServices: true })(
   (it) => {
     it.effect("do not wait for an input that takes long", () =>
       Effect.gen(function*() {
+        yield* bothAreUp
         const inputs = [...range(400).map(value), { do: "spin", millis: 1000 } as const, ...range(400).map(value)]
         const report = yield* Parallel.run(inputs, tasks.act)
         const ends = report.outcomes.map(({ elapsed, startedAt }) =>
