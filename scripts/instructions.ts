@@ -4,7 +4,8 @@
  * A count does not depend on how busy a machine is, so a slow-down is seen in the commit that brings it. Each path is run with
  * two numbers of inputs, and the difference is what the inputs between them cost: start-up and compilation are in both. Two
  * runs differ by 0.0002 %: all code is one file, Node.js has no threads, and clocks go on by the same step at each reading, since
- * the engine gives the event loop a turn by the clock. The bounds are in `bench/paths.json`; `INSTRUCTIONS=write` writes what was counted there, after a change that is meant.
+ * the engine gives the event loop a turn by the clock. The bounds are in `bench/paths.json`. `PATHS` with a part of their
+ * names counts some of them, and `INSTRUCTIONS=write` writes what was counted there, after a change that is meant.
  */
 import { build } from "esbuild"
 import { spawn, spawnSync } from "node:child_process"
@@ -21,6 +22,9 @@ const many = 160_000
 
 /** How much more than its bound a path may cost: any change moves the moments at which code is compiled and memory freed. */
 const tolerance = 1.05
+
+/** Part of the names of the paths that are counted: all of them unless it is given. */
+const wanted = process.env["PATHS"] ?? ""
 
 /** Instructions of an input, by path. */
 type Bounds = Readonly<Record<string, number>>
@@ -89,7 +93,7 @@ const costOf = async (program: string, path: string): Promise<number> => {
 /** Counts all paths, as many at a time as there are cores. */
 const costs = async (programs: Readonly<Record<File, string>>): Promise<ReadonlyMap<string, number>> => {
   const all = Object.entries(files).flatMap(([file, paths]) =>
-    Object.keys(paths).map((name) => [programs[file as File], name] as const)
+    Object.keys(paths).filter((name) => name.includes(wanted)).map((name) => [programs[file as File], name] as const)
   )
   const found = new Map<string, number>()
   const waiting = all.values()

@@ -16,7 +16,9 @@ import type * as Scope from "effect/Scope"
 import { capture, frameOf } from "./primitives/callSite.ts"
 import { checkedEffect } from "./primitives/effects.ts"
 import { shorten } from "./primitives/shorten.ts"
+import * as Attempt from "./task/attempt.ts"
 import * as Codec from "./task/codec.ts"
+import * as Contract from "./task/contract.ts"
 import { checkBackend, executed, GivenBack, mistake, wrongReport } from "./task/contract.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
 import { BackendError, LayerFailed, NoWorkers, shownBy, ValueRefused } from "./task/errors.ts"
@@ -80,6 +82,12 @@ export interface Batch<out I> {
   readonly inputs: ReadonlyArray<I>
   /** The place of the input at a position among those of the run; none for a task that is called by itself. */
   readonly index: (position: number) => number | undefined
+  /** The place of the first input, where the others follow it in order. */
+  readonly first?: number | undefined
+  /** Which attempt at its input the one at a position is, from 1; absent where all are first ones. */
+  readonly attempt?: ((position: number) => number) | undefined
+  /** The key by which a journal knows the input at a position; absent without a journal. */
+  readonly key?: ((position: number) => string) | undefined
   /** Bounds each attempt from the moment it starts on the worker. */
   readonly timeout?: Duration.Duration | undefined
   /** When the batch has run for so long, no further input is started. */
@@ -277,11 +285,12 @@ export const async: Backend = {
       const context: Effect.Effect<Context.Context<any>, LayerFailed> = job.layer === undefined
         ? Effect.succeed(Context.empty() as Context.Context<any>)
         : Effect.mapError(Layers.servicesOf(job.layer, scope), (cause) => new LayerFailed({ cause }))
-      return Effect.whileLoop({
+      const loop = Effect.whileLoop({
         while: () => position < batch.inputs.length,
         body: () => Effect.exit(runHere(job, batch, position, context)),
         step: (exit) => onExit(position++, exit)
       })
+      return Attempt.insideBatch(loop, batch, () => position)
     })
 }
 
@@ -345,6 +354,33 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
 const framesOfCall = 5
 
 /**
+ * Runs what executes a batch in this process, so that `Parallel.attempt` inside tells of the input at `position`.
+ *
+ * **When to use**
+ *
+ * Use in a backend of your own that runs tasks in fibers of the program. One that runs them elsewhere sends `index`,
+ * `attempt`, `key` and the name of the run there; for a task that is called by itself, what `Parallel.attempt` tells where
+ * `execute` runs.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const insideBatch: <A, E, R>(
+  execution: Effect.Effect<A, E, R>,
+  batch: Batch<unknown>,
+  position: () => number
+) => Effect.Effect<A, E, R> = Attempt.insideBatch
+
+/**
+ * Makes the batch of the one input at a position of another, for a backend that takes no batches. What is told of it is told
+ * of that position; it has no `budget` and no `recall`, which are those of the whole.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const batchOfOne: <I>(batch: Batch<I>, position: number) => Batch<I> = Contract.batchOfOne
+
+/**
  * How `attempt` runs an input: those fields of a `Batch` that have the same names, and what is told of it.
  *
  * @category models
@@ -360,6 +396,19 @@ export interface AttemptOptions {
 }
 
 /**
+ * An input, its place in its run if it has one, and which attempt at it this is: 1 unless given; its key, if the run has a journal.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AttemptedInput<out I> {
+  readonly input: I
+  readonly index?: number
+  readonly attempts?: number | undefined
+  readonly key?: string | undefined
+}
+
+/**
  * Runs one input of a task on a backend, as a batch of its own.
  *
  * @category running
@@ -368,14 +417,18 @@ export interface AttemptOptions {
 export const attempt = <I, A, E>(
   backend: Backend,
   job: Job<I, A, E>,
-  item: { readonly input: I; readonly index?: number },
+  item: AttemptedInput<I>,
   { calledFrom, concurrency, run = Identity.make(job.name), show, timeout, told }: AttemptOptions
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> => {
   let delivery: Delivery | undefined
   let givenBack: GivenBack | undefined
+  let losses = 0
+  const { attempts = 1, index, key } = item
   const batch: Batch<I> = {
     inputs: [item.input],
-    index: () => item.index,
+    index: () => index,
+    attempt: () => Math.max(1, attempts) + losses,
+    key: key === undefined || key === "" ? undefined : () => key,
     timeout,
     concurrency,
     run,
@@ -387,6 +440,7 @@ export const attempt = <I, A, E>(
     }),
     lost: (_, worker, startedAt) => {
       givenBack = undefined
+      losses++
       told?.({ worker, startedAt, endedAt: undefined, delivery, isLost: true })
     }
   }

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { dual, identity } from "effect/Function"
 import type * as Stream from "effect/Stream"
@@ -34,6 +35,7 @@ import type {
   Timeout,
   WorkErrors
 } from "./run/types.ts"
+import * as Attempt from "./task/attempt.ts"
 import { Sequential } from "./task/sequential.ts"
 
 /** @since 0.1.0 */
@@ -49,6 +51,9 @@ export type {
   NoJournaling,
   Timed
 } from "./run/types.ts"
+
+/** @since 0.1.0 */
+export type { CurrentAttempt } from "./task/attempt.ts"
 
 /**
  * The options of `stream`.
@@ -595,3 +600,40 @@ const isShape = (u: unknown): boolean =>
 type Fitting<Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>> = {
   readonly [K in keyof Pairs]: readonly [work: Pairs[K][0], input: Parameters<Pairs[K][0]>[0]]
 }
+
+/**
+ * The attempt that is under way, seen from inside the work: which input of which run, and which try.
+ *
+ * **When to use**
+ *
+ * Use where the work tells others what it is: an idempotency header that stays the same over retries and when a journal
+ * resumes, a log line, a file name.
+ *
+ * **Details**
+ *
+ * It tells of the innermost run around, and on workers and machines of the same one as here: a task that is called by itself
+ * is part of the attempt that calls it. In the `exec` of a node, `run` is the path of the node, `index` 0, and `key` that of
+ * the flow's journal. Errors: `NoSuchElementError` outside of an attempt.
+ *
+ * **Gotchas**
+ *
+ * A fiber that outlives its attempt (`Effect.forkDetach`) may find the next one of its lane: read it before.
+ *
+ * **Example** (Which try it is)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ *
+ * const work = (url: string) =>
+ *   Effect.flatMap(Parallel.attempt, ({ attempt, index, run }) =>
+ *     attempt === 1 ? Effect.fail("busy") : Effect.succeed(`${run} #${index}, try ${attempt}: ${url}`))
+ * const program = Parallel.forEach(["a", "b"], work, { name: "pages", retry: { times: 1 } })
+ *
+ * console.log(await Effect.runPromise(program)) // => ["pages #0, try 2: a", "pages #1, try 2: b"]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const attempt: Effect.Effect<Attempt.CurrentAttempt, Cause.NoSuchElementError> = Attempt.current

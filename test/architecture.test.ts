@@ -76,8 +76,7 @@ const rooms: Readonly<Record<string, Room>> = {
     node: true
   },
   "fleet": {
-    imports: ["primitives", "task", "worker/wire", "worker/near", "worker/far"],
-    types: ["Backend"]
+    imports: ["primitives", "task", "worker/wire", "worker/near", "worker/far", "Backend"]
   },
   "Parallel": { imports: ["primitives", "task", "run"], types: ["Outcome", "Report"] },
   "Example": { imports: ["primitives"], types: ["run"] },

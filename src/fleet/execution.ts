@@ -3,16 +3,18 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Backend from "../Backend.ts"
+import { type Backend, type Batch, batchOfOne } from "../Backend.ts"
 import type { HeldBatch } from "./held.ts"
 import type { AnyJob } from "./relay.ts"
 
 /** Makes the batch for the backend of the machine. */
-const toBatch = (batch: HeldBatch): Backend.Batch<unknown> => {
-  const { budget, concurrency, payloads, run, timeout } = batch.offer
+const toBatch = (batch: HeldBatch): Batch<unknown> => {
+  const { budget, concurrency, keys, numbers, payloads, run, timeout } = batch.offer
   return {
     inputs: payloads,
     index: batch.index,
+    attempt: numbers && ((position) => numbers[position]!),
+    key: keys && ((position) => keys[position]!),
     concurrency,
     run,
     timeout: timeout === undefined ? undefined : Duration.millis(timeout),
@@ -25,7 +27,7 @@ const toBatch = (batch: HeldBatch): Backend.Batch<unknown> => {
 }
 
 /** Executes a batch on the backend of the machine: as a whole, or input by input where the backend takes no batches. */
-export const execute = (backend: Backend.Backend, job: AnyJob, held: HeldBatch, now: () => number) => {
+export const execute = (backend: Backend, job: AnyJob, held: HeldBatch, now: () => number) => {
   const batch = toBatch(held)
   if (backend.batches === true) return backend.execute(job, batch, held.onExit)
   const { inputs, recall } = batch
@@ -34,18 +36,7 @@ export const execute = (backend: Backend.Backend, job: AnyJob, held: HeldBatch, 
   recall!.signal.addEventListener("abort", () => held.giveBack(position + 1), { once: true })
   return Effect.whileLoop({
     while: () => position < inputs.length && (position === 0 || (now() <= until && !recall!.signal.aborted)),
-    body: () => backend.execute(job, oneOf(batch, position), (_, ...exit) => held.onExit(position, ...exit)),
+    body: () => backend.execute(job, batchOfOne(batch, position), (_, ...exit) => held.onExit(position, ...exit)),
     step: () => void position++
   })
 }
-
-/** Makes the batch of the one input at a position. */
-const oneOf = (batch: Backend.Batch<unknown>, position: number): Backend.Batch<unknown> => ({
-  ...batch,
-  inputs: [batch.inputs[position]],
-  index: () => batch.index(position),
-  budget: undefined,
-  recall: undefined,
-  began: (_, worker, at) => batch.began!(position, worker, at),
-  lost: (_, worker, at) => batch.lost!(position, worker, at)
-})

@@ -15,6 +15,8 @@
  * What comes is checked for its form, since another program may write to the same queue; the values inside are those of
  * tasks, and read by their schemas.
  */
+import type { CurrentAttempt } from "../task/attempt.ts"
+import type { Attempts } from "../worker/wire/attempts.ts"
 import type { Ambient, Exits, Fault, Log } from "../worker/wire/messages.ts"
 import { areTagged, type Fields, isExitsLike, isIndex, isTagged } from "../worker/wire/replies.ts"
 
@@ -30,6 +32,11 @@ export interface Offer {
   readonly forms: readonly [payload: string, success: string, error: string]
   /** Indices of the inputs in their run: of the first, if the others follow it; none for a call by itself. */
   readonly indices: number | ReadonlyArray<number> | null
+  /** Which attempt each input is, if not all are first ones; and their keys, if the run has a journal. */
+  readonly numbers?: ReadonlyArray<number> | undefined
+  readonly keys?: ReadonlyArray<string> | undefined
+  /** The attempt around a call by itself. */
+  readonly around?: CurrentAttempt | undefined
   readonly timeout?: number | undefined
   readonly budget?: number | undefined
   readonly concurrency: number
@@ -114,11 +121,11 @@ export type Unnumbered = Reply extends infer R ? R extends About ? Omit<R, keyof
 /** Makes the text of an offer of parts that are texts already; a payload without one is undefined. */
 export const writeOffer = (
   head: string,
-  indices: Offer["indices"],
+  attempts: Attempts | undefined,
   payloads: ReadonlyArray<string | undefined>
 ): string => {
   const absent = payloads.flatMap((text, position) => text === undefined ? [position] : [])
-  const rest = JSON.stringify({ indices, absent })
+  const rest = JSON.stringify({ indices: null, ...attempts, run: undefined, absent })
   return `${head.slice(0, -1)},${rest.slice(1, -1)},"payloads":${listOf(payloads)}}`
 }
 
@@ -130,20 +137,41 @@ export const listOf = (texts: ReadonlyArray<string | undefined>): string =>
 export const readOffer = (text: string): Offer | undefined => {
   const offer = parse(text)
   if (offer === undefined) return undefined
-  const { absent, ambient, concurrency, forms, id, indices, lease, payloads, program, run, task } = offer as {
+  const {
+    absent,
+    ambient,
+    around,
+    concurrency,
+    forms,
+    id,
+    indices,
+    keys,
+    lease,
+    numbers,
+    payloads,
+    program,
+    run,
+    task
+  } = offer as {
     readonly [K in keyof Offer]: unknown
   }
   const isWhole = isText(id) && isText(program) && isNumber(lease) && isText(task) && isObject(run) &&
     isText(run["id"]) && isText(run["name"]) && areTexts(forms) && forms.length === 3 && isNumber(concurrency) &&
     (indices === null || isNumber(indices) || areNumbers(indices)) && isObject(ambient) &&
     isObject(ambient["annotations"]) && isObject(ambient["defaults"]) && isText(ambient["logLevel"]) &&
-    isSpan(ambient["span"]) &&
-    Array.isArray(payloads) && payloads.length > 0 && areNumbers(absent)
+    isSpan(ambient["span"]) && (around === undefined || isAttempt(around)) &&
+    Array.isArray(payloads) && payloads.length > 0 && areNumbers(absent) &&
+    (numbers === undefined || areNumbers(numbers) && numbers.length === payloads.length) &&
+    (keys === undefined || areTexts(keys) && keys.length === payloads.length)
   if (!isWhole) return undefined
   const values = payloads as Array<unknown>
   for (const position of absent) values[position] = undefined
   return offer as unknown as Offer
 }
+
+const isAttempt = (around: unknown): boolean =>
+  isObject(around) && isText(around["run"]) && isNumber(around["index"]) && isNumber(around["attempt"]) &&
+  (around["key"] === undefined || isText(around["key"]))
 
 const isSpan = (span: unknown): boolean =>
   span === undefined || (isObject(span) && isText(span["traceId"]) && isText(span["spanId"]))

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Backend from "../Backend.ts"
 import * as Codec from "../task/codec.ts"
 import * as Errors from "../task/errors.ts"
+import { type Attempts, attemptsOf } from "../worker/wire/attempts.ts"
 import * as Causes from "../worker/wire/causes.ts"
 import type { ValueRole } from "../worker/wire/messages.ts"
 import { type Reason, reasonOf } from "../worker/wire/reasons.ts"
@@ -44,7 +45,7 @@ export class TextPayloads {
         this.refuse(position, text)
         continue
       }
-      const needed = (text === undefined ? 4 : bytesOf(text)) + bytesOfIndex
+      const needed = (text === undefined ? 4 : bytesOf(text)) + bytesOfAttempt + this.bytesOfKey(position)
       if (needed > left) {
         if (this.texts.length > 0) return
         this.refuse(position, new Errors.TooLarge({ value: "payload", bytes: needed, most: Math.max(0, room) }))
@@ -54,6 +55,11 @@ export class TextPayloads {
       this.texts.push(text)
       this.positions.push(position)
     }
+  }
+
+  private bytesOfKey(position: number): number {
+    const { key } = this.batch
+    return key === undefined ? 0 : bytesOf(JSON.stringify(key(position))) + 1
   }
 
   /** Returns the text of an input, undefined for one that has none; or why it cannot be sent. */
@@ -66,18 +72,15 @@ export class TextPayloads {
     return textOf("payload", encoded.value)
   }
 
-  /** Returns the indices of the payloads: of the first, if the others follow it; none for a call by itself. */
-  get indices(): number | Array<number> | null {
-    const indices = this.positions.map((position) => this.batch.index(position))
-    const [first] = indices
-    if (first === undefined) return null
-    return indices.every((index, k) => index === first + k) ? first : indices as Array<number>
+  /** Returns which attempts the payloads are; undefined for a call by itself. */
+  get attempts(): Attempts | undefined {
+    return attemptsOf(this.batch, this.positions.length, this.positions, undefined)
   }
 }
 
-/** Bytes that are kept free for punctuation, and for the index of each payload. */
+/** Bytes that are kept free for punctuation, and for index and number of the attempt at each payload. */
 const reserve = 256
-const bytesOfIndex = 12
+const bytesOfAttempt = 20
 
 export const bytesOf = (text: string): number => Buffer.byteLength(text)
 

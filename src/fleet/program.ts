@@ -15,6 +15,7 @@ import type * as Backend from "../Backend.ts"
 import { monotonicClock } from "../primitives/clock.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import { Timers } from "../primitives/timers.ts"
+import * as Attempt from "../task/attempt.ts"
 import * as Errors from "../task/errors.ts"
 import * as Caller from "../worker/near/caller.ts"
 import { texts } from "../worker/wire/texts.ts"
@@ -330,6 +331,7 @@ export class Fleet {
       maxBytes: this.transport.maxBytes ?? Infinity,
       run: this.runOf(Context.get(context, Scope.Scope)),
       ambient: Caller.ambientOf(context, texts),
+      around: Attempt.around(context),
       now: this.now,
       numberOf: this.machines.numberOf,
       log: (log, values, annotations) => void run(Caller.logged(log, values, annotations))

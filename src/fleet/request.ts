@@ -12,6 +12,7 @@
  */
 import * as Duration from "effect/Duration"
 import type * as Backend from "../Backend.ts"
+import type { CurrentAttempt } from "../task/attempt.ts"
 import * as Errors from "../task/errors.ts"
 import { type Arrived, arrived } from "../worker/wire/crossing.ts"
 import { ExitReader } from "../worker/wire/exits.ts"
@@ -50,6 +51,8 @@ export interface Offerer {
   readonly lease: number
   readonly run: RunLosses
   readonly ambient: Ambient
+  /** The attempt in which a task is called that is called by itself. */
+  readonly around: CurrentAttempt | undefined
   readonly maxBytes: number
   /** Number of machines that may be lost at an input before it fails. */
   readonly mostLosses: number
@@ -132,7 +135,7 @@ export class OfferedBatch {
   write(): string | undefined {
     const { batch, job, offerer } = this
     const { budget, concurrency, timeout } = batch
-    const offer: Omit<Offer, "indices" | "absent" | "payloads"> = {
+    const offer: Omit<Offer, "indices" | "numbers" | "keys" | "absent" | "payloads"> = {
       id: this.id,
       program: offerer.program,
       lease: offerer.lease,
@@ -143,14 +146,15 @@ export class OfferedBatch {
       budget: budget && Duration.toMillis(budget),
       concurrency: Math.min(concurrency, Number.MAX_SAFE_INTEGER),
       alone: this.alone,
-      ambient: smallOf(offerer.ambient, offerer.maxBytes)
+      ambient: smallOf(offerer.ambient, offerer.maxBytes),
+      around: batch.index(0) === undefined ? offerer.around : undefined
     }
     const head = JSON.stringify(offer)
     const mayJoin = (position: number) => !this.alone && !this.isSuspect(position)
     this.payloads.encode(offerer.maxBytes - bytesOf(head), mayJoin)
     this.settled = new Uint8Array(this.count)
     if (this.count === 0) return undefined
-    return writeOffer(head, this.payloads.indices, this.payloads.texts)
+    return writeOffer(head, this.payloads.attempts, this.payloads.texts)
   }
 
   /** Calls `done` when the batch is over. */

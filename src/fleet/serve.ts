@@ -21,6 +21,7 @@ import type * as Backend from "../Backend.ts"
 import { monotonicClock } from "../primitives/clock.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import { Timers } from "../primitives/timers.ts"
+import * as Attempt from "../task/attempt.ts"
 import { contextOf, loggerOf } from "../worker/far/ambient.ts"
 import type { Fault } from "../worker/wire/messages.ts"
 import { texts } from "../worker/wire/texts.ts"
@@ -237,6 +238,7 @@ class Machine implements Holder {
   /** Executes a batch, which has so many permits; not one that nobody wants any more, or whose caller cannot be read. */
   private begin(batch: HeldBatch, job: AnyJob, permits: number): void {
     const { offer } = batch
+    const { around } = offer
     const run = this.runOf(offer)
     const done = (): void => {
       batch.end()
@@ -254,7 +256,10 @@ class Machine implements Holder {
       return done()
     }
     const fiber: Fiber.Fiber<void> = Effect.runForkWith(context)(
-      execute(this.options.backend, job, batch, this.now) as Effect.Effect<void>
+      Attempt.inside(
+        execute(this.options.backend, job, batch, this.now) as Effect.Effect<void>,
+        around && (() => around)
+      )
     )
     batch.isExecuted = true
     batch.interrupt = () => fiber.interruptUnsafe()

@@ -13,6 +13,7 @@ import * as DefaultRetry from "../run/lanes/defaultRetry.ts"
 import * as Plan from "../run/plan.ts"
 import type * as Types from "../run/types.ts"
 import type { AnyEffect } from "../run/types.ts"
+import * as Attempt from "../task/attempt.ts"
 import { withTimeout } from "../task/deadline.ts"
 import * as Path from "./path.ts"
 
@@ -39,7 +40,9 @@ export const make = ({ exec, fallback, options }: ExecOptions): (prepared: any, 
   return (prepared, path) => {
     const { defaults, traced } = path
     if (!isPlain || defaults !== undefined) return attempts({ exec, fallback }, own, prepared, path)
-    return traced ? inSpan(Effect.suspend(() => toEffect(exec(prepared))), 1) : exec(prepared)
+    if (traced) return inSpan(run(exec, prepared, path, 1), 1)
+    const result = exec(prepared)
+    return Effect.isEffect(result) ? Attempt.inside(result, readerAt(path, 1)) : result
   }
 }
 
@@ -55,8 +58,8 @@ const attempts = (
   const decide = afterFailure<any, any, any, any>(retry, Path.recoverAt(() => path, fallback))!
   const attempt = (tried: Tried<any>): AnyEffect => {
     const mark = retriesByDefault ? { isTaken: false } : undefined
-    const run = withTimeout(Effect.suspend(() => toEffect(exec(prepared))), timeout)
-    const ran = mark === undefined ? run : DefaultRetry.marked(run, mark)
+    const timed = withTimeout(run(exec, prepared, path, tried.attempts), timeout)
+    const ran = mark === undefined ? timed : DefaultRetry.marked(timed, mark)
     const seen = path.traced ? inSpan(ran, tried.attempts) : ran
     return Effect.catchCause(
       around(limits, seen, prepared),
@@ -75,6 +78,18 @@ const attempts = (
     return attempt(first)
   })
 }
+
+/** Runs `exec` as an attempt. */
+const run = (exec: ExecOptions["exec"], prepared: any, path: Path.Path, attempt: number): AnyEffect =>
+  Attempt.inside(Effect.suspend(() => toEffect(exec(prepared))), readerAt(path, attempt))
+
+/** Makes what tells the attempt at a node: the run is the node at its path, with one input. */
+const readerAt = (path: Path.Path, attempt: number): Attempt.AttemptReader => () => ({
+  run: Path.pathOf(path),
+  index: 0,
+  attempt,
+  key: path.recorder?.keyOf(path)
+})
 
 const inSpan = (run: AnyEffect, attempt: number): AnyEffect =>
   Path.spanned("attempt", { attributes: { attempt } }, () => run)

@@ -39,6 +39,8 @@ export interface PathRecorder {
     path: Path,
     run: Effect.Effect<any, E, R>
   ) => Effect.Effect<any, E, R>
+  /** The key under which it records a node. */
+  readonly keyOf: (path: Path) => string
 }
 
 /**

@@ -117,12 +117,16 @@ export class FlowRecorder implements Path.PathRecorder {
     path: Path.Path,
     run: Effect.Effect<Out<string, unknown>, E, R>
   ): Effect.Effect<Out<string, unknown>, E, R> {
-    const key = digest(`${this.base}${Path.stepsOf(path)}`)
+    const key = this.keyOf(path)
     const recorded = Effect.flatMap(
       this.lookup(key),
       (text) => text === undefined ? this.running(node, path, key, run) : this.recall(node, path, text)
     )
     return recorded as Effect.Effect<Out<string, unknown>, E, R>
+  }
+
+  keyOf(path: Path.Path): string {
+    return digest(`${this.base}${Path.stepsOf(path)}`)
   }
 
   private lookup(key: string): Effect.Effect<string | undefined, JournalError> {

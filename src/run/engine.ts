@@ -33,7 +33,7 @@ import type { Item } from "./inputs/item.ts"
 import { sizeOf } from "./inputs/open.ts"
 import { InputQueue } from "./inputs/queue.ts"
 import { type AfterFailure, afterFailure } from "./lanes/afterFailure.ts"
-import { attempt, spanRecorder, type Start } from "./lanes/attempt.ts"
+import { attempt, attemptOf, spanRecorder, type Start } from "./lanes/attempt.ts"
 import { BatchLane } from "./lanes/batchLane.ts"
 import { BatchRuns } from "./lanes/batchRuns.ts"
 import { BatchSizer } from "./lanes/batchSizer.ts"
@@ -311,7 +311,8 @@ const itemLanes = <I, A, E, R>(
     source: queue,
     host: queue,
     waits: detailed && (isRemote || queue.revisits || settings.limits.length > 0),
-    attempt: attempt(marked, { queue, settings, detailed, time })
+    attempt: attempt(marked, { queue, settings, detailed, time }),
+    attemptOf: attemptOf(settings.name)
   }
   return (worker) => new Lane<I, A, E, R>(options, worker)
 }

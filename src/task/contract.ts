@@ -106,3 +106,35 @@ export const wrongReport = (position: unknown, exit: unknown, size: number): str
     : isWholeExit(exit)
     ? undefined
     : `it reported ${shorten(exit)}, which is no exit`
+
+/** What is told of a position of a batch. */
+type AtPosition<A> = ((position: number, ...told: any) => A) | undefined
+
+/** The parts of a batch that differ by position, or are those of the whole. */
+interface ManyInputs {
+  readonly inputs: ReadonlyArray<any>
+  readonly index: (position: number) => number | undefined
+  readonly attempt?: AtPosition<number>
+  readonly key?: AtPosition<string>
+  readonly began?: AtPosition<void>
+  readonly interrupted?: AtPosition<void>
+  readonly lost?: AtPosition<void>
+}
+
+/** Makes the batch of the one input at a position of another. */
+export const batchOfOne = <B extends ManyInputs>(batch: B, position: number): B => {
+  const at = <A>(tell: AtPosition<A>): AtPosition<A> => tell && ((_, ...told) => tell(position, ...told))
+  return {
+    ...batch,
+    inputs: [batch.inputs[position]],
+    index: () => batch.index(position),
+    first: undefined,
+    attempt: at(batch.attempt),
+    key: at(batch.key),
+    budget: undefined,
+    recall: undefined,
+    began: at(batch.began),
+    interrupted: at(batch.interrupted),
+    lost: at(batch.lost)
+  }
+}

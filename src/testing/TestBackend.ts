@@ -215,12 +215,10 @@ const copyOf = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ 
 const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, position: number) =>
   Effect.suspend(() => {
     let exit: Exit.Exit<A, E | Backend.BackendError | Cause.TimeoutError> = Exit.failCause(Cause.empty)
-    const item = {
-      ...batch,
-      inputs: [batch.inputs[position]!],
-      index: () => batch.index(position)
-    }
-    return Effect.map(Backend.async.execute(job, item, (_, result) => exit = result), () => exit)
+    return Effect.map(
+      Backend.async.execute(job, Backend.batchOfOne(batch, position), (_, result) => exit = result),
+      () => exit
+    )
   })
 
 const crashOf = (job: Backend.Job<never, unknown, unknown>, index: number | undefined, exitCode: number) =>

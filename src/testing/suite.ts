@@ -15,6 +15,7 @@ import * as Backend from "../Backend.ts"
 import * as Limit from "../Limit.ts"
 import * as Outcome from "../Outcome.ts"
 import * as Parallel from "../Parallel.ts"
+import { attempts } from "./attempts.ts"
 import { elastic } from "./elastic.ts"
 import { until, withFile } from "./files.ts"
 import { protocol, virtual } from "./protocol.ts"
@@ -312,7 +313,8 @@ const runs = {
     })
   ),
 
-  ...protocol
+  ...protocol,
+  ...attempts
 } satisfies Record<string, Effect.Effect<void, unknown>>
 
 /** Cases of backends whose workers may end without the program. */

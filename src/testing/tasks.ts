@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { appendFile } from "node:fs/promises"
 import * as Backend from "../Backend.ts"
@@ -146,6 +147,19 @@ export const ambient = Task.make("ambient", {
   run: (_: unknown) => Effect.map(Backend.Backend, (backend) => backend.name)
 })
 
+/** Returns the attempt that it is part of; fails at the first if its input says so. */
+export const attempts = Task.make("attempts", {
+  module,
+  run: ({ failsFirst }: { readonly failsFirst: boolean }) =>
+    Effect.flatMap(
+      Effect.option(Parallel.attempt),
+      (found) =>
+        failsFirst && Option.isSome(found) && found.value.attempt === 1
+          ? Effect.fail("the first fails")
+          : Effect.succeed(Option.getOrNull(found))
+    )
+})
+
 /** Runs another task over some numbers, where it runs itself. */
 export const nests = Task.make("nests", {
   module,
@@ -155,6 +169,7 @@ export const nests = Task.make("nests", {
 /** All of these tasks, for machines that are to serve them. */
 export const all: ReadonlyArray<Task.Task<any, any, any>> = [
   ambient,
+  attempts,
   counts,
   dies,
   echo,

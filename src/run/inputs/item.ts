@@ -51,6 +51,8 @@ export interface AttemptContext extends AttemptStart {
   /** Start in nanoseconds of the monotonic clock; later than the start of the lane if limits held the attempt back. */
   beganAt: number
   waits: WaitedNanos | undefined
+  /** Which start at the item this is, from 1, where starts are counted; 1 where there is one for each item. */
+  attemptNumber: number
   /** Round of the item when the lane took it. */
   readonly round: number
   /** True if the run was stopped before the attempt began. */

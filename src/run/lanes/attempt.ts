@@ -8,12 +8,22 @@ import type * as Limit from "../../limit/contract.ts"
 import { withPasses } from "../../limit/passing.ts"
 import { sampled, SpanRecorder } from "../../observability/spans.ts"
 import { noWaits, type WaitedNanos } from "../../outcome/waits.ts"
+import type { CurrentAttempt } from "../../task/attempt.ts"
 import type { Admission } from "../inputs/admission.ts"
 import type { AttemptContext, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 
 /** Function that starts an attempt. It applies the deadline itself, since that depends on where the attempt runs. */
 export type Start<I, A, E, R> = (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
+
+/** Makes the function that tells the work of an attempt in a run of this name. */
+export const attemptOf =
+  (run: string) => ({ index, key }: Item<unknown>, { attemptNumber }: AttemptContext): CurrentAttempt => ({
+    run,
+    index,
+    attempt: attemptNumber,
+    key: key === "" ? undefined : key
+  })
 
 /** Makes the recorder of spans of attempts in batches; none if no input has spans. */
 export const spanRecorder = (
@@ -51,7 +61,7 @@ export const attempt = <I, A, E, R>(
   const traced = spans === 0 ? start : sampled(start, name, spans)
   const begin: Start<I, A, E, R> = detailed || queue.revisits || spans > 0
     ? (item, context) => {
-      item.attempts++
+      context.attemptNumber = ++item.attempts
       queue.began(item, context)
       return traced(item, context)
     }

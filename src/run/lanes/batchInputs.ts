@@ -33,4 +33,22 @@ export class BatchInputs<I> {
   index(position: number): number {
     return this.indices === undefined ? this.first + position : this.indices[position]!
   }
+
+  /** Index of the first input, if it is known that the others follow it. */
+  get inOrderFrom(): number | undefined {
+    return this.indices === undefined ? this.first : undefined
+  }
+
+  /** Tells which attempt the one at a position is; undefined where all are first ones. */
+  get attempt(): ((position: number) => number) | undefined {
+    const { begun, items } = this
+    if (items === undefined && begun.size === 0) return undefined
+    return (position) => (items?.[position] ?? begun.get(position))?.attempts ?? 1
+  }
+
+  /** Tells the key of the input at a position; undefined without a journal. */
+  get key(): ((position: number) => string) | undefined {
+    const { items } = this
+    return items === undefined || items[0]?.key === "" ? undefined : (position) => items[position]!.key
+  }
 }

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { inChildFiber } from "../../primitives/effects.ts"
 import { shortenMessage } from "../../primitives/shorten.ts"
+import * as Attempt from "../../task/attempt.ts"
 import * as Inputs from "../inputs/contract.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
 import { BatchInputs } from "./batchInputs.ts"
@@ -36,7 +37,7 @@ export class BatchLane<I, A, E, R> {
   }
 
   /** Runs until nothing is left to take. */
-  readonly run: Effect.Effect<void, never, R> = Effect.suspend(() => this.loop())
+  readonly run: Effect.Effect<void, never, R> = Attempt.inside(Effect.suspend(() => this.loop()), undefined)
 
   /** Waits for inputs; false if there will be none. */
   readonly ready = (): Effect.Effect<boolean> =>
@@ -66,7 +67,10 @@ export class BatchLane<I, A, E, R> {
   }
 
   private loop(): Effect.Effect<void, never, R> {
-    return Effect.flatMap(this.ready(), (ready) => ready ? Effect.andThen(this.dispatch(), this.run) : Effect.void)
+    return Effect.flatMap(
+      this.ready(),
+      (ready) => ready ? Effect.flatMap(this.dispatch(), () => this.loop()) : Effect.void
+    )
   }
 
   /** True if there are fewer workers now: the lane ends, and leaves what there is to take to another. */

@@ -200,6 +200,9 @@ export class BatchRun<I, A, E, R> {
     return {
       inputs: this.batch.inputs,
       index: (position) => this.batch.index(position),
+      first: this.batch.inOrderFrom,
+      attempt: this.batch.attempt,
+      key: this.batch.key,
       timeout,
       concurrency,
       run,

@@ -19,6 +19,7 @@
  * | `pendingValue` / `pendingCause` | `step` / `fail` | in `ValuePending` / `Deciding` |
  * | `beganAt`, `waits` | the clock, where items come back; the attempt, behind limits | from `start` on, in runs that report times |
  * | `remote` | the attempt, on a backend; cleared by the clock, or before the limits | in runs that report times on a backend |
+ * | `attemptNumber` | the attempt that begins | in runs that count the starts of items; else 1 |
  * | `withdrawn` | the attempt, behind limits | true once the run was stopped before the attempt began |
  * | `mark` | the attempt, after its limits; cleared by `take` | in runs whose retry is a default |
  * | `children` | `run`, when the fiber starts; the runtime adds to it | always |
@@ -43,6 +44,7 @@ import { isReady, isWholeExit } from "../../primitives/effects.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { childrenOf, noFibers } from "../../primitives/fiberGroup.ts"
 import { shorten, shortenMessage } from "../../primitives/shorten.ts"
+import * as Attempt from "../../task/attempt.ts"
 import * as Inputs from "../inputs/contract.ts"
 import { type AttemptContext, Item, type RemoteAttempt } from "../inputs/item.ts"
 import type { ItemObserver, Sink } from "../outcomes/sink.ts"
@@ -80,6 +82,8 @@ export interface LaneOptions<I, A, E, R> {
   readonly waits: boolean
   /** Starts an attempt at an item. */
   readonly attempt: (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
+  /** Describes an attempt at an item for the work. */
+  readonly attemptOf: (item: Item<I>, context: AttemptContext) => Attempt.CurrentAttempt | undefined
   readonly afterFailure: AfterFailure<I, A, E, R> | undefined
 }
 
@@ -89,6 +93,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   beganAt = 0
   waits: WaitedNanos | undefined = undefined
   remote: RemoteAttempt | undefined = undefined
+  attemptNumber = 1
   withdrawn = false
   mark: RetryMark | undefined = undefined
   private readonly source: Inputs.ItemSource<I>
@@ -97,6 +102,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   private readonly turnBudget: TurnBudget
   private readonly observer: ItemObserver | undefined
   private readonly attempt: LaneOptions<I, A, E, R>["attempt"]
+  private readonly attemptOf: LaneOptions<I, A, E, R>["attemptOf"]
   private readonly afterFailure: AfterFailure<I, A, E, R> | undefined
   /** Clock of the attempts, if the sink reports times. */
   private readonly clock: LaneClock | undefined
@@ -127,6 +133,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     this.turnBudget = options.turnBudget
     this.observer = options.observer
     this.attempt = options.attempt
+    this.attemptOf = options.attemptOf
     this.afterFailure = options.afterFailure
     this.revisits = source.revisits
     this.mayWait = options.waits
@@ -140,10 +147,16 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
 
   /** Effect that runs the lane until nothing is left to take. */
   get run(): Effect.Effect<void, never, R> {
-    return Effect.withFiber((fiber) => {
+    const looping = Effect.withFiber<void, never, R>((fiber) => {
       this.children = childrenOf(fiber)
       return this.loop()
     })
+    return Attempt.inside(looping, () => this.current)
+  }
+
+  /** The attempt as its work sees it. */
+  private get current(): Attempt.CurrentAttempt | undefined {
+    return this.state === Idle || this.state === Loaded ? undefined : this.attemptOf(this.item, this)
   }
 
   /** Waits for an item; false if there will be none. */

@@ -159,6 +159,7 @@ export const describe = (item: Item<unknown>, { remote, waits }: AttemptContext)
 export class Racer implements AttemptContext {
   readonly beganAt: number
   readonly waits = undefined
+  readonly attemptNumber = 1
   readonly worker: number
   readonly round: number
   readonly withdrawn = false

@@ -23,6 +23,7 @@ import type { Sink } from "../../run/outcomes/sink.ts"
 import * as Codec from "../../task/codec.ts"
 import { withDeadline } from "../../task/deadline.ts"
 import * as Layers from "../../task/layers.ts"
+import { attemptAt } from "../wire/attempts.ts"
 import { ballast } from "../wire/ballast.ts"
 import * as Causes from "../wire/causes.ts"
 import { type Arrived, arrived } from "../wire/crossing.ts"
@@ -280,6 +281,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
       time: nanoClock(clock),
       waits: false,
       attempt: (item) => this.attempt(item),
+      attemptOf: ({ index }) => this.message.attempts && attemptAt(this.message.attempts, index),
       afterFailure: undefined
     }
   }

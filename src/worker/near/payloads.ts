@@ -27,7 +27,7 @@ export class Payloads {
    * Position in the batch of each payload, if some inputs could not be sent; undefined if payload and position are
    * equal.
    */
-  private positions: ReadonlyArray<number> | undefined
+  positions: ReadonlyArray<number> | undefined
 
   /** Makes payloads; `refuse` is called for an input that cannot be sent. */
   constructor(

@@ -8,6 +8,7 @@ import * as Scope from "effect/Scope"
 import type * as Backend from "../../Backend.ts"
 import { offsetTo } from "../../primitives/clock.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
+import * as Attempt from "../../task/attempt.ts"
 import { machineNow } from "../wire/machineClock.ts"
 import * as Caller from "./caller.ts"
 import type { Platform, PoolOptions } from "./platform.ts"
@@ -198,6 +199,7 @@ export class Pool {
       state,
       backend: this.platform.name,
       ambient: Caller.ambientOf(context, this.platform.crossing),
+      around: Attempt.around(context),
       crossing: this.platform.crossing,
       clockOffset: () => state.clockOffset ??= offsetTo(clock),
       log: (log, values, annotations) => void run(Caller.logged(log, values, annotations))

@@ -20,7 +20,9 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Backend from "../../Backend.ts"
 import type { LongTimeout } from "../../primitives/longTimeout.ts"
+import type { CurrentAttempt } from "../../task/attempt.ts"
 import { timeoutError } from "../../task/deadline.ts"
+import { attemptsOf } from "../wire/attempts.ts"
 import { type Arrived, arrived, type Crossing } from "../wire/crossing.ts"
 import { ExitReader } from "../wire/exits.ts"
 import { machineNow } from "../wire/machineClock.ts"
@@ -72,6 +74,8 @@ export interface Sender {
   readonly state: RunState
   readonly backend: string
   readonly ambient: Ambient
+  /** The attempt in which a task is called that is called by itself. */
+  readonly around: CurrentAttempt | undefined
   readonly log: (
     log: Log,
     values: ReadonlyArray<Arrived>,
@@ -243,7 +247,7 @@ export class BatchRequest {
 
   /** Makes the message to a worker; `shared` bytes of shared memory are new to it. */
   messageTo({ id, slot }: Placement, shared: number): BatchMessage {
-    const { ahead, job, limits: { budget, timeout }, payloads: { outOfBand, places, values } } = this
+    const { ahead, job, limits: { budget, timeout }, payloads: { outOfBand, places, positions, values } } = this
     return {
       _tag: "Run",
       id,
@@ -258,7 +262,8 @@ export class BatchRequest {
       timeout,
       budget,
       shared,
-      ambient: this.sender.ambient
+      ambient: this.sender.ambient,
+      attempts: attemptsOf(this.batch, values.length, positions, this.sender.around)
     }
   }
 

@@ -2,6 +2,7 @@
  * Messages between the near side, which is the program, and the far side, which is a worker.
  */
 
+import type { Attempts } from "./attempts.ts"
 import type { WireValues } from "./numbers.ts"
 
 /** The part of a caller's context that a task sees. All of it can be cloned. */
@@ -51,6 +52,8 @@ export interface BatchMessage extends Address {
   /** Greatest number of bytes of shared memory that come with it for the first time. */
   readonly shared: number
   readonly ambient: Ambient
+  /** What the tasks are told of their attempts; undefined for a task that is called outside of all. */
+  readonly attempts: Attempts | undefined
 }
 
 export type ToFar =

@@ -1,0 +1,58 @@
+/**
+ * Which attempts the payloads of a batch are, as it crosses.
+ */
+import type * as Backend from "../../Backend.ts"
+import type { CurrentAttempt } from "../../task/attempt.ts"
+
+/** Attempts at consecutive payloads. */
+export interface Attempts {
+  readonly run: string
+  /** Index of the first in its run, if the others follow it; otherwise that of each. */
+  readonly indices: number | ReadonlyArray<number>
+  /** Which attempt each is, if not all are first ones. */
+  readonly numbers: ReadonlyArray<number> | undefined
+  /** Keys of a journal, if the run has one. */
+  readonly keys: ReadonlyArray<string> | undefined
+}
+
+/**
+ * Collects the attempts at so many payloads of a batch, at these positions of it; undefined where payload and position are
+ * equal. A task that is called by itself is part of the attempt `around`, if there is one.
+ */
+export const attemptsOf = (
+  batch: Backend.Batch<unknown>,
+  count: number,
+  positions: ReadonlyArray<number> | undefined,
+  around: CurrentAttempt | undefined
+): Attempts | undefined => {
+  const first = batch.index(positions?.[0] ?? 0)
+  if (first === undefined) {
+    return around && {
+      run: around.run,
+      indices: around.index,
+      numbers: around.attempt === 1 ? undefined : [around.attempt],
+      keys: around.key === undefined ? undefined : [around.key]
+    }
+  }
+  const { attempt, key, run } = batch
+  const listed = <A>(at: (position: number) => A): Array<A> =>
+    Array.from({ length: count }, (_, payload) => at(positions?.[payload] ?? payload))
+  const indices = positions === undefined ? batch.first ?? listed(batch.index) : listed(batch.index)
+  const numbers = attempt && listed(attempt)
+  return {
+    run: run.name,
+    indices: typeof indices === "number" || indices.some((index, k) => index !== first + k)
+      ? indices as Attempts["indices"]
+      : first,
+    numbers: numbers?.some((number) => number !== 1) === true ? numbers : undefined,
+    keys: key && listed(key)
+  }
+}
+
+/** Returns the attempt at a payload. */
+export const attemptAt = ({ indices, keys, numbers, run }: Attempts, payload: number): CurrentAttempt => ({
+  run,
+  index: typeof indices === "number" ? indices + payload : indices[payload]!,
+  attempt: numbers?.[payload] ?? 1,
+  key: keys?.[payload]
+})

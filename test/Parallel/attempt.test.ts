@@ -1,0 +1,155 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Schedule, Stream } from "effect"
+import { BatchNode, Flow, Journal, Limit, Node, Parallel } from "effect-parallel"
+import { TestClock } from "effect/testing"
+import { drive, range } from "../helpers.ts"
+import { layerOf, quiet, ScriptedStore } from "../journal/stores.ts"
+
+/** What an attempt tells, without its key. */
+const told = Effect.map(Parallel.attempt, ({ attempt, index, run }) => `${run} #${index}, ${attempt}`)
+
+describe("Parallel.attempt", () => {
+  it.effect("fails outside of an attempt", () =>
+    Effect.gen(function*() {
+      assert.isTrue(Cause.isNoSuchElementError(yield* Effect.flip(Parallel.attempt)))
+    }))
+
+  it.effect("tells run, input and try, whatever waits in between", () =>
+    Effect.gen(function*() {
+      const failed = new Set<number>()
+      const work = (n: number) =>
+        Effect.gen(function*() {
+          const before = yield* told
+          yield* Effect.sleep(n)
+          const after = yield* told
+          if (n % 2 === 1 && !failed.has(n)) {
+            failed.add(n)
+            return yield* Effect.fail("once")
+          }
+          return [before, after]
+        })
+      const exit = yield* drive(
+        Parallel.forEach(range(6), work, {
+          name: "waits",
+          concurrency: 3,
+          retry: { times: 1, schedule: Schedule.spaced(5) }
+        })
+      )
+
+      const lines = range(6).map((n) => `waits #${n}, ${n % 2 + 1}`)
+      assert.deepStrictEqual(exit, Exit.succeed(lines.map((line) => [line, line])))
+    }))
+
+  it.effect("holds in forks, behind limits, in streams and in pairs", () =>
+    Effect.gen(function*() {
+      const forked = Effect.flatMap(Effect.forkChild(told), Fiber.join)
+      const options = { name: "x", concurrency: 2, limit: Limit.concurrency(1) }
+      const values = yield* Parallel.forEach([1, 2, 3], () => forked, options)
+      const streamed = yield* Stream.runCollect(Parallel.stream([1, 2], () => told, { name: "s" }))
+      const [a, b] = yield* Parallel.pairs([[(_: number) => told, 1], [(_: string) => told, "b"]], { name: "p" })
+
+      assert.deepStrictEqual(values, ["x #0, 1", "x #1, 1", "x #2, 1"])
+      assert.deepStrictEqual(streamed.map((outcome) => outcome._tag === "Success" && outcome.value), [
+        "s #0, 1",
+        "s #1, 1"
+      ])
+      assert.deepStrictEqual([a, b], ["p #0, 1", "p #1, 1"])
+    }))
+
+  it.effect("is the innermost, and the one around again afterwards", () =>
+    Effect.gen(function*() {
+      const values = yield* Parallel.forEach(["a", "b"], () =>
+        Effect.all([told, Parallel.forEach([1, 2], () => told, { name: "inner" }), told]), { name: "outer" })
+
+      assert.deepStrictEqual(
+        values,
+        [0, 1].map((n) => [`outer #${n}, 1`, ["inner #0, 1", "inner #1, 1"], `outer #${n}, 1`])
+      )
+    }))
+
+  it.effect("tells the copy of a straggler from the straggler", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const work = Effect.gen(function*() {
+        const first = yield* told
+        seen.push(first)
+        yield* Effect.sleep(first.endsWith("1") ? 90 : 50)
+        seen.push(yield* told)
+        return yield* told
+      })
+      const fiber = yield* Effect.forkChild(
+        Parallel.forEach([1], () => work, { name: "slow", concurrency: 2, stragglers: { after: "10 millis" } })
+      )
+      yield* TestClock.adjust("1 second")
+
+      assert.deepStrictEqual(yield* Fiber.join(fiber), ["slow #0, 2"])
+      assert.deepStrictEqual(seen, ["slow #0, 1", "slow #0, 2", "slow #0, 2"])
+    }))
+
+  it.effect("has the key of the journal, which is the same when the run is resumed", () =>
+    Effect.gen(function*() {
+      const keys: Array<string | undefined> = []
+      let isDown = true
+      const work = (_: string) =>
+        Effect.flatMap(Parallel.attempt, ({ key }) => {
+          keys.push(key)
+          return isDown ? Effect.fail("down") : Effect.succeed(1)
+        })
+      const run = Parallel.partition(["a", "b"], work, { name: "keys", concurrency: 1, journal: true })
+      yield* run
+      isDown = false
+      yield* run
+      yield* Parallel.partition([7], () => Effect.map(Parallel.attempt, ({ key }) => void keys.push(key)), {
+        name: "own",
+        journal: { key: String }
+      })
+
+      assert.strictEqual(new Set(keys.slice(0, 4)).size, 2)
+      assert.deepStrictEqual(keys.slice(0, 2), keys.slice(2, 4))
+      assert.strictEqual(keys[4], "7")
+    }).pipe(Effect.provide(Journal.layerMemory), quiet))
+
+  describe("in nodes", () => {
+    it.effect("tells path and try, with options and without", () =>
+      Effect.gen(function*() {
+        const plain = Node.make("plain", { exec: (_: number) => told })
+        const retried = Node.make("retried", {
+          exec: (before: string) =>
+            Effect.flatMap(told, (line) => line.endsWith("2") ? Effect.succeed([before, line]) : Effect.fail("once")),
+          retry: { times: 1 }
+        })
+        const { value } = yield* Flow.run(Flow.chain("flow", plain, retried), 1)
+
+        assert.deepStrictEqual(value, ["flow/plain #0, 1", "flow/retried #0, 2"])
+      }))
+
+    it.effect("tells the item of a batch", () =>
+      Effect.gen(function*() {
+        const batch = BatchNode.make("batch", { exec: (_: number) => told, concurrency: 2 })
+        const { value } = yield* Flow.run(batch, [4, 5])
+
+        assert.deepStrictEqual(value, ["batch #0, 1", "batch #1, 1"])
+      }))
+
+    it.effect("has the key under which the journal of the flow records the node", () =>
+      Effect.gen(function*() {
+        const store = new ScriptedStore()
+        const keys: Array<string | undefined> = []
+        const node = (name: string) =>
+          Node.make(name, {
+            exec: (n: number) => Effect.map(Parallel.attempt, ({ key }) => (keys.push(key), n + 1))
+          })
+        yield* Flow.run(Flow.chain("flow", node("a"), node("b")), 0, { journal: true }).pipe(
+          Effect.provide(layerOf(store)),
+          quiet
+        )
+
+        // the last record is that of the flow itself
+        assert.deepStrictEqual(
+          keys,
+          store.records.values().toArray().flatMap((records) => records.keys().toArray()).slice(0, 2)
+        )
+        assert.strictEqual(new Set(keys).size, 2)
+      }))
+  })
+})
