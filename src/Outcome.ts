@@ -74,6 +74,19 @@ export interface Report<out I, out A, out E = never> {
   readonly elapsed: Duration.Duration
   readonly show?: ((input: never) => string) | undefined
   readonly machines: ReadonlyMap<number, string>
+  readonly limits: ReadonlyArray<LimitWait>
+}
+
+/**
+ * What the inputs of a run have waited for the limits of a name: how many `waits` there were, and how long they were together.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LimitWait {
+  readonly name: string
+  readonly waits: number
+  readonly waited: Duration.Duration
 }
 
 /**

@@ -157,7 +157,7 @@ const rowsOf = (self: Outcome.Report<unknown, unknown, unknown>): Map<number, Ar
  * **Details**
  *
  * Shape: the first line counts. Where waits took at least a twentieth of the time of the workers, the last one says what
- * they did with it (`usage`). Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands
+ * they did with it (`usage`), and where limits took as much, for which of them inputs waited. Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands
  * below each, and frames of libraries are counted, not shown. At most `failures` (20) failed inputs are listed, and the rest is counted. Inputs are shown by the option `show` of the
  * run. What errors and inputs are does not matter: what cannot be read is left out, and control characters and
  * direction marks are shown as escapes.
@@ -312,9 +312,7 @@ const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
   if (failed > 0) parts.push(`${failed} failed`)
   if (retried > 0) parts.push(`${retried} tried again`)
   if (recalled > 0) parts.push(`${recalled} recalled`)
-  return `${shortenName(self.name)}: ${parts.join(", ")} in ${
-    Duration.format(Duration.millis(Math.round(Duration.toMillis(self.elapsed))))
-  }`
+  return `${shortenName(self.name)}: ${parts.join(", ")} in ${rounded(self.elapsed)}`
 }
 
 /** Least share of the time of workers that waits must have to be told of. */
@@ -332,8 +330,23 @@ const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArr
   const parts = shares.map(([what, time]) => [what, Math.round(100 * time / all)] as const)
     .filter(([what, percent]) => percent > 0 || what === "working")
     .map(([what, percent]) => `${percent} % ${what}`)
-  return [`  ${workers} ${workers === 1 ? "worker" : "workers"}: ${parts.join(", ")}`]
+  const line = `  ${workers} ${workers === 1 ? "worker" : "workers"}: ${parts.join(", ")}`
+  return times.limit < leastWaits * all || self.limits.length === 0 ? [line] : [line, limitsLine(self.limits)]
 }
+
+/** Number of limits that are named. */
+const mostLimits = 5
+
+const limitsLine = (limits: ReadonlyArray<Outcome.LimitWait>): string => {
+  const named = limits.slice(0, mostLimits).map(({ name, waited, waits }) =>
+    `${shortenName(name)} ${rounded(waited)} in ${waits} ${waits === 1 ? "wait" : "waits"}`
+  )
+  const more = limits.length - named.length
+  return `  limits: ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+}
+
+const rounded = (duration: Duration.Duration): string =>
+  Duration.format(Duration.millis(Math.round(Duration.toMillis(duration))))
 
 const attempts = (failure: Outcome.Failure<unknown, unknown>): string =>
   failure.recorded !== undefined ? " (recalled)" : failure.attempts === 1 ? "" : ` (${failure.attempts} attempts)`

@@ -38,7 +38,7 @@ class Fake implements Progress.Run {
   readonly counts = (): Progress.Counts => {
     this.asked++
     const { done, failed, recalled, retried, running, total, waiting } = this
-    return { done, failed, recalled, retried, running, total, waiting }
+    return { done, failed, recalled, retried, running, total, waiting, limited: [] }
   }
 }
 

@@ -32,7 +32,7 @@ const rooms: Readonly<Record<string, Room>> = {
   "Progress": { imports: ["observability"] },
   "run/inputs": { imports: ["primitives", "outcome", "limit"], types: ["Outcome"] },
   "run/outcomes": {
-    imports: ["primitives", "Outcome", "outcome", "journal/record", "observability", "report"],
+    imports: ["primitives", "Outcome", "outcome", "limit", "journal/record", "observability", "report"],
     types: ["run/inputs"]
   },
   "run/lanes": {

@@ -7,6 +7,7 @@ import { monotonicClock } from "../primitives/clock.ts"
 import * as Contract from "./contract.ts"
 import { alone, type Passengers, throughWith } from "./passing.ts"
 import { Turnstile } from "./turnstile.ts"
+import type { LimitWaits } from "./waits.ts"
 
 type AnyLimit = Contract.Limit<any>
 
@@ -36,8 +37,9 @@ export const mostOfBatch = (limits: ReadonlyArray<AnyLimit>): number | undefined
 export const around = <A, E, R>(
   limits: ReadonlyArray<AnyLimit>,
   attempt: Effect.Effect<A, E, R>,
-  input: unknown
-): Effect.Effect<A, E, R> => aroundAll(limits, attempt, alone(input))
+  input: unknown,
+  waits?: LimitWaits
+): Effect.Effect<A, E, R> => aroundAll(limits, attempt, alone(input, waits))
 
 /** Does the same for inputs that pass together. */
 export const aroundAll = <A, E, R>(

@@ -18,12 +18,15 @@ import { monotonicClock } from "../primitives/clock.ts"
 import type { QueueEntry } from "../primitives/linkedQueue.ts"
 import type { Turnstile } from "./turnstile.ts"
 import { type Ended, type Pass, Passes, type Request, type Visit, type Waiter } from "./visit.ts"
+import type { LimitWaits } from "./waits.ts"
 
 /** Inputs that pass together: one, or those of a batch, of which some may come back unused. */
 export interface Passengers {
   readonly input: unknown
   readonly count: number
   readonly unused: () => number
+  /** Is told of their waits, if a run counts them. */
+  readonly waits?: LimitWaits | undefined
 }
 
 /** Makes the visit of passengers, whose attempt has a context. */
@@ -35,7 +38,7 @@ export const visitOf = ({ count, input }: Passengers, context: Context.Context<n
 })
 
 /** One input, which passes alone. */
-export const alone = (input: unknown): Passengers => ({ input, count: 1, unused: none })
+export const alone = (input: unknown, waits?: LimitWaits): Passengers => ({ input, count: 1, unused: none, waits })
 
 const none = () => 0
 
@@ -167,6 +170,8 @@ class Passing<A, E, R> implements Waiter {
   private readonly kept: Array<Turnstile> = []
   /** The turnstile whose turn it keeps, and which has not enough after all. */
   private lacking: Turnstile | undefined = undefined
+  /** The turnstile for which it waits. */
+  private waitsFor: Turnstile | undefined = undefined
   entry: QueueEntry<Waiter> | undefined = undefined
   /** Resumes the fiber, once it waits; `isCalled` if that is over before it does. */
   private resume: (() => void) | undefined = undefined
@@ -212,7 +217,7 @@ class Passing<A, E, R> implements Waiter {
       const { request } = this
       if (request.units === 0) continue
       if (!request.turnstile.admits(request, this.now())) {
-        return Effect.flatMap(this.waiting(() => request.turnstile.join(this)), () => this.enter())
+        return Effect.flatMap(this.waiting(request.turnstile, () => request.turnstile.join(this)), () => this.enter())
       }
       this.pass(request)
     }
@@ -239,7 +244,7 @@ class Passing<A, E, R> implements Waiter {
       const millis = turnstile.delay(request, this.now())
       if (millis > 0) {
         this.lacking = turnstile
-        return Effect.flatMap(this.waiting(() => turnstile.retryAfter(this, millis)), () => this.start())
+        return Effect.flatMap(this.waiting(turnstile, () => turnstile.retryAfter(this, millis)), () => this.start())
       }
     }
     for (const request of this.requests) if (request.turnstile.counts) this.passed.take(request, this.now())
@@ -249,8 +254,10 @@ class Passing<A, E, R> implements Waiter {
   }
 
   /** Waits from the step that `begins` it until it is woken. */
-  private waiting(begins: () => void): Effect.Effect<void> {
+  private waiting(turnstile: Turnstile, begins: () => void): Effect.Effect<void> {
     this.isCalled = false
+    this.waitsFor = turnstile
+    this.countWait(1)
     begins()
     const woken = Effect.callback<void>((resume) => {
       if (this.isCalled) return resume(Effect.void)
@@ -275,6 +282,7 @@ class Passing<A, E, R> implements Waiter {
   private readonly wake = (): void => {
     const { resume } = this
     this.isCalled = true
+    this.endWait()
     this.resume = undefined
     resume?.()
   }
@@ -291,6 +299,7 @@ class Passing<A, E, R> implements Waiter {
   private orCancel<B>(effect: Effect.Effect<B>): Effect.Effect<B> {
     return Effect.onExit(effect, (exit) => {
       if (Exit.isSuccess(exit)) return Effect.void
+      this.endWait()
       if (this.entry !== undefined) {
         const { turnstile } = this.request
         turnstile.leave(this)
@@ -300,6 +309,17 @@ class Passing<A, E, R> implements Waiter {
       this.passed.cancel(this.now())
       return returnedOf(this.requests.map(({ turnstile }) => turnstile)) ?? Effect.void
     })
+  }
+
+  private endWait(): void {
+    if (this.waitsFor === undefined) return
+    this.countWait(-1)
+    this.waitsFor = undefined
+  }
+
+  private countWait(sign: 1 | -1): void {
+    const { count, waits } = this.passengers
+    waits?.change(this.waitsFor!.name, "slot", sign * count, this.now())
   }
 
   private endTurns(): void {

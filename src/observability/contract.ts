@@ -16,7 +16,8 @@ import type * as Effect from "effect/Effect"
  * `total` is how many inputs there are, once that is known: at the start for arrays and the like, at the end of the
  * inputs otherwise. `done` inputs have their outcome, `failed` of them a failure; `retried` took more than one attempt
  * and of `recalled` it was known without one what became of them. `running` inputs are in hand, one a lane at most; `waiting`
- * ones wait to be tried again, or for another worker.
+ * ones wait to be tried again, or for another worker. Those that wait for limits are neither: `limited` has how many wait for
+ * which, by the names of limits.
  *
  * @category models
  * @since 0.1.0
@@ -29,6 +30,7 @@ export interface Counts {
   readonly recalled: number
   readonly running: number
   readonly waiting: number
+  readonly limited: ReadonlyArray<{ readonly name: string; readonly waiting: number }>
 }
 
 /**

@@ -13,7 +13,7 @@ import type { Snapshot } from "./contract.ts"
  * @since 0.1.0
  */
 export const toText = (snapshot: Snapshot): string => {
-  const { elapsed, failed, left, rate, recalled, retried, running, state, waiting } = snapshot
+  const { elapsed, failed, left, limited, rate, recalled, retried, running, state, waiting } = snapshot
   const parts = [`${progress(snapshot)} done`]
   if (failed > 0) parts.push(`${count(failed)} failed`)
   if (retried > 0) parts.push(`${count(retried)} tried again`)
@@ -21,6 +21,7 @@ export const toText = (snapshot: Snapshot): string => {
   if (state === "running") {
     parts.push(`${count(running)} running`)
     if (waiting > 0) parts.push(`${count(waiting)} waiting`)
+    if (limited.length > 0) parts.push(waits(limited))
     parts.push(speed(rate))
     if (left !== undefined) parts.push(`${clock(left)} left`)
   } else {
@@ -66,7 +67,7 @@ export const bar = (snapshot: Snapshot, { colour, columns }: Style): string => {
 }
 
 const partsOf = (snapshot: Snapshot): ReadonlyArray<LinePart> => {
-  const { elapsed, failed, left, rate, recalled, retried, running, state, waiting } = snapshot
+  const { elapsed, failed, left, limited, rate, recalled, retried, running, state, waiting } = snapshot
   const under = state === "running"
   const parts: ReadonlyArray<LinePart | false> = [
     { text: progress(snapshot), code: plain, weight: 8 },
@@ -80,9 +81,20 @@ const partsOf = (snapshot: Snapshot): ReadonlyArray<LinePart> => {
     retried > 0 && { text: `${count(retried)} retried`, code: yellow, weight: 3 },
     recalled > 0 && { text: `${count(recalled)} recalled`, code: dim, weight: 2 },
     under && waiting > 0 && { text: `${count(waiting)} waiting`, code: yellow, weight: 2 },
+    under && limited.length > 0 && { text: waits(limited), code: yellow, weight: 3 },
     under && { text: `${count(running)} running`, code: dim, weight: 1 }
   ]
   return parts.filter((part) => part !== false)
+}
+
+/** Tells how many wait for which limit; where there are more than three, which for most. */
+const waits = (limited: Snapshot["limited"]): string => {
+  const shown = limited.toSorted((a, b) => b.waiting - a.waiting)
+  const parts = shown.slice(0, 3).map(({ name, waiting }) =>
+    `${count(waiting)} waiting for ${cut(shortenName(name), 28)}`
+  )
+  const more = shown.slice(3).reduce((sum, { waiting }) => sum + waiting, 0)
+  return [...parts, ...(more > 0 ? [`${count(more)} for other limits`] : [])].join(", ")
 }
 
 const width = (parts: ReadonlyArray<LinePart>): number =>

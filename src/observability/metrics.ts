@@ -7,6 +7,7 @@
  */
 import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
+import { shortenName } from "../primitives/shorten.ts"
 import type { Counts } from "./contract.ts"
 
 /** Upper ends of the buckets in milliseconds: 1, 2, 5, 10 and so on, from a microsecond to 5000 seconds. */
@@ -17,6 +18,9 @@ const boundaries: ReadonlyArray<number> = Array.from(
 
 /** Upper ends of the buckets in nanoseconds; the last has none. */
 const ends = Float64Array.of(...boundaries.map((millis) => Math.round(millis * 1e6)), Infinity)
+
+/** Greatest number of limits by which a run is told apart. */
+const mostLimits = 100
 
 /** Returns the exponent of the greatest power of two that is not above a number of nanoseconds. */
 const octaveOf = (nanos: number): number => nanos < 2 ** 31 ? 31 - Math.clz32(nanos) : 62 - Math.clz32(nanos / 2 ** 31)
@@ -46,6 +50,12 @@ export class Series {
   private sum = 0
   private min = Infinity
   private max = -Infinity
+  private readonly name: string
+  private readonly limits = new Set<string>()
+
+  constructor(name: string) {
+    this.name = name
+  }
 
   /** Adds a run that begins. */
   open(counts: () => Counts): void {
@@ -80,10 +90,28 @@ export class Series {
   }
 
   /** Returns a count over the runs under way. */
-  now(key: Exclude<keyof Counts, "total">): number {
+  now(key: Exclude<keyof Counts, "total" | "limited">): number {
     let sum = 0
     for (const counts of this.live) sum += counts()[key]
     return sum
+  }
+
+  /** Returns how many inputs of the runs under way wait for the limits of a name. */
+  limited(name: string): number {
+    let sum = 0
+    for (const counts of this.live) {
+      for (const limit of counts().limited) if (limit.name === name) sum += limit.waiting
+    }
+    return sum
+  }
+
+  /** Registers the metric of a limit that inputs of these runs wait for. */
+  limitedBy(context: Context.Context<never>, name: string): void {
+    if (this.limits.has(name) || this.limits.size === mostLimits) return
+    this.limits.add(name)
+    const attributes = { run: this.name, limit: shortenName(name) }
+    const metric = Metric.gauge("effect_parallel_limited", { description: "inputs that wait for a limit", attributes })
+    Metric.registerUnsafe(metric, context, { ...readOnly, get: () => ({ value: this.limited(name) }) })
   }
 
   /** Histogram of the durations, in milliseconds. */
@@ -111,7 +139,7 @@ export const seriesOf = (context: Context.Context<never>, name: string): Series 
 }
 
 const register = (context: Context.Context<never>, run: string): Series => {
-  const series = new Series()
+  const series = new Series(run)
   const counter = (
     name: string,
     attributes: Readonly<Record<string, string>>,

@@ -23,6 +23,9 @@ const Waits = Schema.Struct({
   transfer: Schema.optionalKey(Schema.Finite)
 })
 
+/** What inputs have waited for the limits of a name: how often, and how long together. */
+const LimitWait = Schema.Struct({ name: Schema.String, waits: Schema.Int, waited: Schema.Finite })
+
 /** One attempt. Times are milliseconds; `startedAt` is counted from the start of the run. */
 const Attempt = Schema.Struct({
   startedAt: Schema.Finite,
@@ -68,7 +71,7 @@ const Settled = Schema.Struct({
  * left out where that is nothing. Inputs and messages are shortened to a line. Messages and causes that are
  * long stand once in `texts`, and elsewhere as their place there, counted from 0; when `texts` holds 10 000, any others
  * stand where they belong. `machines` has the name of each worker's machine by the number of the worker, where a run was on
- * several machines. `version` changes when a reader of the version before would misread it; keys may be added
+ * several machines, and `limits` what inputs waited for the limits of each name, the longest first. `version` changes when a reader of the version before would misread it; keys may be added
  * without. Version 1 had no `texts`; this schema reads it too.
  *
  * @category schemas
@@ -90,6 +93,7 @@ export const Json = Schema.Struct({
   }),
   outcomes: Schema.Array(Settled),
   machines: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  limits: Schema.optionalKey(Schema.Array(LimitWait)),
   texts: Schema.optionalKey(Schema.Array(Schema.String))
 })
 
@@ -161,8 +165,15 @@ const headOf = (self: AnyReport<unknown>, tally: Json["tally"]) =>
     ...(self.startedAt !== undefined && { startedAt: DateTime.formatIso(self.startedAt) }),
     elapsed: millis(self.elapsed),
     tally,
-    ...(self.machines.size > 0 && { machines: machinesOf(self.machines) })
+    ...(self.machines.size > 0 && { machines: machinesOf(self.machines) }),
+    ...(self.limits.length > 0 && { limits: self.limits.map(limitWait) })
   }) as const
+
+const limitWait = ({ name, waited, waits }: Outcome.LimitWait) => ({
+  name: shortenName(name),
+  waits,
+  waited: millis(waited)
+})
 
 const machinesOf = (machines: ReadonlyMap<number, string>): Record<string, string> =>
   Object.fromEntries([...machines].map(([worker, machine]) => [worker, shortenName(machine)]))

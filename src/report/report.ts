@@ -18,6 +18,7 @@ export const make = <I, A, E>(options: {
   readonly elapsed: Duration.Duration
   readonly show?: ((input: NoInfer<I>) => string) | undefined
   readonly machines?: ReadonlyMap<number, string> | undefined
+  readonly limits?: ReadonlyArray<Outcome.LimitWait> | undefined
 }): Outcome.Report<I, A, E> => new ReportImpl(options)
 
 const noMachines: ReadonlyMap<number, string> = new Map()
@@ -29,15 +30,19 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
   readonly elapsed: Duration.Duration
   readonly show: ((input: never) => string) | undefined
   readonly machines: ReadonlyMap<number, string>
+  readonly limits: ReadonlyArray<Outcome.LimitWait>
   private sides: { readonly values: Array<A>; readonly failures: Array<Outcome.Failure<I, E>> } | undefined
 
-  constructor({ elapsed, machines, name, outcomes, show, startedAt }: Parameters<typeof make<I, A, E>>[0]) {
+  constructor(
+    { elapsed, limits = [], machines, name, outcomes, show, startedAt }: Parameters<typeof make<I, A, E>>[0]
+  ) {
     this.name = name
     this.outcomes = outcomes
     this.startedAt = startedAt
     this.elapsed = elapsed
     this.show = show
     this.machines = machines ?? noMachines
+    this.limits = limits
   }
 
   get values(): ReadonlyArray<A> {

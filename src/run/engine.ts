@@ -19,7 +19,7 @@ import type * as Backend from "../Backend.ts"
 import type { RunJournal } from "../journal/record/contract.ts"
 import { dependOnInput, mostOfBatch } from "../limit/around.ts"
 import { frameOf } from "../primitives/callSite.ts"
-import { nanoClock, nanosOf } from "../primitives/clock.ts"
+import { monotonicClock, nanoClock, nanosOf } from "../primitives/clock.ts"
 import { checkedEffect, toEffect } from "../primitives/effects.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { Shutdown } from "../primitives/shutdown.ts"
@@ -144,8 +144,11 @@ const execute = <I, A, E, R, EI, RI>(
     timers,
     turnBudget
   )
+  const { limits } = settings
+  const waits = limits.length === 0 ? undefined : observer.limitWaits
+  queue.limitWaits = waits
   if (admits) {
-    queue.admission = new Admission({ limits: settings.limits, host: queue, context: fiber.context, timers, fork })
+    queue.admission = new Admission({ limits, waits: waits!, host: queue, context: fiber.context, timers, fork })
   }
   const parts: Parts<I, A, E, R> = {
     queue,
@@ -200,7 +203,8 @@ const execute = <I, A, E, R, EI, RI>(
       inputs: queue.count,
       startedAt,
       elapsed: Duration.nanos(BigInt(time() - beganAt)),
-      journalError: recorder?.error
+      journalError: recorder?.error,
+      limits: waits === undefined ? [] : waits.over(monotonicClock(clock)())
     }))
   )
 }

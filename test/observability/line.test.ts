@@ -16,6 +16,7 @@ const snapshot = (fields: Partial<Progress.Snapshot> = {}): Progress.Snapshot =>
   recalled: 0,
   running: 8,
   waiting: 0,
+  limited: [],
   elapsed: Duration.seconds(6),
   rate: 50,
   left: Duration.seconds(18),
@@ -28,6 +29,7 @@ const everything = snapshot({
   retried: 12,
   recalled: 7,
   waiting: 2,
+  limited: [{ name: "tokens", waiting: 1 }, { name: "gate", waiting: 1200 }],
   name: "名前🙂 titles of pages that are long"
 })
 

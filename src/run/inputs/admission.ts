@@ -22,6 +22,7 @@ import type { Limit } from "../../limit/contract.ts"
 import { alone, Passed, returnedOf, visitOf } from "../../limit/passing.ts"
 import { Turnstile } from "../../limit/turnstile.ts"
 import type { Request, Waiter } from "../../limit/visit.ts"
+import type { LimitWaits } from "../../limit/waits.ts"
 import { monotonicClock } from "../../primitives/clock.ts"
 import { LinkedQueue, type QueueEntry } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
@@ -48,6 +49,7 @@ export interface AdmissionHost<in I> {
 /** What the admission of a run needs from it. */
 export interface AdmissionOptions<I> {
   readonly limits: ReadonlyArray<Limit<any>>
+  readonly waits: LimitWaits
   readonly host: AdmissionHost<I>
   readonly context: Context.Context<never>
   readonly timers: Timers
@@ -63,6 +65,7 @@ interface PutAside<I> {
 export class Admission<I> {
   /** Reads the clock of all limits, in milliseconds: that of timers has another origin. */
   readonly now: () => number
+  readonly waits: LimitWaits
   private readonly options: AdmissionOptions<I>
   private readonly lines = new Map<Turnstile, AsideLine<I>>()
   /** Lines whose turn came while no lane was free. */
@@ -74,6 +77,7 @@ export class Admission<I> {
 
   constructor(options: AdmissionOptions<I>) {
     this.options = options
+    this.waits = options.waits
     this.now = monotonicClock(Context.get(options.context, Clock.Clock))
   }
 
@@ -129,7 +133,7 @@ export class Admission<I> {
 
   /** The turn of a line has come: lets its first item through that is not held up elsewhere. */
   serve(line: AsideLine<I>): boolean {
-    for (let first = line.items.shift(); first !== undefined; first = line.items.shift()) {
+    for (let first = line.take(); first !== undefined; first = line.take()) {
       const { item } = first
       const request = this.pass(item, line)
       if (request === undefined) {
@@ -139,7 +143,7 @@ export class Admission<I> {
         return true
       }
       if (request.turnstile === line.turnstile) {
-        line.items.unshift({ item, request })
+        line.putBack({ item, request })
         return this.inquire(line, request)
       }
       this.putAside(item, request)
@@ -198,7 +202,7 @@ export class Admission<I> {
     const { turnstile } = request
     const known = this.lines.get(turnstile)
     const line = known ?? new AsideLine(this, turnstile)
-    line.items.push({ item, request })
+    line.add({ item, request })
     if (known !== undefined) return
     this.lines.set(turnstile, line)
     turnstile.join(line)
@@ -229,7 +233,7 @@ export class Admission<I> {
 
   /** Fails the first item of a line. */
   private refuse(line: AsideLine<I>, cause: Cause.Cause<never>): void {
-    const first = line.items.shift()
+    const first = line.take()
     if (first === undefined) return
     first.item.refusal = cause
     if (line.items.size === 0) this.moveOn(line)
@@ -256,6 +260,23 @@ class AsideLine<I> implements Waiter {
 
   get count(): number {
     return this.items.size
+  }
+
+  add(item: PutAside<I>): void {
+    this.items.push(item)
+    this.admission.waits.change(this.turnstile.name, "aside", 1, this.now())
+  }
+
+  take(): PutAside<I> | undefined {
+    const first = this.items.shift()
+    if (first !== undefined) this.admission.waits.change(this.turnstile.name, "aside", -1, this.now())
+    return first
+  }
+
+  /** Puts one back that was taken in this step. */
+  putBack(item: PutAside<I>): void {
+    this.items.unshift(item)
+    this.admission.waits.resume(this.turnstile.name, "aside", this.now())
   }
 
   get isReady(): boolean {

@@ -27,6 +27,7 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type { LimitWaits } from "../../limit/waits.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
@@ -77,6 +78,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   recall: (() => void) | undefined = undefined
   /** What lets inputs through, in a run whose limits depend on them. */
   admission: Admission<I> | undefined = undefined
+  /** What inputs wait for, in runs with limits. */
+  limitWaits: LimitWaits | undefined = undefined
   /** What is asked of new inputs, in a run with a journal. */
   recaller: Recaller<I> | undefined = undefined
 
@@ -124,12 +127,14 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
 
   /** Number of inputs that wait to be tried again, or for another worker. */
   get waiting(): number {
-    return this.parked
+    return this.parked - (this.limitWaits?.at("aside") ?? 0)
   }
 
-  /** Number of inputs that lanes work on, one each at most. */
+  /** Number of inputs that lanes work on, one each at most; not of those that wait for limits. */
   get running(): number {
-    return Math.min(this.waiters.lanes, this.tracked ? this.inFlight : this.count - this.done)
+    const { limitWaits: waits, waiters: { lanes } } = this
+    const taken = this.tracked ? this.inFlight : this.count - this.done
+    return Math.min(lanes - (waits?.slots ?? 0), taken - (waits?.at("slot") ?? 0))
   }
 
   /** Number of inputs that were taken, run and are not settled; only kept if `tracked`. */

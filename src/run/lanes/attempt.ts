@@ -58,6 +58,7 @@ export const attempt = <I, A, E, R>(
   { detailed, queue, settings, time }: AttemptsOf<I>
 ): Start<I, A, E, R> => {
   const { limits, name, spans } = settings
+  const { limitWaits } = queue
   const traced = spans === 0 ? start : sampled(start, name, spans)
   const begin: Start<I, A, E, R> = detailed || queue.revisits || spans > 0
     ? (item, context) => {
@@ -81,7 +82,7 @@ export const attempt = <I, A, E, R>(
     if (refusal !== undefined) return Exit.failCause(refusal)
     const begun = beginAfterLimits(item, context, asideAt ?? time())
     // a copy of a straggler passes its limits by itself, and waits for them in its slot
-    if (admitted === undefined) return around(limits, begun, item.input)
+    if (admitted === undefined) return around(limits, begun, item.input, limitWaits)
     return withPasses(() => admission.start(item), around(admitted.others, begun, item.input))
   }
   const limited: Start<I, A, E, R> = limits.length === 0
@@ -91,7 +92,7 @@ export const attempt = <I, A, E, R>(
       if (!queue.revisits) context.waits = undefined
       const { admission } = queue
       return admission === undefined
-        ? around(limits, beginAfterLimits(item, context, time()), item.input)
+        ? around(limits, beginAfterLimits(item, context, time()), item.input, limitWaits)
         : afterAdmission(admission, item, context)
     }
   return queue.stragglers === undefined ? limited : queue.stragglers.racing(limited)

@@ -119,7 +119,7 @@ export class BatchRun<I, A, E, R> {
     })
     if (limits.length === 0) return inside
     const { copyOf, inputs: { length: size } } = this.batch
-    const passengers = { input: undefined, count: size, unused: () => this.unused }
+    const passengers = { input: undefined, count: size, unused: () => this.unused, waits: queue.limitWaits }
     const admitted = Effect.suspend(() => queue.stopped || queue.draining ? Effect.void : inside)
     const limited = Effect.catchCause(aroundAll(limits, admitted, passengers), (cause) => {
       if (this.begun > 0 || Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)

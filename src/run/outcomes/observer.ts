@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
+import { LimitWaits } from "../../limit/waits.ts"
 import * as Progress from "../../observability/contract.ts"
 import * as Metrics from "../../observability/metrics.ts"
 import { shortenName } from "../../primitives/shorten.ts"
@@ -18,6 +19,8 @@ export class RunObserver implements Progress.Run, ItemObserver {
   readonly parent: Progress.Run | undefined
   /** Number of inputs, if they know it themselves. */
   readonly size: number | undefined
+  /** What inputs wait for, in a run with limits. */
+  readonly limitWaits = new LimitWaits()
   private readonly progress: Progress.Progress
   private readonly series: Metrics.Series
   private queue: InputQueue<any, any, any> | undefined
@@ -35,6 +38,7 @@ export class RunObserver implements Progress.Run, ItemObserver {
     this.parent = Context.get(context, Progress.Current)
     this.progress = Context.get(context, Progress.Progress)
     this.series = Metrics.seriesOf(context, this.name)
+    this.limitWaits.onName = (name) => this.series.limitedBy(context, name)
   }
 
   /**
@@ -66,15 +70,16 @@ export class RunObserver implements Progress.Run, ItemObserver {
   }
 
   readonly counts = (): Progress.Counts => {
-    const { failed, over, recalled, recorder, retried, size, queue } = this
+    const { failed, limitWaits, over, recalled, recorder, retried, size, queue } = this
     return {
       total: queue?.total ?? size,
       done: (queue?.done ?? 0) - (recorder?.unreported ?? 0),
       failed,
       retried,
       recalled,
-      running: over ? 0 : Math.min(queue?.running ?? 0, this.count.concurrency),
-      waiting: over ? 0 : queue?.waiting ?? 0
+      running: over ? 0 : Math.max(0, Math.min(queue?.running ?? 0, this.count.concurrency)),
+      waiting: over ? 0 : queue?.waiting ?? 0,
+      limited: over ? [] : limitWaits.limited
     }
   }
 

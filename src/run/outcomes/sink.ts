@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { JournalError } from "../../journal/record/errors.ts"
+import type * as Outcome from "../../Outcome.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import type { ShowInput } from "../../primitives/shorten.ts"
 import type { Item } from "../inputs/item.ts"
@@ -58,6 +59,8 @@ export interface RunSummary {
   readonly elapsed: Duration.Duration
   /** Error of the journal, by which the run has ended. */
   readonly journalError: JournalError | undefined
+  /** What its inputs have waited for, by the names of limits. */
+  readonly limits: ReadonlyArray<Outcome.LimitWait>
 }
 
 /** The part of a run that its recorder uses. */
