@@ -32,9 +32,41 @@ class Gauge {
     })
 }
 
+/** Notes what starts under a rate, to tell whether more did in any window than it allows. */
+class Ledger {
+  private readonly starts: Array<{ readonly at: number; readonly tokens: number }> = []
+  private readonly burst: number
+  private readonly perMilli: number
+
+  constructor({ limit, window }: { readonly limit: number; readonly window: number }) {
+    this.burst = limit
+    this.perMilli = limit / window
+  }
+
+  note(at: number, tokens: number): void {
+    this.starts.push({ at, tokens })
+  }
+
+  /** The window in which most was started beyond what may be; undefined if there is none. */
+  get excess(): string | undefined {
+    for (const [first, { at: from }] of this.starts.entries()) {
+      let sum = 0
+      for (const { at, tokens } of this.starts.slice(first)) {
+        sum += tokens
+        const most = this.burst + this.perMilli * (at - from)
+        if (sum > most + 1e-6) return `${sum} tokens from ${from} to ${at} ms, where ${most} may be taken`
+      }
+    }
+    return undefined
+  }
+}
+
 interface Shared {
   readonly limits: Readonly<Record<LimitName, Limit.Limit>>
   readonly gauges: { readonly one: Gauge; readonly two: Gauge }
+  readonly ledgers: { readonly rate: Ledger; readonly cost: Ledger }
+  /** Reads the clock, in milliseconds. */
+  readonly now: () => number
 }
 
 const isStated = (limit: Limit.Limit): limit is Limit.Stated => "state" in limit
@@ -42,20 +74,26 @@ const isStated = (limit: Limit.Limit): limit is Limit.Stated => "state" in limit
 /** A key and a cost of any value: nothing of it is called. */
 const kindOf = (input: unknown): string => typeof input
 
-const makeShared = (): Shared => {
+const costOf = (input: unknown): number => kindOf(input) === "object" ? 3 : 1
+
+const rates = { rate: { limit: 5, window: 10 }, cost: { limit: 9, window: 10 } }
+
+const makeShared = (clock: Clock.Clock): Shared => {
   const semaphore = Semaphore.makeUnsafe(2)
   const one = Limit.concurrency(1)
   return {
     limits: {
       one,
       two: Limit.concurrency(2),
-      rate: Limit.rate({ limit: 5, window: 10 }),
+      rate: Limit.rate(rates.rate),
       adaptive: Limit.adaptive({ max: 4, overload: () => true }),
-      cost: Limit.rate({ limit: 9, window: 10, cost: (input) => kindOf(input) === "object" ? 3 : 1 }),
+      cost: Limit.rate({ ...rates.cost, cost: costOf }),
       keyed: Limit.keyed(kindOf, (kind) => kind === "string" ? one : Limit.concurrency(1)),
       own: Limit.make({ name: "own", around: (attempt) => semaphore.withPermits(1)(attempt) })
     },
-    gauges: { one: new Gauge(), two: new Gauge() }
+    gauges: { one: new Gauge(), two: new Gauge() },
+    ledgers: { rate: new Ledger(rates.rate), cost: new Ledger(rates.cost) },
+    now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 }
 
@@ -177,7 +215,11 @@ const effectOf = (run: Run, act: Act, shared: Shared): Effect.Effect<unknown, un
     case "nested": {
       // a limit that does not lend is held by the work around
       const limit = run.limits.filter((name) => name !== "own").map((name) => shared.limits[name])
-      const inner = Parallel.forEach(range(3), () => measured(run, shared, Effect.sleep(act.millis)), {
+      const work = (n: number) => {
+        noteStart(run, shared, n)
+        return measured(run, shared, Effect.sleep(act.millis))
+      }
+      const inner = Parallel.forEach(range(3), work, {
         limit,
         concurrency: 2
       })
@@ -188,6 +230,12 @@ const effectOf = (run: Run, act: Act, shared: Shared): Effect.Effect<unknown, un
   }
 }
 
+/** Notes the start of an attempt at an input under the rates of its run. */
+const noteStart = (run: Run, { ledgers, now }: Shared, input: unknown): void => {
+  if (run.limits.includes("rate")) ledgers.rate.note(now(), 1)
+  if (run.limits.includes("cost")) ledgers.cost.note(now(), costOf(input))
+}
+
 /** Counts a work under the limits of its run. */
 const measured = <A, E>(run: Run, { gauges }: Shared, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
   const one = run.limits.includes("one") ? gauges.one.hold(effect) : effect
@@ -196,7 +244,8 @@ const measured = <A, E>(run: Run, { gauges }: Shared, effect: Effect.Effect<A, E
 
 const workOf = (run: Run, probe: Probe, shared: Shared) => {
   const calls = new Map<number, number>()
-  return (_: unknown, index: number): Effect.Effect<unknown, unknown> => {
+  return (input: unknown, index: number): Effect.Effect<unknown, unknown> => {
+    noteStart(run, shared, input)
     const call = calls.get(index) ?? 0
     calls.set(index, call + 1)
     const act = run.works[index]![Math.min(call, run.works[index]!.length - 1)]!
@@ -289,7 +338,7 @@ const start = (
 const check = (program: Program): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { counted, sleepers } = counting(yield* Clock.Clock)
-    const shared = makeShared()
+    const shared = makeShared(counted)
     const begun = program.runs.map((run) => {
       const probe = new Probe()
       const inputs = new Inputs(run)
@@ -337,6 +386,9 @@ const check = (program: Program): Effect.Effect<void> =>
         insist(running === 0 && waiting === 0, () => `${name}: ${running} attempts hold it, ${waiting} wait`)
         insist(free === size || name === "adaptive", () => `${name}: ${free} of ${size} are free`)
       }
+    }
+    for (const [name, ledger] of Object.entries(shared.ledgers)) {
+      insist(ledger.excess === undefined, () => `${name}: ${ledger.excess}`)
     }
     insist(shared.gauges.one.most <= 1, () => `${shared.gauges.one.most} works under a limit of 1`)
     insist(shared.gauges.two.most <= 2, () => `${shared.gauges.two.most} works under a limit of 2`)
