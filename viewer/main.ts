@@ -1,5 +1,6 @@
 /** The entry point of the viewer: shows the report that is in the page. */
 import uPlotStyle from "uplot/dist/uPlot.min.css"
+import { type Columns, fromColumns } from "../src/report/columns.ts"
 import { type Plain, plain } from "../src/report/plain.ts"
 import { charts } from "./charts.ts"
 import { count, duration, el, measured } from "./dom.ts"
@@ -48,5 +49,5 @@ const dateOf = (iso: string): string =>
   new Date(iso).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "medium" })
 
 const data = document.getElementById("report")!
-show(plain(JSON.parse(data.textContent)))
+show(plain(fromColumns(JSON.parse(data.textContent) as Columns)))
 data.remove()

@@ -2,10 +2,11 @@
  * Reports as one self-contained HTML file: data, viewer and styles are inside.
  */
 import { hash, script } from "#viewer"
+import { toColumns } from "./columns.ts"
 import type { Json } from "./json.ts"
 
 /**
- * Makes the page. No text of an input or error can become markup or code: the data is JSON without a `<`, the viewer
+ * Makes the page. No text of an input or error can become markup or code: the data (`columns.ts`) is JSON without a `<`, the viewer
  * writes texts as text nodes, and the policy allows no other script and no request.
  */
 export const make = (report: Json): string =>
@@ -18,7 +19,7 @@ export const make = (report: Json): string =>
 <title>${escape(report.name)}</title>
 </head>
 <body>
-<script type="application/json" id="report">${inert(JSON.stringify(report))}</script>
+<script type="application/json" id="report">${inert(JSON.stringify(toColumns(report)))}</script>
 <script>${script}</script>
 </body>
 </html>
