@@ -4,10 +4,10 @@
  */
 import type { Json } from "./json.ts"
 
-type Settled = Json["outcomes"][number]
+type SettledJson = Json["outcomes"][number]
 
-/** Fields that every outcome has; the others stand in `more`. */
-type Always = "index" | "_tag" | "input" | "attempts" | "startedAt" | "elapsed" | "worker"
+/** Fields that not every outcome has. */
+type Others = Pick<SettledJson, "waits" | "error" | "history" | "recorded">
 
 /** A report whose outcomes are columns. */
 export interface Columns extends Omit<Json, "outcomes"> {
@@ -22,15 +22,20 @@ export interface Columns extends Omit<Json, "outcomes"> {
     readonly elapsed: ReadonlyArray<number>
     readonly worker: ReadonlyArray<number>
     /** What else there is of some, by place. */
-    readonly more: ReadonlyArray<readonly [place: number, fields: Omit<Settled, Always>]>
+    readonly more: ReadonlyArray<readonly [place: number, fields: Others]>
   }
 }
 
 /** Puts the outcomes of a report into columns. */
 export const toColumns = ({ outcomes, ...head }: Json): Columns => {
-  const more: Array<readonly [number, Omit<Settled, Always>]> = []
-  for (const [place, outcome] of outcomes.entries()) {
-    const { _tag, attempts, elapsed, index, input, startedAt, worker, ...others } = outcome
+  const more: Array<readonly [number, Others]> = []
+  for (const [place, { error, history, recorded, waits }] of outcomes.entries()) {
+    const others = {
+      ...(waits !== undefined && { waits }),
+      ...(error !== undefined && { error }),
+      ...(history !== undefined && { history }),
+      ...(recorded !== undefined && { recorded })
+    }
     if (Object.keys(others).length > 0) more.push([place, others])
   }
   return {
@@ -51,7 +56,7 @@ export const toColumns = ({ outcomes, ...head }: Json): Columns => {
 /** Makes the report of columns again. */
 export const fromColumns = ({ columns, ...head }: Columns): Json => {
   const { attempts, elapsed, index, input, more, startedAt, tags, worker } = columns
-  const outcomes = input.map((input, place): Settled => ({
+  const outcomes = input.map((input, place): SettledJson => ({
     index: index === undefined ? place : index[place]!,
     _tag: tags[place] === "s" ? "Success" : "Failure",
     input,
