@@ -25,7 +25,7 @@ import { shortenName } from "../primitives/shorten.ts"
 import * as Threads from "./Threads.ts"
 
 /** @since 0.1.0 */
-export { Consumer, Transport, type TransportEvent } from "../fleet/contract.ts"
+export { type BatchLabel, Consumer, type TakenBatch, Transport, type TransportEvent } from "../fleet/contract.ts"
 
 /** @since 0.1.0 */
 export { Network } from "../fleet/memory.ts"

@@ -8,7 +8,8 @@ import type * as Stream from "effect/Stream"
 
 /**
  * What a program hears through its transport: a message of a machine; that a machine has taken a batch from the queue, where
- * the transport knows; that a machine is gone, because its connection is.
+ * the transport knows; that a machine is gone, because its connection is; that the program's own connection was gone and is back,
+ * so that the queue may have lost batches.
  *
  * @category models
  * @since 0.1.0
@@ -17,6 +18,29 @@ export type TransportEvent =
   | { readonly _tag: "Message"; readonly machine: string; readonly message: string }
   | { readonly _tag: "Taken"; readonly machine: string; readonly id: string }
   | { readonly _tag: "Gone"; readonly machine: string }
+  | { readonly _tag: "Reconnected" }
+
+/**
+ * What a batch is about, for whoever looks at the queue: the names of its run and of its task.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BatchLabel {
+  readonly run: string
+  readonly task: string
+}
+
+/**
+ * A batch that a machine has taken, and what is run when it is no longer there: it is done, refused or given up.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TakenBatch {
+  readonly batch: string
+  readonly over?: Effect.Effect<void> | undefined
+}
 
 /**
  * The program's end of a way to machines: a queue of batches, a way for messages to all machines, and the messages that come
@@ -29,11 +53,12 @@ export type TransportEvent =
  *
  * **Details**
  *
- * - `offer` puts a batch into the queue, from which one machine takes it. It fails while the machines cannot be reached; it is
+ * - `offer` puts a batch into the queue, from which one machine takes it; its label is for whoever looks at the queue. It fails while the machines cannot be reached; it is
  *   tried again then.
  * - `withdraw` takes a batch out of the queue. True if no machine has it, nor will get it.
  * - `broadcast` sends a message to all machines.
  * - `events` are what comes back, for as long as the program runs.
+ * - `program` is the name under which machines reply to this program; a new one, unless it is given.
  * - `maxBytes` is how many bytes a message may have; without it, any number.
  *
  * A message may be lost, come twice, or come after one that was sent later: what matters is sent again. Each call may take
@@ -45,7 +70,8 @@ export type TransportEvent =
 export class Transport extends Context.Service<Transport, {
   readonly name: string
   readonly maxBytes?: number | undefined
-  readonly offer: (id: string, batch: string) => Effect.Effect<void, unknown>
+  readonly program?: string | undefined
+  readonly offer: (id: string, batch: string, label: BatchLabel) => Effect.Effect<void, unknown>
   readonly withdraw: (id: string) => Effect.Effect<boolean>
   readonly broadcast: (message: string) => Effect.Effect<void>
   readonly events: Stream.Stream<TransportEvent>
@@ -68,7 +94,7 @@ export class Transport extends Context.Service<Transport, {
 export class Consumer extends Context.Service<Consumer, {
   readonly machine: string
   readonly maxBytes?: number | undefined
-  readonly take: Effect.Effect<string>
+  readonly take: Effect.Effect<TakenBatch>
   readonly broadcasts: Stream.Stream<string>
   readonly reply: (message: string, program: string | undefined) => Effect.Effect<void>
 }>()("effect-parallel/backend/Transport/Consumer") {}

@@ -15,6 +15,8 @@ export class KnownMachine {
   /** Number of the last beat, and time at which the machine was last heard of. */
   beat = 0
   seenAt: number
+  /** Time of the last beat that was a new one: what repeats it only shows that the machine is there. */
+  beatAt: number
   /** Time since which each beat has said that the machine waits for a batch; undefined if the last one did not. */
   freeSince: number | undefined = undefined
   /** What has to be added to a time of the machine's clock to get that of the program's, once there is an estimate. */
@@ -27,7 +29,7 @@ export class KnownMachine {
     this.name = name
     this.session = session
     this.before = before
-    this.seenAt = now
+    this.seenAt = this.beatAt = now
   }
 
   /** Milliseconds that a message takes there and back. */
@@ -38,6 +40,7 @@ export class KnownMachine {
   /** Takes a beat that has come `now` for a program. */
   heard({ at, beat, echoes, free, slots }: Beat, program: string, now: number): void {
     this.beat = beat
+    this.beatAt = now
     this.slots = slots
     this.freeSince = free ? this.freeSince ?? now : undefined
     const echo = Object.hasOwn(echoes, program) ? echoes[program] : undefined

@@ -140,7 +140,7 @@ export const make = (options: NetworkOptions): Effect.Effect<
       take: Effect.callback((resume) => {
         let waits = true
         const taker = (batch: string): boolean => {
-          if (waits) resume(Effect.succeed(batch))
+          if (waits) resume(Effect.succeed({ batch }))
           return waits
         }
         machine.taker = taker

@@ -1,5 +1,8 @@
 /**
  * Offers of batches to a queue that may be out of reach: they are tried again for a while, and that is said once.
+ *
+ * A program has no more batches in the queue than the machines take in two rounds, and at least two. So programs that share a
+ * queue take turns, however much each of them has to do.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -7,6 +10,9 @@ import { shortenName } from "../primitives/shorten.ts"
 import * as Errors from "../task/errors.ts"
 import type { Transport } from "./contract.ts"
 import type { OfferedBatch } from "./request.ts"
+
+/** How many batches for each slot may be in the queue. */
+const roundsInQueue = 2
 
 /** Delays in milliseconds before an offer that has failed is tried again: the first, and the longest. */
 const firstDelay = 50
@@ -21,6 +27,11 @@ export class Offers {
   private readonly now: () => number
   private readonly run: (effect: Effect.Effect<unknown>) => unknown
   private readonly end: (request: OfferedBatch) => void
+  /** Number of slots of all machines. */
+  private readonly slots: () => number
+  /** Number of batches that may be in the queue, and those that wait for room there, with what lets them go on. */
+  private inQueue = 0
+  private readonly waiting = new Map<OfferedBatch, () => void>()
   /** Batches whose offers have failed and are tried again. */
   private readonly failing = new Set<OfferedBatch>()
 
@@ -30,7 +41,8 @@ export class Offers {
     bound: number,
     now: () => number,
     run: (effect: Effect.Effect<unknown>) => unknown,
-    end: (request: OfferedBatch) => void
+    end: (request: OfferedBatch) => void,
+    slots: () => number
   ) {
     this.transport = transport
     this.patience = patience
@@ -38,6 +50,7 @@ export class Offers {
     this.now = now
     this.run = run
     this.end = end
+    this.slots = slots
   }
 
   /** True while an offer has failed and is to be tried again. */
@@ -45,12 +58,42 @@ export class Offers {
     return this.failing.size > 0
   }
 
-  /** Offers a batch, again and again while that fails; not for ever. */
+  /** Offers a batch when it is its turn, again and again while that fails; not for ever. */
   offer(request: OfferedBatch, text: string): Effect.Effect<void> {
-    return Effect.ensuring(
+    const offered = Effect.ensuring(
       this.attempt(request, text, firstDelay, undefined),
       Effect.sync(() => this.failing.delete(request))
     )
+    return Effect.andThen(this.turnOf(request), offered)
+  }
+
+  /** Gives turns to batches that wait for one: there may be more machines now. */
+  readonly pump = (): void => {
+    for (const request of this.waiting.keys()) {
+      if (this.inQueue >= Math.max(2, roundsInQueue * this.slots())) return
+      const resume = this.waiting.get(request)!
+      this.waiting.delete(request)
+      this.begin(request)
+      resume()
+    }
+  }
+
+  /** Waits until there is room for a batch in the queue. */
+  private turnOf(request: OfferedBatch): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (request.state === "Over") return resume(Effect.void)
+      this.waiting.set(request, () => resume(Effect.void))
+      this.pump()
+      return Effect.sync(() => this.waiting.delete(request))
+    })
+  }
+
+  private begin(request: OfferedBatch): void {
+    this.inQueue++
+    request.offered(() => {
+      this.inQueue--
+      this.pump()
+    })
   }
 
   /** Offers a batch that could not be offered since a time, if it could not. */
@@ -60,7 +103,7 @@ export class Offers {
     delay: number,
     failingSince: number | undefined
   ): Effect.Effect<void> {
-    const offered = Effect.timeoutOrElse(Effect.suspend(() => this.transport.offer(request.id, text)), {
+    const offered = Effect.timeoutOrElse(Effect.suspend(() => this.transport.offer(request.id, text, request.label)), {
       duration: this.bound,
       orElse: () => Effect.fail(`there was no answer within ${this.bound / 1000} s`)
     })

@@ -35,13 +35,16 @@ export interface FleetOptions {
   readonly mostLosses: number
 }
 
+/** Share of the patience after which it is said that there is no machine. */
+const emptyShare = 1 / 6
+
 /** How a machine is lost: its connection is gone, it is silent for its lease, or it has said goodbye. */
 type Loss = Parameters<OfferedBatch["lose"]>[0]
 
 export class Fleet {
   private readonly transport: Transport["Service"]
   private readonly options: FleetOptions
-  private readonly program = globalThis.crypto.randomUUID()
+  private readonly program: string
   private readonly run: (effect: Effect.Effect<unknown>) => unknown
   private readonly timers: Timers
   private readonly now: () => number
@@ -55,6 +58,7 @@ export class Fleet {
   private closed = false
   private readonly controls: Controls
   private tickedAt: number
+  private isEmptySaid = false
 
   constructor(
     transport: Transport["Service"],
@@ -66,6 +70,7 @@ export class Fleet {
     const clock = Context.get(context, Clock.Clock)
     this.transport = transport
     this.options = options
+    this.program = transport.program ?? globalThis.crypto.randomUUID()
     const { program, requests } = this
     this.controls = new Controls({
       program,
@@ -84,10 +89,12 @@ export class Fleet {
       options.lease / 2,
       this.now,
       run,
-      (request) => this.end(request)
+      (request) => this.end(request),
+      () => this.machines.workers
     )
     this.timers = new Timers(clock, Effect.runForkWith(context))
     this.machines = new Machines(this.now)
+    this.machines.onResize(this.offers.pump)
     this.tickedAt = this.now()
     this.scheduleTick()
   }
@@ -151,6 +158,12 @@ export class Fleet {
         if (machine !== undefined && request?.state === "Queued") request.take(machine)
         return
       }
+      case "Reconnected":
+        // what nobody has may be lost: it is offered again
+        for (const request of this.requests.values().toArray()) {
+          if (request.state === "Queued" && request.isOffered) this.withdraw(request)
+        }
+        return
       case "Message":
         return this.read(event.machine, event.message)
     }
@@ -254,6 +267,7 @@ export class Fleet {
   private stop(request: OfferedBatch): void {
     if (request.state === "Over") return
     request.stop()
+    if (!request.isOffered) return this.end(request)
     if (request.state === "Queued") this.withdraw(request)
     this.controls.flushSoon()
     this.timers.after(Duration.millis(this.options.lease), () => {
@@ -303,10 +317,13 @@ export class Fleet {
       this.withdrawAnyway(id)
       if (now - since >= 2 * lease) this.orphans.delete(id)
     }
+    this.sayEmpty(now)
     const isFree = this.machines.all.some(({ freeSince = Infinity }) => now - freeSince >= lease)
     for (const request of this.requests.values().toArray()) {
+      // one whose event loop is held cannot stop it
+      if (request.stopped && request.machine !== undefined && now - request.machine.beatAt >= lease) this.end(request)
       if (request.state !== "Queued" || request.stopped) continue
-      const waited = now - Math.max(request.offeredAt, this.machines.emptySince ?? Infinity)
+      const waited = now - Math.max(request.createdAt, this.machines.emptySince ?? Infinity)
       if (waited >= patience) {
         this.withdrawAnyway(request.id)
         request.fail(new Errors.NoWorkers({ millis: Math.round(waited), givenBack: 0 }))
@@ -342,6 +359,19 @@ export class Fleet {
     let run = this.runs.get(scope)
     if (run === undefined) this.runs.set(scope, run = { losses: new Map() })
     return run
+  }
+
+  /** Says once that there is no machine, when something has waited for one for a while; and when there is one again. */
+  private sayEmpty(now: number): void {
+    const { emptySince } = this.machines
+    const since = Math.min(...this.requests.values().map(({ createdAt }) => createdAt))
+    if (emptySince === undefined) {
+      if (this.isEmptySaid) this.run(Effect.logInfo(`${shortenName(this.transport.name)}: there are machines now`))
+      this.isEmptySaid = false
+    } else if (!this.isEmptySaid && now - Math.max(emptySince, since) >= this.options.patience * emptyShare) {
+      this.isEmptySaid = true
+      this.warn("there is no machine, and what is run waits for one")
+    }
   }
 
   private warn(message: string, ...more: ReadonlyArray<unknown>): void {

@@ -19,6 +19,7 @@ import { ExitReader } from "../worker/wire/exits.ts"
 import type { Ambient, Log } from "../worker/wire/messages.ts"
 import { type Reason, reasonOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
+import type { BatchLabel } from "./contract.ts"
 import type { KnownMachine } from "./machine.ts"
 import { type ExitsReply, type Offer, type Reply, writeOffer } from "./messages.ts"
 import { bytesOf, formsOf, TextPayloads } from "./payloads.ts"
@@ -88,8 +89,9 @@ export class OfferedBatch {
   recalled = false
   /** True once the run has no use for it any more. */
   stopped = false
-  /** Time of the offer. */
-  readonly offeredAt: number
+  /** Time at which it was made, and at which it was put into the queue; infinite before that. */
+  readonly createdAt: number
+  offeredAt = Infinity
   /** Number of the last reply that was read. */
   received = 0
   /** Number of replies that were read and not acknowledged. */
@@ -107,6 +109,7 @@ export class OfferedBatch {
   /** Replies that came before those that belong before them, by number. */
   private readonly early = new Map<number, Reply>()
   private readonly onOver: Array<() => void> = []
+  private onLeft: (() => void) | undefined = undefined
 
   constructor(
     id: string,
@@ -121,9 +124,24 @@ export class OfferedBatch {
     this.onExit = onExit
     this.offerer = offerer
     this.exits = new ExitReader(job, batch, offerer.backend, texts)
-    this.offeredAt = offerer.now()
+    this.createdAt = offerer.now()
     this.alone = this.isSuspect(0)
     this.payloads = new TextPayloads(job, batch, (position, reason) => this.refuse(position, reason))
+  }
+
+  /** True once it may be in the queue. */
+  get isOffered(): boolean {
+    return this.offeredAt < Infinity
+  }
+
+  get label(): BatchLabel {
+    return { run: this.batch.run.name, task: this.job.name }
+  }
+
+  /** Records that it is put into the queue now; `left` is called when it is no longer there. */
+  offered(left: () => void): void {
+    this.offeredAt = this.offerer.now()
+    this.onLeft = left
   }
 
   /** Number of payloads. */
@@ -167,6 +185,7 @@ export class OfferedBatch {
   end(): void {
     if (this.state === "Over") return
     this.state = "Over"
+    this.leaveQueue()
     this.early.clear()
     for (const done of this.onOver.splice(0)) done()
   }
@@ -174,10 +193,17 @@ export class OfferedBatch {
   /** Records that a machine has the batch. */
   take(machine: KnownMachine): void {
     this.state = "Taken"
+    this.leaveQueue()
     this.machine = machine
     this.takenAt = this.offerer.now()
     // it works, though each beat may find it waiting
     machine.freeSince = undefined
+  }
+
+  private leaveQueue(): void {
+    const { onLeft } = this
+    this.onLeft = undefined
+    onLeft?.()
   }
 
   /** Records that its machine has it, by a reply or a beat that was sent after so many beats. */

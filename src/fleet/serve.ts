@@ -25,7 +25,7 @@ import * as Attempt from "../task/attempt.ts"
 import { contextOf, loggerOf } from "../worker/far/ambient.ts"
 import type { Fault } from "../worker/wire/messages.ts"
 import { texts } from "../worker/wire/texts.ts"
-import type { Consumer } from "./contract.ts"
+import type { Consumer, TakenBatch } from "./contract.ts"
 import { execute } from "./execution.ts"
 import { HeldBatch, type Holder } from "./held.ts"
 import { type Beat, type Offer, readControl, readOffer } from "./messages.ts"
@@ -85,6 +85,8 @@ class Machine implements Holder {
   private readonly tasks: ReadonlyMap<string, { readonly task: AnyJob; readonly job: AnyJob }>
   private readonly batches = new Map<string, HeldBatch>()
   private readonly running = new Map<HeldBatch, Fiber.Fiber<unknown>>()
+  /** What the queue is told when a batch is no longer here. */
+  private readonly overs = new Map<HeldBatch, Effect.Effect<void>>()
   private readonly programs = new Map<string, KnownProgram>()
   private readonly runs = new Map<string, KnownRun>()
   private readonly free: Array<number>
@@ -133,7 +135,7 @@ class Machine implements Holder {
         })).pipe(
           Effect.onExit(() => Effect.sync(() => this.waits = false)),
           Effect.onError(() => this.permits.release(1)),
-          Effect.flatMap((text) => this.receive(text, restore))
+          Effect.flatMap((taken) => this.receive(taken, restore))
         ))
     )
   )
@@ -184,11 +186,12 @@ class Machine implements Holder {
 
   /** Takes in a batch that was taken from the queue, with one permit. */
   private receive(
-    text: string,
+    { batch: text, over }: TakenBatch,
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   ): Effect.Effect<unknown> {
     const offer = readOffer(text)
     if (offer === undefined) {
+      this.tellOver(over)
       return Effect.andThen(
         this.permits.release(1),
         Effect.logWarning(`machine ${shortenName(this.consumer.machine)}: what it has taken from the queue is no batch`)
@@ -197,9 +200,13 @@ class Machine implements Holder {
     const { control } = this.programs.get(offer.program) ?? {}
     this.programs.set(offer.program, { lease: offer.lease, heardAt: this.now(), control })
     // a queue may give it twice
-    if (this.batches.has(offer.id)) return this.permits.release(1)
+    if (this.batches.has(offer.id)) {
+      this.tellOver(over)
+      return this.permits.release(1)
+    }
     const found = this.tasks.get(offer.task)
     const batch = new HeldBatch(offer, found?.task ?? unknownTask, this.free.pop()!, this)
+    if (over !== undefined) this.overs.set(batch, over)
     this.batches.set(offer.id, batch)
     const fault = this.faultOf(offer, found?.task)
     if (fault !== undefined || found === undefined) {
@@ -232,7 +239,14 @@ class Machine implements Holder {
   /** Frees the slot of a batch, and its permits. */
   private release(batch: HeldBatch, permits: number): Effect.Effect<unknown> {
     this.free.push(batch.slot)
+    this.tellOver(this.overs.get(batch))
+    this.overs.delete(batch)
     return this.permits.release(permits)
+  }
+
+  /** Tells the queue that a batch which was taken is no longer here. */
+  private tellOver(over: Effect.Effect<void> | undefined): void {
+    if (over !== undefined) this.fork(Effect.asVoid(bounded(() => over, this.options.lease)))
   }
 
   /** Executes a batch, which has so many permits; not one that nobody wants any more, or whose caller cannot be read. */

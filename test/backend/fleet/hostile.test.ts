@@ -43,7 +43,8 @@ const strict = (transport: Link): Link => {
   const fits = (text: string) => Buffer.byteLength(text) <= transport.maxBytes!
   return {
     ...transport,
-    offer: (id, batch) => fits(batch) ? transport.offer(id, batch) : Effect.die(new Error("the offer is too large")),
+    offer: (id, batch, label) =>
+      fits(batch) ? transport.offer(id, batch, label) : Effect.die(new Error("the offer is too large")),
     broadcast: (message) => fits(message) ? transport.broadcast(message) : Effect.void,
     events: Stream.filter(transport.events, (event) => event._tag !== "Message" || fits(event.message))
   }
@@ -86,9 +87,9 @@ describe("many", () => {
       let offers = 0
       const counted = (transport: Link): Link => ({
         ...transport,
-        offer: (id, batch) => {
+        offer: (id, batch, label) => {
           offers++
-          return transport.offer(id, batch)
+          return transport.offer(id, batch, label)
         }
       })
       const run = Parallel.run(range(400), echo, { batchSize: 1, concurrency: 400 })
@@ -157,8 +158,8 @@ describe("a transport", () => {
         let refused = ""
         const layer = fleet({}, (transport) => ({
           ...transport,
-          offer: (id, batch) => {
-            if (!batch.includes("[666]")) return transport.offer(id, batch)
+          offer: (id, batch, label) => {
+            if (!batch.includes("[666]")) return transport.offer(id, batch, label)
             refused = id
             return bend()
           }
@@ -178,7 +179,8 @@ describe("a transport", () => {
       const layer = fleet({}, (transport) => ({
         ...transport,
         // @effect-diagnostics-next-line globalErrorInEffectFailure:off
-        offer: (id, batch) => Effect.suspend(() => fails ? Effect.fail(new Error("shut")) : transport.offer(id, batch))
+        offer: (id, batch, label) =>
+          Effect.suspend(() => fails ? Effect.fail(new Error("shut")) : transport.offer(id, batch, label))
       }))
       const program = Effect.gen(function*() {
         fails = true
@@ -200,7 +202,8 @@ describe("a transport", () => {
     Effect.gen(function*() {
       const layer = fleet({ machines: 1, slots: 2 }, (transport) => ({
         ...transport,
-        offer: (id, batch) => Effect.andThen(transport.offer(id, batch), transport.offer(id, batch))
+        offer: (id, batch, label) =>
+          Effect.andThen(transport.offer(id, batch, label), transport.offer(id, batch, label))
       }))
       const program = Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Parallel.run([5000], sleeps))
@@ -249,9 +252,9 @@ describe("messages of others", () => {
         let program = ""
         const layer = fleet({}, (transport) => ({
           ...transport,
-          offer: (id, batch) => {
+          offer: (id, batch, label) => {
             program = id.slice(0, id.lastIndexOf("-"))
-            return transport.offer(id, batch)
+            return transport.offer(id, batch, label)
           },
           events: Stream.merge(transport.events, Stream.fromQueue(extra))
         }))
@@ -279,7 +282,8 @@ describe("messages of others", () => {
         ...transport,
         name: `by${odd}`,
         // @effect-diagnostics-next-line globalErrorInEffectFailure:off
-        offer: (id, batch) => Effect.suspend(() => fails ? Effect.fail(new Error("shut")) : transport.offer(id, batch)),
+        offer: (id, batch, label) =>
+          Effect.suspend(() => fails ? Effect.fail(new Error("shut")) : transport.offer(id, batch, label)),
         events: Stream.merge(
           transport.events,
           Stream.make({ _tag: "Message", machine: `b${odd}`, message: "no message" } as const)
@@ -317,10 +321,10 @@ describe("messages of others", () => {
       Effect.gen(function*() {
         const layer = fleet({ machines: 1 }, (transport) => ({
           ...transport,
-          offer: (id, batch) =>
+          offer: (id, batch, label) =>
             Effect.andThen(
-              transport.offer("bad", JSON.stringify(change({ ...JSON.parse(batch), id: "bad" }))),
-              transport.offer(id, batch)
+              transport.offer("bad", JSON.stringify(change({ ...JSON.parse(batch), id: "bad" })), label),
+              transport.offer(id, batch, label)
             )
         }))
         const silent = Layer.provideMerge(layer, Logger.layer([]))
@@ -341,7 +345,7 @@ describe("a machine", () => {
     const replies: Array<any> = []
     const consumer: Transport.Consumer["Service"] = {
       machine: "m",
-      take: Queue.take(batches),
+      take: Effect.map(Queue.take(batches), (batch) => ({ batch })),
       broadcasts: Stream.fromQueue(broadcasts),
       reply: (message) => Effect.sync(() => void replies.push(JSON.parse(message)))
     }

@@ -368,10 +368,10 @@ describe("a program", () => {
         Transport.Transport,
         Effect.map(Transport.Transport, (transport) => ({
           ...transport,
-          offer: (id: string, batch: string) =>
+          offer: (id: string, batch: string, label: Transport.BatchLabel) =>
             Effect.flatMap(now, (at) =>
               // @effect-diagnostics-next-line globalErrorInEffectFailure:off
-              at < unreachable.until ? Effect.fail(new Error("closed")) : transport.offer(id, batch))
+              at < unreachable.until ? Effect.fail(new Error("closed")) : transport.offer(id, batch, label))
         }))
       )
       const layer = Transport.layer().pipe(
