@@ -118,7 +118,12 @@ await runSteps({
     }
   },
   servers: () => {
-    const tests = ["test/journal/servers.test.ts", "test/limit/http.test.ts", "test/limit/redis.test.ts"]
+    const tests = [
+      "test/journal/servers.test.ts",
+      "test/limit/http.test.ts",
+      "test/limit/redis.test.ts",
+      "test/backend/bullmq"
+    ]
     const output = run("vitest", ["run", "--reporter=verbose", ...tests], { env: { SERVERS: "1", NO_COLOR: "1" } })
     for (const [line] of output.matchAll(/^.*\(skipped: this machine has none\).*$/gm)) console.log(line.trim())
   },

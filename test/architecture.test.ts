@@ -84,7 +84,8 @@ const rooms: Readonly<Record<string, Room>> = {
   "BatchNode": { imports: ["primitives", "flow"], types: ["run"] },
   "Flow": { imports: ["primitives", "flow", "Parallel"], types: ["run"] },
   "BatchFlow": { imports: ["primitives", "flow"], types: ["run"] },
-  "backend": { imports: ["primitives", "Backend", "worker/wire", "worker/near", "fleet"], node: true },
+  "bullmq": { imports: ["primitives"], types: ["fleet"], node: true },
+  "backend": { imports: ["primitives", "Backend", "worker/wire", "worker/near", "fleet", "bullmq"], node: true },
   "journal/sqlite": { imports: ["journal/record"], node: true },
   "journal": { imports: ["primitives", "journal/record", "journal/sqlite"], node: true },
   "platform": { imports: ["primitives"], node: true },
@@ -184,7 +185,8 @@ describe("the rooms", () => {
           path.startsWith("node:")
             ? rooms[roomOf(file)]?.node !== true
             : !(path.startsWith("effect/") || path === "#viewer" ||
-              (path === "@effect/vitest" && roomOf(file) === "testing"))
+              (path === "@effect/vitest" && roomOf(file) === "testing") ||
+              (["bullmq", "ioredis"].includes(path) && roomOf(file) === "bullmq"))
         )
         .map((path) => `${file} imports ${path}`)
     )

@@ -69,7 +69,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
   check.knownKeys("transport options", options, ["lease", "patience", "maxLosses"])
   const { maxLosses = 3 } = options
   const settings = {
-    lease: leaseOf(options.lease),
+    lease: leaseMillis(options.lease),
     patience: millisOf("patience", options.patience ?? "30 seconds"),
     mostLosses: check.positiveInteger("maxLosses", maxLosses)
   }
@@ -242,13 +242,19 @@ const checked = ({ drain = 0, lease, slots, tasks, ...others }: ServeOptions) =>
   if (twice !== undefined) check.outOfRange("tasks", "tasks of different names", twice)
   return {
     tasks,
-    lease: leaseOf(lease),
+    lease: leaseMillis(lease),
     drain: Duration.toMillis(Duration.fromInputUnsafe(drain)),
     ...(slots !== undefined && { slots: check.positiveInteger("slots", slots) })
   }
 }
 
-const leaseOf = (lease: Duration.Input = defaultLease): number =>
+/**
+ * Checks a lease, and returns its milliseconds: those of the default where it is not given. For transports that have a use for it.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export const leaseMillis = (lease: Duration.Input = defaultLease): number =>
   check.numberWhere("lease", millisOf("lease", lease), "a finite duration", Number.isFinite)
 
 const millisOf = (name: string, duration: Duration.Input): number =>

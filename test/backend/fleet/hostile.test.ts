@@ -178,8 +178,8 @@ describe("a transport", () => {
       let fails = false
       const layer = fleet({}, (transport) => ({
         ...transport,
-        // @effect-diagnostics-next-line globalErrorInEffectFailure:off
         offer: (id, batch, label) =>
+          // @effect-diagnostics-next-line globalErrorInEffectFailure:off
           Effect.suspend(() => fails ? Effect.fail(new Error("shut")) : transport.offer(id, batch, label))
       }))
       const program = Effect.gen(function*() {
@@ -281,8 +281,8 @@ describe("messages of others", () => {
       const layer = fleet({ machines: [`a${odd}`], tasks: [echo] }, (transport) => ({
         ...transport,
         name: `by${odd}`,
-        // @effect-diagnostics-next-line globalErrorInEffectFailure:off
         offer: (id, batch, label) =>
+          // @effect-diagnostics-next-line globalErrorInEffectFailure:off
           Effect.suspend(() => fails ? Effect.fail(new Error("shut")) : transport.offer(id, batch, label)),
         events: Stream.merge(
           transport.events,

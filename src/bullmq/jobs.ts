@@ -1,0 +1,83 @@
+/**
+ * Jobs of a queue: a batch is a job, named after its run, whose data is the text of the batch. It is active for as long as a
+ * machine has the batch, and is removed with it.
+ */
+import { Queue } from "bullmq"
+import type { Redis } from "ioredis"
+import type { BatchLabel } from "../fleet/contract.ts"
+import { shortenName } from "../primitives/shorten.ts"
+import { channelsOf, type QueueAddress } from "./redis.ts"
+
+/** Number of events that BullMQ keeps for those who watch the queue. */
+const keptEvents = 10
+
+/** How jobs end: nothing of them is kept. */
+const jobOptions = { removeOnComplete: true, removeOnFail: true } as const
+
+export class Jobs {
+  private readonly redis: Redis
+  private readonly address: QueueAddress
+  private readonly queue: Queue
+
+  constructor(redis: Redis, address: QueueAddress, heard: (error: Error) => void) {
+    const { prefix, queue: name } = address
+    this.redis = redis
+    this.address = address
+    this.queue = new Queue(name, {
+      connection: redis,
+      prefix,
+      streams: { events: { maxLen: keptEvents } },
+      skipWaitingForReady: true
+    })
+    this.queue.on("error", heard)
+  }
+
+  /** Adds a batch; nothing if it is there. */
+  async add(id: string, batch: string, { run, task }: BatchLabel): Promise<void> {
+    const name = run === task ? shortenName(run) : shortenName(`${run} (${task})`)
+    await this.queue.add(name, batch, { jobId: id, ...jobOptions })
+  }
+
+  /** Takes a batch out; false if a machine has it. */
+  async remove(id: string): Promise<boolean> {
+    return await this.queue.remove(id) === 1
+  }
+
+  /** Returns the batches that a machine has by what BullMQ knows. */
+  async heldBy(machine: string): Promise<ReadonlyArray<string>> {
+    const active = await this.redis.lrange(this.queue.toKey("active"), 0, -1)
+    const holders = await Promise.all(active.map((id) => this.redis.hget(this.queue.toKey(id), "pb")))
+    return active.filter((_, k) => holders[k] === machine)
+  }
+
+  /** Removes waiting batches of programs that are gone. */
+  async sweep(): Promise<void> {
+    const waiting = await this.redis.lrange(this.queue.toKey("wait"), 0, -1)
+    const programs = [...new Set(waiting.map(programOf))]
+    const gone = new Set(await this.absent(programs))
+    for (const id of waiting) if (gone.has(programOf(id))) await this.queue.remove(id)
+  }
+
+  /** Returns those of some programs that are not there. */
+  absent(programs: ReadonlyArray<string>): Promise<ReadonlyArray<string>> {
+    return withoutListener(this.redis, programs, channelsOf(this.address).program)
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close()
+  }
+}
+
+/** Returns the program of a batch. */
+export const programOf = (id: string): string => id.slice(0, Math.max(0, id.lastIndexOf("-")))
+
+/** Returns those of some names to whose channels nobody listens. */
+export const withoutListener = async (
+  redis: Redis,
+  names: ReadonlyArray<string>,
+  channelOf: (name: string) => string
+): Promise<ReadonlyArray<string>> => {
+  if (names.length === 0) return []
+  const counts = await redis.pubsub("NUMSUB", ...names.map(channelOf)) as ReadonlyArray<string | number>
+  return names.filter((_, k) => Number(counts[2 * k + 1]) === 0)
+}

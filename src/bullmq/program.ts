@@ -1,0 +1,117 @@
+/**
+ * The program's end: batches go into the queue, messages through channels, and machines are seen by the channels that they listen
+ * to.
+ */
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Transport, TransportEvent } from "../fleet/contract.ts"
+import { Jobs, withoutListener } from "./jobs.ts"
+import { channelsOf, connect, type QueueAddress, Reachability } from "./redis.ts"
+
+/** Milliseconds between two looks at whether machines are there, and for which they may be away after the program was. */
+const lookMillis = 250
+const awayMillis = 1000
+
+/** Longest times in milliseconds that are waited for the first connection, and for the end of the queue. */
+const openMillis = 1000
+const closeMillis = 500
+
+export const make = (
+  address: QueueAddress,
+  maxBytes: number
+): Effect.Effect<Transport["Service"], never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const run = Effect.runForkWith(yield* Effect.context())
+    const events = yield* Queue.unbounded<TransportEvent>()
+    const tell = (event: TransportEvent): void => void Queue.offerUnsafe(events, event)
+    const program = globalThis.crypto.randomUUID()
+    const channels = channelsOf(address)
+    const reachability = new Reachability(address.queue, run)
+    // what cannot be said now is said again, so nothing waits for a connection
+    const redis = yield* connect(
+      address.connection,
+      { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
+      reachability.lost
+    )
+    const listener = yield* connect(address.connection, { maxRetriesPerRequest: null }, reachability.lost)
+    /** Machines that were heard of, by their names; and since when Redis can be reached. */
+    const machines = new Set<string>()
+    let readySince = Infinity
+    let isFirst = true
+    redis.on("ready", () => {
+      readySince = performance.now()
+      reachability.found()
+      if (!isFirst) tell({ _tag: "Reconnected" })
+      isFirst = false
+    })
+    redis.on("close", () => readySince = Infinity)
+    listener.on("message", (_, text) => {
+      const heard = readHeard(text)
+      if (heard === undefined) return
+      machines.add(heard.machine)
+      tell({ _tag: "Message", ...heard })
+    })
+    // without a connection this waits for one; afterwards the client subscribes again by itself
+    listener.subscribe(channels.programs, channels.program(program)).catch(() => {})
+    /** The queue, which BullMQ can only open when there is a connection. */
+    let known: Jobs | undefined
+    const jobsOf = async (): Promise<Jobs> => {
+      if (known === undefined && redis.status !== "ready") throw new Error("there is no connection to Redis yet")
+      return known ??= new Jobs(redis, address, reachability.lost)
+    }
+    yield* Effect.addFinalizer(() =>
+      Effect.asVoid(Effect.timeoutOption(quietly(async () => known?.close()), closeMillis))
+    )
+
+    /** Tells of machines that are gone, after what they have. */
+    const look = async (): Promise<void> => {
+      if (performance.now() - readySince < awayMillis) return
+      for (const machine of await withoutListener(redis, [...machines], channels.machine)) {
+        machines.delete(machine)
+        for (const id of await (await jobsOf()).heldBy(machine)) tell({ _tag: "Taken", machine, id })
+        tell({ _tag: "Gone", machine })
+      }
+    }
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookMillis), quietly(look))))
+    // a run that begins at once finds the queue open
+    yield* Effect.timeoutOption(untilReady(redis), openMillis)
+    yield* Effect.forkScoped(Effect.andThen(untilReady(redis), quietly(async () => (await jobsOf()).sweep())))
+
+    return {
+      name: "bullmq",
+      program,
+      maxBytes,
+      offer: (id, batch, label) =>
+        Effect.mapError(Effect.tryPromise(async () => (await jobsOf()).add(id, batch, label)), ({ cause }) => cause),
+      withdraw: (id) => Effect.orElseSucceed(Effect.tryPromise(async () => (await jobsOf()).remove(id)), () => false),
+      broadcast: (message) => quietly(() => redis.publish(channels.machines, message)),
+      events: Stream.fromQueue(events)
+    }
+  })
+
+/** Waits until a connection can be used. */
+export const untilReady = (redis: { readonly status: string; once(event: "ready", act: () => void): unknown }) =>
+  Effect.callback<void>((resume) => {
+    if (redis.status === "ready") return resume(Effect.void)
+    redis.once("ready", () => resume(Effect.void))
+  })
+
+/** Does something that may fail, and is done again anyway. */
+export const quietly = (act: () => Promise<unknown>): Effect.Effect<void> => Effect.ignoreCause(Effect.tryPromise(act))
+
+/** Writes a message of a machine. */
+export const writeHeard = (machine: string, message: string): string => JSON.stringify([machine, message])
+
+/** Reads a message of a machine; undefined for what is none. */
+const readHeard = (text: string): { readonly machine: string; readonly message: string } | undefined => {
+  try {
+    const heard: unknown = JSON.parse(text)
+    if (!Array.isArray(heard)) return undefined
+    const [machine, message] = heard as ReadonlyArray<unknown>
+    return typeof machine === "string" && typeof message === "string" ? { machine, message } : undefined
+  } catch {
+    return undefined
+  }
+}
