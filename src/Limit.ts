@@ -165,8 +165,8 @@ export interface Rate<in I = unknown> extends Stated<I> {
  *
  * Use for a service that counts: calls a second, tokens a minute. Several rates hold together: an attempt takes the
  * tokens of all of them when it starts. Most services count as this bucket does. One that allows no more than `limit` in
- * any window is kept below with a `burst` of `limit` and a `window` twice as long, since a full bucket and what comes back
- * in the window add up to `burst + limit`.
+ * any window is kept below with a `burst` of half the limit and a `window` twice as long: a full bucket and what comes back
+ * meanwhile are half of it each.
  *
  * **Details**
  *
@@ -312,7 +312,7 @@ export interface Keyed<in I, out K> extends Limit<I> {
  *
  * `key` gives the key of an input, compared as in a `Map`; `make` the limit of a key, when it is first needed. A key that no
  * input has used for `idle` (1 minute unless given) is forgotten, unless its limit would lose something by that: a bucket
- * that is not full, a gate that is closed. Limits of your own (`Limit.make`) are kept for good, since nobody can tell
+ * that is not full, a gate that is closed, permits whose number was changed. What `Limit.adaptive` has learned goes with it. Limits of your own (`Limit.make`) are kept for good, since nobody can tell
  * whether they are in use. Errors: none; a `key` or `make` that throws is a defect of the attempt.
  *
  * **Example** (One download at a time from each host)

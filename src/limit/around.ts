@@ -7,7 +7,6 @@ import { monotonicClock } from "../primitives/clock.ts"
 import * as Contract from "./contract.ts"
 import { alone, type Passengers, throughWith } from "./passing.ts"
 import { Turnstile } from "./turnstile.ts"
-import type { LimitWaits } from "./waits.ts"
 
 type AnyLimit = Contract.Limit<any>
 
@@ -37,11 +36,10 @@ export const mostOfBatch = (limits: ReadonlyArray<AnyLimit>): number | undefined
 export const around = <A, E, R>(
   limits: ReadonlyArray<AnyLimit>,
   attempt: Effect.Effect<A, E, R>,
-  input: unknown,
-  waits?: LimitWaits
-): Effect.Effect<A, E, R> => aroundAll(limits, attempt, alone(input, waits))
+  input: unknown
+): Effect.Effect<A, E, R> => aroundAll(limits, attempt, alone(input))
 
-/** Does the same for inputs that pass together. */
+/** Does the same for inputs that pass together, or an attempt that its run looks after. */
 export const aroundAll = <A, E, R>(
   limits: ReadonlyArray<AnyLimit>,
   attempt: Effect.Effect<A, E, R>,

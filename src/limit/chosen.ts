@@ -4,7 +4,6 @@
 import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
 import { wrongType } from "../primitives/check.ts"
-import { monotonicClock } from "../primitives/clock.ts"
 import { around } from "./around.ts"
 import * as Contract from "./contract.ts"
 import { Turnstile } from "./turnstile.ts"
@@ -83,16 +82,13 @@ export class LimitByKey<in I, K> implements Contract.Limit<I> {
   }
 
   /** The state of the limit of each key that is known; those of limits of your own are left out. */
-  readonly states: Effect.Effect<ReadonlyMap<K, Contract.State>> = Effect.clockWith((clock) =>
-    Effect.sync(() => {
-      const now = monotonicClock(clock)()
-      const states = new Map<K, Contract.State>()
-      for (const [key, { limit }] of this.entries) {
-        if (limit instanceof Turnstile) states.set(key, limit.stateAt(now))
-      }
-      return states
-    })
-  )
+  readonly states: Effect.Effect<ReadonlyMap<K, Contract.State>> = Effect.suspend(() => {
+    const states: Array<Effect.Effect<readonly [K, Contract.State]>> = []
+    for (const [key, { limit }] of this.entries) {
+      if (limit instanceof Turnstile) states.push(Effect.map(limit.state, (state) => [key, state] as const))
+    }
+    return Effect.map(Effect.all(states), (states) => new Map(states))
+  })
 
   /** Looks at those that were looked at longest ago, and forgets what nobody has used for long. */
   private forget(now: number): void {
@@ -102,8 +98,17 @@ export class LimitByKey<in I, K> implements Contract.Limit<I> {
       if (next.done === true) return
       const [key, entry] = next.value
       this.entries.delete(key)
-      const unused = Math.abs(now - entry.usedAt) >= this.idle
-      if (!(unused && entry.limit instanceof Turnstile && entry.limit.isIdle(now))) this.entries.set(key, entry)
+      if (!this.isForgettable(entry, now)) this.entries.set(key, entry)
     }
+  }
+
+  /** True if nothing would be lost by forgetting it. */
+  isIdle(now: number): boolean {
+    return this.entries.values().every((entry) => this.isForgettable(entry, now))
+  }
+
+  private isForgettable({ limit, usedAt }: KeyedLimit, now: number): boolean {
+    const mayBeIdle = limit instanceof Turnstile || limit instanceof LimitByKey
+    return mayBeIdle && Math.abs(now - usedAt) >= this.idle && limit.isIdle(now)
   }
 }

@@ -27,6 +27,8 @@ export interface Passengers {
   readonly unused: () => number
   /** Is told of their waits, if a run counts them. */
   readonly waits?: LimitWaits | undefined
+  /** Called when they wait and their run lets nothing more begin: they are interrupted then. */
+  readonly abandoned?: (() => void) | undefined
 }
 
 /** Makes the visit of passengers, whose attempt has a context. */
@@ -38,7 +40,7 @@ export const visitOf = ({ count, input }: Passengers, context: Context.Context<n
 })
 
 /** One input, which passes alone. */
-export const alone = (input: unknown, waits?: LimitWaits): Passengers => ({ input, count: 1, unused: none, waits })
+export const alone = (input: unknown): Passengers => ({ input, count: 1, unused: none })
 
 const none = () => 0
 
@@ -60,10 +62,14 @@ export const throughWith = <A, E, R>(
   )
 
 /** Runs an attempt that has its passes, which are its own from the step in which its fiber `takes` them. */
-export const withPasses = <A, E, R>(takes: () => Passed, attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const withPasses = <A, E, R>(
+  takes: () => Passed,
+  attempt: Effect.Effect<A, E, R>,
+  unused: () => number
+): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) => {
     const passes = takes()
-    return Effect.withFiber((fiber) => running(passes, restore(attempt), fiber, nowOf(fiber), none))
+    return Effect.withFiber((fiber) => running(passes, restore(attempt), fiber, nowOf(fiber), unused))
   })
 
 /** The passes of an attempt, which end once, with it. */
@@ -174,7 +180,7 @@ class Passing<A, E, R> implements Waiter {
   private waitsFor: Turnstile | undefined = undefined
   entry: QueueEntry<Waiter> | undefined = undefined
   /** Resumes the fiber, once it waits; `isCalled` if that is over before it does. */
-  private resume: (() => void) | undefined = undefined
+  private resume: ((woken: Effect.Effect<void>) => void) | undefined = undefined
   private isCalled = false
 
   constructor(
@@ -258,10 +264,11 @@ class Passing<A, E, R> implements Waiter {
     this.isCalled = false
     this.waitsFor = turnstile
     this.countWait(1)
+    this.passengers.waits?.waiters.add(this)
     begins()
     const woken = Effect.callback<void>((resume) => {
       if (this.isCalled) return resume(Effect.void)
-      this.resume = () => resume(Effect.void)
+      this.resume = resume
     })
     return this.orCancel(this.restore(woken))
   }
@@ -284,7 +291,16 @@ class Passing<A, E, R> implements Waiter {
     this.isCalled = true
     this.endWait()
     this.resume = undefined
-    resume?.()
+    resume?.(Effect.void)
+  }
+
+  /** Ends the wait without an attempt, if the fiber waits. */
+  readonly abandon = (): void => {
+    const { passengers: { abandoned }, resume } = this
+    if (resume === undefined || abandoned === undefined) return
+    abandoned()
+    this.resume = undefined
+    resume(Effect.interrupt)
   }
 
   after(millis: number, action: () => void): () => void {
@@ -314,6 +330,7 @@ class Passing<A, E, R> implements Waiter {
   private endWait(): void {
     if (this.waitsFor === undefined) return
     this.countWait(-1)
+    this.passengers.waits?.waiters.delete(this)
     this.waitsFor = undefined
   }
 

@@ -44,8 +44,12 @@ export class Permits extends Turnstile<unknown> {
   protected used = 0
   private readonly borrowing = new Map<Waiter, Borrowing>()
 
+  /** Number of permits that it was made with. */
+  private readonly made: number
+
   constructor(size: number, name: string, mostOfBatch?: number) {
     super(false)
+    this.made = size
     this.mostOfBatch = mostOfBatch
     this.size = size
     this.name = name
@@ -96,6 +100,15 @@ export class Permits extends Turnstile<unknown> {
     borrowing.lender.borrowers.remove(borrowing.entry)
   }
 
+  override isIdle(now: number): boolean {
+    return super.isIdle(now) && !this.isResized
+  }
+
+  /** True if somebody has changed how many there are. */
+  protected get isResized(): boolean {
+    return this.size !== this.made
+  }
+
   /** Changes how many permits there are. Permits that are held stay held, even above the new size. */
   protected change(size: number): void {
     this.size = size
@@ -130,6 +143,16 @@ export class Permits extends Turnstile<unknown> {
     }
     lender.borrower = borrower
     if (borrower === undefined) this.lend(lender)
+  }
+
+  /** Calls those who borrow: they wait for their lenders, and not for the line. */
+  protected override callOthers(): boolean {
+    for (const waiter of this.borrowing.keys()) {
+      if (!mayBorrow(waiter.request) || this.pause(waiter.now()) > 0) continue
+      if (!waiter.isReady) waiter.missed()
+      else if (waiter.call()) return true
+    }
+    return false
   }
 
   /** Has a waiter wait for the permit of a lender, too. */

@@ -257,7 +257,7 @@ class SharedBucket extends Bucket {
         this.consume(0, "delay"),
         ({ remaining }) => this.consume(-Math.min(-units, Math.max(0, this.size - remaining)), "delay")
       )
-    return Effect.orDie(Effect.asVoid(corrected))
+    return Effect.orDie(Effect.map(corrected, ({ remaining }) => void (this.there = remaining)))
   }
 
   private consume(tokens: number, onExceeded: "delay" | "fail") {

@@ -118,6 +118,9 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
   endTurn(): void {
     if (this.line.size === 0) {
       this.turn = undefined
+      // whoever had the turn may have waited for enough, and given up
+      this.cancelTimer?.()
+      this.cancelTimer = undefined
       return
     }
     queueMicrotask(() => {
@@ -160,11 +163,26 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
         waiter.missed()
         continue
       }
-      const millis = this.delay(waiter.request, waiter.now())
-      if (millis > 0) return this.retryAfter(waiter, millis)
+      if (this.holdsUp(waiter)) return
       if (waiter.call()) this.servesAgain = true
       if (this.servesAgain) return
+      // the inputs of a run that wait as one have another first, which may need more
+      if (waiter.entry !== undefined && waiter.isReady && this.holdsUp(waiter)) return
     }
+  }
+
+  /** True if there is not enough for whoever is first: that is tried again, and nobody goes before but those who may. */
+  private holdsUp(waiter: Waiter): boolean {
+    const millis = this.delay(waiter.request, waiter.now())
+    if (millis <= 0) return false
+    this.retryAfter(waiter, millis)
+    if (this.callOthers()) this.servesAgain = true
+    return true
+  }
+
+  /** Calls waiters that need not wait for whoever is first; true if one was called and has passed. */
+  protected callOthers(): boolean {
+    return false
   }
 
   /** Serves again after so many milliseconds. */

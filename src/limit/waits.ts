@@ -25,6 +25,8 @@ export type WaitingPlace = "slot" | "aside"
 export class LimitWaits {
   private readonly byName = new Map<string, RunningWaits>()
   private readonly places: Record<WaitingPlace, number> = { slot: 0, aside: 0 }
+  /** Those that wait in their slots. */
+  readonly waiters = new Set<{ readonly abandon: () => void }>()
   /** Number of slots whose lane waits. */
   slots = 0
   /** Is told of each name when something waits for a limit of that name for the first time. */
@@ -50,6 +52,11 @@ export class LimitWaits {
   resume(name: string, place: WaitingPlace, now: number): void {
     this.change(name, place, 1, now)
     this.waitsOf(name, now).begun--
+  }
+
+  /** Ends all waits in slots: nothing more is to begin. */
+  abandon(): void {
+    for (const waiter of this.waiters.values().toArray()) waiter.abandon()
   }
 
   /** Returns how many wait now, for which. */

@@ -19,8 +19,8 @@ const boundaries: ReadonlyArray<number> = Array.from(
 /** Upper ends of the buckets in nanoseconds; the last has none. */
 const ends = Float64Array.of(...boundaries.map((millis) => Math.round(millis * 1e6)), Infinity)
 
-/** Greatest number of limits by which a run is told apart. */
-const mostLimits = 100
+/** Greatest number of limits by which a run is told apart: a hundred names, and all others. */
+const mostLimits = 101
 
 /** Returns the exponent of the greatest power of two that is not above a number of nanoseconds. */
 const octaveOf = (nanos: number): number => nanos < 2 ** 31 ? 31 - Math.clz32(nanos) : 62 - Math.clz32(nanos / 2 ** 31)

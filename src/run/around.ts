@@ -93,6 +93,7 @@ export const stoppable =
         : Effect.succeed(ran))
     const drain = () => {
       queue.drain()
+      queue.limitWaits?.abandon()
       endFeed()
     }
     const stop = () => {

@@ -264,7 +264,11 @@ const taskLanes = <I, A, E, R>(
         (item, context) => Effect.suspend(() => begin(item, new RemoteClock(clock, item, context).told)),
         true
       )
-      : itemLanes(parts, (item) => begin(item), true)
+      : itemLanes(
+        parts,
+        (item) => queue.revisits ? begin(item, ({ isLost }) => void (isLost && item.attempts++)) : begin(item),
+        true
+      )
   }
   const sizer = new BatchSizer(batchSize, parts.count, widest, backend)
   const runs = new BatchRuns(timers, sizer, parts.count, spanRecorder(settings, clock.time))

@@ -1,12 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, Stream } from "effect"
-import { BatchNode, Flow, Journal, Limit, Node, Parallel } from "effect-parallel"
+import { Backend, BatchNode, Flow, Journal, Limit, Node, Parallel, Task } from "effect-parallel"
+import { TestBackend } from "effect-parallel/testing"
 import { TestClock } from "effect/testing"
 import { drive, range } from "../helpers.ts"
 import { layerOf, quiet, ScriptedStore } from "../journal/stores.ts"
 
 /** What an attempt tells, without its key. */
 const told = Effect.map(Parallel.attempt, ({ attempt, index, run }) => `${run} #${index}, ${attempt}`)
+
+const seen: Array<string> = []
+
+const tells = Task.make("tells", {
+  module: import.meta.url,
+  run: (millis: number) =>
+    Effect.gen(function*() {
+      seen.push(yield* told)
+      yield* Effect.sleep(millis)
+      seen.push(yield* told)
+    })
+})
+
+const fails = Task.make("fails", { module: import.meta.url, run: (_: number) => Effect.fail("no") })
 
 describe("Parallel.attempt", () => {
   it.effect("fails outside of an attempt", () =>
@@ -109,6 +124,63 @@ describe("Parallel.attempt", () => {
       assert.strictEqual(keys[4], "7")
     }).pipe(Effect.provide(Journal.layerMemory), quiet))
 
+  it.effect("is known to limits of one's own, which are around it", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const noted = Effect.map(Effect.orDie(told), (line) => void lines.push(line))
+      const mine = Limit.make({ name: "mine", around: (attempt) => Effect.andThen(noted, attempt) })
+      let hasFailed = false
+      const work = () =>
+        Effect.suspend(() => {
+          if (hasFailed) return Effect.void
+          hasFailed = true
+          return Effect.fail("once")
+        })
+      yield* Parallel.forEach([0, 1], work, { name: "r", limit: mine, retry: { times: 1 }, concurrency: 1 })
+
+      assert.deepStrictEqual(lines, ["r #0, 1", "r #0, 2", "r #1, 1"])
+    }))
+
+  const options = { retry: { times: 1 } }
+  for (
+    const [mode, run] of [
+      ["forEach", Effect.asVoid(Parallel.forEach([0], tells, options))],
+      ["run", Effect.asVoid(Parallel.run([0], tells, options))]
+    ] as const
+  ) {
+    it.effect(`counts starts that were lost, with ${mode}`, () =>
+      Effect.gen(function*() {
+        const numbers: Array<number> = []
+        const backend: Backend.Backend = {
+          name: "losing",
+          workers: 1,
+          execute: (_, batch, onExit) =>
+            Effect.sync(() => {
+              numbers.push(batch.attempt!(0))
+              if (numbers.length === 1) batch.lost!(0, 0, 0)
+              else onExit(0, numbers.length === 2 ? Exit.fail("once" as never) : Exit.succeed("done" as never))
+            })
+        }
+        yield* Effect.provide(run, Backend.layer(backend))
+
+        assert.deepStrictEqual(numbers, [1, 2, 3])
+      }))
+  }
+
+  for (const times of [0, 1]) {
+    it.effect(`of a straggler in a batch stays the first while its copy runs, with ${times} retries`, () =>
+      Effect.gen(function*() {
+        seen.length = 0
+        const fiber = yield* Effect.forkChild(
+          Parallel.run([50], tells, { name: "slow", concurrency: 2, retry: { times }, stragglers: { after: 10 } })
+        )
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(fiber)
+
+        assert.deepStrictEqual(seen, ["slow #0, 1", "slow #0, 2", "slow #0, 1"])
+      }).pipe(Effect.provide(TestBackend.layer({ batches: true }))))
+  }
+
   describe("in nodes", () => {
     it.effect("tells path and try, with options and without", () =>
       Effect.gen(function*() {
@@ -130,6 +202,14 @@ describe("Parallel.attempt", () => {
 
         assert.deepStrictEqual(value, ["batch #0, 1", "batch #1, 1"])
       }))
+
+    for (const batches of [false, true]) {
+      it.effect(`tells a fallback, where the backend ${batches ? "takes" : "takes no"} batches`, () =>
+        Effect.gen(function*() {
+          const node = BatchNode.make("batch", { concurrency: 1, exec: fails, fallback: () => Effect.orDie(told) })
+          assert.deepStrictEqual((yield* Flow.run(node, [1])).value, ["batch #0, 1"])
+        }).pipe(Effect.provide(TestBackend.layer({ batches }))))
+    }
 
     it.effect("has the key under which the journal of the flow records the node", () =>
       Effect.gen(function*() {

@@ -78,7 +78,8 @@ const isStated = (limit: Limit.Limit): limit is Limit.Stated => "state" in limit
 /** A key and a cost of any value: nothing of it is called. */
 const kindOf = (input: unknown): string => typeof input
 
-const costOf = (input: unknown): number => kindOf(input) === "object" ? 3 : 1
+const costs: Readonly<Record<string, number>> = { object: 7, string: 0, number: 2, function: 9 }
+const costOf = (input: unknown): number => costs[kindOf(input)] ?? 1
 
 const rates = { rate: { limit: 5, window: 10 }, cost: { limit: 9, window: 10 } }
 

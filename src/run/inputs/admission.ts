@@ -174,7 +174,8 @@ export class Admission<I> {
       const { context, limits } = this.options
       const visit = visitOf(alone(item.input), context)
       for (const limit of resolved(limits, item.input, now)) {
-        if (limit instanceof Turnstile) requests.push(limit.request(visit))
+        // from one's own on they are taken in the slot, in the order of their ranks
+        if (limit instanceof Turnstile && others.length === 0) requests.push(limit.request(visit))
         else others.push(limit)
       }
     } catch (defect) {

@@ -3,9 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { around } from "../../limit/around.ts"
+import { aroundAll } from "../../limit/around.ts"
 import type * as Limit from "../../limit/contract.ts"
-import { withPasses } from "../../limit/passing.ts"
+import { type Passengers, withPasses } from "../../limit/passing.ts"
 import { sampled, SpanRecorder } from "../../observability/spans.ts"
 import { noWaits, type WaitedNanos } from "../../outcome/waits.ts"
 import type { CurrentAttempt } from "../../task/attempt.ts"
@@ -17,13 +17,16 @@ import type { InputQueue } from "../inputs/queue.ts"
 export type Start<I, A, E, R> = (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
 
 /** Makes the function that tells the work of an attempt in a run of this name. */
-export const attemptOf =
-  (run: string) => ({ index, key }: Item<unknown>, { attemptNumber }: AttemptContext): CurrentAttempt => ({
-    run,
-    index,
-    attempt: attemptNumber,
-    key: key === "" ? undefined : key
-  })
+export const attemptOf = (run: string) =>
+(
+  { index, key }: Item<unknown>,
+  { attemptNumber }: Pick<AttemptContext, "attemptNumber">
+): CurrentAttempt => ({
+  run,
+  index,
+  attempt: attemptNumber,
+  key: key === "" ? undefined : key
+})
 
 /** Makes the recorder of spans of attempts in batches; none if no input has spans. */
 export const spanRecorder = (
@@ -76,23 +79,35 @@ export const attempt = <I, A, E, R>(
       if (item.attempts === 0) item.startedAt = context.beganAt
       return begin(item, context)
     })
+  /** An attempt on its way through its limits; the wait of a copy is not that of its input, which runs. */
+  const passengersOf = (item: Item<I>, context: AttemptContext): Passengers => ({
+    input: item.input,
+    count: 1,
+    unused: () => Number(context.withdrawn),
+    waits: item.race?.copied === true ? undefined : limitWaits,
+    abandoned: () => context.withdrawn = true
+  })
   const afterAdmission = (admission: Admission<I>, item: Item<I>, context: AttemptContext): Effect.Effect<A, E, R> => {
     const { admitted, asideAt, refusal } = item
     item.asideAt = item.refusal = undefined
     if (refusal !== undefined) return Exit.failCause(refusal)
     const begun = beginAfterLimits(item, context, asideAt ?? time())
+    const passengers = passengersOf(item, context)
     // a copy of a straggler passes its limits by itself, and waits for them in its slot
-    if (admitted === undefined) return around(limits, begun, item.input, limitWaits)
-    return withPasses(() => admission.start(item), around(admitted.others, begun, item.input))
+    if (admitted === undefined) return aroundAll(limits, begun, passengers)
+    const others = Effect.suspend(() => aroundAll(admitted.others, begun, passengers))
+    return withPasses(() => admission.start(item), others, passengers.unused)
   }
   const limited: Start<I, A, E, R> = limits.length === 0
     ? begin
     : (item, context) => {
       context.remote = undefined
+      context.withdrawn = false
+      context.attemptNumber = item.attempts + 1
       if (!queue.revisits) context.waits = undefined
       const { admission } = queue
       return admission === undefined
-        ? around(limits, beginAfterLimits(item, context, time()), item.input, limitWaits)
+        ? aroundAll(limits, beginAfterLimits(item, context, time()), passengersOf(item, context))
         : afterAdmission(admission, item, context)
     }
   return queue.stragglers === undefined ? limited : queue.stragglers.racing(limited)

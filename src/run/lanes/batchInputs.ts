@@ -43,7 +43,9 @@ export class BatchInputs<I> {
   get attempt(): ((position: number) => number) | undefined {
     const { begun, items } = this
     if (items === undefined && begun.size === 0) return undefined
-    return (position) => (items?.[position] ?? begun.get(position))?.attempts ?? 1
+    // the number of an item grows when a copy of it starts
+    const numbers = this.inputs.map((_, position) => (items?.[position] ?? begun.get(position))?.attempts ?? 1)
+    return (position) => numbers[position]!
   }
 
   /** Tells the key of the input at a position; undefined without a journal. */

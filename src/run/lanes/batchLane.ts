@@ -14,6 +14,7 @@ import { shortenMessage } from "../../primitives/shorten.ts"
 import * as Attempt from "../../task/attempt.ts"
 import * as Inputs from "../inputs/contract.ts"
 import { type AttemptStart, Item } from "../inputs/item.ts"
+import { attemptOf } from "./attempt.ts"
 import { BatchInputs } from "./batchInputs.ts"
 import { type BatchLaneOptions, BatchRun } from "./batchRun.ts"
 import { retryTake, Yielding } from "./retryTake.ts"
@@ -152,8 +153,9 @@ export class BatchLane<I, A, E, R> {
     const { afterFailure, observer, queue, sink } = this.options
     if (queue.stopped) return Effect.void
     // in a fiber of its own, which the code of a user may end: no other input is to pay for that
+    const told = () => attemptOf(this.options.run.name)(item, { attemptNumber: Math.max(1, item.attempts) })
     const decided = inChildFiber(
-      afterFailure!(item, cause),
+      Attempt.inside(afterFailure!(item, cause), told),
       () => {},
       (exit) => Exit.succeed(Exit.isSuccess(exit) ? exit.value : Exit.failCause(Cause.combine(cause, exit.cause)))
     )

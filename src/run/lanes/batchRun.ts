@@ -27,6 +27,7 @@ import type { InputQueue } from "../inputs/queue.ts"
 import type { Stragglers } from "../inputs/stragglers.ts"
 import { BatchClock } from "./batchClock.ts"
 import type { BatchInputs } from "./batchInputs.ts"
+import { batchOf } from "./batchOf.ts"
 import type { BatchRuns } from "./batchRuns.ts"
 import type { BatchSizer } from "./batchSizer.ts"
 import type { LaneOptions } from "./lane.ts"
@@ -119,9 +120,16 @@ export class BatchRun<I, A, E, R> {
     })
     if (limits.length === 0) return inside
     const { copyOf, inputs: { length: size } } = this.batch
-    const passengers = { input: undefined, count: size, unused: () => this.unused, waits: queue.limitWaits }
-    const admitted = Effect.suspend(() => queue.stopped || queue.draining ? Effect.void : inside)
+    const passengers = {
+      input: undefined,
+      count: size,
+      unused: () => this.unused,
+      waits: queue.limitWaits,
+      abandoned: this.abandon
+    }
+    const admitted = Effect.suspend(() => queue.stopped || queue.draining ? Effect.sync(this.abandon) : inside)
     const limited = Effect.catchCause(aroundAll(limits, admitted, passengers), (cause) => {
+      if (this.begun === 0 && this.unused > 0) return Effect.void
       if (this.begun > 0 || Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
       for (let position = 0; position < size; position++) this.onExit(position, Exit.failCause(cause))
       return Effect.void
@@ -131,6 +139,9 @@ export class BatchRun<I, A, E, R> {
     queue.stragglers!.waits(copyOf.item, this.loser)
     return inChildFiber(limited, (fiber) => this.fiber = fiber, (exit) => this.isBeaten ? Exit.void : exit)
   }
+
+  /** Gives up the batch before it has begun: nothing more is to begin. */
+  private readonly abandon = (): void => void (this.unused = this.batch.inputs.length)
 
   /** Begins attempts at all inputs. */
   private begin(context: Context.Context<never>): void {
@@ -196,24 +207,13 @@ export class BatchRun<I, A, E, R> {
   }
 
   private toBatch(): Backend.Batch<I> {
-    const { calledFrom, count: { concurrency }, run, show, sizer, timeout } = this.options
-    return {
-      inputs: this.batch.inputs,
-      index: (position) => this.batch.index(position),
-      first: this.batch.inOrderFrom,
-      attempt: this.batch.attempt,
-      key: this.batch.key,
-      timeout,
-      concurrency,
-      run,
-      show,
-      caller: calledFrom.frame,
-      delivered: this.times?.delivered,
-      interrupted: this.times && this.interrupted,
+    const { controller, times } = this
+    return batchOf(this.options, this.batch, {
+      delivered: times?.delivered,
+      interrupted: times && this.interrupted,
       lost: this.lost,
-      budget: sizer.automatic ? Duration.millis(sizer.budget) : undefined,
-      recall: this.controller && { signal: this.controller.signal, giveBack: (from) => this.giveBack(from) }
-    }
+      recall: controller && { signal: controller.signal, giveBack: (from) => this.giveBack(from) }
+    })
   }
 
   /** Names the backend, and an input of the batch by its position. */
@@ -354,6 +354,8 @@ export class BatchRun<I, A, E, R> {
   /** Closes the positions that are open: the batch is over, and what is reported from now on is ignored. */
   private close(): void {
     this.options.batches.delete(this)
+    // one input is under way at most, and what is behind it has not begun
+    this.unused += Math.max(0, this.openCount - 1)
     this.closed.fill(1)
     this.openCount = 0
   }
