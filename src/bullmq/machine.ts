@@ -18,11 +18,11 @@ const oldShare = 1 / 3
 
 /** Milliseconds between two looks for jobs whose lock has run out, and for which one fetch waits for a job. */
 const stalledMillis = 1000
-const fetchSeconds = 2
+const fetchSeconds = 1
 
 /** Milliseconds before a fetch that has failed is tried again, and that the end of a worker may take. */
 const retryMillis = 200
-const closeMillis = 1000
+const closeMillis = 2000
 
 export interface MachineSettings {
   readonly machine: string
@@ -83,6 +83,8 @@ class Fetcher {
   /** Jobs that are here, with the tokens of their locks. */
   private readonly held = new Map<string, Job>()
   private fetching: Promise<Job> | undefined
+  /** Resolves when the look for a job that goes on is over. */
+  private looking: Promise<void> = Promise.resolve()
   private isClosed = false
 
   constructor(
@@ -132,6 +134,7 @@ class Fetcher {
   async close(): Promise<void> {
     this.isClosed = true
     // what a fetch brings now is put back by it
+    await this.looking
     await Promise.allSettled([...this.held.values()].map((job) => job.moveToWait(job.token)))
     await this.worker.close(true)
   }
@@ -140,14 +143,12 @@ class Fetcher {
   private async fetch(): Promise<Job> {
     for (;;) {
       try {
-        const job = await this.worker.getNextJob(globalThis.crypto.randomUUID())
-        if (job === undefined) {
-          if (this.isClosed) return await new Promise<never>(() => {})
-          continue
-        }
-        this.held.set(job.id!, job)
-        if (this.isClosed) await job.moveToWait(job.token)
-        else if (await this.isWanted(job)) return job
+        if (this.isClosed) return await new Promise<never>(() => {})
+        const looking = this.look()
+        this.looking = looking.then(() => {}, () => {})
+        const job = await looking
+        if (job === undefined) continue
+        if (await this.isWanted(job)) return job
         else await this.end(job)
       } catch {
         await new Promise((resolve) => setTimeout(resolve, retryMillis))
@@ -155,9 +156,21 @@ class Fetcher {
     }
   }
 
-  /** False for a job that has been with a machine before, or whose program is gone. */
+  /** Looks for a job, and waits a while for one; one that comes when the machine is to end is put back. */
+  private async look(): Promise<Job | undefined> {
+    const job = await this.worker.getNextJob(globalThis.crypto.randomUUID()) as Job | undefined
+    if (job === undefined) return undefined
+    if (this.isClosed) {
+      await job.moveToWait(job.token)
+      return undefined
+    }
+    this.held.set(job.id!, job)
+    return job
+  }
+
+  /** False for a job whose machine was lost with it, which its program knows, or whose program is gone. */
   private async isWanted(job: Job): Promise<boolean> {
-    if (job.attemptsStarted > 1) return false
+    if (job.stalledCounter > 0) return false
     if (Date.now() - job.timestamp < this.lease * oldShare) return true
     return (await this.jobs.absent([programOf(job.id!)])).length === 0
   }

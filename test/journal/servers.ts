@@ -15,7 +15,8 @@ export interface TestServer {
   readonly stop: () => void
 }
 
-const freePort = (): Promise<number> =>
+/** Finds a port that nobody uses. */
+export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address() as { readonly port: number }

@@ -1,0 +1,42 @@
+/** Tasks of the machines of these tests. */
+import { Effect, Schema } from "effect"
+import { Task } from "effect-parallel"
+import { appendFileSync } from "node:fs"
+
+const module = import.meta.url
+
+/** Takes some milliseconds, and squares. */
+export const squares = Task.make("squares", {
+  module,
+  payload: Schema.Struct({ n: Schema.Int, millis: Schema.Finite }),
+  success: Schema.Int,
+  run: ({ millis, n }) => Effect.as(Effect.sleep(millis), n * n)
+})
+
+/** Does as little as can be. */
+export const tiny = Task.make("tiny", { module, run: (n: number) => Effect.succeed(n + 1) })
+
+/** Notes a line in a file, and then holds its event loop for so many milliseconds. */
+export const spins = Task.make("spins", {
+  module,
+  run: ({ file, millis }: { readonly file: string; readonly millis: number }) =>
+    Effect.sync(() => {
+      appendFileSync(file, "spins\n")
+      const end = performance.now() + millis
+      while (performance.now() < end) { /* computes */ }
+      return millis
+    })
+})
+
+/** Ends the process of its machine at 666. */
+export const kills = Task.make("kills", {
+  module,
+  run: (n: number) =>
+    Effect.suspend(() => {
+      if (n !== 666) return Effect.as(Effect.sleep(2), n)
+      process.kill(process.pid, "SIGKILL")
+      return Effect.never
+    })
+})
+
+export const all: ReadonlyArray<Task.Task<any, any, any>> = [squares, tiny, spins, kills]
