@@ -96,6 +96,12 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
       yield* Effect.forkScoped(
         Traffic.saidAtEnd(heard, `${shortenName(transport.name)}: nothing is heard of machines any more`)
       )
+      // machines learn at once that nobody waits for what they keep
+      yield* Effect.addFinalizer(() => {
+        fleet.sayLast()
+        const isSaid = Effect.andThen(Effect.yieldNow, Effect.map(Queue.size(outbox), (size) => size === 0))
+        return Effect.timeoutOption(Effect.repeat(isSaid, { until: (isSaid) => isSaid }), lastMillis)
+      })
       return {
         name: transport.name,
         batches: true,
@@ -230,6 +236,9 @@ export const layerMemory = (options: MemoryOptions): Layer.Layer<Transport | Mem
     ({ network, transport }) => Context.make(Transport, transport).pipe(Context.add(Memory.Network, network))
   ))
 }
+
+/** Longest time in milliseconds in which a program says its last to its machines. */
+const lastMillis = 100
 
 const defaultLease = "3 seconds"
 const defaultSlots = 8

@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Consumer, TakenBatch } from "../fleet/contract.ts"
 import { Jobs, programOf } from "./jobs.ts"
-import { quietly, untilReady, writeHeard } from "./program.ts"
+import { quietly, saying, untilReady, writeHeard } from "./program.ts"
 import { Pulse } from "./pulse.ts"
 import { channelsOf, connect, type QueueAddress, Reachability } from "./redis.ts"
 
@@ -57,6 +57,7 @@ export const make = (
       Effect.sync(() => new Fetcher(address, redis, jobs, { lease, machine }, reachability.lost)),
       (fetcher) => Effect.asVoid(Effect.timeoutOption(quietly(() => fetcher.close()), closeMillis))
     )
+    const say = saying()
     const pulse = yield* Pulse.make(address, channels.programs, lease)
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lease / 3), quietly(() => fetcher.renew()))))
     yield* Effect.forkScoped(Effect.andThen(untilReady(redis), quietly(() => jobs.sweep())))
@@ -70,7 +71,7 @@ export const make = (
         const text = writeHeard(machine, message)
         if (program === undefined) pulse.beat(text)
         const channel = program === undefined ? channels.programs : channels.program(program)
-        return quietly(() => speaker.publish(channel, text))
+        return say(() => speaker.publish(channel, text))
       }
     }
   })
@@ -83,6 +84,8 @@ class Fetcher {
   /** Jobs that are here, with the tokens of their locks. */
   private readonly held = new Map<string, Job>()
   private fetching: Promise<Job> | undefined
+  /** The job that the machine has not taken yet. */
+  private fetched: Job | undefined
   /** Resolves when the look for a job that goes on is over. */
   private looking: Promise<void> = Promise.resolve()
   private isClosed = false
@@ -118,7 +121,8 @@ class Fetcher {
   readonly take: Effect.Effect<TakenBatch> = Effect.suspend(() => {
     this.fetching ??= this.fetch()
     return Effect.map(Effect.promise(() => this.fetching!), (job) => {
-      this.fetching = undefined
+      this.fetching = this.fetched = undefined
+      this.held.set(job.id!, job)
       const over = quietly(() => this.end(job))
       return { batch: typeof job.data === "string" ? job.data : "", over }
     })
@@ -126,7 +130,7 @@ class Fetcher {
 
   /** Keeps the locks of all jobs that are here. */
   async renew(): Promise<void> {
-    const jobs = [...this.held.values()]
+    const jobs = [...this.held.values(), ...(this.fetched === undefined ? [] : [this.fetched])]
     if (jobs.length === 0) return
     await this.worker.extendJobLocks(jobs.map(({ id }) => id!), jobs.map(({ token }) => token!), this.lease)
   }
@@ -135,7 +139,9 @@ class Fetcher {
     this.isClosed = true
     // what a fetch brings now is put back by it
     await this.looking
-    await Promise.allSettled([...this.held.values()].map((job) => job.moveToWait(job.token)))
+    await this.fetched?.moveToWait(this.fetched.token).catch(() => {})
+    // the programs of the others know that this machine has left
+    await Promise.allSettled([...this.held.values()].map((job) => this.end(job)))
     await this.worker.close(true)
   }
 
@@ -149,7 +155,8 @@ class Fetcher {
         const job = await looking
         if (job === undefined) continue
         if (await this.isWanted(job)) return job
-        else await this.end(job)
+        this.fetched = undefined
+        await this.end(job)
       } catch {
         await new Promise((resolve) => setTimeout(resolve, retryMillis))
       }
@@ -164,7 +171,7 @@ class Fetcher {
       await job.moveToWait(job.token)
       return undefined
     }
-    this.held.set(job.id!, job)
+    this.fetched = job
     return job
   }
 

@@ -79,6 +79,7 @@ export const make = (
     yield* Effect.timeoutOption(untilReady(redis), openMillis)
     yield* Effect.forkScoped(Effect.andThen(untilReady(redis), quietly(async () => (await jobsOf()).sweep())))
 
+    const say = saying()
     return {
       name: "bullmq",
       program,
@@ -86,7 +87,7 @@ export const make = (
       offer: (id, batch, label) =>
         Effect.mapError(Effect.tryPromise(async () => (await jobsOf()).add(id, batch, label)), ({ cause }) => cause),
       withdraw: (id) => Effect.orElseSucceed(Effect.tryPromise(async () => (await jobsOf()).remove(id)), () => false),
-      broadcast: (message) => quietly(() => redis.publish(channels.machines, message)),
+      broadcast: (message) => say(() => redis.publish(channels.machines, message)),
       events: Stream.fromQueue(events)
     }
   })
@@ -100,6 +101,20 @@ export const untilReady = (redis: { readonly status: string; once(event: "ready"
 
 /** Does something that may fail, and is done again anyway. */
 export const quietly = (act: () => Promise<unknown>): Effect.Effect<void> => Effect.ignoreCause(Effect.tryPromise(act))
+
+/** Number of messages whose arrival at Redis nobody waits for. */
+const mostUnconfirmed = 256
+
+/** Makes what sends messages: one after another, and many before the first has arrived. */
+export const saying = (): (send: () => Promise<unknown>) => Effect.Effect<void> => {
+  let unconfirmed = 0
+  return (send) =>
+    Effect.suspend(() => {
+      unconfirmed++
+      const sent = send().catch(() => {}).then(() => void unconfirmed--)
+      return unconfirmed > mostUnconfirmed ? Effect.promise(() => sent) : Effect.void
+    })
+}
 
 /** Writes a message of a machine. */
 export const writeHeard = (machine: string, message: string): string => JSON.stringify([machine, message])

@@ -32,7 +32,8 @@ export interface BatchLabel {
 }
 
 /**
- * A batch that a machine has taken, and what is run when it is no longer there: it is done, refused or given up.
+ * A batch that a machine has taken, and what is run when it is no longer there: its program knows what became of it, or is gone.
+ * A machine that ends does not run it for those that it still has.
  *
  * @category models
  * @since 0.1.0

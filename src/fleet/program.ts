@@ -129,6 +129,11 @@ export class Fleet {
       })
     )
 
+  /** Tells the machines what they need not keep any more. */
+  sayLast(): void {
+    this.controls.flush()
+  }
+
   /** Ends the fleet: what is under way has been interrupted by then. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
@@ -357,7 +362,7 @@ export class Fleet {
 
   private runOf(scope: Scope.Scope): RunLosses {
     let run = this.runs.get(scope)
-    if (run === undefined) this.runs.set(scope, run = { losses: new Map() })
+    if (run === undefined) this.runs.set(scope, run = { losses: new Map(), parts: new Map() })
     return run
   }
 

@@ -39,10 +39,12 @@ const smallOf = (ambient: Ambient, maxBytes: number): Ambient => {
 /** What the batches of one run share. */
 export interface RunLosses {
   /**
-   * Number of machines that were lost while they had an input, by its index. An input that is here goes alone, to a machine
-   * that does nothing else meanwhile.
+   * Number of machines that were lost while they had an input, by its index. An input that is here goes by itself, and once one
+   * more loss would fail it, to a machine that does nothing else meanwhile.
    */
   readonly losses: Map<number | undefined, number>
+  /** Greatest number of inputs of a batch with this one: it was in one whose machine was lost. */
+  readonly parts: Map<number | undefined, number>
 }
 
 /** The run that offers a batch, and the fleet that it is offered to. */
@@ -72,6 +74,9 @@ interface ToldStart {
   readonly worker: number
   readonly at: number
 }
+
+/** How many batches are made of one whose machine was lost. */
+const partsOfLost = 32
 
 /** Number of replies that are kept until those before them have come; the machine sends the others again. */
 const mostEarly = 1000
@@ -125,7 +130,7 @@ export class OfferedBatch {
     this.offerer = offerer
     this.exits = new ExitReader(job, batch, offerer.backend, texts)
     this.createdAt = offerer.now()
-    this.alone = this.isSuspect(0)
+    this.alone = (offerer.run.losses.get(batch.index(0)) ?? 0) >= offerer.mostLosses - 1
     this.payloads = new TextPayloads(job, batch, (position, reason) => this.refuse(position, reason))
   }
 
@@ -168,7 +173,14 @@ export class OfferedBatch {
       around: batch.index(0) === undefined ? offerer.around : undefined
     }
     const head = JSON.stringify(offer)
-    const mayJoin = (position: number) => !this.alone && !this.isSuspect(position)
+    const { parts } = offerer.run
+    let most = this.isSuspect(0) ? 1 : Infinity
+    const mayJoin = (position: number): boolean => {
+      if (parts.size > 0) {
+        for (const each of [position - 1, position]) most = Math.min(most, parts.get(batch.index(each)) ?? Infinity)
+      }
+      return position < most && !this.isSuspect(position)
+    }
     this.payloads.encode(offerer.maxBytes - bytesOf(head), mayJoin)
     this.settled = new Uint8Array(this.count)
     if (this.count === 0) return undefined
@@ -254,7 +266,18 @@ export class OfferedBatch {
       if (how === "left") this.tellLost(payload)
       else this.blame(payload, how)
     }
+    if (how !== "left") this.cutDown(first)
     this.end()
+  }
+
+  /** Has the inputs of this batch that have no exit go in smaller ones: one may be the reason that nobody was told to have begun. */
+  private cutDown(first: number): void {
+    if (first < 0) return
+    const { parts } = this.offerer.run
+    const most = Math.max(1, Math.floor((this.count - first) / partsOfLost))
+    for (let payload = first; payload < this.count; payload++) {
+      if (this.settled[payload] === 0) parts.set(this.indexOf(payload), most)
+    }
   }
 
   /** Counts one more loss of a machine at a payload, and fails it if there were too many. */

@@ -239,8 +239,6 @@ class Machine implements Holder {
   /** Frees the slot of a batch, and its permits. */
   private release(batch: HeldBatch, permits: number): Effect.Effect<unknown> {
     this.free.push(batch.slot)
-    this.tellOver(this.overs.get(batch))
-    this.overs.delete(batch)
     return this.permits.release(permits)
   }
 
@@ -312,6 +310,8 @@ class Machine implements Holder {
     if (batch === undefined) return
     this.batches.delete(batch.offer.id)
     batch.cancel()
+    this.tellOver(this.overs.get(batch))
+    this.overs.delete(batch)
   }
 
   /**

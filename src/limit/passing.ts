@@ -18,7 +18,7 @@ import { monotonicClock } from "../primitives/clock.ts"
 import type { QueueEntry } from "../primitives/linkedQueue.ts"
 import type { Turnstile } from "./turnstile.ts"
 import { type Ended, type Pass, Passes, type Request, type Visit, type Waiter } from "./visit.ts"
-import type { LimitWaits } from "./waits.ts"
+import type { LimitWaits, SlotWaiter } from "./waits.ts"
 
 /** Inputs that pass together: one, or those of a batch, of which some may come back unused. */
 export interface Passengers {
@@ -176,6 +176,8 @@ class Passing<A, E, R> implements Waiter {
   private readonly kept: Array<Turnstile> = []
   /** The turnstile whose turn it keeps, and which has not enough after all. */
   private lacking: Turnstile | undefined = undefined
+  /** Its place among those of its run that wait. */
+  private slotEntry: QueueEntry<SlotWaiter> | undefined = undefined
   /** The turnstile for which it waits. */
   private waitsFor: Turnstile | undefined = undefined
   entry: QueueEntry<Waiter> | undefined = undefined
@@ -264,7 +266,7 @@ class Passing<A, E, R> implements Waiter {
     this.isCalled = false
     this.waitsFor = turnstile
     this.countWait(1)
-    this.passengers.waits?.waiters.add(this)
+    this.slotEntry = this.passengers.waits?.waiters.push(this)
     begins()
     const woken = Effect.callback<void>((resume) => {
       if (this.isCalled) return resume(Effect.void)
@@ -295,7 +297,7 @@ class Passing<A, E, R> implements Waiter {
   }
 
   /** Ends the wait without an attempt, if the fiber waits. */
-  readonly abandon = (): void => {
+  abandon(): void {
     const { passengers: { abandoned }, resume } = this
     if (resume === undefined || abandoned === undefined) return
     abandoned()
@@ -330,7 +332,7 @@ class Passing<A, E, R> implements Waiter {
   private endWait(): void {
     if (this.waitsFor === undefined) return
     this.countWait(-1)
-    this.passengers.waits?.waiters.delete(this)
+    this.passengers.waits?.waiters.remove(this.slotEntry!)
     this.waitsFor = undefined
   }
 

@@ -5,6 +5,7 @@
  * those of `Limit.keyed` mostly are. Those beyond the hundredth name are counted together.
  */
 import * as Duration from "effect/Duration"
+import { LinkedQueue } from "../primitives/linkedQueue.ts"
 
 /** Waits for all limits of a name. */
 interface RunningWaits {
@@ -19,6 +20,11 @@ interface RunningWaits {
 const mostNames = 100
 const others = "other limits"
 
+/** Someone who waits in its slot, and can be told that nothing more is to begin. */
+export interface SlotWaiter {
+  abandon(): void
+}
+
 /** Where inputs wait: in the slot of the lane that has them, or aside, with no slot. */
 export type WaitingPlace = "slot" | "aside"
 
@@ -26,7 +32,7 @@ export class LimitWaits {
   private readonly byName = new Map<string, RunningWaits>()
   private readonly places: Record<WaitingPlace, number> = { slot: 0, aside: 0 }
   /** Those that wait in their slots. */
-  readonly waiters = new Set<{ readonly abandon: () => void }>()
+  readonly waiters = new LinkedQueue<SlotWaiter>()
   /** Number of slots whose lane waits. */
   slots = 0
   /** Is told of each name when something waits for a limit of that name for the first time. */
@@ -56,7 +62,7 @@ export class LimitWaits {
 
   /** Ends all waits in slots: nothing more is to begin. */
   abandon(): void {
-    for (const waiter of this.waiters.values().toArray()) waiter.abandon()
+    for (const waiter of this.waiters.values()) waiter.abandon()
   }
 
   /** Returns how many wait now, for which. */

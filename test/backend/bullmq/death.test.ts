@@ -24,7 +24,7 @@ const longestStall = ({ times }: Seen, from = -Infinity): number =>
 /** Runs all inputs on the queue of a port, and does something when a third of them is done. */
 const disturbed = <E>(port: number, queue: string, disturb: Effect.Effect<unknown, E, Scope.Scope>) =>
   Effect.gen(function*() {
-    const times: Array<number> = [performance.now()]
+    const times: Array<number> = []
     const outcomes: Array<Outcome.Outcome<unknown, number, unknown>> = []
     let disturbance: Fiber.Fiber<unknown, E> | undefined
     yield* Parallel.stream(inputs, squares, { name: queue, order: "completion", concurrency: 16 }).pipe(
@@ -47,14 +47,30 @@ const disturbed = <E>(port: number, queue: string, disturb: Effect.Effect<unknow
     return { times, repeated: sorted.filter(({ attempts }) => attempts > 1).length } satisfies Seen
   })
 
+/** Milliseconds in which two machines start on a quiet machine. */
+const quietStart = 1500
+
+/** Starts machines, and tells how many times slower than a quiet machine this one is. */
 const machinesOf = (port: number, queue: string, names = ["a", "b"]) =>
   Effect.gen(function*() {
+    const began = performance.now()
     const machines = yield* Effect.forEach(
       names,
       (machine) => startMachine({ port, queue, machine, backend: "fibers" })
     )
     yield* present(port, queue, names.length)
-    return machines
+    return { machines, slow: Math.max(1, (performance.now() - began) / quietStart) }
+  })
+
+/** Waits until no key of a queue is left but those of BullMQ: machines keep a batch until its program has said that it knows. */
+const nothingLeft = (port: number, queue: string) =>
+  Effect.gen(function*() {
+    let left = yield* keysLeft(port, queue)
+    for (let tries = 0; left.length > 0 && tries < 50; tries++) {
+      yield* Effect.sleep("100 millis")
+      left = yield* keysLeft(port, queue)
+    }
+    assert.deepStrictEqual(left, [])
   })
 
 const title = "machines on BullMQ"
@@ -66,10 +82,10 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
     it.live("one is killed: what it had runs elsewhere within two seconds", () =>
       Effect.scoped(Effect.gen(function*() {
         const { port } = yield* redis
-        const [a] = yield* machinesOf(port, "kill")
+        const { machines: [a], slow } = yield* machinesOf(port, "kill")
         const seen = yield* disturbed(port, "kill", Effect.sync(() => a!.signal("SIGKILL")))
 
-        assert.isAtMost(longestStall(seen), 2000)
+        assert.isAtMost(longestStall(seen), 2000 * slow)
         assert.isAbove(seen.repeated, 0)
       })), 60_000)
 
@@ -78,16 +94,15 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
-          const [a] = yield* machinesOf(port, "freeze")
+          const { machines: [a], slow } = yield* machinesOf(port, "freeze")
           const thaws = Effect.andThen(
             Effect.sync(() => a!.signal("SIGSTOP")),
             Effect.delay(Effect.sync(() => a!.signal("SIGCONT")), "8 seconds")
           )
           const seen = yield* disturbed(port, "freeze", thaws)
 
-          assert.isAtMost(longestStall(seen), 5000)
-          yield* Effect.sleep("4 seconds")
-          assert.deepStrictEqual(yield* keysLeft(port, "freeze"), [])
+          assert.isAtMost(longestStall(seen), 3000 + 2000 * slow)
+          yield* nothingLeft(port, "freeze")
         })),
       60_000
     )
@@ -97,12 +112,12 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
-          const [a] = yield* machinesOf(port, "leave")
+          const { machines: [a], slow } = yield* machinesOf(port, "leave")
           const seen = yield* disturbed(port, "leave", Effect.sync(() => a!.signal("SIGTERM")))
 
-          assert.isAtMost(longestStall(seen), 2000)
+          assert.isAtMost(longestStall(seen), 2000 * slow)
           yield* Effect.promise(() => a!.ended)
-          assert.deepStrictEqual(yield* keysLeft(port, "leave"), [])
+          yield* nothingLeft(port, "leave")
         })),
       60_000
     )
@@ -110,7 +125,7 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
     it.live("each is replaced by another in turn: nothing is lost", () =>
       Effect.scoped(Effect.gen(function*() {
         const { port } = yield* redis
-        const machines = yield* machinesOf(port, "roll")
+        const { machines, slow } = yield* machinesOf(port, "roll")
         const roll = Effect.forEach(machines, (machine, k) =>
           Effect.gen(function*() {
             yield* startMachine({ port, queue: "roll", machine: `next ${k}`, backend: "fibers" })
@@ -120,7 +135,7 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
           }))
         const seen = yield* disturbed(port, "roll", roll)
 
-        assert.isAtMost(longestStall(seen), 2000)
+        assert.isAtMost(longestStall(seen), 2000 * slow)
       })), 60_000)
 
     it.live(
@@ -129,7 +144,7 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
           const way = yield* wayTo(port)
-          yield* machinesOf(port, "cut")
+          const { slow } = yield* machinesOf(port, "cut")
           let mendedAt = 0
           const cut = Effect.gen(function*() {
             yield* way.cut
@@ -139,9 +154,8 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
           })
           const seen = yield* disturbed(way.port, "cut", cut)
 
-          assert.isAtMost(longestStall(seen, mendedAt), 2000)
-          yield* Effect.sleep("4 seconds")
-          assert.deepStrictEqual(yield* keysLeft(port, "cut"), [])
+          assert.isAtMost(longestStall(seen, mendedAt), 2000 * slow)
+          yield* nothingLeft(port, "cut")
         })),
       60_000
     )
@@ -149,7 +163,7 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
     it.live("Redis is killed and started again: the run goes on", () =>
       Effect.scoped(Effect.gen(function*() {
         const { kill, port, start } = yield* lastingRedis
-        yield* machinesOf(port, "restart")
+        const { slow } = yield* machinesOf(port, "restart")
         let startedAt = 0
         const restart = Effect.gen(function*() {
           yield* kill
@@ -159,7 +173,7 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
         })
         const seen = yield* disturbed(port, "restart", restart)
 
-        assert.isAtMost(longestStall(seen, startedAt), 2000)
+        assert.isAtMost(longestStall(seen, startedAt), 2000 * slow)
       })), 60_000)
 
     for (const backend of ["fibers", "threads"] as const) {
@@ -178,10 +192,12 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
                   deaths++
                 }
               })
+            const startedAt = performance.now()
             yield* Effect.forkScoped(kept("a"))
             yield* Effect.forkScoped(kept("b"))
             yield* present(port, queue, 2)
             const began = performance.now()
+            const slow = Math.max(1, (began - startedAt) / quietStart)
             const [values, failures] = yield* Parallel.partition([...range(60), 666, ...range(60)], kills, {
               concurrency: 8,
               batchSize: 8
@@ -193,7 +209,7 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
             assert.isTrue(errors.length === 1 && errors[0] instanceof Backend.BackendError)
             assert.include(["MachineLost", "WorkerCrashed"], (errors[0] as Backend.BackendError).reason._tag)
             assert.isAtMost(deaths, 6)
-            assert.isAtMost(took, 8000)
+            assert.isAtMost(took, 8000 * slow)
           })),
         60_000
       )

@@ -1,5 +1,5 @@
 /** Machines as processes of their own, which tests start, stop, freeze and kill. */
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, type Layer, type Scope } from "effect"
 import * as BullMQ from "effect-parallel/backend/BullMQ"
 import { Redis } from "ioredis"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -63,8 +63,8 @@ export const keysLeft = (port: number, queue: string): Effect.Effect<ReadonlyArr
     const client = new Redis(port)
     const keys = await client.keys("*")
     client.disconnect()
-    const kept = ["meta", "id", "events", "marker", "stalled-check"].map((name) => `bull:${queue}:${name}`)
-    return keys.filter((key) => !kept.includes(key)).toSorted()
+    const kept = new Set(["meta", "id", "events", "marker", "stalled-check"].map((name) => `bull:${queue}:${name}`))
+    return keys.filter((key) => !kept.has(key)).toSorted()
   })
 
 /** A program on a queue. */
@@ -125,9 +125,12 @@ export const wayTo = (
     Effect.acquireRelease(
       Effect.promise(async () => {
         const sockets = new Set<Socket>()
-        let isCut = false
+        let isCut = false as boolean
         const server = createServer((near) => {
-          if (isCut) return near.destroy()
+          if (isCut) {
+            near.destroy()
+            return
+          }
           const far = connect(port, "127.0.0.1")
           for (const [socket, other] of [[near, far], [far, near]] as const) {
             sockets.add(socket)
