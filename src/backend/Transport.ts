@@ -41,7 +41,8 @@ export { Network } from "../fleet/memory.ts"
  * - `patience`: how long an input waits while there is no machine, or none can be reached. Default: 30 seconds. Then it fails,
  *   with `NoWorkers` or `Unreachable`.
  * - `maxLosses`: how many machines may be lost while they have an input, until the input fails with `MachineLost`. Default: 3.
- *   After the first loss the input goes alone, to a machine that does nothing else meanwhile, if it comes to that in a lease.
+ *   After the first loss the input goes by itself; once one more would fail it, to a machine that does nothing else meanwhile, if
+ *   it comes to that in a lease.
  *
  * @category models
  * @since 0.1.0

@@ -19,13 +19,15 @@ import * as Attempt from "../task/attempt.ts"
 import * as Errors from "../task/errors.ts"
 import * as Caller from "../worker/near/caller.ts"
 import { texts } from "../worker/wire/texts.ts"
+import { Absence } from "./absence.ts"
 import type { Transport, TransportEvent } from "./contract.ts"
 import { Controls, mostUnsaid } from "./controls.ts"
+import { RunLosses } from "./losses.ts"
 import type { KnownMachine } from "./machine.ts"
 import { Machines } from "./machines.ts"
 import { type Beat, readReply, type Reply } from "./messages.ts"
 import { Offers } from "./offers.ts"
-import { OfferedBatch, type Offerer, type RunLosses } from "./request.ts"
+import { OfferedBatch, type Offerer } from "./request.ts"
 import { beatsOfLease } from "./traffic.ts"
 
 /** Options of a fleet; times are milliseconds. */
@@ -34,9 +36,6 @@ export interface FleetOptions {
   readonly patience: number
   readonly mostLosses: number
 }
-
-/** Share of the patience after which it is said that there is no machine. */
-const emptyShare = 1 / 6
 
 /** How a machine is lost: its connection is gone, it is silent for its lease, or it has said goodbye. */
 type Loss = Parameters<OfferedBatch["lose"]>[0]
@@ -57,8 +56,8 @@ export class Fleet {
   private ids = 0
   private closed = false
   private readonly controls: Controls
+  private readonly absence: Absence
   private tickedAt: number
-  private isEmptySaid = false
 
   constructor(
     transport: Transport["Service"],
@@ -95,6 +94,7 @@ export class Fleet {
     this.timers = new Timers(clock, Effect.runForkWith(context))
     this.machines = new Machines(this.now)
     this.machines.onResize(this.offers.pump)
+    this.absence = new Absence(this.machines, options.patience, shortenName(transport.name), run)
     this.tickedAt = this.now()
     this.scheduleTick()
   }
@@ -322,7 +322,7 @@ export class Fleet {
       this.withdrawAnyway(id)
       if (now - since >= 2 * lease) this.orphans.delete(id)
     }
-    this.sayEmpty(now)
+    this.absence.look(Math.min(...this.requests.values().map(({ createdAt }) => createdAt)), now)
     const isFree = this.machines.all.some(({ freeSince = Infinity }) => now - freeSince >= lease)
     for (const request of this.requests.values().toArray()) {
       // one whose event loop is held cannot stop it
@@ -362,21 +362,8 @@ export class Fleet {
 
   private runOf(scope: Scope.Scope): RunLosses {
     let run = this.runs.get(scope)
-    if (run === undefined) this.runs.set(scope, run = { losses: new Map(), parts: new Map() })
+    if (run === undefined) this.runs.set(scope, run = new RunLosses())
     return run
-  }
-
-  /** Says once that there is no machine, when something has waited for one for a while; and when there is one again. */
-  private sayEmpty(now: number): void {
-    const { emptySince } = this.machines
-    const since = Math.min(...this.requests.values().map(({ createdAt }) => createdAt))
-    if (emptySince === undefined) {
-      if (this.isEmptySaid) this.run(Effect.logInfo(`${shortenName(this.transport.name)}: there are machines now`))
-      this.isEmptySaid = false
-    } else if (!this.isEmptySaid && now - Math.max(emptySince, since) >= this.options.patience * emptyShare) {
-      this.isEmptySaid = true
-      this.warn("there is no machine, and what is run waits for one")
-    }
   }
 
   private warn(message: string, ...more: ReadonlyArray<unknown>): void {

@@ -20,6 +20,7 @@ import type { Ambient, Log } from "../worker/wire/messages.ts"
 import { type Reason, reasonOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
 import type { BatchLabel } from "./contract.ts"
+import type { RunLosses } from "./losses.ts"
 import type { KnownMachine } from "./machine.ts"
 import { type ExitsReply, type Offer, type Reply, writeOffer } from "./messages.ts"
 import { bytesOf, formsOf, TextPayloads } from "./payloads.ts"
@@ -34,17 +35,6 @@ const smallOf = (ambient: Ambient, maxBytes: number): Ambient => {
   const entries = Object.entries(ambient.annotations)
   const small = entries.filter(([key, value]) => bytesOf(key) + bytesOf(JSON.stringify(value) ?? "") <= most)
   return small.length === entries.length ? ambient : { ...ambient, annotations: Object.fromEntries(small) }
-}
-
-/** What the batches of one run share. */
-export interface RunLosses {
-  /**
-   * Number of machines that were lost while they had an input, by its index. An input that is here goes by itself, and once one
-   * more loss would fail it, to a machine that does nothing else meanwhile.
-   */
-  readonly losses: Map<number | undefined, number>
-  /** Greatest number of inputs of a batch with this one: it was in one whose machine was lost. */
-  readonly parts: Map<number | undefined, number>
 }
 
 /** The run that offers a batch, and the fleet that it is offered to. */
@@ -74,9 +64,6 @@ interface ToldStart {
   readonly worker: number
   readonly at: number
 }
-
-/** How many batches are made of one whose machine was lost. */
-const partsOfLost = 32
 
 /** Number of replies that are kept until those before them have come; the machine sends the others again. */
 const mostEarly = 1000
@@ -130,7 +117,7 @@ export class OfferedBatch {
     this.offerer = offerer
     this.exits = new ExitReader(job, batch, offerer.backend, texts)
     this.createdAt = offerer.now()
-    this.alone = (offerer.run.losses.get(batch.index(0)) ?? 0) >= offerer.mostLosses - 1
+    this.alone = offerer.run.of(batch.index(0)) >= Math.max(1, offerer.mostLosses - 1)
     this.payloads = new TextPayloads(job, batch, (position, reason) => this.refuse(position, reason))
   }
 
@@ -173,14 +160,7 @@ export class OfferedBatch {
       around: batch.index(0) === undefined ? offerer.around : undefined
     }
     const head = JSON.stringify(offer)
-    const { parts } = offerer.run
-    let most = this.isSuspect(0) ? 1 : Infinity
-    const mayJoin = (position: number): boolean => {
-      if (parts.size > 0) {
-        for (const each of [position - 1, position]) most = Math.min(most, parts.get(batch.index(each)) ?? Infinity)
-      }
-      return position < most && !this.isSuspect(position)
-    }
+    const mayJoin = offerer.run.joining(batch.index)
     this.payloads.encode(offerer.maxBytes - bytesOf(head), mayJoin)
     this.settled = new Uint8Array(this.count)
     if (this.count === 0) return undefined
@@ -266,26 +246,17 @@ export class OfferedBatch {
       if (how === "left") this.tellLost(payload)
       else this.blame(payload, how)
     }
-    if (how !== "left") this.cutDown(first)
-    this.end()
-  }
-
-  /** Has the inputs of this batch that have no exit go in smaller ones: one may be the reason that nobody was told to have begun. */
-  private cutDown(first: number): void {
-    if (first < 0) return
-    const { parts } = this.offerer.run
-    const most = Math.max(1, Math.floor((this.count - first) / partsOfLost))
-    for (let payload = first; payload < this.count; payload++) {
-      if (this.settled[payload] === 0) parts.set(this.indexOf(payload), most)
+    if (how !== "left" && first >= 0) {
+      const open = [...this.settled.keys()].filter((payload) => this.settled[payload] === 0)
+      this.offerer.run.cutDown(open.map((payload) => this.indexOf(payload)))
     }
+    this.end()
   }
 
   /** Counts one more loss of a machine at a payload, and fails it if there were too many. */
   private blame(payload: number, how: "gone" | "silent"): void {
-    const { mostLosses, run: { losses } } = this.offerer
-    const index = this.indexOf(payload)
-    const count = (losses.get(index) ?? 0) + 1
-    losses.set(index, count)
+    const { mostLosses, run } = this.offerer
+    const count = run.count(this.indexOf(payload))
     if (count < mostLosses) return this.tellLost(payload)
     this.failAt(payload, new Errors.MachineLost({ machine: this.machine!.name, how, losses: count }))
   }
@@ -362,11 +333,7 @@ export class OfferedBatch {
   private lostAlone({ at, payload, suspect, worker }: Extract<Reply, { readonly _tag: "Lost" }>): void {
     if (this.settled[payload] !== 0) return
     this.begin({ at, payload, worker })
-    if (suspect) {
-      const { losses } = this.offerer.run
-      const index = this.indexOf(payload)
-      if (!losses.has(index)) losses.set(index, 0)
-    }
+    if (suspect) this.offerer.run.suspect(this.indexOf(payload))
     this.tellLost(payload)
   }
 
@@ -406,11 +373,6 @@ export class OfferedBatch {
 
   private indexOf(payload: number): number | undefined {
     return this.batch.index(this.payloads.positions[payload]!)
-  }
-
-  private isSuspect(position: number): boolean {
-    const { losses } = this.offerer.run
-    return losses.size > 0 && losses.has(this.batch.index(position))
   }
 
   private workerOf(worker: number): number {
