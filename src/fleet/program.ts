@@ -29,6 +29,7 @@ import { type Beat, readReply, type Reply } from "./messages.ts"
 import { Offers } from "./offers.ts"
 import { OfferedBatch, type Offerer } from "./request.ts"
 import { beatsOfLease } from "./traffic.ts"
+import { Warnings } from "./warnings.ts"
 
 /** Options of a fleet; times are milliseconds. */
 export interface FleetOptions {
@@ -57,6 +58,7 @@ export class Fleet {
   private closed = false
   private readonly controls: Controls
   private readonly absence: Absence
+  private readonly warnings: Warnings
   private tickedAt: number
 
   constructor(
@@ -94,7 +96,9 @@ export class Fleet {
     this.timers = new Timers(clock, Effect.runForkWith(context))
     this.machines = new Machines(this.now)
     this.machines.onResize(this.offers.pump)
-    this.absence = new Absence(this.machines, options.patience, shortenName(transport.name), run)
+    const name = shortenName(transport.name)
+    this.warnings = new Warnings(name, run)
+    this.absence = new Absence(this.machines, options.patience, name, run)
     this.tickedAt = this.now()
     this.scheduleTick()
   }
@@ -146,7 +150,7 @@ export class Fleet {
     try {
       this.handleEvent(event)
     } catch (error) {
-      this.warn("what a machine has told cannot be handled", error)
+      this.warnings.once("handling", "what a machine has told cannot be handled", error)
     }
   }
 
@@ -177,7 +181,10 @@ export class Fleet {
   private read(name: string, text: string): void {
     const message = readReply(text)
     if (message === undefined) {
-      this.warn(`the machine ${shortenName(name)} has sent what is no message, and is taken for lost`)
+      this.warnings.once(
+        "message",
+        `the machine ${shortenName(name)} has sent what is no message, and is taken for lost`
+      )
       const machine = this.machines.get(name)
       if (machine !== undefined) this.lose(machine, "gone")
       return
@@ -201,7 +208,11 @@ export class Fleet {
     try {
       isOver = request.read(reply)
     } catch (error) {
-      this.warn(`the machine ${shortenName(machine.name)} has sent what cannot be read, and is taken for lost`, error)
+      this.warnings.once(
+        "reading",
+        `the machine ${shortenName(machine.name)} has sent what cannot be read, and is taken for lost`,
+        error
+      )
       return this.lose(machine, "gone")
     }
     if (isOver) {
@@ -242,7 +253,7 @@ export class Fleet {
     if (known?.session === session) return known
     if (known !== undefined) {
       if (known.before === session) {
-        this.warn(`two machines are called ${shortenName(name)}, and each is taken for the end of the other`)
+        this.warnings.say(`two machines are called ${shortenName(name)}, and each is taken for the end of the other`)
       }
       this.lose(known, "gone")
     }
@@ -364,9 +375,5 @@ export class Fleet {
     let run = this.runs.get(scope)
     if (run === undefined) this.runs.set(scope, run = new RunLosses())
     return run
-  }
-
-  private warn(message: string, ...more: ReadonlyArray<unknown>): void {
-    this.run(Effect.logWarning(`${shortenName(this.transport.name)}: ${message}`, ...more))
   }
 }

@@ -32,6 +32,7 @@ import { type Beat, type Offer, readControl, readOffer } from "./messages.ts"
 import { formsOf } from "./payloads.ts"
 import { type AnyJob, relayed, Starts } from "./relay.ts"
 import { beatsOfLease, bounded, saidAtEnd } from "./traffic.ts"
+import { Warnings } from "./warnings.ts"
 
 /** Messages that wait to be sent. */
 type Outbox = Queue.Queue<readonly [text: string, program: string | undefined], Cause.Done>
@@ -93,6 +94,7 @@ class Machine implements Holder {
   /** Time of the last beat. */
   private beatAt: number
   private waits = false
+  private readonly warnings: Warnings
   private leaves = false
 
   constructor(
@@ -109,6 +111,7 @@ class Machine implements Holder {
     this.now = monotonicClock(clock)
     this.maxBytes = consumer.maxBytes ?? Infinity
     this.fork = Effect.runForkWith(context)
+    this.warnings = new Warnings(`machine ${shortenName(consumer.machine)}`, this.fork)
     this.timers = new Timers(clock, this.fork)
     this.permits = Semaphore.makeUnsafe(options.slots)
     this.free = Array.from({ length: options.slots }, (_, slot) => options.slots - 1 - slot)
@@ -192,10 +195,8 @@ class Machine implements Holder {
     const offer = readOffer(text)
     if (offer === undefined) {
       this.tellOver(over)
-      return Effect.andThen(
-        this.permits.release(1),
-        Effect.logWarning(`machine ${shortenName(this.consumer.machine)}: what it has taken from the queue is no batch`)
-      )
+      this.warnings.once("batch", "what it has taken from the queue is no batch")
+      return this.permits.release(1)
     }
     const { control } = this.programs.get(offer.program) ?? {}
     this.programs.set(offer.program, { lease: offer.lease, heardAt: this.now(), control })
