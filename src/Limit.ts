@@ -269,8 +269,7 @@ export interface Gate extends Stated {
  * const gate = Limit.gate({ open: false })
  * const program = Effect.gen(function*() {
  *   const run = yield* Effect.forkChild(Parallel.forEach([1, 2, 3], Effect.succeed, { limit: gate }))
- *   yield* Effect.sleep("1 millis")
- *   const { waiting } = yield* gate.state
+ *   const { waiting } = yield* Effect.repeat(gate.state, { until: ({ waiting }) => waiting === 3 })
  *   yield* gate.resume
  *   return [waiting, yield* Fiber.join(run)] as const
  * })
