@@ -51,7 +51,12 @@ const make = (faults: () => Faults): Backend.Backend => ({
       })
       const one = Effect.gen(function*() {
         const index = batch.index(position)
-        const item = { input: batch.inputs[position]!, ...(index !== undefined && { index }) }
+        const item = {
+          input: batch.inputs[position]!,
+          ...(index !== undefined && { index }),
+          attempts: batch.attempt?.(position),
+          key: batch.key?.(position)
+        }
         const startedAt = now()
         let exit = yield* Effect.exit(Backend.attempt(Backend.async, job, item, options))
         for (let run = 1; run < runs; run++) {
