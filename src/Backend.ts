@@ -15,13 +15,12 @@ import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { capture, frameOf } from "./primitives/callSite.ts"
 import { checkedEffect } from "./primitives/effects.ts"
-import { shorten } from "./primitives/shorten.ts"
 import * as Attempt from "./task/attempt.ts"
-import * as Codec from "./task/codec.ts"
 import * as Contract from "./task/contract.ts"
 import { checkBackend, executed, GivenBack, mistake, wrongReport } from "./task/contract.ts"
+import { cross } from "./task/cross.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
-import { BackendError, LayerFailed, NoWorkers, shownBy, ValueRefused } from "./task/errors.ts"
+import { BackendError, LayerFailed, NoWorkers, shownBy, type ValueRefused } from "./task/errors.ts"
 import * as Identity from "./task/identity.ts"
 import * as Layers from "./task/layers.ts"
 import { Sequential } from "./task/sequential.ts"
@@ -282,15 +281,18 @@ export const async: Backend = {
   execute: (job, batch, onExit) =>
     Effect.flatMap(Effect.scope, (scope) => {
       let position = 0
-      const context: Effect.Effect<Context.Context<any>, LayerFailed> = job.layer === undefined
-        ? Effect.succeed(Context.empty() as Context.Context<any>)
-        : Effect.mapError(Layers.servicesOf(job.layer, scope), (cause) => new LayerFailed({ cause }))
+      const services = job.layer &&
+        Effect.mapError(Layers.servicesOf(job.layer, scope), (cause) => new LayerFailed({ cause }))
       const loop = Effect.whileLoop({
         while: () => position < batch.inputs.length,
-        body: () => Effect.exit(runHere(job, batch, position, context)),
+        body: () => Effect.exit(runHere(job, batch, position, services)),
         step: (exit) => onExit(position++, exit)
       })
-      return Attempt.insideBatch(loop, batch, () => position)
+      // what all inputs have in common is provided once
+      return Effect.provideContext(
+        Attempt.insideBatch(loop, batch, () => position),
+        inside(Context.empty() as Context.Context<any>, batch.caller)
+      )
     })
 }
 
@@ -556,20 +558,23 @@ const runHere = <I, A, E>(
   job: Job<I, A, E>,
   batch: Batch<I>,
   position: number,
-  services: Effect.Effect<Context.Context<any>, LayerFailed>
+  services: Effect.Effect<Context.Context<any>, LayerFailed> | undefined
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError> => {
   const blame = (reason: BackendError["reason"]) => blamed(job, batch.index(position), shownBy(batch, position, reason))
-  return Effect.flatMap(Effect.mapError(services, blame), (context) =>
+  const run = (context: Context.Context<any> | undefined) =>
     throughSchemas(
       job,
       batch.inputs[position]!,
       (reason) => Effect.fail(blame(reason)),
-      (payload) =>
-        withTimeout(
-          Effect.provideContext(checkedEffect(job.run(payload)), inside(context, batch.caller)),
+      (payload) => {
+        const task = checkedEffect(job.run(payload)) as Effect.Effect<A, E>
+        return withTimeout(
+          context === undefined ? task : Effect.provideContext(task, inside(context, batch.caller)),
           batch.timeout
         )
-    ))
+      }
+    )
+  return services === undefined ? run(undefined) : Effect.flatMap(Effect.mapError(services, blame), run)
 }
 
 /**
@@ -579,18 +584,4 @@ const runHere = <I, A, E>(
 const inside = (services: Context.Context<any>, caller: StackFrame | undefined): Context.Context<any> => {
   const context = Context.add(services, Backend, async)
   return caller === undefined ? context : Context.add(context, CurrentStackFrame, caller)
-}
-
-/** Encodes and decodes a value, as if it crossed to a worker. */
-const cross = <V>(
-  what: ValueRefused["value"],
-  schema: Schema.Codec<V>,
-  value: V
-): Effect.Effect<V, ValueRefused> => {
-  const refuse = ({ message }: Schema.SchemaError) =>
-    new ValueRefused({ value: what, shown: shorten(value), issue: message })
-  const encoded = Codec.encode(schema, value)
-  const crossed = Exit.isSuccess(encoded) ? Codec.decode(schema, encoded.value) : encoded
-  Codec.takeTransfers()
-  return Effect.mapError(crossed as Exit.Exit<V, Schema.SchemaError>, refuse)
 }

@@ -98,13 +98,13 @@ export interface Usage {
  * import { Duration, Effect } from "effect"
  * import { Limit, Parallel, Report } from "effect-parallel"
  *
- * const work = () => Effect.sleep("10 millis")
+ * const work = () => Effect.sleep("100 millis")
  * const report = await Effect.runPromise(Parallel.run([1, 2, 3], work, { limit: Limit.concurrency(1) }))
  * const { limit, working, workers } = Report.usage(report)
  *
  * console.log(workers) // => 3
- * console.log(Duration.toMillis(limit) >= 25) // => true
- * console.log(Duration.toMillis(working) >= 25) // => true
+ * console.log(Duration.toMillis(limit) >= 250) // => true
+ * console.log(Duration.toMillis(working) >= 250) // => true
  * ```
  *
  * @category converting

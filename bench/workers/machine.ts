@@ -8,7 +8,7 @@ import * as BullMQ from "../../src/backend/BullMQ.ts"
 import { Backend } from "../../src/index.ts"
 import { tiny } from "./tiny.ts"
 
-const [role, port] = [process.argv[2], Number(process.argv[3])]
+const port = Number(process.argv[3])
 const connection = { port }
 
 process.on("SIGUSR2", () => console.log(process.memoryUsage.rss()))
@@ -39,4 +39,4 @@ const roles: Readonly<Record<string, () => unknown>> = {
     }).listen(port + 1, "127.0.0.1", () => console.log("up"))
 }
 
-roles[role!]!()
+for (const role of process.argv.slice(2, 3)) roles[role]?.()

@@ -3,7 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type Backend, type Batch, batchOfOne } from "../Backend.ts"
+import { async, type Backend, type Batch, batchOfOne } from "../Backend.ts"
 import type { HeldBatch } from "./held.ts"
 import type { AnyJob } from "./relay.ts"
 
@@ -30,13 +30,23 @@ const toBatch = (batch: HeldBatch): Batch<unknown> => {
 export const execute = (backend: Backend, job: AnyJob, held: HeldBatch, now: () => number) => {
   const batch = toBatch(held)
   if (backend.batches === true) return backend.execute(job, batch, held.onExit)
-  const { inputs, recall } = batch
+  const recall = batch.recall!
   const until = now() + (held.offer.budget ?? Infinity)
+  const inputs = [...batch.inputs]
   let position = 0
-  recall!.signal.addEventListener("abort", () => held.giveBack(position + 1), { once: true })
-  return Effect.whileLoop({
-    while: () => position < inputs.length && (position === 0 || (now() <= until && !recall!.signal.aborted)),
-    body: () => backend.execute(job, batchOfOne(batch, position), (_, ...exit) => held.onExit(position, ...exit)),
-    step: () => void position++
+  recall.signal.addEventListener("abort", () => held.giveBack(position + 1), { once: true })
+  if (backend !== async) {
+    return Effect.whileLoop({
+      while: () => position < inputs.length && (position === 0 || (now() <= until && !recall.signal.aborted)),
+      body: () => backend.execute(job, batchOfOne(batch, position), (_, ...exit) => held.onExit(position, ...exit)),
+      step: () => void position++
+    })
+  }
+  // fibers here take inputs for as long as there are any, so what is left of a batch is cut off
+  const whole: Batch<unknown> = { ...batch, inputs, budget: undefined, recall: undefined }
+  return backend.execute(job, whole, (at, ...exit) => {
+    held.onExit(at, ...exit)
+    position = at + 1
+    if (now() > until || recall.signal.aborted) inputs.length = position
   })
 }
