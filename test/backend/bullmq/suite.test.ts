@@ -1,32 +1,39 @@
-/** The conformance suite on machines that take their batches from BullMQ. */
+/** The conformance suite on machines that are processes, and take their batches from BullMQ. */
 import { it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Backend } from "effect-parallel"
-import * as BullMQ from "effect-parallel/backend/BullMQ"
-import { suite, tasks } from "effect-parallel/testing"
+import { suite } from "effect-parallel/testing"
 import { afterAll } from "vitest"
+import { range } from "../../helpers.ts"
 import { hasRedis, startRedis, type TestServer } from "../../journal/servers.ts"
+import type { MachineArgs } from "./machineMain.ts"
+import { present, program, startMachine } from "./machines.ts"
 
 let server: Promise<TestServer> | undefined
 afterAll(async () => (await server)?.stop())
 const redis = () => server ??= startRedis()
 
-const fleet = (machines: number) =>
-  Layer.unwrap(Effect.map(Effect.promise(redis), ({ port }) => {
-    const at = { connection: `redis://127.0.0.1:${port}`, queue: `suite-${machines}` }
-    const machine = (k: number) =>
-      BullMQ.layerWorker({ ...at, machine: `m${k}`, tasks: tasks.all, slots: 8, backend: Backend.layer(Backend.async) })
-    const all = Array.from({ length: machines }, (_, k) => machine(k))
-    return Layer.provideMerge(BullMQ.layer(at), Layer.mergeAll(Layer.empty, ...all))
+/** A program with so many machines. */
+const fleet = (machines: number, options: Pick<MachineArgs, "backend" | "slots">) =>
+  Layer.unwrap(Effect.gen(function*() {
+    const { port } = yield* Effect.promise(redis)
+    const queue = `suite-${machines}-${options.backend}`
+    for (const k of range(machines)) yield* startMachine({ ...options, port, queue, machine: `machine ${k}` })
+    yield* present(port, queue, machines)
+    return program(port, queue)
   }))
 
+const except = {
+  "any value that a structured clone keeps survives without a schema": "machines are sent JSON"
+}
+
 if (hasRedis && process.env["SERVERS"] !== undefined) {
-  for (const machines of [1, 2]) {
-    suite(`${machines} machines on BullMQ`, fleet(machines), {
+  for (const machines of [1, 2, 3]) {
+    suite(`${machines} machines on BullMQ`, fleet(machines, { backend: "fibers", slots: 16 }), {
       concurrent: true,
-      except: { "any value that a structured clone keeps survives without a schema": "machines are sent JSON" }
+      except
     })
   }
+  suite("machines on BullMQ, on threads", fleet(2, { backend: "threads", slots: 1 }), { except, isolated: true })
 } else {
   it.skip(`BullMQ (${hasRedis ? "skipped: npm run check starts it" : "skipped: this machine has none"})`, () => {})
 }
