@@ -125,7 +125,9 @@ await runSteps({
       "test/backend/bullmq"
     ]
     const output = run("vitest", ["run", "--reporter=verbose", ...tests], { env: { SERVERS: "1", NO_COLOR: "1" } })
-    for (const [line] of output.matchAll(/^.*\(skipped: this machine has none\).*$/gm)) console.log(line.trim())
+    const skipped = [...output.matchAll(/^.*\(skipped: this machine has (?:none|no Redis)\).*$/gm)].map(([line]) => line.trim())
+    if (skipped.length > 0) console.log(skipped.join("\n"))
+    if (skipped.length > 0 && process.env["SERVERS"] === "required") throw new Error("a server is missing")
   },
   journal: () => {
     const tests = ["test/journal/sqlite/kills.test.ts", "test/journal/sqlite/damage.test.ts"]

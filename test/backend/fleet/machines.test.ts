@@ -392,6 +392,45 @@ describe("a program", () => {
       ])
     }))
 
+  it.effect("puts no more batches into the queue than its machines take in two rounds", () =>
+    Effect.gen(function*() {
+      const { queued } = yield* network
+      const run = Parallel.forEach(range(100).map(() => 100), sleeps, { batchSize: 1, concurrency: 50 })
+      const fiber = yield* Effect.forkChild(run)
+      const seen: Array<number> = []
+      for (const _ of range(20)) {
+        yield* pass("50 millis")
+        seen.push(yield* queued)
+      }
+      yield* pass("30 seconds")
+      yield* Fiber.join(fiber)
+
+      assert.isAtMost(Math.max(...seen), 6)
+      assert.isAtLeast(Math.max(...seen), 3)
+    }).pipe(Effect.provide(fleet({ machines: 3, slots: 1 }))))
+
+  it.effect("says when there is no machine, and when there is one again", () =>
+    Effect.gen(function*() {
+      const logged: Array<unknown> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void logged.push((message as Array<unknown>)[0]))
+      const program = Effect.gen(function*() {
+        const { start } = yield* network
+        yield* pass("1 hour")
+        const fiber = yield* Effect.forkChild(Parallel.forEach([2, 4], half))
+        yield* pass("20 seconds")
+        yield* start("late")
+        yield* pass("10 seconds")
+        return yield* Fiber.join(fiber)
+      })
+      const layer = Layer.provideMerge(fleet({ machines: 0 }), Logger.layer([logger]))
+
+      assert.deepStrictEqual(yield* Effect.provide(program, layer), [1, 2])
+      assert.deepStrictEqual(logged, [
+        "memory: there is no machine, and what is run waits for one",
+        "memory: there are machines now"
+      ])
+    }))
+
   it.effect("that is interrupted waits for what runs to stop, but for a frozen machine no longer than its lease", () =>
     Effect.gen(function*() {
       const { freeze, queued } = yield* network
