@@ -46,17 +46,22 @@ const runWhole = (...tests: ReadonlyArray<string>): void =>
     if (numPendingTests > 0) throw new Error(`${numPendingTests} tests of ${tests.join(", ")} were skipped`)
   })
 
+/** Installs packages in a project, by links to those that are here. */
+const link = (project: string, ...names: ReadonlyArray<string>): void => {
+  for (const name of names) {
+    const place = join(project, "node_modules", name)
+    mkdirSync(dirname(place), { recursive: true })
+    symlinkSync(join(root, "node_modules", name), place)
+  }
+}
+
 /** Makes the consumer a project that has installed the packed library and its peers. */
 const installConsumer = (tarball: string, project: string): void => {
-  const modules = join(project, "node_modules")
-  const library = join(modules, "effect-parallel")
+  const library = join(project, "node_modules", "effect-parallel")
   cpSync(join(root, "scripts", "consumer"), project, { recursive: true })
   mkdirSync(library, { recursive: true })
   run("tar", ["-xzf", tarball, "--strip-components=1", "-C", library])
-  for (const name of ["effect", "@effect/vitest", "@types/node"]) {
-    mkdirSync(dirname(join(modules, name)), { recursive: true })
-    symlinkSync(join(root, "node_modules", name), join(modules, name))
-  }
+  link(project, "effect", "@effect/vitest", "@types/node")
   const { exports } = JSON.parse(readFileSync(join(library, "package.json"), "utf8")) as { readonly exports: object }
   const subPaths = Object.keys(exports).filter((path) => path !== "./package.json")
   const imports = subPaths.map((path, n) => `export * as module${n} from "effect-parallel${path.slice(1)}"\n`)
@@ -81,6 +86,8 @@ const checkConsumer = (tarball: string): void =>
   inTemporary("consumer", (project) => {
     installConsumer(tarball, project)
     run("tsc", ["-p", "."], { cwd: project })
+    // the types need no optional peer, and what is run needs those of its sub-paths
+    link(project, "bullmq", "ioredis")
     install("scripts", "nodes")
     const nodes = join(root, "scripts", "nodes")
     const others = globSync("node_modules/node*/bin/node", { cwd: nodes }).toSorted()
@@ -125,7 +132,9 @@ await runSteps({
       "test/backend/bullmq"
     ]
     const output = run("vitest", ["run", "--reporter=verbose", ...tests], { env: { SERVERS: "1", NO_COLOR: "1" } })
-    const skipped = [...output.matchAll(/^.*\(skipped: this machine has (?:none|no Redis)\).*$/gm)].map(([line]) => line.trim())
+    const skipped = [...output.matchAll(/^.*\(skipped: this machine has (?:none|no Redis)\).*$/gm)].map(([line]) =>
+      line.trim()
+    )
     if (skipped.length > 0) console.log(skipped.join("\n"))
     if (skipped.length > 0 && process.env["SERVERS"] === "required") throw new Error("a server is missing")
   },

@@ -10,11 +10,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
+import type { Connection, QueueAddress } from "../bullmq/address.ts"
 import * as Consumers from "../bullmq/machine.ts"
 import * as Programs from "../bullmq/program.ts"
-import type { Connection, QueueAddress } from "../bullmq/redis.ts"
 import * as check from "../primitives/check.ts"
 import * as Transport from "./Transport.ts"
+
+/** @since 0.1.0 */
+export type { RedisConnection } from "../bullmq/address.ts"
 
 /**
  * Where the queue is.

@@ -6,7 +6,8 @@ import { Queue } from "bullmq"
 import type { Redis } from "ioredis"
 import type { BatchLabel } from "../fleet/contract.ts"
 import { shortenName } from "../primitives/shorten.ts"
-import { channelsOf, type QueueAddress } from "./redis.ts"
+import type { QueueAddress } from "./address.ts"
+import { channelsOf } from "./redis.ts"
 
 /** Number of events that BullMQ keeps for those who watch the queue. */
 const keptEvents = 10

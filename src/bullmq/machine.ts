@@ -8,10 +8,11 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Consumer, TakenBatch } from "../fleet/contract.ts"
+import type { QueueAddress } from "./address.ts"
 import { Jobs, programOf } from "./jobs.ts"
 import { quietly, saying, untilReady, writeHeard } from "./program.ts"
 import { Pulse } from "./pulse.ts"
-import { channelsOf, connect, type QueueAddress, Reachability } from "./redis.ts"
+import { channelsOf, connect, Reachability } from "./redis.ts"
 
 /** Share of the lease after which a job that waits is old: its program may be gone. */
 const oldShare = 1 / 3

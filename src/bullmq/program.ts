@@ -7,8 +7,9 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Transport, TransportEvent } from "../fleet/contract.ts"
+import type { QueueAddress } from "./address.ts"
 import { Jobs, withoutListener } from "./jobs.ts"
-import { channelsOf, connect, type QueueAddress, Reachability } from "./redis.ts"
+import { channelsOf, connect, Reachability } from "./redis.ts"
 
 /** Milliseconds between two looks at whether machines are there, and for which they may be away after the program was. */
 const lookMillis = 250

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Worker } from "node:worker_threads"
-import type { QueueAddress } from "./redis.ts"
+import type { QueueAddress } from "./address.ts"
 
 /** What the thread is started with. */
 export interface PulseData {

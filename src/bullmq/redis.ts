@@ -7,17 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Redis, type RedisOptions } from "ioredis"
 import { shortenName } from "../primitives/shorten.ts"
-
-/** Where Redis is: a URL, or options of `ioredis`. */
-export type Connection = string | RedisOptions
-
-/** A queue in Redis. */
-export interface QueueAddress {
-  readonly connection: Connection
-  readonly queue: string
-  /** Prefix of its keys and channels. */
-  readonly prefix: string
-}
+import type { Connection, QueueAddress } from "./address.ts"
 
 /** Channels of a queue. */
 export const channelsOf = ({ prefix, queue }: QueueAddress) => ({
