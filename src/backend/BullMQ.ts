@@ -134,8 +134,14 @@ const leastBytes = 64 * 1024
 const checked = (
   { connection, maxBytes = defaultBytes, prefix = "bull", queue }: RedisQueue
 ): { readonly address: QueueAddress; readonly maxBytes: number } => {
-  if (typeof connection !== "string" && (typeof connection !== "object" || connection === null)) {
-    check.wrongType("connection", "a URL or options of ioredis", typeof connection)
+  const isUrl = typeof connection === "string" && /^rediss?:\/\//.test(connection) && URL.canParse(connection)
+  if (!isUrl && (typeof connection !== "object" || connection === null)) {
+    // it may hold a password, so it is not shown
+    check.wrongType(
+      "connection",
+      "a URL that begins with redis:// or rediss://, or options of ioredis",
+      typeof connection
+    )
   }
   for (const [key, name] of Object.entries({ queue, prefix })) {
     if (check.nonEmptyString(key, name).includes(":")) check.outOfRange(key, `without ":"`, name)

@@ -99,7 +99,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
       )
       // machines learn at once that nobody waits for what they keep
       yield* Effect.addFinalizer(() => {
-        fleet.sayLast()
+        fleet.controls.flush()
         const isSaid = Effect.andThen(Effect.yieldNow, Effect.map(Queue.size(outbox), (size) => size === 0))
         return Effect.timeoutOption(Effect.repeat(isSaid, { until: (isSaid) => isSaid }), lastMillis)
       })

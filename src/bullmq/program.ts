@@ -40,13 +40,17 @@ export const make = (
     /** Machines that were heard of, by their names; and since when Redis can be reached. */
     const machines = new Set<string>()
     let readySince = Infinity
-    let isFirst = true
     redis.on("ready", () => {
       readySince = performance.now()
       reachability.found()
-      if (!isFirst) tell({ _tag: "Reconnected" })
-      isFirst = false
     })
+    for (const connection of [redis, listener]) {
+      let isFirst = true
+      connection.on("ready", () => {
+        if (!isFirst) tell({ _tag: "Reconnected" })
+        isFirst = false
+      })
+    }
     redis.on("close", () => readySince = Infinity)
     listener.on("message", (_, text) => {
       const heard = readHeard(text)
@@ -55,7 +59,7 @@ export const make = (
       tell({ _tag: "Message", ...heard })
     })
     // without a connection this waits for one; afterwards the client subscribes again by itself
-    listener.subscribe(channels.programs, channels.program(program)).catch(() => {})
+    listener.subscribe(channels.programs, channels.program(program)).catch(reachability.refused(listener))
     /** The queue, which BullMQ can only open when there is a connection. */
     let known: Jobs | undefined
     const jobsOf = async (): Promise<Jobs> => {
@@ -70,8 +74,8 @@ export const make = (
     const look = async (): Promise<void> => {
       if (performance.now() - readySince < awayMillis) return
       for (const machine of await withoutListener(redis, [...machines], channels.machine)) {
-        machines.delete(machine)
         for (const id of await (await jobsOf()).heldBy(machine)) tell({ _tag: "Taken", machine, id })
+        machines.delete(machine)
         tell({ _tag: "Gone", machine })
       }
     }

@@ -47,10 +47,17 @@ export const opened = (connection: Connection, options: RedisOptions): Redis =>
     : new Redis({ ...connection, ...options } as never)
 
 const close = (redis: Redis): Effect.Effect<void> =>
-  redis.status !== "ready" ? Effect.sync(() => redis.disconnect()) : Effect.andThen(
+  redis.status !== "ready" ? Effect.sync(() => endNow(redis)) : Effect.andThen(
     Effect.timeoutOption(Effect.ignoreCause(Effect.promise(() => redis.quit())), quitMillis),
-    Effect.sync(() => redis.disconnect())
+    Effect.sync(() => endNow(redis))
   )
+
+/** Ends a connection for good, whatever it waits for. */
+export const endNow = (redis: Redis): void => {
+  redis.on("error", () => {})
+  redis.options.retryStrategy = () => null
+  redis.disconnect()
+}
 
 /** Says once that Redis cannot be reached, and once that it can be again; nothing of passwords is in what is said. */
 export class Reachability {
@@ -69,6 +76,11 @@ export class Reachability {
     this.log(Effect.logWarning(`${this.what} cannot be reached, and is tried again: ${reasonOf(error)}`))
   }
 
+  /** Makes what hears why a connection may not do something; what is refused because it ends is not said. */
+  readonly refused = (connection: Redis) => (error: Error): void => {
+    if (connection.status === "ready") this.lost(error)
+  }
+
   readonly found = (): void => {
     if (!this.isLost) return
     this.isLost = false
@@ -76,8 +88,8 @@ export class Reachability {
   }
 }
 
-/** What an error of a connection says; one of several addresses that cannot be reached says nothing by itself. */
+/** What an error says. That of a connection may name its address, which may hold a password: of it the code alone. */
 const reasonOf = (error: Error): string => {
   const { code } = error as { readonly code?: unknown }
-  return shortenName(error.message !== "" ? error.message : typeof code === "string" ? code : error.name)
+  return shortenName(typeof code === "string" ? code : error.message !== "" ? error.message : error.name)
 }

@@ -34,6 +34,8 @@ export class Offers {
   private readonly waiting = new Map<OfferedBatch, () => void>()
   /** Batches whose offers have failed and are tried again. */
   private readonly failing = new Set<OfferedBatch>()
+  /** Time since which no offer has succeeded, though some were made. */
+  private failingSince: number | undefined = undefined
 
   constructor(
     transport: Transport["Service"],
@@ -61,7 +63,7 @@ export class Offers {
   /** Offers a batch when it is its turn, again and again while that fails; not for ever. */
   offer(request: OfferedBatch, text: string): Effect.Effect<void> {
     const offered = Effect.ensuring(
-      this.attempt(request, text, firstDelay, undefined),
+      this.attempt(request, text, firstDelay),
       Effect.sync(() => this.failing.delete(request))
     )
     return Effect.andThen(this.turnOf(request), offered)
@@ -96,44 +98,42 @@ export class Offers {
     })
   }
 
-  /** Offers a batch that could not be offered since a time, if it could not. */
-  private attempt(
-    request: OfferedBatch,
-    text: string,
-    delay: number,
-    failingSince: number | undefined
-  ): Effect.Effect<void> {
+  /** Offers a batch, and again after a delay while that fails; all batches share one patience. */
+  private attempt(request: OfferedBatch, text: string, delay: number): Effect.Effect<void> {
     const offered = Effect.timeoutOrElse(Effect.suspend(() => this.transport.offer(request.id, text, request.label)), {
       duration: this.bound,
       orElse: () => Effect.fail(`there was no answer within ${this.bound / 1000} s`)
     })
     return Effect.matchCauseEffect(offered, {
-      onSuccess: () => Effect.sync(() => failingSince === undefined || this.reached(request)),
+      onSuccess: () => Effect.sync(() => this.reached(request)),
       onFailure: (cause) =>
         Effect.suspend(() => {
           if (request.state === "Over") return Effect.void
           const now = this.now()
-          const since = failingSince ?? now
-          this.failed(request, cause)
-          const millis = now - since
+          this.failed(request, cause, now)
+          const millis = now - Math.max(this.failingSince!, request.createdAt)
           if (millis >= this.patience) {
             request.fail(new Errors.Unreachable({ millis: Math.round(millis), cause: Cause.squash(cause) }))
             return Effect.sync(() => this.end(request))
           }
-          const again = this.attempt(request, text, Math.min(2 * delay, longestDelay), since)
+          const again = this.attempt(request, text, Math.min(2 * delay, longestDelay))
           return Effect.delay(again, Math.min(delay, this.patience - millis))
         })
     })
   }
 
-  private failed(request: OfferedBatch, cause: Cause.Cause<unknown>): void {
-    if (this.failing.size === 0) this.log(Effect.logWarning, "cannot be reached: what is run waits", cause)
+  private failed(request: OfferedBatch, cause: Cause.Cause<unknown>, now: number): void {
     this.failing.add(request)
+    if (this.failingSince !== undefined) return
+    this.failingSince = now
+    this.log(Effect.logWarning, "cannot be reached: what is run waits", cause)
   }
 
   private reached(request: OfferedBatch): void {
     this.failing.delete(request)
-    if (this.failing.size === 0) this.log(Effect.logInfo, "can be reached again")
+    if (this.failingSince === undefined) return
+    this.failingSince = undefined
+    this.log(Effect.logInfo, "can be reached again")
   }
 
   private log(level: typeof Effect.logInfo, what: string, ...more: ReadonlyArray<unknown>): void {

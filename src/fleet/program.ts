@@ -56,7 +56,7 @@ export class Fleet {
   private readonly offers: Offers
   private ids = 0
   private closed = false
-  private readonly controls: Controls
+  readonly controls: Controls
   private readonly absence: Absence
   private readonly warnings: Warnings
   private tickedAt: number
@@ -132,11 +132,6 @@ export class Fleet {
         )
       })
     )
-
-  /** Tells the machines what they need not keep any more. */
-  sayLast(): void {
-    this.controls.flush()
-  }
 
   /** Ends the fleet: what is under way has been interrupted by then. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
@@ -333,7 +328,8 @@ export class Fleet {
       this.withdrawAnyway(id)
       if (now - since >= 2 * lease) this.orphans.delete(id)
     }
-    this.absence.look(Math.min(...this.requests.values().map(({ createdAt }) => createdAt)), now)
+    // requests are kept in the order in which they were made
+    this.absence.look(this.requests.values().next().value?.createdAt ?? Infinity, now)
     const isFree = this.machines.all.some(({ freeSince = Infinity }) => now - freeSince >= lease)
     for (const request of this.requests.values().toArray()) {
       // one whose event loop is held cannot stop it
@@ -346,6 +342,8 @@ export class Fleet {
         this.end(request)
       } else if (isFree && now - request.offeredAt >= lease && !this.offers.areFailing) {
         this.withdrawAnyway(request.id)
+        // a machine that has it after all may put it back
+        this.orphans.set(request.id, now)
         this.end(request)
       }
     }

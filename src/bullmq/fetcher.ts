@@ -1,0 +1,159 @@
+/**
+ * Jobs as a machine has them: fetched one by one when it asks, locked while they are here, and completed when they are over.
+ */
+import { type Job, Worker } from "bullmq"
+import * as Effect from "effect/Effect"
+import { Redis } from "ioredis"
+import type { TakenBatch } from "../fleet/contract.ts"
+import type { QueueAddress } from "./address.ts"
+import { type Jobs, programOf } from "./jobs.ts"
+import { quietly } from "./program.ts"
+import { endNow } from "./redis.ts"
+
+/** Share of the lease after which a job that waits is old: its program may be gone. */
+const oldShare = 1 / 3
+
+/** Milliseconds between two looks for jobs whose lock has run out, and seconds for which one look waits for a job. */
+const stalledMillis = 1000
+const lookSeconds = 1
+
+/** Milliseconds before a look that has failed is tried again, and that each step of the end may take. */
+const retryMillis = 200
+const stepMillis = 1200
+
+export class Fetcher {
+  private readonly worker: Worker
+  private readonly jobs: Jobs
+  private readonly lease: number
+  /** Jobs that are here. */
+  private readonly held = new Map<string, Job>()
+  /** The fetch that goes on, or was stopped last. */
+  private fetch: Fetch | undefined
+  /** Connections that BullMQ has made of the one that it was given. */
+  private readonly copies: Array<Redis> = []
+
+  constructor(
+    { prefix, queue }: QueueAddress,
+    redis: Redis,
+    jobs: Jobs,
+    { lease, machine }: { readonly lease: number; readonly machine: string },
+    heard: (error: Error) => void
+  ) {
+    this.jobs = jobs
+    this.lease = lease
+    redis.duplicate = (options) => {
+      const copy = Redis.prototype.duplicate.call(redis, options)
+      this.copies.push(copy)
+      return copy
+    }
+    this.worker = new Worker(queue, null, {
+      connection: redis,
+      prefix,
+      name: machine,
+      autorun: false,
+      lockDuration: lease,
+      stalledInterval: stalledMillis,
+      // a job whose machine is gone does not run again by itself: its program knows better
+      maxStalledCount: 0,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+      drainDelay: lookSeconds,
+      runRetryDelay: retryMillis
+    })
+    this.worker.on("error", heard)
+    this.worker.startStalledCheckTimer().catch(heard)
+  }
+
+  /** Waits for a batch; a job that comes when nobody waits any more is put back. */
+  readonly take: Effect.Effect<TakenBatch> = Effect.suspend(() => {
+    const fetch = this.fetch = new Fetch(this.worker, (job) => this.isWanted(job), (job) => this.end(job))
+    return Effect.onInterrupt(
+      Effect.map(Effect.promise(() => fetch.job), (job) => {
+        fetch.found = undefined
+        this.held.set(job.id!, job)
+        const over = quietly(() => this.end(job))
+        return { batch: typeof job.data === "string" ? job.data : "", over }
+      }),
+      () => Effect.sync(() => void fetch.stop())
+    )
+  })
+
+  /** Keeps the locks of all jobs that are here. */
+  async renew(): Promise<void> {
+    const found = this.fetch?.found
+    const jobs = [...this.held.values(), ...(found === undefined ? [] : [found])]
+    if (jobs.length === 0) return
+    await this.worker.extendJobLocks(jobs.map(({ id }) => id!), jobs.map(({ token }) => token!), this.lease)
+  }
+
+  /** Ends it, whether Redis answers or not. */
+  async close(): Promise<void> {
+    await inTime(this.fetch?.stop())
+    // the programs of these know that this machine has left
+    await inTime(Promise.allSettled([...this.held.values()].map((job) => this.end(job))))
+    await inTime(this.worker.close(true))
+    for (const copy of this.copies) endNow(copy)
+  }
+
+  /** False for a job whose machine was lost with it, which its program knows, or whose program is gone. */
+  private async isWanted(job: Job): Promise<boolean> {
+    if (job.stalledCounter > 0) return false
+    if (Date.now() - job.timestamp < this.lease * oldShare) return true
+    return (await this.jobs.absent([programOf(job.id!)])).length === 0
+  }
+
+  private async end(job: Job): Promise<void> {
+    this.held.delete(job.id!)
+    await job.moveToCompleted(null, job.token!, false)
+  }
+}
+
+/** Looks for one job that is wanted, until there is one or it is stopped. */
+class Fetch {
+  /** The job, if there is one by now and nobody has taken it. */
+  found: Job | undefined = undefined
+  readonly job: Promise<Job>
+  private isStopped = false
+  private readonly over: Promise<unknown>
+
+  constructor(worker: Worker, isWanted: (job: Job) => Promise<boolean>, end: (job: Job) => Promise<void>) {
+    const looking = this.look(worker, isWanted, end)
+    this.over = looking
+    this.job = looking.then((job) => job ?? new Promise<never>(() => {}))
+  }
+
+  /** Stops it, and puts back what it has found. */
+  async stop(): Promise<void> {
+    this.isStopped = true
+    await this.over
+    const { found } = this
+    this.found = undefined
+    await found?.moveToWait(found.token).catch(() => {})
+  }
+
+  private async look(
+    worker: Worker,
+    isWanted: (job: Job) => Promise<boolean>,
+    end: (job: Job) => Promise<void>
+  ): Promise<Job | undefined> {
+    while (!this.isStopped) {
+      try {
+        this.found = await worker.getNextJob(globalThis.crypto.randomUUID()) as Job | undefined
+        if (this.found === undefined) continue
+        if (this.isStopped || await isWanted(this.found)) return this.found
+        await end(this.found)
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, retryMillis))
+      }
+    }
+    return undefined
+  }
+}
+
+/** Waits for something, but not for long. */
+const inTime = async (step: Promise<unknown> | undefined): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => timer = setTimeout(resolve, stepMillis))
+  await Promise.race([step?.catch(() => {}), late])
+  clearTimeout(timer)
+}
