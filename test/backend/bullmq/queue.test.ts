@@ -134,6 +134,30 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
       60_000
     )
 
+    it.live(
+      "keeps no batch for a machine that drains: others take it at once, and it runs once",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const { port } = yield* redis
+          const drains = yield* Effect.forkScoped(
+            Layer.launch(machine(port, "drains", { machine: "a", slots: 2, drain: "10 seconds" }))
+          )
+          const report = yield* Effect.gen(function*() {
+            yield* Effect.forkScoped(Parallel.run([{ n: 1, millis: 5000 }], squares))
+            yield* Effect.sleep("1 second")
+            yield* Effect.forkScoped(Fiber.interrupt(drains))
+            yield* Effect.sleep("1500 millis")
+            yield* Effect.forkScoped(Layer.launch(machine(port, "drains", { machine: "b" })))
+            return yield* Parallel.run([{ n: 2, millis: 1 }], squares)
+          }).pipe(Effect.provide(program(port, "drains")))
+
+          assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [1])
+          assert.deepStrictEqual([...report.machines.values()], ["b"])
+          assert.isBelow(Duration.toMillis(report.elapsed), 2500)
+        })),
+      60_000
+    )
+
     it.live("loses what a program has left that is gone", () =>
       Effect.scoped(Effect.gen(function*() {
         const { port } = yield* redis
@@ -195,7 +219,8 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
     it.live("takes two machines half of the time of one", () =>
       Effect.scoped(Effect.gen(function*() {
         const { port } = yield* redis
-        const tasks = range(2000).map((n) => ({ n, millis: 10 }))
+        // long enough that it does not matter how busy the machine is
+        const tasks = range(600).map((n) => ({ n, millis: 40 }))
         const run = (queue: string, machines: number) => {
           const all = range(machines).map((k) => machine(port, queue, { machine: `m${k}` }))
           const layer = Layer.provideMerge(program(port, queue), Layer.mergeAll(Layer.empty, ...all))
