@@ -3,7 +3,7 @@ import { Cause, Effect, Exit, Fiber, Option, Schedule, Schema } from "effect"
 import { Backend, Outcome, Parallel, Task } from "effect-parallel"
 import { TestBackend } from "effect-parallel/testing"
 import { TestClock } from "effect/testing"
-import { Counted, CountedAsync, drive, range, Refused, turn } from "../../helpers.ts"
+import { Counted, CountedAsync, drive, pass, range, Refused, turn } from "../../helpers.ts"
 import { scripted } from "./scripted.ts"
 
 const module = import.meta.url
@@ -46,8 +46,7 @@ describe("batches", () => {
     Effect.gen(function*() {
       const inputs = [...range(200).map(() => 0), 1000, 1001]
       const run = yield* Effect.forkChild(Parallel.forEach(inputs, sleeps, { concurrency: 2 }))
-      yield* turn
-      yield* TestClock.adjust(1100)
+      yield* pass(1100)
 
       assert.deepStrictEqual(yield* Fiber.join(run), inputs)
     }).pipe(Effect.provide(given())))
