@@ -107,7 +107,8 @@ describe.runIf(process.env["SERVERS"] === "1")("Limit.adaptive over HTTP", () =>
           ], { concurrency: 2 })
 
           assert.isAtLeast(ours.answered / known.answered, 0.9)
-          assert.isAtMost(ours.refused, 0.02)
+          // on a busy machine the one that knows the quota is refused at times, too
+          assert.isAtMost(ours.refused, 0.02 + known.refused)
         }),
       60_000
     )
