@@ -4,7 +4,7 @@ import { execFile, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { redis } from "../backend/bullmq/machines.ts"
-import { hasRedis } from "../journal/servers.ts"
+import { onServer } from "../onServer.ts"
 
 const example = fileURLToPath(new URL("../../examples/09-machines.ts", import.meta.url))
 const args = ["--conditions=@effect-parallel/source", example]
@@ -23,9 +23,7 @@ it.live(`${title} on threads, without Redis`, () =>
     assert.match(text, /^78498 primes below a million\nprimes: 100 of 100 succeeded/)
   }), 60_000)
 
-if (!hasRedis || process.env["SERVERS"] === undefined) {
-  it.skip(`${title} on machines (skipped: ${hasRedis ? "npm run check starts Redis" : "there is no Redis"})`, () => {})
-} else {
+onServer("Redis", `${title} on machines`, () => {
   it.live(`${title} on machines`, () =>
     Effect.scoped(Effect.gen(function*() {
       const { port } = yield* redis
@@ -38,4 +36,4 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
       )
       assert.match(yield* output(env), /^78498 primes below a million\nprimes: 100 of 100 succeeded/)
     })), 60_000)
-}
+})

@@ -6,16 +6,8 @@ import type { BackingPersistence } from "effect/persistence/Persistence"
 import { randomUUID } from "node:crypto"
 import { afterAll } from "vitest"
 import { range } from "../helpers.ts"
-import {
-  hasPostgres,
-  hasRedis,
-  ofServer,
-  postgresLayer,
-  redisLayer,
-  startPostgres,
-  startRedis,
-  type TestServer
-} from "./servers.ts"
+import { onServer } from "../onServer.ts"
+import { ofServer, postgresLayer, redisLayer, startPostgres, startRedis, type TestServer } from "./servers.ts"
 import { quiet } from "./stores.ts"
 
 /** Starts a server when it is asked for, once, and stops it when all tests are over. */
@@ -27,22 +19,16 @@ const once = (start: () => Promise<TestServer>) => {
 
 const kinds: ReadonlyArray<
   readonly [
-    name: string,
-    isThere: boolean,
+    name: "PostgreSQL" | "Redis",
     start: () => Promise<TestServer>,
     layer: (server: TestServer) => Layer.Layer<BackingPersistence>
   ]
 > = [
-  ["PostgreSQL", hasPostgres, startPostgres, postgresLayer],
-  ["Redis", hasRedis, startRedis, redisLayer]
+  ["PostgreSQL", startPostgres, postgresLayer],
+  ["Redis", startRedis, redisLayer]
 ]
 
-for (const [name, isThere, start, backing] of kinds) {
-  if (!isThere || process.env["SERVERS"] === undefined) {
-    const why = isThere ? "skipped: npm run check starts it" : "skipped: this machine has none"
-    it.skip(`Journal.layerPersistence on ${name} (${why})`, () => {})
-    continue
-  }
+const testsOf = ([name, start, backing]: (typeof kinds)[number]) => () => {
   const server = once(start)
   const layer = Journal.layerPersistence({ name }).pipe(Layer.provide(ofServer(server, backing)))
   journalSuite(`Journal.layerPersistence on ${name}`, layer, { lasting: true })
@@ -90,3 +76,5 @@ for (const [name, isThere, start, backing] of kinds) {
     )
   })
 }
+
+for (const kind of kinds) onServer(kind[0], `Journal.layerPersistence on ${kind[0]}`, testsOf(kind))

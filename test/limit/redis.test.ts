@@ -5,7 +5,8 @@ import { Limit, Parallel } from "effect-parallel"
 import { RateLimiter } from "effect/persistence"
 import { randomUUID } from "node:crypto"
 import { range } from "../helpers.ts"
-import { hasRedis, startRedis } from "../journal/servers.ts"
+import { startRedis } from "../journal/servers.ts"
+import { onServer } from "../onServer.ts"
 
 const title = "a rate with a key holds over programs that share a Redis"
 
@@ -16,10 +17,7 @@ const asProgram = <A, E>(port: number, program: Effect.Effect<A, E>) => {
   return Effect.provide(program, Layer.fresh(limiter))
 }
 
-if (!hasRedis || process.env["SERVERS"] === undefined) {
-  const why = hasRedis ? "skipped: npm run check starts it" : "skipped: this machine has none"
-  it.skip(`${title} (${why})`, () => {})
-} else {
+onServer("Redis", title, () => {
   it.live(title, () =>
     Effect.scoped(Effect.gen(function*() {
       const { port } = yield* Effect.acquireRelease(
@@ -53,4 +51,4 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
       // and nobody waits for tokens that are there
       assert.isAtMost(last, (all - 20) * 10 * 1.5 + 500)
     })), 60_000)
-}
+})

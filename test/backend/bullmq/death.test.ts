@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { range } from "../../helpers.ts"
-import { hasRedis } from "../../journal/servers.ts"
+import { onServer } from "../../onServer.ts"
 import { kills, spins, squares } from "./fleetTasks.ts"
 import { keysLeft, lastingRedis, present, program, redis, startMachine, wayTo } from "./machines.ts"
 
@@ -75,9 +75,7 @@ const nothingLeft = (port: number, queue: string) =>
 
 const title = "machines on BullMQ"
 
-if (!hasRedis || process.env["SERVERS"] === undefined) {
-  it.skip(`${title} (skipped: ${hasRedis ? "npm run check starts them" : "this machine has no Redis"})`, () => {})
-} else {
+onServer("Redis", title, () => {
   describe(title, () => {
     it.live("one is killed: what it had runs elsewhere within two seconds", () =>
       Effect.scoped(Effect.gen(function*() {
@@ -238,4 +236,4 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
       60_000
     )
   })
-}
+})

@@ -3,7 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { freePort, hasRedis } from "../../journal/servers.ts"
+import { freePort } from "../../journal/servers.ts"
+import { onServer } from "../../onServer.ts"
 import { lastingRedis } from "./machines.ts"
 
 const main = fileURLToPath(new URL("endsMain.ts", import.meta.url))
@@ -26,9 +27,7 @@ const exits = (port: number, disturb: Effect.Effect<void>) =>
     return yield* Effect.timeout(Effect.promise(() => exited), "20 seconds")
   })
 
-if (!hasRedis || process.env["SERVERS"] === undefined) {
-  it.skip(`machines that end (skipped: ${hasRedis ? "npm run check starts them" : "this machine has no Redis"})`, () => {})
-} else {
+onServer("Redis", "machines that end", () => {
   describe("a machine that ends lets its process end", () => {
     const nothing = Effect.void
     const cases = {
@@ -51,4 +50,4 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
         assert.isTrue(yield* exits(port, nothing))
       })), 60_000)
   })
-}
+})

@@ -7,7 +7,8 @@ import * as BullMQ from "effect-parallel/backend/BullMQ"
 import { Redis } from "ioredis"
 import { Random } from "../../fuzz/random.ts"
 import { range } from "../../helpers.ts"
-import { freePort, hasRedis } from "../../journal/servers.ts"
+import { freePort } from "../../journal/servers.ts"
+import { onServer } from "../../onServer.ts"
 import { all, squares, tiny } from "./fleetTasks.ts"
 import { keysLeft, program, redis } from "./machines.ts"
 
@@ -39,9 +40,7 @@ const reasonsOf = (failures: ReadonlyArray<Outcome.Failure<unknown, unknown>>) =
 
 const title = "a queue of BullMQ"
 
-if (!hasRedis || process.env["SERVERS"] === undefined) {
-  it.skip(`${title} (skipped: ${hasRedis ? "npm run check starts one" : "this machine has no Redis"})`, () => {})
-} else {
+onServer("Redis", title, () => {
   describe(title, () => {
     it.live("shows a run under its name, and keeps nothing of it", () =>
       Effect.scoped(Effect.gen(function*() {
@@ -246,4 +245,4 @@ if (!hasRedis || process.env["SERVERS"] === undefined) {
       assert.throws(() => BullMQ.layerWorker({ connection, queue: "q", tasks: [squares, squares] }), /different names/)
     })
   })
-}
+})

@@ -1,10 +1,10 @@
 /** The conformance suite on machines that are processes, and take their batches from BullMQ. */
-import { it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { suite } from "effect-parallel/testing"
 import { afterAll } from "vitest"
 import { range } from "../../helpers.ts"
-import { hasRedis, startRedis, type TestServer } from "../../journal/servers.ts"
+import { startRedis, type TestServer } from "../../journal/servers.ts"
+import { onServer } from "../../onServer.ts"
 import type { MachineArgs } from "./machineMain.ts"
 import { present, program, startMachine } from "./machines.ts"
 
@@ -26,7 +26,7 @@ const except = {
   "any value that a structured clone keeps survives without a schema": "machines are sent JSON"
 }
 
-if (hasRedis && process.env["SERVERS"] !== undefined) {
+onServer("Redis", "BullMQ", () => {
   for (const machines of [1, 2, 3]) {
     suite(`${machines} machines on BullMQ`, fleet(machines, { backend: "fibers", slots: 16 }), {
       concurrent: true,
@@ -34,6 +34,4 @@ if (hasRedis && process.env["SERVERS"] !== undefined) {
     })
   }
   suite("machines on BullMQ, on threads", fleet(2, { backend: "threads", slots: 1 }), { except, isolated: true })
-} else {
-  it.skip(`BullMQ (${hasRedis ? "skipped: npm run check starts it" : "skipped: this machine has none"})`, () => {})
-}
+})
