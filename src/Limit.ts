@@ -136,6 +136,13 @@ export const concurrency = (permits: number, options?: { readonly name?: string 
 }
 
 class ResizablePermits extends Permits {
+  /** Number of permits that it was made with: another is not forgotten. */
+  private readonly made = this.size
+
+  override isIdle(now: number): boolean {
+    return super.isIdle(now) && this.size === this.made
+  }
+
   readonly resize = (permits: number): Effect.Effect<void> => {
     check.positiveInteger("permits", permits)
     return Effect.sync(() => this.change(permits))

@@ -28,11 +28,6 @@ export class AdaptivePermits extends Permits {
     this.overload = overload
   }
 
-  /** What it has learned is forgotten with it: it learns that again. */
-  protected override get isResized(): boolean {
-    return false
-  }
-
   override take(request: Request, now: number): Pass {
     const before = this.used
     const permit = super.take(request, now)

@@ -74,8 +74,9 @@ export const withPasses = <A, E, R>(
 
 /** The passes of an attempt, which end once, with it. */
 export class Passed {
+  /** What it has asked for; the passes are in this order, too. */
+  readonly requests: Array<Request> = []
   private readonly passes: Array<Pass> = []
-  private readonly requests: Array<Request> = []
   private ended = false
 
   /** Takes what a request asks for. */
@@ -107,10 +108,6 @@ export class Passed {
   cancel(now: number): void {
     this.end({ isSuccess: false, error: undefined, unused: 1, now })
   }
-
-  get turnstiles(): ReadonlyArray<Turnstile> {
-    return this.requests.map(({ turnstile }) => turnstile)
-  }
 }
 
 /** Makes a reader of the clock of a fiber, in milliseconds. */
@@ -136,7 +133,7 @@ const running = <A, E, R>(
           exit._tag === "Success" ? Cause.empty : exit.cause
         )
       )
-    const returned = returnedOf(passes.turnstiles)
+    const returned = returnedOf(passes.requests)
     return returned === undefined ? settled : Effect.andThen(returned, settled)
   }
   const held = passes.beside(fiber.getRef(Passes))
@@ -151,10 +148,10 @@ const running = <A, E, R>(
 
 const lost = { isSuccess: false, error: undefined } as const
 
-/** Gives back elsewhere what was got there and nobody wants, at any of these turnstiles; undefined if there is nothing. */
-export const returnedOf = (turnstiles: Iterable<Turnstile>): Effect.Effect<void> | undefined => {
+/** Gives back elsewhere what was got there for any of these and nobody wants; undefined if there is nothing. */
+export const returnedOf = (requests: Iterable<Pick<Request, "turnstile">>): Effect.Effect<void> | undefined => {
   let all: Effect.Effect<void> | undefined
-  for (const { returned } of turnstiles) {
+  for (const { turnstile: { returned } } of requests) {
     if (returned !== undefined) all = all === undefined ? returned : Effect.andThen(all, returned)
   }
   return all
@@ -325,7 +322,7 @@ class Passing<A, E, R> implements Waiter {
       }
       this.endTurns()
       this.passed.cancel(this.now())
-      return returnedOf(this.requests.map(({ turnstile }) => turnstile)) ?? Effect.void
+      return returnedOf(this.requests) ?? Effect.void
     })
   }
 

@@ -44,12 +44,8 @@ export class Permits extends Turnstile<unknown> {
   protected used = 0
   private readonly borrowing = new Map<Waiter, Borrowing>()
 
-  /** Number of permits that it was made with. */
-  private readonly made: number
-
   constructor(size: number, name: string, mostOfBatch?: number) {
     super(false)
-    this.made = size
     this.mostOfBatch = mostOfBatch
     this.size = size
     this.name = name
@@ -98,15 +94,6 @@ export class Permits extends Turnstile<unknown> {
     if (borrowing === undefined) return
     this.borrowing.delete(waiter)
     borrowing.lender.borrowers.remove(borrowing.entry)
-  }
-
-  override isIdle(now: number): boolean {
-    return super.isIdle(now) && !this.isResized
-  }
-
-  /** True if somebody has changed how many there are. */
-  protected get isResized(): boolean {
-    return this.size !== this.made
   }
 
   /** Changes how many permits there are. Permits that are held stay held, even above the new size. */

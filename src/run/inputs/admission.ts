@@ -118,17 +118,17 @@ export class Admission<I> {
 
   /** Leaves all lines, and gives back what was granted and not used. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    const turnstiles = new Set(this.lines.keys())
+    const asked: Array<Pick<Request, "turnstile">> = [...this.lines.values()]
     for (const { admitted } of this.granted) {
       admitted!.passed.cancel(this.now())
-      for (const turnstile of admitted!.passed.turnstiles) turnstiles.add(turnstile)
+      asked.push(...admitted!.passed.requests)
     }
     for (const line of this.lines.values()) {
       line.turnstile.leave(line)
       line.turnstile.serve()
     }
     this.lines.clear()
-    return Effect.andThen(Fiber.awaitAll(this.inquiries), Effect.suspend(() => returnedOf(turnstiles) ?? Effect.void))
+    return Effect.andThen(Fiber.awaitAll(this.inquiries), Effect.suspend(() => returnedOf(asked) ?? Effect.void))
   })
 
   /** The turn of a line has come: lets its first item through that is not held up elsewhere. */
