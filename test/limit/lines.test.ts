@@ -1,6 +1,6 @@
 /** Lines of limits: that nobody waits in one for ever, and that what nobody uses comes back. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Fiber, Layer, Metric, Semaphore } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Layer, Metric, Scheduler, Semaphore } from "effect"
 import { Limit, Parallel, Progress, Task } from "effect-parallel"
 import { TestBackend } from "effect-parallel/testing"
 import { RateLimiter } from "effect/persistence"
@@ -83,6 +83,17 @@ describe("nobody waits for ever", () => {
       Effect.delay(Parallel.forEach([2], work, { limit: () => [mine, shared] }), 20)
     ], { concurrency: 3 }))
   })
+
+  it.effect("an input put aside by the only lane, just before that lane waits for the source", () =>
+    Effect.forEach(range(40), (budget) => {
+      const limit = Limit.rate({ limit: 9, window: "10 millis", cost: () => 7 })
+      const inputs = async function*() {
+        for (const n of range(6)) yield Promise.resolve(n)
+      }
+      const options = { limit: () => limit, concurrency: 1, preDispatch: 1, retry: { times: 1 } }
+      const run = Parallel.forEach(inputs(), () => Effect.void, options)
+      return ends(Effect.provideService(run, Scheduler.MaxOpsBeforeYield, budget + 3))
+    }, { discard: true }))
 
   it.effect("who comes after a limit of one's own that throws", () =>
     Effect.gen(function*() {

@@ -5,10 +5,11 @@
  * An input passes all its turnstiles in one step, or none. One that cannot pass is put aside at the first turnstile that does
  * not let it through. All inputs that a run has put aside at a turnstile wait there as one, in their order; when its turn has
  * come and a lane is free, the first of them tries again, and goes to that lane or to where it is held up now. A turn that
- * comes while no lane is free is passed over; the next lane that is free asks for it.
+ * comes while no lane is free is passed over (missed); the next lane that looks for an item, or begins to wait, asks for it.
  *
  * Invariants: an input is either put aside in one line, or `granted`, or a lane has started it. What is granted and not
- * started when the run ends is given back.
+ * started when the run ends is given back. While a lane is free, no line is in `missed`: each has its turn, a timer, or
+ * somebody before it.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -36,12 +37,12 @@ export interface Admitted {
 
 /** The queue of a run, as its admission sees it. */
 export interface AdmissionHost<in I> {
-  /** Number of lanes that wait, beyond those for which there is an input already. */
+  /** Number of lanes that wait or ask, beyond those for which there is an input already. */
   readonly freeLanes: number
   /** True once nothing more is to begin. */
   readonly finished: boolean
-  /** Lets a lane take an item that was put aside. */
-  readonly admitted: (item: Item<I>) => void
+  /** Lets a lane take an item that was put aside, and wakes one unless a lane asks. */
+  admitted(item: Item<I>): void
   /** Wakes lanes, because there is something to ask for. */
   readonly notify: () => void
 }
@@ -72,8 +73,6 @@ export class Admission<I> {
   private readonly missed = new Set<AsideLine<I>>()
   private readonly granted = new Set<Item<I>>()
   private readonly inquiries = new Set<Fiber.Fiber<void>>()
-  /** True while a lane asks, which is free then. */
-  private isAsked = false
 
   constructor(options: AdmissionOptions<I>) {
     this.options = options
@@ -84,7 +83,7 @@ export class Admission<I> {
   /** True if a lane could take an item now. */
   get hasFreeLane(): boolean {
     const { host } = this.options
-    return !host.finished && host.freeLanes + Number(this.isAsked) > 0
+    return !host.finished && host.freeLanes > 0
   }
 
   /** Lets an item through, or puts it aside (false). One whose limits fail goes through, with the cause. */
@@ -97,14 +96,12 @@ export class Admission<I> {
     return false
   }
 
-  /** Asks again where a turn came while no lane was free; a lane asks that. */
+  /** Asks again where a turn came while no lane was free; called when one is. */
   ask(): void {
     for (const line of this.missed) {
+      if (!this.hasFreeLane) return
       this.missed.delete(line)
-      this.isAsked = true
       line.turnstile.serve()
-      this.isAsked = false
-      if (this.options.host.freeLanes < 0) return
     }
   }
 
@@ -139,7 +136,6 @@ export class Admission<I> {
       if (request === undefined) {
         this.moveOn(line)
         this.options.host.admitted(item)
-        if (!this.isAsked) this.options.host.notify()
         return true
       }
       if (request.turnstile === line.turnstile) {
@@ -239,7 +235,6 @@ export class Admission<I> {
     first.item.refusal = cause
     if (line.items.size === 0) this.moveOn(line)
     this.options.host.admitted(first.item)
-    this.options.host.notify()
   }
 }
 

@@ -14,7 +14,7 @@
  * | `decide` | `afterFailure`, at the first failure | in runs with retries |
  * | `race` | `Stragglers` alone | in runs with stragglers |
  * | `waits` | the attempt that decides the exit; `record` | if reported, and the item has waited |
- * | `delayed`, `dueAt` | `InputQueue.delay`; taken by the attempt that begins next | from a failure to the next attempt, if reported |
+ * | `delayed`, `dueAt` | `waitsFrom` and `waitsNoLonger`, when a failure is tried again; taken by the attempt that begins next | from a failure to the next attempt, if reported |
  * | `history` | `record` alone | if there is more than one attempt and attempts are reported |
  * | `admitted`, `refusal`, `asideAt` | the admission; taken by the attempt | where limits depend on the input |
  * | `key`, `recorded` | the recorder of a run with a journal | `key` once it was taken; `recorded` if nothing ran |
@@ -118,7 +118,7 @@ export class Item<out I> {
   /** State of the retry policy for this input. */
   declare decide: Decide | undefined
   declare waits: WaitedNanos | MessageWaits | undefined
-  /** Delay that the retry policy asked for, and time at which it had passed, in nanoseconds. */
+  /** Delay that the retry policy asked for, and time at which it has passed, or begun until then, in nanoseconds. */
   declare delayed: number
   declare dueAt: number | undefined
   declare race: Race | undefined
@@ -153,6 +153,18 @@ export class Item<out I> {
     this.admitted = undefined
     this.refusal = undefined
     this.asideAt = undefined
+  }
+
+  /** Notes that an attempt has failed, and that the delay before the next begins. */
+  waitsFrom(now: number): void {
+    this.delayed = 0
+    this.dueAt = now
+  }
+
+  /** Notes that this delay has passed. */
+  waitsNoLonger(now: number): void {
+    this.delayed = now - (this.dueAt ?? now)
+    this.dueAt = now
   }
 
   /** Returns what an attempt that begins now has waited for since the one before; undefined if there was none. */

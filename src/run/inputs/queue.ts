@@ -78,6 +78,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   recall: (() => void) | undefined = undefined
   /** What lets inputs through, in a run whose limits depend on them. */
   admission: Admission<I> | undefined = undefined
+  /** Number of lanes that ask it at this moment, and take the first item that is let through. */
+  private asking = 0
   /** What inputs wait for, in runs with limits. */
   limitWaits: LimitWaits | undefined = undefined
   /** What is asked of new inputs, in a run with a journal. */
@@ -177,6 +179,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   /** Adds a lane that has just found `Waiting`. `wake` is called when there may be something to take. */
   wait(wake: () => void): void {
     this.waiters.add(wake)
+    this.admission?.ask()
   }
 
   /** Wakes lanes, because there is something to take. */
@@ -199,8 +202,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     if (this.retires) this.retire(1)
     if (!this.tracked) return
     this.inFlight--
-    if (this.over) this.waiters.wake(Infinity)
-    else this.stragglers?.watch()
+    this.wakeIfOver()
   }
 
   /** Releases an input that ends without an outcome, after the run was stopped. */
@@ -216,34 +218,19 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   delay(item: Item<I>, delay: Duration.Duration): void {
     this.park()
     const { detailed } = this.options
-    const parkedAt = detailed ? this.nanos : 0
-    if (detailed) {
-      item.delayed = 0
-      item.dueAt = parkedAt
-    }
-    if (Duration.isZero(delay)) {
-      this.retryQueue.push(item)
-      return
-    }
+    if (detailed) item.waitsFrom(this.nanos)
+    if (Duration.isZero(delay)) return void this.retryQueue.push(item)
     this.timers.after(delay, () => {
-      if (detailed) {
-        item.dueAt = this.nanos
-        item.delayed = item.dueAt - parkedAt
-      }
+      if (detailed) item.waitsNoLonger(this.nanos)
       this.offer(item)
     })
   }
 
-  /** Takes back an item that was not started; any lane may take it. */
-  requeue(item: Item<I>): void {
+  /** Takes back an item that was not started; any lane may take it, when `delay` has passed if one is given. */
+  requeue(item: Item<I>, delay?: Duration.Duration): void {
     this.park()
-    this.offer(item)
-  }
-
-  /** Takes back an item that was not started, and keeps it until `delay` has passed. */
-  requeueAfter(item: Item<I>, delay: Duration.Duration): void {
-    this.park()
-    this.timers.after(delay, () => this.offer(item))
+    if (delay === undefined) this.offer(item)
+    else this.timers.after(delay, () => this.offer(item))
   }
 
   /** Counts a held item as done: what became of it was known. */
@@ -253,8 +240,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     this.done++
     if (this.options.retiredElsewhere) this.exempt(-1)
     this.updateOnlyNew()
-    if (this.over) this.waiters.wake(Infinity)
-    else this.stragglers?.watch()
+    this.wakeIfOver()
   }
 
   /** Lets lanes take an item that was held: it has to run. */
@@ -265,11 +251,14 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   }
 
   /** Lets lanes take an item that its limits had held up. */
-  readonly admitted = (item: Item<I>): void => void this.retryQueue.push(item)
+  admitted(item: Item<I>): void {
+    this.retryQueue.push(item)
+    if (this.retryQueue.size > this.asking) this.notify()
+  }
 
-  /** Number of lanes that wait, beyond those for which there is an input already. */
+  /** Number of lanes that wait or ask, beyond those for which there is an input already. */
   get freeLanes(): number {
-    return this.waiters.waiting - this.retryQueue.size
+    return this.waiters.waiting + this.asking - this.retryQueue.size
   }
 
   /** Leaves so many inputs out of the window, or counts them again if negative. */
@@ -339,6 +328,12 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   /** True if no input is left and none is unfinished; meaningful only if `tracked`, otherwise `exhausted`. */
   private get over(): boolean {
     return this.exhausted && this.parked === 0 && this.inFlight === 0
+  }
+
+  /** Wakes all lanes, so that they end, if no input is left. */
+  private wakeIfOver(): void {
+    if (this.over) this.waiters.wake(Infinity)
+    else this.stragglers?.watch()
   }
 
   /** Lets any lane take a parked item. */
@@ -417,7 +412,11 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   private takeAny(own: Item<I> | undefined): Found {
     if (this.stopped || this.draining) return Done
     if (this.recaller?.isEnding === true) return Waiting
-    if (this.retryQueue.size === 0) this.admission?.ask()
+    if (this.retryQueue.size === 0) {
+      this.asking++
+      this.admission?.ask()
+      this.asking--
+    }
     const due = this.takeDue(own)
     if (due !== undefined) return due
     if (!this.exhausted) return this.takeNew(own)

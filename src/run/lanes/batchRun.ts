@@ -389,7 +389,7 @@ export class BatchRun<I, A, E, R> {
       batches.progressed(first)
       return this.onExit(0, Exit.fail(noWorkers(this.blamed(0), givenBack)))
     }
-    if (delay > 0) this.takeBack(0, (item) => queue.requeueAfter(item, Duration.millis(delay)))
+    if (delay > 0) this.takeBack(0, (item) => queue.requeue(item, Duration.millis(delay)))
   }
 
   /** Returns the cause of a backend that failed; one that interrupted itself must not look like an interrupted run. */
