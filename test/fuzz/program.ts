@@ -97,13 +97,14 @@ const drawRun = (random: Random, taste: Taste): Run => {
   const names = taste.harsh ? allNames : mildNames
   const count = random.below(taste.mostInputs + 1)
   const limits = random.chance(0.3) ? [random.pick(limitNames), random.pick(limitNames)] : []
-  // what hangs needs a timeout; how long nested runs take is not known beforehand; and a fiber that ends over what is no
-  // effect runs no finalizer, so that a limit of a user does not get back what it lent
+  // what hangs needs a timeout; how long nested runs take is not known beforehand; a fiber that ends over what is no
+  // effect runs no finalizer, so that a limit of a user does not get back what it lent; and who asks for another key while it holds
+  // such a limit names limits in two orders, by which attempts may wait for each other
   const kinds = taste.kinds.filter((kind) =>
     (timeout !== undefined || (kind !== "hang" && kind !== "spin")) &&
     (timeout === undefined || kind !== "nested") &&
     (stragglers === undefined || kind !== "nested") &&
-    (!limits.includes("own") || kind !== "no effect")
+    (!limits.includes("own") || (kind !== "no effect" && !(kind === "nested" && limits.includes("keyed"))))
   )
   // every fifth run has little room and a small budget, and much of it fails: there, what comes first matters most
   const tight = random.chance(0.2)
