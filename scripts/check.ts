@@ -144,7 +144,7 @@ await runSteps({
   },
   schedules: () => {
     // of what happens to machines; the seed of the first that goes wrong is printed
-    run("vitest", ["run", "test/fuzz/fleet.test.ts"], { env: { FLEET_SCHEDULES: "10000", FLEET_SEED: "1000" } })
+    run("vitest", ["run", "test/fuzz/fleet.test.ts"], { env: { FLEET_SCHEDULES: "3000", FLEET_SEED: "1000" } })
   },
   instructions,
   screens: () => {
