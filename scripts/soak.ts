@@ -14,6 +14,8 @@
  * `fleet` runs schedules of what happens to machines: `FLEET_SCHEDULES` of them (default 100000), the first from
  * `FLEET_SEED`.
  *
+ * `instructions` counts the instructions of an input on all hot paths, the long ones among them (`scripts/instructions.ts`).
+ *
  * `fuzz` runs random programs until one does what it must not (`scripts/fuzz.ts`).
  */
 import { Parallel } from "effect-parallel"
@@ -110,6 +112,9 @@ await runSteps({
     const env = { FLEET_SCHEDULES, FLEET_SEED }
     run("vitest", ["run", "--testTimeout", "3600000", "test/fuzz/fleet.test.ts"], { env })
     console.log(`${FLEET_SCHEDULES} schedules from seed ${FLEET_SEED}`)
+  },
+  instructions: () => {
+    console.log(run("node", ["scripts/check.ts", "instructions"], { env: { PATHS: "*" } }))
   },
   fuzz
 })
