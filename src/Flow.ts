@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import type { End, GraphNode, Leave, Target } from "./flow/graph.ts"
+import type { End, GraphNode, Leave, Target, Wiring } from "./flow/graph.ts"
 import * as Mermaid from "./flow/mermaid.ts"
 import {
   type Any,
@@ -411,11 +411,9 @@ const fromWiring = (
   wiring: { readonly start: string; readonly on: Readonly<Record<string, Readonly<Record<string, Target>>>> },
   options: { readonly maxSteps: number; readonly open: boolean }
 ): Node<any, any, any, any> => {
-  const way = route(nodes, wiring, options)
-  return fromRun(name, {
-    run: (input: unknown, path) => walk(way, input, path),
-    graph: { _tag: "Flow", ...wiring, nodes: graphsOf(nodes) }
-  })
+  const graph: Wiring = { _tag: "Flow", ...wiring, nodes: graphsOf(nodes) }
+  const way = route(nodes, graph, options)
+  return fromRun(name, { run: (input: unknown, path) => walk(way, input, path), graph })
 }
 
 const graphsOf = (nodes: Nodes): Readonly<Record<string, GraphNode>> =>

@@ -61,6 +61,8 @@ export type Outcome<I, A, E = never> = Success<I, A> | Failure<I, E>
  * interrupted. `values` and `failures` are its two sides, in the same order. Units: `startedAt` is the date of the run,
  * where it is known, and `elapsed` the wall time of the whole. `show` is the option of the run: texts of a report show
  * its inputs by it. `machines` names the machine of each worker, on a backend that has several; otherwise it is empty.
+ * `inside` tells of the runs and flows that attempts have started, and of what they have logged; `settings` is what the run was
+ * asked for.
  *
  * @category models
  * @since 0.1.0
@@ -75,6 +77,129 @@ export interface Report<out I, out A, out E = never> {
   readonly show?: ((input: never) => string) | undefined
   readonly machines: ReadonlyMap<number, string>
   readonly limits: ReadonlyArray<LimitWait>
+  readonly settings: RunSettings
+  readonly inside: RunInside
+}
+
+/**
+ * What a run was asked for: its options as texts, by their names, and the name of its backend; that is undefined for a function, which
+ * runs on fibers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunSettings {
+  readonly backend: string | undefined
+  readonly options: Readonly<Record<string, string>>
+}
+
+/**
+ * What was seen inside the attempts of a run, where these ran in the program itself and not in its workers.
+ *
+ * **Details**
+ *
+ * `runs` are the runs that attempts have started, in the order of their starts, the first 10 000; `runsLeft` counts the others.
+ * `flows` counts how flows were walked, by their paths, at most 100 of them. `logs` are the first 10 000 lines that were logged, those
+ * of workers among them; `logsLeft` counts the others. None of this is kept for runs that make no report.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunInside {
+  readonly runs: ReadonlyArray<NestedRun>
+  readonly runsLeft: number
+  readonly flows: ReadonlyArray<FlowCounts>
+  readonly logs: ReadonlyArray<LogLine>
+  readonly logsLeft: number
+}
+
+/**
+ * A run inside an attempt of another.
+ *
+ * **Details**
+ *
+ * `parent` is the place, among the `runs` of the report, of the run whose attempt has started it; undefined for an attempt of the run
+ * that is reported. `index` is the input of that attempt. Units: `startedAt` is counted from the start of the run that is reported.
+ * `state` is `"stopped"` where it ended before all its inputs were done. `failures` counts failed inputs by their messages, the most frequent first, at
+ * most 20 messages.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NestedRun {
+  readonly name: string
+  readonly parent: number | undefined
+  readonly index: number
+  readonly startedAt: Duration.Duration
+  readonly elapsed: Duration.Duration
+  readonly state: "done" | "stopped" | "interrupted"
+  readonly succeeded: number
+  readonly failed: number
+  readonly retried: number
+  readonly recalled: number
+  readonly failures: ReadonlyArray<FailureCount>
+}
+
+/**
+ * Failed inputs with the same message: how many, and one of them as a line of text.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FailureCount {
+  readonly message: string
+  readonly count: number
+  readonly input: string
+}
+
+/**
+ * How a flow was walked.
+ *
+ * **Details**
+ *
+ * `name` is its path in the flows around, and `walks` how often it was entered. `taken` counts how often an edge was followed: `to` names the
+ * node that it leads to, and `exit` the action by which it leaves the flow.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FlowCounts {
+  readonly name: string
+  readonly walks: number
+  readonly start: string
+  readonly nodes: ReadonlyArray<{
+    readonly name: string
+    readonly kind: "Node" | "BatchNode" | "Flow" | "BatchFlow" | "FanOut" | "Race"
+    readonly entered: number
+    readonly failed: number
+  }>
+  readonly edges: ReadonlyArray<{
+    readonly from: string
+    readonly action: string
+    readonly to: string | undefined
+    readonly exit: string | undefined
+    readonly taken: number
+  }>
+}
+
+/**
+ * What an attempt has logged.
+ *
+ * **Details**
+ *
+ * `index` is the input, and `attempt` which start at it that was, where that is known; `within` names the run inside in which it was
+ * logged. `at` is counted from the start of the run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LogLine {
+  readonly index: number
+  readonly attempt: number | undefined
+  readonly within: string | undefined
+  readonly at: Duration.Duration
+  readonly level: string
+  readonly message: string
 }
 
 /**

@@ -19,7 +19,7 @@ import * as ReportTrace from "./report/trace.ts"
 import { type Busy, type Sums, sumsOf, waitedFor } from "./report/usage.ts"
 
 /** @since 0.1.0 */
-export type { Report } from "./Outcome.ts"
+export type { FlowCounts, LogLine, NestedRun, Report, RunInside, RunSettings } from "./Outcome.ts"
 
 /** @since 0.1.0 */
 export { make } from "./report/report.ts"
@@ -158,7 +158,7 @@ const rowsOf = (self: Outcome.Report<unknown, unknown, unknown>): Map<number, Ar
  *
  * Shape: the first line counts. Where waits took at least a twentieth of the time of the workers, the last one says what
  * they did with it (`usage`), and where limits took as much, for which of them inputs waited. Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands
- * below each, and frames of libraries are counted, not shown. At most `failures` (20) failed inputs are listed, and the rest is counted. Inputs are shown by the option `show` of the
+ * below each, and frames of libraries are counted, not shown. A line counts what failed in runs that attempts have started. At most `failures` (20) failed inputs are listed, and the rest is counted. Inputs are shown by the option `show` of the
  * run. What errors and inputs are does not matter: what cannot be read is left out, and control characters and
  * direction marks are shown as escapes.
  *
@@ -191,7 +191,7 @@ export const toText = (
   }
   const more = self.failures.length - shown.length
   if (more > 0) lines.push(`  and ${more} more`)
-  return [...lines, ...usageLine(self)].join("\n")
+  return [...lines, ...insideLine(self.inside), ...usageLine(self)].join("\n")
 }
 
 /**
@@ -223,9 +223,9 @@ export const toText = (
  * @category converting
  * @since 0.1.0
  */
-export const toJson = <I>(
-  self: Outcome.Report<I, unknown, unknown>,
-  options?: ReportJson.Options<I>
+export const toJson = <I, A>(
+  self: Outcome.Report<I, A, unknown>,
+  options?: ReportJson.Options<I, A>
 ): ReportJson.Json => ReportJson.make(self, tally(self), options)
 
 /**
@@ -251,9 +251,9 @@ export const toJson = <I>(
  * @category converting
  * @since 0.1.0
  */
-export const toJsonStream = <I>(
-  self: Outcome.Report<I, unknown, unknown>,
-  options?: ReportJson.Options<I>
+export const toJsonStream = <I, A>(
+  self: Outcome.Report<I, A, unknown>,
+  options?: ReportJson.Options<I, A>
 ): Stream.Stream<string> =>
   Stream.suspend(() =>
     Stream.fromIterable(ReportJson.write(self, tally(self), options), { chunkSize: 1 }).pipe(
@@ -274,9 +274,9 @@ export const toJsonStream = <I>(
  * @category converting
  * @since 0.1.0
  */
-export const toTrace = <I>(
-  self: Outcome.Report<I, unknown, unknown>,
-  options?: ReportJson.Options<I>
+export const toTrace = <I, A>(
+  self: Outcome.Report<I, A, unknown>,
+  options?: ReportJson.Options<I, A>
 ): ReportTrace.Trace => ReportTrace.make(plain(toJson(self, { ...options, causes: 0 })))
 
 /**
@@ -303,7 +303,7 @@ export const toTrace = <I>(
  * @category converting
  * @since 0.1.0
  */
-export const toHtml = <I>(self: Outcome.Report<I, unknown, unknown>, options?: ReportJson.Options<I>): string =>
+export const toHtml = <I, A>(self: Outcome.Report<I, A, unknown>, options?: ReportJson.Options<I, A>): string =>
   Page.make(toJson(self, options))
 
 const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
@@ -313,6 +313,15 @@ const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
   if (retried > 0) parts.push(`${retried} tried again`)
   if (recalled > 0) parts.push(`${recalled} recalled`)
   return `${shortenName(self.name)}: ${parts.join(", ")} in ${rounded(self.elapsed)}`
+}
+
+/** Returns a line about runs inside that had failures; none where there are none. */
+const insideLine = ({ runs, runsLeft }: Outcome.RunInside): ReadonlyArray<string> => {
+  const failed = runs.reduce((sum, run) => sum + run.failed, 0)
+  if (failed === 0) return []
+  const total = runs.reduce((sum, run) => sum + run.succeeded + run.failed, 0)
+  const many = runsLeft > 0 ? `the first ${runs.length} runs` : runs.length === 1 ? "the run" : `${runs.length} runs`
+  return [`  ${failed} of ${total} inputs failed in ${many} inside`]
 }
 
 /** Least share of the time of workers that waits must have to be told of. */

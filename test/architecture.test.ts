@@ -25,14 +25,14 @@ const rooms: Readonly<Record<string, Room>> = {
   "journal/record": { imports: ["primitives", "task", "outcome"], types: ["Outcome"] },
   "Journal": { imports: ["primitives", "journal/record"] },
   "observability": { imports: ["primitives"] },
-  "report": { imports: ["primitives", "outcome", "Outcome"] },
+  "report": { imports: ["primitives", "outcome", "Outcome", "observability"] },
   "Backend": { imports: ["primitives", "task"] },
   "Task": { imports: ["primitives", "Backend"] },
   "Report": { imports: ["primitives", "outcome", "report"], types: ["Outcome"] },
   "Progress": { imports: ["observability"] },
   "run/inputs": { imports: ["primitives", "outcome", "limit"], types: ["Outcome"] },
   "run/outcomes": {
-    imports: ["primitives", "Outcome", "outcome", "limit", "journal/record", "observability", "report"],
+    imports: ["primitives", "task", "Outcome", "outcome", "limit", "journal/record", "observability", "report"],
     types: ["run/inputs"]
   },
   "run/lanes": {
@@ -46,6 +46,7 @@ const rooms: Readonly<Record<string, Room>> = {
       "Outcome",
       "limit",
       "journal/record",
+      "observability",
       "report",
       "run/inputs",
       "run/outcomes",
@@ -60,6 +61,7 @@ const rooms: Readonly<Record<string, Room>> = {
       "Outcome",
       "limit",
       "journal/record",
+      "observability",
       "report",
       "Task",
       "run/outcomes",
@@ -88,6 +90,7 @@ const rooms: Readonly<Record<string, Room>> = {
   "backend": { imports: ["primitives", "Backend", "worker/wire", "worker/near", "fleet", "bullmq"], node: true },
   "journal/sqlite": { imports: ["journal/record"], node: true },
   "journal": { imports: ["primitives", "journal/record", "journal/sqlite"], node: true },
+  "dashboard": { imports: [], types: ["report"] },
   "platform": { imports: ["primitives"], node: true },
   "testing": { imports: ["Outcome", "Limit", "Journal", "Backend", "Task", "Parallel"], node: true }
 }

@@ -107,6 +107,10 @@ export const pathOf = ({ index, name, parent }: Path): string => {
   return parent === undefined ? own : `${pathOf(parent)}/${own}`
 }
 
+/** Names a flow by the names from the outermost flow down, whatever the item of a batch is. */
+export const nameOf = ({ name, parent }: Path): string =>
+  parent === undefined ? shortenName(name) : `${nameOf(parent)}/${shortenName(name)}`
+
 /** Names a path with its steps, so that each run of a node in a flow has another name. */
 export const stepsOf = ({ index, name, parent, step }: Path): string =>
   `${parent === undefined ? "" : stepsOf(parent)}${JSON.stringify([name, step, index ?? -1])}`

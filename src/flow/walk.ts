@@ -1,8 +1,10 @@
 /**
  * Execution of a flow: nodes one after another along its edges.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { type SeenWalk, type Spectator, Spectators } from "../observability/spectator.ts"
 import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { shorten, shortenName } from "../primitives/shorten.ts"
 import type { Target, Wiring } from "./graph.ts"
@@ -32,6 +34,8 @@ export class StepLimit extends Schema.TaggedError<StepLimit>("effect-parallel/Fl
 
 /** A flow prepared for execution: edges as maps. */
 export interface Route {
+  /** What is drawn of the flow. */
+  readonly wiring: Wiring
   readonly start: string
   /** Greatest number of nodes that may run. */
   readonly maxSteps: number
@@ -49,13 +53,14 @@ interface WiredNode {
 /** Prepares nodes and edges. */
 export const route = (
   nodes: Readonly<Record<string, Any>>,
-  { on, start }: Pick<Wiring, "on" | "start">,
+  wiring: Wiring,
   options: Pick<Route, "maxSteps" | "open">
 ): Route => ({
   ...options,
-  start,
+  wiring,
+  start: wiring.start,
   nodesByName: new Map(
-    Object.entries(nodes).map(([name, node]) => [name, { node, on: new Map(Object.entries(on[name]!)) }])
+    Object.entries(nodes).map(([name, node]) => [name, { node, on: new Map(Object.entries(wiring.on[name]!)) }])
   )
 })
 
@@ -64,14 +69,24 @@ export const walk = (
   route: Route,
   input: unknown,
   path: Path.Path
-): Effect.Effect<Out<string, unknown>, any, any> =>
-  Effect.withFiber((fiber) => {
-    const walk = new Walk(route, input, path, turnBudgetOf(fiber))
+): Effect.Effect<Out<string, unknown>, any, any> => {
+  const seen = (spectators: ReadonlyArray<Spectator>) => {
+    const { nodes, on, start } = route.wiring
+    const flow = { name: Path.nameOf(path), start, nodes, on }
+    return spectators.map((spectator) => spectator.walk(flow))
+  }
+  return Effect.withFiber((fiber) => {
+    const spectators = fiber.getRef(Spectators)
+    const walk = new Walk(route, input, path, turnBudgetOf(fiber), spectators.length === 0 ? [] : seen(spectators))
     return Effect.matchCauseEffect(Effect.whileLoop(walk), {
-      onFailure: (cause) => Effect.failCause(Path.locate(cause, walk.path, 1)),
+      onFailure: (cause) => {
+        walk.failed(cause)
+        return Effect.failCause(Path.locate(cause, walk.path, 1))
+      },
       onSuccess: () => Effect.succeed(walk.exit!)
     })
   })
+}
 
 /** Number of the last nodes that a `StepLimit` names. */
 const lastNodes = 8
@@ -84,6 +99,8 @@ class Walk {
   private readonly route: Route
   private readonly root: Path.Path
   private readonly turnBudget: TurnBudget
+  /** Who sees it. */
+  private readonly seen: ReadonlyArray<SeenWalk>
   private readonly last: Array<string> = []
   private current!: WiredNode
   /** Input of the next node, and its name. */
@@ -91,8 +108,15 @@ class Walk {
   private next: string
   private steps = 0
 
-  constructor(route: Route, input: unknown, path: Path.Path, turnBudget: TurnBudget) {
+  constructor(
+    route: Route,
+    input: unknown,
+    path: Path.Path,
+    turnBudget: TurnBudget,
+    seen: ReadonlyArray<SeenWalk>
+  ) {
     this.route = route
+    this.seen = seen
     this.root = path
     this.path = path
     this.turnBudget = turnBudget
@@ -112,6 +136,7 @@ class Walk {
     if (++this.steps > maxSteps - lastNodes) this.last.push(this.next)
     this.current = nodesByName.get(this.next)!
     this.path = Path.inside(this.root, this.next, this.steps)
+    for (const each of this.seen) each.entered(this.next)
     return this.turnBudget.tick() ? Effect.flatMap(this.turnBudget.next, () => this.enter()) : this.enter()
   }
 
@@ -121,6 +146,7 @@ class Walk {
       throw new TypeError(`expected \`${shortenName(name)}\` to be left by a \`Node.out\`, got ${shorten(exit)}`)
     }
     const target = this.current.on.get(exit.action)
+    if (target !== undefined || this.route.open) { for (const each of this.seen) each.left(name, exit.action) }
     if (typeof target === "string") {
       this.next = target
       this.value = exit.value
@@ -131,6 +157,12 @@ class Walk {
     } else {
       this.exit = target?._tag === "Leave" ? out(target.action, exit.value) : exit
     }
+  }
+
+  /** Tells who sees it that the node has failed; that it was interrupted is no failure of it. */
+  failed(cause: Cause.Cause<unknown>): void {
+    if (this.steps === 0 || Cause.hasInterruptsOnly(cause)) return
+    for (const each of this.seen) each.failed(this.path.name)
   }
 
   private enter(): Effect.Effect<Out<string, unknown>, any, any> {

@@ -7,7 +7,7 @@ import type { Json } from "./json.ts"
 type SettledJson = Json["outcomes"][number]
 
 /** Fields that not every outcome has. */
-type Others = Pick<SettledJson, "waits" | "error" | "history" | "recorded">
+type Others = Pick<SettledJson, "waits" | "value" | "error" | "history" | "recorded">
 
 /** A report whose outcomes are columns. */
 export interface Columns extends Omit<Json, "outcomes"> {
@@ -29,9 +29,10 @@ export interface Columns extends Omit<Json, "outcomes"> {
 /** Puts the outcomes of a report into columns. */
 export const toColumns = ({ outcomes, ...head }: Json): Columns => {
   const more: Array<readonly [number, Others]> = []
-  for (const [place, { error, history, recorded, waits }] of outcomes.entries()) {
+  for (const [place, { error, history, recorded, value, waits }] of outcomes.entries()) {
     const others = {
       ...(waits !== undefined && { waits }),
+      ...(value !== undefined && { value }),
       ...(error !== undefined && { error }),
       ...(history !== undefined && { history }),
       ...(recorded !== undefined && { recorded })

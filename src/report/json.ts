@@ -10,6 +10,7 @@ import { kinds } from "../outcome/waits.ts"
 import { showCause } from "../primitives/causes.ts"
 import { prefix } from "../primitives/printable.ts"
 import { shortenInput, shortenMessage, shortenName } from "../primitives/shorten.ts"
+import { host } from "./host.ts"
 
 /** A text, or its place in `texts`, from 0. */
 const Text = Schema.Union([Schema.String, Schema.Int])
@@ -26,6 +27,63 @@ const Waits = Schema.Struct({
 /** What inputs have waited for the limits of a name: how often, and how long together. */
 const LimitWait = Schema.Struct({ name: Schema.String, waits: Schema.Int, waited: Schema.Finite })
 
+/** Inputs of a run, counted. */
+const Counted = Schema.Struct({
+  total: Schema.Int,
+  succeeded: Schema.Int,
+  failed: Schema.Int,
+  retried: Schema.Int,
+  recalled: Schema.Int
+})
+
+/**
+ * A run that an attempt has started. `parent` is the place in `nested` of the run whose attempt that was, and is left out where it was one
+ * of the report's own; `index` is the input of that attempt. `failures` counts failed inputs by their messages, the most frequent first.
+ */
+const Nested = Schema.Struct({
+  name: Schema.String,
+  parent: Schema.optionalKey(Schema.Int),
+  index: Schema.Int,
+  startedAt: Schema.Finite,
+  elapsed: Schema.Finite,
+  state: Schema.Literals(["done", "stopped", "interrupted"]),
+  tally: Counted,
+  failures: Schema.optionalKey(Schema.Array(Schema.Struct({ message: Text, count: Schema.Int, input: Schema.String })))
+})
+
+/**
+ * A flow that attempts have walked through. `name` is its path, and `walks` how often it was entered. Of a node it is counted how often it was entered,
+ * and how often it failed; of an edge how often it was taken. An edge leads to a node or, as an exit, out of the flow.
+ */
+const FlowCounts = Schema.Struct({
+  name: Schema.String,
+  walks: Schema.Int,
+  start: Schema.String,
+  nodes: Schema.Array(Schema.Struct({
+    name: Schema.String,
+    kind: Schema.Literals(["Node", "BatchNode", "Flow", "BatchFlow", "FanOut", "Race"]),
+    entered: Schema.Int,
+    failed: Schema.Int
+  })),
+  edges: Schema.Array(Schema.Struct({
+    from: Schema.String,
+    action: Schema.String,
+    to: Schema.optionalKey(Schema.String),
+    exit: Schema.optionalKey(Schema.String),
+    taken: Schema.Int
+  }))
+})
+
+/** What an attempt has logged. `at` is counted from the start of the run; `within` names the nested run that it was in. */
+const LogLine = Schema.Struct({
+  index: Schema.Int,
+  attempt: Schema.optionalKey(Schema.Int),
+  at: Schema.Finite,
+  level: Schema.String,
+  message: Text,
+  within: Schema.optionalKey(Schema.String)
+})
+
 /** One attempt. Times are milliseconds; `startedAt` is counted from the start of the run. */
 const Attempt = Schema.Struct({
   startedAt: Schema.Finite,
@@ -37,7 +95,7 @@ const Attempt = Schema.Struct({
 })
 
 /**
- * The outcome of one input. `error` is there if it failed, `history` if it took more than one attempt, and `recorded` if a journal
+ * The outcome of one input. `value` is there if it succeeded and values are shown, `error` if it failed, `history` if it took more than one attempt, and `recorded` if a journal
  * knew what had become of it: when that was recorded, after how many attempts and which time.
  */
 const Settled = Schema.Struct({
@@ -49,6 +107,7 @@ const Settled = Schema.Struct({
   elapsed: Schema.Finite,
   waits: Schema.optionalKey(Waits),
   worker: Schema.Int,
+  value: Schema.optionalKey(Schema.String),
   error: Schema.optionalKey(Schema.Struct({
     message: Text,
     cause: Schema.optionalKey(Text)
@@ -71,7 +130,8 @@ const Settled = Schema.Struct({
  * left out where that is nothing. Inputs and messages are shortened to a line. Messages and causes that are
  * long stand once in `texts`, and elsewhere as their place there, counted from 0; when `texts` holds 10 000, any others
  * stand where they belong. `machines` has the name of each worker's machine by the number of the worker, where a run was on
- * several machines, and `limits` what inputs waited for the limits of each name, the longest first. `version` changes when a reader of the version before would misread it; keys may be added
+ * several machines, and `limits` what inputs waited for the limits of each name, the longest first. `backend` and `options` are what the run was asked
+ * for, and `host` says where it ran, by which versions. `nested`, `flows` and `logs` are what was inside (`Outcome.RunInside`). `version` changes when a reader of the version before would misread it; keys may be added
  * without. Version 1 had no `texts`; this schema reads it too.
  *
  * @category schemas
@@ -94,6 +154,14 @@ export const Json = Schema.Struct({
   outcomes: Schema.Array(Settled),
   machines: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   limits: Schema.optionalKey(Schema.Array(LimitWait)),
+  backend: Schema.optionalKey(Schema.String),
+  options: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  host: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  nested: Schema.optionalKey(Schema.Array(Nested)),
+  nestedLeft: Schema.optionalKey(Schema.Int),
+  flows: Schema.optionalKey(Schema.Array(FlowCounts)),
+  logs: Schema.optionalKey(Schema.Array(LogLine)),
+  logsLeft: Schema.optionalKey(Schema.Int),
   texts: Schema.optionalKey(Schema.Array(Schema.String))
 })
 
@@ -113,18 +181,21 @@ export interface Json extends Schema.Schema.Type<typeof Json> {}
  * - `input`: an input as a line of text. By default the option `show` of the run; without that a text is itself and
  *   anything else is shown as far as it goes on a line. It is shortened; if it throws, the input is not shown. State it
  *   to leave out what must not be written down.
+ * - `value`: a value as a line of text. Without it values are not written down: nobody knows how large they are, or how secret.
  * - `causes`: of how many failed inputs the whole cause is kept, stacks included (1000); of the others the message.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Options<in I> {
+export interface Options<in I, in A = never> {
   readonly input?: ((input: I) => string) | undefined
+  readonly value?: ((value: A) => string) | undefined
   readonly causes?: number | undefined
 }
 
-/** Greatest numbers of characters of a shown input, a message, and the text of a cause. */
+/** Greatest numbers of characters of a shown input, a value, a message, and the text of a cause. */
 const inputLength = 120
+const valueLength = 240
 const messageLength = 240
 const causeLength = 4000
 
@@ -142,6 +213,7 @@ export const make = <I>(self: AnyReport<I>, tally: Json["tally"], options: Optio
   return {
     ...headOf(self, tally),
     outcomes: self.outcomes.map((outcome) => writer.outcome(outcome)),
+    ...insideOf(self, writer),
     texts: writer.texts
   }
 }
@@ -154,7 +226,8 @@ export function* write<I>(self: AnyReport<I>, tally: Json["tally"], options: Opt
     const chunk = self.outcomes.slice(from, from + chunkSize)
     yield (from === 0 ? "" : ",") + chunk.map((outcome) => JSON.stringify(writer.outcome(outcome))).join(",")
   }
-  yield `],"texts":${JSON.stringify(writer.texts)}}`
+  const inside = JSON.stringify(insideOf(self, writer)).slice(1, -1)
+  yield `]${inside === "" ? "" : `,${inside}`},"texts":${JSON.stringify(writer.texts)}}`
 }
 
 const headOf = (self: AnyReport<unknown>, tally: Json["tally"]) =>
@@ -166,8 +239,32 @@ const headOf = (self: AnyReport<unknown>, tally: Json["tally"]) =>
     elapsed: millis(self.elapsed),
     tally,
     ...(self.machines.size > 0 && { machines: machinesOf(self.machines) }),
-    ...(self.limits.length > 0 && { limits: self.limits.map(limitWait) })
+    ...(self.limits.length > 0 && { limits: self.limits.map(limitWait) }),
+    ...(self.settings.backend !== undefined && { backend: shortenName(self.settings.backend) }),
+    ...(Object.keys(self.settings.options).length > 0 && { options: self.settings.options }),
+    ...(self.startedAt !== undefined && { host: host() })
   }) as const
+
+/** What is inside of a report; what there is none of is left out. */
+const insideOf = ({ inside }: AnyReport<unknown>, writer: Writer<any>): Partial<Json> => ({
+  ...(inside.runs.length > 0 && { nested: inside.runs.map((run) => writer.nested(run)) }),
+  ...(inside.runsLeft > 0 && { nestedLeft: inside.runsLeft }),
+  ...(inside.flows.length > 0 && { flows: inside.flows.map(flowOf) }),
+  ...(inside.logs.length > 0 && { logs: inside.logs.map((line) => writer.log(line)) }),
+  ...(inside.logsLeft > 0 && { logsLeft: inside.logsLeft })
+})
+
+/** Makes the JSON of a flow. */
+export const flowOf = ({ edges, ...flow }: Outcome.FlowCounts): NonNullable<Json["flows"]>[number] => ({
+  ...flow,
+  edges: edges.map(({ action, exit, from, taken, to }) => ({
+    from,
+    action,
+    ...(to !== undefined && { to }),
+    ...(exit !== undefined && { exit }),
+    taken
+  }))
+})
 
 const limitWait = ({ name, waited, waits }: Outcome.LimitWait) => ({
   name: shortenName(name),
@@ -183,10 +280,12 @@ class Writer<I> {
   readonly texts: Array<string> = []
   private readonly places = new Map<string, number>()
   private readonly input: ((input: never) => string) | undefined
+  private readonly value: ((value: never) => string) | undefined
   private causes: number
 
-  constructor({ show }: AnyReport<I>, { causes = 1000, input }: Options<I>) {
+  constructor({ show }: AnyReport<I>, { causes = 1000, input, value }: Options<I>) {
     this.input = input ?? show
+    this.value = value
     this.causes = causes
   }
 
@@ -202,9 +301,38 @@ class Writer<I> {
       elapsed: millis(outcome.elapsed),
       ...waitsOf(outcome),
       worker: outcome.worker,
+      ...(this.value !== undefined && Outcome.isSuccess(outcome) &&
+        { value: shortenInput(outcome.value, this.value, valueLength) }),
       ...(Outcome.isFailure(outcome) && { error: this.error(outcome.cause) }),
       ...(outcome.history.length > 0 && { history: outcome.history.map((attempt) => this.attempt(attempt)) }),
       ...(outcome.recorded !== undefined && { recorded: recordedOf(outcome.recorded) })
+    }
+  }
+
+  nested({ elapsed, failures, parent, startedAt, ...run }: Outcome.NestedRun): NonNullable<Json["nested"]>[number] {
+    const { failed, index, name, recalled, retried, state, succeeded } = run
+    return {
+      name,
+      ...(parent !== undefined && { parent }),
+      index,
+      startedAt: millis(startedAt),
+      elapsed: millis(elapsed),
+      state,
+      tally: { total: succeeded + failed, succeeded, failed, retried, recalled },
+      ...(failures.length > 0 && {
+        failures: failures.map(({ message, ...failure }) => ({ message: this.shared(message), ...failure }))
+      })
+    }
+  }
+
+  log({ at, attempt, index, level, message, within }: Outcome.LogLine): NonNullable<Json["logs"]>[number] {
+    return {
+      index,
+      ...(attempt !== undefined && { attempt }),
+      ...(within !== undefined && { within }),
+      at: millis(at),
+      level,
+      message: this.shared(message)
     }
   }
 

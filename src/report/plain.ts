@@ -4,9 +4,22 @@
 import type { Json } from "./json.ts"
 
 /** A report whose texts all stand where they belong. */
-export interface Plain extends Omit<Json, "outcomes" | "texts"> {
+export interface Plain extends Omit<Json, "outcomes" | "texts" | "nested" | "logs"> {
   readonly outcomes: ReadonlyArray<PlainOutcome>
+  readonly nested?: ReadonlyArray<PlainNested>
+  readonly logs?: ReadonlyArray<PlainLog>
 }
+
+/** A record whose `message` is a text. */
+type Worded<A> = Omit<A, "message"> & { readonly message: string }
+
+type NestedJson = NonNullable<Json["nested"]>[number]
+
+export interface PlainNested extends Omit<NestedJson, "failures"> {
+  readonly failures?: ReadonlyArray<Worded<NonNullable<NestedJson["failures"]>[number]>>
+}
+
+export type PlainLog = Worded<NonNullable<Json["logs"]>[number]>
 
 export interface PlainOutcome extends Omit<Json["outcomes"][number], "error" | "history"> {
   readonly error?: { readonly message: string; readonly cause?: string }
@@ -21,10 +34,21 @@ export interface PlainAttempt extends Omit<NonNullable<Json["outcomes"][number][
 export type Wait = keyof NonNullable<PlainOutcome["waits"]>
 
 /** Puts every text where it belongs. */
-export const plain = ({ outcomes, texts = [], ...head }: Json): Plain => {
+export const plain = ({ logs, nested, outcomes, texts = [], ...head }: Json): Plain => {
   const textOf = (text: string | number): string => typeof text === "string" ? text : texts[text] ?? ""
+  const worded = <A extends { readonly message: string | number }>(record: A): Worded<A> => ({
+    ...record,
+    message: textOf(record.message)
+  })
   return {
     ...head,
+    ...(logs !== undefined && { logs: logs.map(worded) }),
+    ...(nested !== undefined && {
+      nested: nested.map(({ failures, ...run }) => ({
+        ...run,
+        ...(failures !== undefined && { failures: failures.map(worded) })
+      }))
+    }),
     outcomes: outcomes.map(({ error, history, ...outcome }) => ({
       ...outcome,
       ...(error !== undefined && {

@@ -19,9 +19,13 @@ export const make = <I, A, E>(options: {
   readonly show?: ((input: NoInfer<I>) => string) | undefined
   readonly machines?: ReadonlyMap<number, string> | undefined
   readonly limits?: ReadonlyArray<Outcome.LimitWait> | undefined
+  readonly settings?: Outcome.RunSettings | undefined
+  readonly inside?: Outcome.RunInside | undefined
 }): Outcome.Report<I, A, E> => new ReportImpl(options)
 
 const noMachines: ReadonlyMap<number, string> = new Map()
+const noSettings: Outcome.RunSettings = { backend: undefined, options: {} }
+const nothing: Outcome.RunInside = { runs: [], runsLeft: 0, flows: [], logs: [], logsLeft: 0 }
 
 class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
   readonly name: string
@@ -31,10 +35,13 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
   readonly show: ((input: never) => string) | undefined
   readonly machines: ReadonlyMap<number, string>
   readonly limits: ReadonlyArray<Outcome.LimitWait>
+  readonly settings: Outcome.RunSettings
+  readonly inside: Outcome.RunInside
   private sides: { readonly values: Array<A>; readonly failures: Array<Outcome.Failure<I, E>> } | undefined
 
   constructor(
-    { elapsed, limits = [], machines, name, outcomes, show, startedAt }: Parameters<typeof make<I, A, E>>[0]
+    { elapsed, inside = nothing, limits = [], machines, name, outcomes, settings = noSettings, show, startedAt }:
+      Parameters<typeof make<I, A, E>>[0]
   ) {
     this.name = name
     this.outcomes = outcomes
@@ -43,6 +50,8 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
     this.show = show
     this.machines = machines ?? noMachines
     this.limits = limits
+    this.settings = settings
+    this.inside = inside
   }
 
   get values(): ReadonlyArray<A> {

@@ -1,9 +1,15 @@
 /**
  * The results of a run, collected while it runs.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import { Spectators } from "../observability/spectator.ts"
 import * as Outcome from "../Outcome.ts"
+import { nanoClock } from "../primitives/clock.ts"
+import { InsideOf } from "../report/inside.ts"
 import * as Report from "../report/report.ts"
+import * as Attempt from "../task/attempt.ts"
 import * as Engine from "./engine.ts"
 import { isNonEmpty, tooManyErrors, withReport } from "./outcomes/settle.ts"
 import { Outcomes, Sides, Values } from "./outcomes/sinks.ts"
@@ -56,18 +62,33 @@ export const report = <I, A, E, R, EI, RI>(
 
 /** Runs a plan to what became of its inputs. */
 const outcomes = <I, A, E, R, EI, RI>(plan: Plan.Plan<I, A, E, R, EI, RI>) =>
-  Effect.suspend(() => {
+  Effect.withFiber((fiber) => {
     let sink: Outcomes<I, A, E>
     const run = Engine.run(plan, (control, settings) => sink = new Outcomes(control, settings.maxErrors))
-    return Effect.flatMap(run, (ran) => {
+    const inside = new InsideOf(Attempt.aroundRun, nanoClock(fiber.getRef(Clock.Clock)))
+    return Effect.flatMap(seenBy(inside, run), (ran) => {
       const { firstFailure, maxErrors, outcomes, tripped } = sink
-      const { journalError, machineOf } = ran
-      const report = Report.make({ ...ran, outcomes, machines: machineOf && machinesOf(outcomes, machineOf) })
+      const { backend, journalError, machineOf, options, seen } = ran
+      const report = Report.make({
+        ...ran,
+        outcomes,
+        machines: machineOf && machinesOf(outcomes, machineOf),
+        settings: { backend, options: options() },
+        inside: inside.gathered
+      })
+      seen?.reported(report)
       return journalError !== undefined
         ? Effect.fail(withReport(journalError, report) as never)
         : Effect.succeed({ report, tripped, maxErrors, firstFailure })
     })
   })
+
+/** Lets a report see what is inside of its run. */
+const seenBy = <A, E, R>(inside: InsideOf, run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  run.pipe(
+    Effect.updateService(Spectators, (around) => [...around, inside]),
+    Effect.updateService(Logger.CurrentLoggers, (loggers) => new Set([...loggers, inside.logger]))
+  )
 
 /** Returns the values of a report; fails with all failures if there are any. */
 export const validated = <I, A, E>(

@@ -44,6 +44,7 @@ import { RemoteClock, type RunClock } from "./lanes/remote.ts"
 import { LaneOpener, type MakeLane, quietly, warn } from "./opener.ts"
 import { RunObserver } from "./outcomes/observer.ts"
 import { Recorder } from "./outcomes/recorder.ts"
+import * as Seen from "./outcomes/seen.ts"
 import type { Control, RunSummary, Sink } from "./outcomes/sink.ts"
 import * as Plan from "./plan.ts"
 
@@ -122,7 +123,10 @@ const execute = <I, A, E, R, EI, RI>(
   const fork = Effect.runForkWith(fiber.context)
   const timers = new Timers(clock, fork, (cause) => queue.stopped ? fork(warn(cause)) : queue.fail(cause))
   const turnBudget = turnBudgetOf(fiber)
-  const inner = makeSink({ size: observer.size, beganAt, retire: (count) => queue.retire(count) }, settings)
+  const about = { backend: backend?.name, options: () => Plan.shown(settings) }
+  const seen = Seen.open(fiber.context, { ...about, observer, beganAt, startedAt, show: settings.show })
+  const own = makeSink({ size: observer.size, beganAt, retire: (count) => queue.retire(count) }, settings)
+  const inner = seen === undefined ? own : seen.sink(own)
   const recorder = journal && new Recorder(journal, inner)
   const shutdown = fiber.getRef(Shutdown)
   const drainable = shutdown && new DrainableSink<I, A, E>(recorder ?? inner, () => queue.draining)
@@ -144,6 +148,7 @@ const execute = <I, A, E, R, EI, RI>(
     timers,
     turnBudget
   )
+  queue.watcher = seen?.detailed === true ? seen : undefined
   const { limits } = settings
   const waits = limits.length === 0 ? undefined : observer.limitWaits
   queue.limitWaits = waits
@@ -183,6 +188,7 @@ const execute = <I, A, E, R, EI, RI>(
     opener.resize(workers)
   }
   return turnBudget.withoutYields(opener.run()).pipe(
+    seen === undefined ? identity : (run) => seen.around(run, time),
     settings.follows ? following(backend!, resized) : identity,
     recorder === undefined ? identity : recorded(recorder),
     drainable === undefined
@@ -197,6 +203,8 @@ const execute = <I, A, E, R, EI, RI>(
     Effect.ensuring(Effect.andThen(timers.close, quietly(queue.close))),
     queue.admission === undefined ? identity : Effect.ensuring(queue.admission.close),
     Effect.map(() => ({
+      ...about,
+      seen,
       name: settings.name,
       show: settings.show,
       machineOf: backend?.machineOf,
@@ -297,7 +305,7 @@ const taskLanes = <I, A, E, R>(
 
 /** Keeps the default retry, which the inputs of a batch have here, from what runs inside them. */
 const withoutDefaultRetry = <A, E, R>(execution: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.updateService(execution, Plan.Defaults, ({ retry: _, ...others }) => others)
+  Effect.updateService(execution, Plan.Defaults, ({ retry: _, retries: __, ...others }) => others)
 
 /**
  * True if batches may be sent ahead: not with limits, which those would hold before they begin, nor with stragglers, since

@@ -11,7 +11,7 @@ import { Chosen } from "../limit/chosen.ts"
 import * as Limit from "../limit/contract.ts"
 import { type CallSite, capture } from "../primitives/callSite.ts"
 import * as check from "../primitives/check.ts"
-import type { ShowInput } from "../primitives/shorten.ts"
+import { shortenName, type ShowInput } from "../primitives/shorten.ts"
 import type * as Task from "../Task.ts"
 import { Sequential } from "../task/sequential.ts"
 import type { Decide } from "./inputs/item.ts"
@@ -26,6 +26,8 @@ export interface CheckedOptions {
   readonly concurrency?: number
   readonly timeout?: Duration.Duration
   readonly retry?: () => Decide
+  /** What `retry` says, as a text. */
+  readonly retries?: string
   readonly maxErrors?: number
   readonly stragglers?: StragglerOptions
   readonly limits?: ReadonlyArray<Limit.Limit<any>>
@@ -89,6 +91,8 @@ export interface Settings {
   readonly batchSize: number | "auto"
   readonly timeout: Duration.Duration | undefined
   readonly retry: (() => Decide) | undefined
+  readonly retries: string | undefined
+  readonly preDispatch: number | undefined
   /** True if the retry is one of the defaults around: then it belongs to the innermost run or node that has it by default. */
   readonly retriesByDefault: boolean
   readonly maxErrors: number
@@ -224,6 +228,8 @@ export const settings = (
     batchSize,
     timeout: options.timeout,
     retry: options.retry,
+    retries: options.retries,
+    preDispatch: options.preDispatch,
     retriesByDefault: plan.options.retry === undefined && defaults.retry !== undefined,
     maxErrors: options.maxErrors ?? Infinity,
     stragglers,
@@ -231,6 +237,27 @@ export const settings = (
     spans,
     show: options.show,
     journal: options.journal
+  }
+}
+
+/** Shows the options of a run, those that it has by default left out where nothing is done for them. */
+export const shown = (settings: Settings): Readonly<Record<string, string>> => {
+  const { batchSize, batches, concurrency, follows, journal, limits, maxErrors, preDispatch } = settings
+  const { retries, spans, stragglers, timeout } = settings
+  const countOr = (count: number, infinite: string): string => count === Infinity ? infinite : String(count)
+  return {
+    concurrency: follows ? "as many as there are workers" : countOr(concurrency, "unbounded"),
+    ...(preDispatch !== undefined && { preDispatch: countOr(preDispatch, "all") }),
+    ...(batches && { batchSize: String(batchSize) }),
+    ...(timeout !== undefined && { timeout: Duration.format(timeout) }),
+    ...(retries !== undefined && { retry: retries }),
+    ...(stragglers !== undefined &&
+      { stragglers: `after ${Duration.format(stragglers.after)}, at most ${stragglers.limit}` }),
+    ...(limits.length > 0 && { limit: limits.map(({ name }) => shortenName(name)).join(", ") }),
+    ...(maxErrors < Infinity && { maxErrors: String(maxErrors) }),
+    ...(spans > 0 && { spans: String(spans) }),
+    ...(journal !== undefined &&
+      { journal: journal.version === "" ? "yes" : `version ${shortenName(journal.version)}` })
   }
 }
 
@@ -280,7 +307,7 @@ export const checkOptions = (options: Options<any, Timeout, Budget, any, any, an
   return {
     ...(concurrency !== undefined && { concurrency: check.positiveIntegerOr("concurrency", concurrency, "unbounded") }),
     ...(timeout !== undefined && finiteTimeout(check.positiveDuration("timeout", timeout))),
-    ...(retry !== undefined && { retry: Retry.make(retry) }),
+    ...(retry !== undefined && { retry: Retry.make(retry), retries: Retry.shown(retry) }),
     ...(maxErrors !== undefined && { maxErrors: checkMaxErrors(maxErrors) }),
     ...(stragglers !== undefined && { stragglers: checkStragglers(stragglers) }),
     ...(limit !== undefined && { limits: sortedLimits(limit) }),

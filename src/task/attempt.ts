@@ -44,6 +44,22 @@ const Reader: Context.Reference<AttemptReader | undefined> = Context.Reference<A
   { defaultValue: () => undefined }
 )
 
+/** Reader of the attempt of the nearest run around; the attempts at nodes of flows are not of runs. */
+const RunReader: Context.Reference<AttemptReader | undefined> = Context.Reference<AttemptReader | undefined>(
+  "effect-parallel/internal/RunAttempt",
+  { defaultValue: () => undefined }
+)
+
+/** Runs an effect inside attempts of a run that a reader tells of. */
+export const insideRun = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  read: AttemptReader | undefined
+): Effect.Effect<A, E, R> => Effect.provideService(inside(effect, read), RunReader, read)
+
+/** Returns the attempt of the nearest run around a context. */
+export const aroundRun = (context: Context.Context<never>): CurrentAttempt | undefined =>
+  Context.get(context, RunReader)?.()
+
 /** Runs an effect inside attempts that a reader tells of. */
 export const inside = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -72,7 +88,7 @@ export const insideBatch = <A, E, R>(
   Effect.contextWith((context: Context.Context<never>) =>
     batch.index(0) === undefined || Context.get(context, Reader) !== undefined
       ? execution
-      : inside(execution, () => ofBatch(batch, position()))
+      : insideRun(execution, () => ofBatch(batch, position()))
   )
 
 /** Returns the attempt at a position of a batch; undefined for a task that is called by itself. */

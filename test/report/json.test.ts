@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Schema, Stream } from "effect"
 import { Outcome, Report } from "effect-parallel"
+import { readFileSync } from "node:fs"
 import { plain } from "../../src/report/plain.ts"
 import { worked } from "../helpers.ts"
 import { sample } from "./sample.ts"
@@ -142,8 +143,8 @@ describe("Report.toJsonStream", () => {
     Effect.gen(function*() {
       for (const report of [sample(0), sample(1), sample(256), sample(1000), failures(600, (n) => "long ".repeat(n))]) {
         for (const options of [{}, { causes: 0, input: () => "an input" }]) {
-          const pieces = Report.toJsonStream<unknown>(report, options)
-          const whole = JSON.stringify(Report.toJson<unknown>(report, options))
+          const pieces = Report.toJsonStream<unknown, unknown>(report, options)
+          const whole = JSON.stringify(Report.toJson<unknown, unknown>(report, options))
 
           assert.strictEqual(yield* Stream.mkString(pieces), whole)
           assert.strictEqual((yield* Stream.runCollect(pieces)).join(""), whole)
@@ -191,3 +192,14 @@ describe("Report.toTrace", () => {
 })
 
 const micros = (duration: Duration.Duration) => Math.round(1000 * Duration.toMillis(duration))
+
+describe("the host in a report", () => {
+  it("has the version of the package", () => {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+      readonly version: string
+    }
+
+    assert.strictEqual(Report.toJson(sample(1)).host!["effect-parallel"], version)
+    assert.strictEqual(Report.toJson(sample(1)).host!["Node.js"], process.versions.node)
+  })
+})

@@ -82,6 +82,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   private asking = 0
   /** What inputs wait for, in runs with limits. */
   limitWaits: LimitWaits | undefined = undefined
+  /** Who is told of attempts that begin, if anybody sees the run. */
+  watcher: Pick<Stragglers<I>, "began"> | undefined = undefined
   /** What is asked of new inputs, in a run with a journal. */
   recaller: Recaller<I> | undefined = undefined
 
@@ -188,6 +190,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   /** Registers an attempt that has begun. */
   began(item: Item<I>, attempt: AttemptContext): void {
     this.stragglers?.began(item, attempt)
+    this.watcher?.began(item, attempt)
   }
 
   /** Ends the round of an item: this attempt was the first to end, and those that race with it have lost. */

@@ -38,7 +38,7 @@ export class BatchLane<I, A, E, R> {
   }
 
   /** Runs until nothing is left to take. */
-  readonly run: Effect.Effect<void, never, R> = Attempt.inside(Effect.suspend(() => this.loop()), undefined)
+  readonly run: Effect.Effect<void, never, R> = Attempt.insideRun(Effect.suspend(() => this.loop()), undefined)
 
   /** Waits for inputs; false if there will be none. */
   readonly ready = (): Effect.Effect<boolean> =>

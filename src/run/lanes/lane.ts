@@ -151,7 +151,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
       this.children = childrenOf(fiber)
       return this.loop()
     })
-    return Attempt.inside(looping, () => this.current)
+    return Attempt.insideRun(looping, () => this.current)
   }
 
   /** The attempt as its work sees it. */

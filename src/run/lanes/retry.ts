@@ -45,6 +45,19 @@ export const make = (retry: Retry<any>): () => Decide => {
   }
 }
 
+/** Shows what the option says, which has been checked. */
+export const shown = (retry: Retry<any>): string => {
+  const { schedule, times, while: mayRetry }: RetryOptions<any> = Schedule.isSchedule(retry)
+    ? { schedule: retry as Schedule.Schedule<unknown> }
+    : retry
+  const parts = [
+    ...(times !== undefined ? [times === Infinity ? "without end" : times === 1 ? "once" : `${times} times`] : []),
+    ...(schedule !== undefined ? ["by a schedule"] : []),
+    ...(mayRetry !== undefined ? ["while a condition holds"] : [])
+  ]
+  return parts.join(", ")
+}
+
 const checkAnswer = (answer: unknown): boolean =>
   typeof answer === "boolean" ? answer : wrongType("retry.while(error)", "a boolean or an effect of one", answer)
 

@@ -49,6 +49,12 @@ export interface Control {
 /** Summary of a run that is over. */
 export interface RunSummary {
   readonly name: string
+  /** Name of the backend of its task; undefined for a function. */
+  readonly backend: string | undefined
+  /** Makes texts of its options, by their names. */
+  readonly options: () => Readonly<Record<string, string>>
+  /** Who has seen it. */
+  readonly seen: { readonly reported: (report: unknown) => void } | undefined
   /** How the run shows its inputs. */
   readonly show: ShowInput | undefined
   /** Names the machine of a worker, on backends of several. */

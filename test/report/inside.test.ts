@@ -1,0 +1,174 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Logger } from "effect"
+import { Flow, Node, Parallel, Report } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
+import * as tasks from "../backend/workerTasks.ts"
+import { drive, range } from "../helpers.ts"
+
+const silent = Effect.provide(Logger.layer([]))
+
+/** Runs an effect while the test clock goes on. */
+const driven = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(
+    drive(effect, "5 millis", 400),
+    (exit) => Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(exit.cause)
+  )
+
+describe("what is inside of a report", () => {
+  it.effect("is each run that an attempt has started, with what failed in it", () =>
+    Effect.gen(function*() {
+      const inner = (n: number) => n % 2 === 0 ? Effect.sleep(10) : Effect.fail(n === 1 ? "odd" : "very odd")
+      const outer = (n: number) =>
+        Parallel.partition(range(4 + n), inner, { name: `inner`, concurrency: 1 }).pipe(Effect.delay(5))
+      const report = yield* Parallel.run(range(2), outer, { name: "outer", concurrency: 1 })
+
+      const [first, second] = report.inside.runs
+      assert.strictEqual(report.inside.runs.length, 2)
+      assert.strictEqual(report.failures.length, 0)
+      assert.deepStrictEqual(
+        { ...first!, startedAt: Duration.toMillis(first!.startedAt), elapsed: Duration.toMillis(first!.elapsed) },
+        {
+          name: "inner",
+          parent: undefined,
+          index: 0,
+          startedAt: 5,
+          elapsed: 20,
+          state: "done",
+          succeeded: 2,
+          failed: 2,
+          retried: 0,
+          recalled: 0,
+          failures: [{ message: "odd", count: 1, input: "1" }, { message: "very odd", count: 1, input: "3" }]
+        }
+      )
+      assert.deepStrictEqual([second!.index, second!.succeeded, second!.failed], [1, 3, 2])
+      assert.include(Report.toText(report), "\n  4 of 9 inputs failed in 2 runs inside")
+    }).pipe(driven))
+
+  it.effect("has runs inside of runs, with those around", () =>
+    Effect.gen(function*() {
+      const third = (n: number) => n === 0 ? Effect.fail("deep") : Effect.succeed(n)
+      const second = (n: number) => Parallel.validate(range(2), third, { name: "third" }).pipe(Effect.as(n))
+      const first = () => Parallel.forEach([7, 8], second, { name: "second", concurrency: 1 })
+      const report = yield* Parallel.run(["a"], first)
+
+      assert.deepStrictEqual(
+        report.inside.runs.map(({ failed, index, name, parent, state, succeeded }) => ({
+          name,
+          parent,
+          index,
+          state,
+          succeeded,
+          failed
+        })),
+        [
+          { name: "second", parent: undefined, index: 0, state: "stopped", succeeded: 0, failed: 1 },
+          { name: "third", parent: 0, index: 0, state: "done", succeeded: 1, failed: 1 }
+        ]
+      )
+    }))
+
+  it.effect("is also in the report of a run that is inside of another", () =>
+    Effect.gen(function*() {
+      const inner = Parallel.run([1, 2], (n) => Parallel.partition([n], () => Effect.fail("no"), { name: "third" }), {
+        name: "second"
+      })
+      const report = yield* Parallel.run(["a"], () => inner)
+
+      assert.deepStrictEqual(report.inside.runs.map(({ name, parent }) => [name, parent]), [
+        ["second", undefined],
+        ["third", 0],
+        ["third", 0]
+      ])
+      assert.deepStrictEqual(report.values[0]!.inside.runs.map(({ name, parent }) => [name, parent]), [
+        ["third", undefined],
+        ["third", undefined]
+      ])
+    }))
+
+  it.effect("says of a run that was interrupted that it was", () =>
+    Effect.gen(function*() {
+      const inner = Parallel.forEach([1], () => Effect.never, { name: "inner" })
+      const report = yield* Parallel.run([1], () => inner, { timeout: "10 millis" }).pipe(driven)
+
+      assert.deepStrictEqual(report.inside.runs.map(({ state }) => state), ["interrupted"])
+    }))
+
+  it.effect("is bounded, whatever attempts do", () =>
+    Effect.gen(function*() {
+      const inner = Parallel.partition(range(30), (n) => Effect.fail(`no ${n}`), { name: "inner" })
+      const many = Effect.forEach(range(6000), () => Effect.andThen(Effect.logInfo("many"), inner), { discard: true })
+      const { inside } = yield* Parallel.run([1, 2], () => many)
+
+      assert.deepStrictEqual([inside.runs.length, inside.runsLeft], [10_000, 2000])
+      assert.deepStrictEqual([inside.logs.length, inside.logsLeft], [10_000, 2000])
+      assert.strictEqual(inside.runs[0]!.failures.length, 20)
+    }).pipe(silent), 30_000)
+
+  it.effect("has how flows were walked", () =>
+    Effect.gen(function*() {
+      const sign = Node.make("sign", {
+        post: (n: number) => n < 0 ? Node.out("negative", n) : Node.out("positive", n)
+      })
+      const root = Node.make("root", { exec: (n: number) => n > 3 ? Effect.fail("large") : Effect.succeed(n) })
+      const flow = Flow.make("roots", {
+        start: "sign",
+        nodes: { sign, root },
+        on: { sign: { negative: Flow.exit("none"), positive: "root" }, root: { default: Flow.end } }
+      })
+      const report = yield* Parallel.run([-1, 1, 2, 5], (n) => Flow.run(flow, n))
+
+      assert.deepStrictEqual(report.inside.flows, [{
+        name: "roots",
+        walks: 4,
+        start: "sign",
+        nodes: [
+          { name: "sign", kind: "Node", entered: 4, failed: 0 },
+          { name: "root", kind: "Node", entered: 3, failed: 1 }
+        ],
+        edges: [
+          { from: "sign", action: "negative", to: undefined, exit: "none", taken: 1 },
+          { from: "sign", action: "positive", to: "root", exit: undefined, taken: 3 },
+          { from: "root", action: "default", to: undefined, exit: "default", taken: 2 }
+        ]
+      }])
+    }))
+
+  it.effect("has what attempts and the runs inside log, and nobody else", () =>
+    Effect.gen(function*() {
+      const inner = (n: number) => Effect.logWarning("inside", n)
+      const work = (n: number) =>
+        Effect.andThen(
+          Effect.log("hello", { n }),
+          n === 2 ? Parallel.forEach([7], inner, { name: "inner" }) : n === 3 ? Effect.fail("no") : Effect.void
+        )
+      const report = yield* Parallel.run([1, 2, 3], work, { concurrency: 1, retry: { times: 1 } })
+      yield* Effect.log("after")
+
+      assert.deepStrictEqual(
+        report.inside.logs.map((
+          { attempt, index, level, message, within }
+        ) => [index, attempt, within, level, message]),
+        [
+          [0, 1, undefined, "Info", "hello { n: 1 }"],
+          [1, 1, undefined, "Info", "hello { n: 2 }"],
+          [1, undefined, "inner", "Warn", "inside 7"],
+          [2, 1, undefined, "Info", "hello { n: 3 }"],
+          [2, 2, undefined, "Info", "hello { n: 3 }"]
+        ]
+      )
+    }).pipe(silent))
+
+  it.live("has what tasks log on threads", () =>
+    Effect.gen(function*() {
+      const report = yield* Parallel.run(["a", "b"], tasks.logs, { batchSize: 2, concurrency: 1 })
+
+      assert.deepStrictEqual(
+        report.inside.logs.map(({ index, level, message }) => [index, level, message]),
+        ["a", "b"].flatMap((text, index) => [
+          [index, "Info", `info ${text} { text: ${JSON.stringify(text)} }`],
+          [index, "Error", "broken"]
+        ])
+      )
+    }).pipe(Effect.provide(Threads.layer({ workers: 1 })), silent))
+})
