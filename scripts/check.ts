@@ -87,7 +87,7 @@ const checkConsumer = (tarball: string): void =>
     installConsumer(tarball, project)
     run("tsc", ["-p", "."], { cwd: project })
     // the types need no optional peer, and what is run needs those of its sub-paths
-    link(project, "bullmq", "ioredis")
+    link(project, "bullmq", "ioredis", "@effect/platform-node")
     install("scripts", "nodes")
     const nodes = join(root, "scripts", "nodes")
     const others = globSync("node_modules/node*/bin/node", { cwd: nodes }).toSorted()

@@ -6,6 +6,12 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
+/** Libraries that are in the bundle. */
+const bundled = ["uplot", "preact", "@dagrejs/dagre", "@dagrejs/graphlib"]
+
+const licence = (name: string): string =>
+  `/*! ${name}\n\n${readFileSync(`${root}/node_modules/${name}/LICENSE`, "utf8")}*/`
+
 /** Builds the viewer for the import `#viewer`. The tests build it first too, so that they see its current sources. */
 const buildViewer = async (): Promise<void> => {
   const { outputFiles } = await build({
@@ -17,7 +23,9 @@ const buildViewer = async (): Promise<void> => {
     target: "es2022",
     loader: { ".css": "text" },
     charset: "utf8",
-    banner: { js: `/*! uPlot\n\n${readFileSync(`${root}/node_modules/uplot/LICENSE`, "utf8")}*/` },
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    banner: { js: bundled.map(licence).join("\n") },
     tsconfig: `${root}/viewer/tsconfig.json`
   })
   const script = outputFiles[0]!.text

@@ -90,7 +90,8 @@ const rooms: Readonly<Record<string, Room>> = {
   "backend": { imports: ["primitives", "Backend", "worker/wire", "worker/near", "fleet", "bullmq"], node: true },
   "journal/sqlite": { imports: ["journal/record"], node: true },
   "journal": { imports: ["primitives", "journal/record", "journal/sqlite"], node: true },
-  "dashboard": { imports: [], types: ["report"] },
+  "dashboard": { imports: ["primitives", "observability", "report", "Report"], types: ["Outcome"] },
+  "Dashboard": { imports: ["primitives", "observability", "dashboard"], node: true },
   "platform": { imports: ["primitives"], node: true },
   "testing": { imports: ["Outcome", "Limit", "Journal", "Backend", "Task", "Parallel"], node: true }
 }
@@ -189,6 +190,7 @@ describe("the rooms", () => {
             ? rooms[roomOf(file)]?.node !== true
             : !(path.startsWith("effect/") || path === "#viewer" ||
               (path === "@effect/vitest" && roomOf(file) === "testing") ||
+              (path.startsWith("@effect/platform-node/") && file === "Dashboard") ||
               (["bullmq", "ioredis"].includes(path) && roomOf(file) === "bullmq"))
         )
         .map((path) => `${file} imports ${path}`)
@@ -231,8 +233,9 @@ describe("the rooms", () => {
 })
 
 describe("the names", () => {
-  it("of modules in `src` are those of the index, each with a sub-path", () => {
-    const modules = files.filter((file) => !file.includes("/") && file !== "index")
+  it("of modules in `src` are those of the index, each with a sub-path; those for Node.js have only that", () => {
+    const all = files.filter((file) => !file.includes("/") && file !== "index")
+    const modules = all.filter((file) => rooms[file]!.node === undefined)
     const { exports } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { exports: object }
     const index = [...codeOf("index").matchAll(/export \* as (\w+) from "\.\/(\w+)\.ts"/g)]
 
@@ -240,7 +243,7 @@ describe("the names", () => {
     assert.deepStrictEqual(index.map(([, , file]) => file), modules)
     assert.deepStrictEqual(
       Object.keys(exports).filter((path) => /^\.\/[A-Z]\w*$/.test(path)),
-      modules.map((name) => `./${name}`)
+      all.map((name) => `./${name}`)
     )
     assert.deepStrictEqual(files.filter((file) => innerOf(file).some(({ path }) => path === "index")), [])
   })

@@ -14,6 +14,7 @@ import { warn } from "../primitives/causes.ts"
 import { checkedEffect, inTime } from "../primitives/effects.ts"
 import * as Contract from "./contract.ts"
 import type { Progress, Run, Snapshot } from "./contract.ts"
+import { RateMeter, secondsLeft } from "./rate.ts"
 
 /** Least time between two calls of `show`, in milliseconds. */
 const pause = 100
@@ -23,9 +24,6 @@ const patience = 5000
 
 /** Number of ended runs that are kept for a `show` that has been late. */
 const mostEnded = 1000
-
-/** Length of the window over which a rate is taken, in milliseconds. */
-const span = 10_000
 
 /**
  * Makes a progress of a function that is shown all runs, at most ten times a second.
@@ -232,11 +230,7 @@ class Watched {
   private readonly depth: number
   /** Milliseconds of the monotonic clock. */
   private readonly startedAt: number
-  /**
-   * Counts of finished inputs by time (milliseconds), the oldest first. Invariant: never empty, and only the first may
-   * be older than the window.
-   */
-  private readonly samples: Array<{ readonly at: number; readonly done: number }>
+  private readonly rate: RateMeter
 
   constructor(run: Run, id: number, parent: Watched | undefined, now: number) {
     this.run = run
@@ -244,15 +238,13 @@ class Watched {
     this.parent = parent
     this.depth = parent === undefined ? 0 : parent.depth + 1
     this.startedAt = now
-    this.samples = [{ at: now, done: 0 }]
+    this.rate = new RateMeter(now)
   }
 
   snapshot(now: number, state: "running" | "done" | "interrupted"): Snapshot {
     const counts = this.run.counts()
-    const rate = this.rate(now, counts.done - counts.recalled)
-    const left = state === "running" && counts.total !== undefined && rate > 0
-      ? Duration.seconds((counts.total - counts.done) / rate)
-      : undefined
+    const rate = this.rate.at(now, counts.done - counts.recalled)
+    const left = state === "running" ? secondsLeft(counts, rate) : undefined
     return {
       ...counts,
       id: this.id,
@@ -261,19 +253,9 @@ class Watched {
       name: this.run.name,
       elapsed: Duration.millis(now - this.startedAt),
       rate,
-      left,
+      left: left === undefined ? undefined : Duration.seconds(left),
       state: state === "done" && counts.done !== counts.total ? "stopped" : state
     }
-  }
-
-  /** Returns the inputs per second over the window, or over the whole run if none was finished in the window. */
-  private rate(now: number, done: number): number {
-    const { samples, startedAt } = this
-    while (samples.length > 1 && samples[1]!.at <= now - span) samples.shift()
-    const { at, done: before } = samples[0]!
-    if (samples.at(-1)!.at < now) samples.push({ at: now, done })
-    const [from, many] = done > before ? [at, done - before] : [startedAt, done]
-    return now > from ? 1000 * many / (now - from) : 0
   }
 }
 

@@ -68,7 +68,10 @@ export interface Spectator {
 export interface SeenInputs extends Spectator {
   /** True if it wants to know of all attempts and their times, and not only of failures. */
   readonly detailed: boolean
-  readonly began: (item: SeenItem, worker: number, at: number) => void
+  /** An attempt begins: now, unless it is said when. */
+  readonly began: (item: Pick<SeenItem, "index" | "input">, worker: number, at?: number) => void
+  /** An attempt has ended, and its input has no outcome yet. */
+  readonly left: (index: number, worker: number) => void
   readonly succeeded: (item: SeenItem) => void
   readonly failed: (item: SeenItem, cause: Cause.Cause<unknown>) => void
   readonly ended: (exit: Exit.Exit<unknown, unknown>, at: number) => void

@@ -143,6 +143,7 @@ class RootSeen implements SeenInputs {
   }
 
   began(): void {}
+  left(): void {}
   succeeded(): void {}
   failed(): void {}
   ended(): void {}
@@ -178,6 +179,7 @@ class NestedSeen implements SeenInputs {
   }
 
   began(): void {}
+  left(): void {}
   succeeded(): void {}
   reported(): void {}
 

@@ -6,20 +6,25 @@ import { toColumns } from "./columns.ts"
 import type { Json } from "./json.ts"
 
 /**
- * Makes the page. No text of an input or error can become markup or code: the data (`columns.ts`) is JSON without a `<`, the viewer
- * writes texts as text nodes, and the policy allows no other script and no request.
+ * Makes the page of a report. No text of an input or error can become markup or code: the data (`columns.ts`) is JSON without a `<`, the
+ * viewer writes texts as text nodes, and the policy allows no other script and no request.
  */
-export const make = (report: Json): string =>
+export const make = (report: Json): string => page(report.name, "report", toColumns(report), "")
+
+/** Makes the page of a dashboard, which asks its own server for what to show, and nobody else. */
+export const live = (name: string, token: string): string => page(name, "live", { token }, "; connect-src 'self'")
+
+const page = (name: string, id: string, data: object, policy: string): string =>
   `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src '${hash}'; style-src 'unsafe-inline'">
-<title>${escape(report.name)}</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src '${hash}'; style-src 'unsafe-inline'${policy}">
+<title>${escape(name)}</title>
 </head>
 <body>
-<script type="application/json" id="report">${inert(JSON.stringify(toColumns(report)))}</script>
+<script type="application/json" id="${id}">${inert(JSON.stringify(data))}</script>
 <script>${script}</script>
 </body>
 </html>

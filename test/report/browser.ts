@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { type Browser, chromium, type Page } from "playwright-core"
+import { type Browser, type CDPSession, chromium, type Page } from "playwright-core"
 
 const executablePath = "/usr/bin/chromium"
 
@@ -36,7 +36,16 @@ const folder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
 )
 
-/** A page as it stands in the browser, with all that it said and asked for. */
+/** How a reader looks at a page. */
+export interface Reader {
+  readonly width?: number
+  readonly height?: number
+  readonly dark?: boolean
+  /** Part of the page that the address names. */
+  readonly hash?: string
+}
+
+/** A page as it is in the browser, with all that it said and asked for. */
 interface Opened {
   readonly page: Page
   readonly url: string
@@ -44,32 +53,62 @@ interface Opened {
   readonly requests: ReadonlyArray<string>
   /** How long the page itself worked until it was there to see, in milliseconds: other programs do not count. */
   readonly worked: number
+  /** Measures how long the page works from now until what it was told to do is there to see, in milliseconds. */
+  readonly measure: (act: () => Promise<void>) => Promise<number>
+}
+
+/** Waits until the browser has drawn what the page shows now. */
+export const drawn = (page: Page): Promise<unknown> =>
+  page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+
+const workOf = async (session: CDPSession): Promise<number> => {
+  const { metrics } = await session.send("Performance.getMetrics")
+  return 1000 * metrics.find(({ name }) => name === "TaskDuration")!.value
+}
+
+/** An empty page that closes with its scope. */
+export const blank = ({ dark = false, height = 900, width = 1280 }: Reader = {}) =>
+  Effect.gen(function*() {
+    const browser = yield* Chromium
+    return yield* Effect.acquireRelease(
+      Effect.promise(() =>
+        browser.newPage({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", acceptDownloads: true })
+      ),
+      (page) => Effect.promise(() => page.close())
+    )
+  })
+
+/** Gathers what a page complains of. */
+export const listen = (page: Page): ReadonlyArray<string> => {
+  const complaints: Array<string> = []
+  page.on("console", (message) => complaints.push(message.text()))
+  page.on("pageerror", (error) => complaints.push(String(error)))
+  return complaints
 }
 
 /** Opens a page from a file, as a reader does. */
-export const open = (html: string) =>
+export const open = (html: string, reader: Reader = {}) =>
   Effect.gen(function*() {
-    const browser = yield* Chromium
-    const page = yield* Effect.acquireRelease(
-      Effect.promise(() => browser.newPage({ viewport: { width: 1280, height: 900 } })),
-      (page) => Effect.promise(() => page.close())
-    )
+    const page = yield* blank(reader)
     const file = join(yield* folder, "report.html")
     writeFileSync(file, html)
-    const url = pathToFileURL(file).href
-    const complaints: Array<string> = []
+    const url = `${pathToFileURL(file).href}${reader.hash ?? ""}`
+    const complaints = listen(page)
     const requests: Array<string> = []
-    page.on("console", (message) => complaints.push(message.text()))
-    page.on("pageerror", (error) => complaints.push(String(error)))
     page.on("request", (request) => requests.push(request.url()))
     const session = yield* Effect.promise(() => page.context().newCDPSession(page))
     yield* Effect.promise(() => session.send("Performance.enable", { timeDomain: "threadTicks" }))
     yield* Effect.promise(async () => {
       await page.goto(url)
-      await page.waitForSelector("#timeline canvas")
-      await page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+      await page.waitForSelector("#tally-total")
+      await drawn(page)
     })
-    const { metrics } = yield* Effect.promise(() => session.send("Performance.getMetrics"))
-    const worked = 1000 * metrics.find(({ name }) => name === "TaskDuration")!.value
-    return { page, url, complaints, requests, worked } satisfies Opened
+    const worked = yield* Effect.promise(() => workOf(session))
+    const measure = async (act: () => Promise<void>) => {
+      const before = await workOf(session)
+      await act()
+      await drawn(page)
+      return await workOf(session) - before
+    }
+    return { page, url, complaints, requests, worked, measure } satisfies Opened
   })

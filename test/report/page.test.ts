@@ -1,7 +1,11 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { Parallel, Report } from "effect-parallel"
-import { Chromium, hasBrowser, open } from "./browser.ts"
+import { Chromium, drawn, hasBrowser, open } from "./browser.ts"
+import { live } from "./page/live.ts"
+import { parts } from "./page/parts.ts"
+import { readers } from "./page/readers.ts"
+import { table } from "./page/table.ts"
 import { sample } from "./sample.ts"
 
 const hostile = `<script>window.owned = true</script><img src=x onerror="window.owned = true"></script><!--`
@@ -50,22 +54,39 @@ describe.skipIf(!hasBrowser)(title, () => {
         assert.strictEqual(yield* shown("failed"), String(tally.failed))
         assert.strictEqual(yield* shown("retried"), String(tally.retried))
         assert.strictEqual(yield* shown("attempts"), tally.attempts.toLocaleString("en"))
-        assert.strictEqual(yield* Effect.promise(() => page.locator("details").count()), tally.failed)
-        assert.strictEqual(yield* Effect.promise(() => page.locator("canvas").count()), 4)
+        assert.strictEqual(
+          yield* Effect.promise(() => page.textContent("#verdict")),
+          `✗ ${tally.failed} of 1,000 inputs failed in ${yield* shown("elapsed")}`
+        )
       }).pipe(Effect.scoped))
 
     it.effect("shows a script in an input as the text that it is", () =>
       Effect.gen(function*() {
         const { complaints, page } = yield* open(
-          Report.toHtml(sample(20, { input: (index) => `${hostile}${index}` }))
+          Report.toHtml(sample(20, { input: (index) => `${hostile}${index}` }), { causes: 1 })
         )
+        const texts = yield* Effect.promise(async () => {
+          await page.locator("#failures .link").first().click()
+          return [
+            await page.locator("#inputs td.input").nth(3).textContent(),
+            await page.locator("#failures .link").first().textContent(),
+            await page.locator("dialog .code").first().textContent()
+          ]
+        })
 
         assert.deepStrictEqual(complaints, [])
         assert.isFalse(yield* Effect.promise(() => page.evaluate("'owned' in window")))
-        assert.strictEqual(
-          yield* Effect.promise(() => page.locator("summary b").first().textContent()),
-          `${hostile}17`
-        )
+        assert.deepStrictEqual(texts, [`${hostile}3`, `#17 ${hostile}17`, `${hostile}17`])
+      }).pipe(Effect.scoped))
+
+    it.effect("shows control characters as escapes", () =>
+      Effect.gen(function*() {
+        const { page } = yield* open(Report.toHtml(sample(3, { input: (index) => `a\u0000b\u001b[31m${index}` })))
+        const input = yield* Effect.promise(() => page.locator("#inputs td.input").first().textContent())
+
+        // eslint-disable-next-line no-control-regex
+        assert.notMatch(input!, /[\u0000-\u001f]/)
+        assert.match(input!, /^a.+b.+0$/)
       }).pipe(Effect.scoped))
 
     it.effect("draws something in every chart", () =>
@@ -78,41 +99,35 @@ describe.skipIf(!hasBrowser)(title, () => {
         for (const pixels of drawn) assert.isAbove(pixels, 1000)
       }).pipe(Effect.scoped))
 
-    it.effect("finds failed inputs, and shows the cause of one with its stack", () =>
-      Effect.gen(function*() {
-        const { page } = yield* open(Report.toHtml(sample(2000)))
-        const failed = page.locator("details")
-        yield* Effect.promise(() => page.fill("#filter", "texts/117.md"))
-        const [one, said] = yield* Effect.promise(() =>
-          Promise.all([failed.count(), page.textContent("#failed-shown")])
-        )
-        yield* Effect.promise(() => page.click("summary"))
-
-        assert.strictEqual(one, 1)
-        assert.strictEqual(said, "1 of 40 failed inputs")
-        assert.match(
-          (yield* Effect.promise(() => page.locator("details pre").textContent()))!,
-          /Unreachable: no answer for texts\/117\.md[^]*sample\.ts/
-        )
-      }).pipe(Effect.scoped))
-
-    it.effect("tells of the attempt below the pointer, and zooms into what is marked", () =>
+    it.effect("describes the attempt below the pointer, opens it, and zooms into what is marked", () =>
       Effect.gen(function*() {
         const { page } = yield* open(Report.toHtml(sample(60, { workers: 1 })))
         const { height, width, x, y } = (yield* Effect.promise(() => page.locator("#timeline .u-over").boundingBox()))!
         const middle = y + height / 2
         const ticks = () => page.locator("#timeline canvas").screenshot()
         const before = yield* Effect.promise(ticks)
-        yield* Effect.promise(() => page.mouse.move(x + 4, middle))
+        yield* Effect.promise(async () => {
+          await page.mouse.move(x + 1.5, middle)
+          await drawn(page)
+        })
         const tip = yield* Effect.promise(() => page.textContent("#timeline .tip"))
+        const title = yield* Effect.promise(async () => {
+          await page.mouse.click(x + 1.5, middle)
+          const title = await page.textContent("#sheet-title")
+          await page.keyboard.press("Escape")
+          return title
+        })
         yield* Effect.promise(async () => {
           await page.mouse.move(x + 0.4 * width, middle)
           await page.mouse.down()
           await page.mouse.move(x + 0.6 * width, middle, { steps: 4 })
           await page.mouse.up()
+          await drawn(page)
         })
 
-        assert.match(tip!, /^#0 texts\/0\.mdsucceeded/)
+        assert.match(tip!, /^#0 texts\/0\.md✓ succeeded/)
+        assert.strictEqual(title, "Input #0")
+        assert.strictEqual(yield* Effect.promise(() => page.locator("dialog").count()), 0)
         assert.isFalse(before.equals(yield* Effect.promise(ticks)))
       }).pipe(Effect.scoped))
 
@@ -122,6 +137,7 @@ describe.skipIf(!hasBrowser)(title, () => {
         const instant = yield* open(Report.toHtml(yield* instantly))
 
         assert.deepStrictEqual([none.complaints, instant.complaints], [[], []])
+        assert.strictEqual(yield* Effect.promise(() => none.page.textContent("#verdict")), "– The run had no inputs")
         assert.strictEqual(yield* Effect.promise(() => instant.page.textContent("#tally-total")), "3")
       }).pipe(Effect.scoped))
 
@@ -136,5 +152,10 @@ describe.skipIf(!hasBrowser)(title, () => {
         assert.strictEqual(yield* Effect.promise(() => page.textContent("#tally-total")), "100,000")
         assert.isBelow(Math.min(worked, again.worked), 2000, `of ${(html.length / 1e6).toFixed(1)} MB`)
       }).pipe(Effect.scoped))
+
+    parts(it)
+    table(it)
+    readers(it)
+    live(it)
   })
 })

@@ -90,6 +90,12 @@ export const interrupted = (
   return tells ? undefined : attempt
 }
 
+/** Who is told of attempts, in a run that is watched: `at` is when one began, in nanoseconds of the monotonic clock, if that is not now. */
+export interface AttemptWatcher<in I> {
+  began(item: { readonly index: number; readonly input: I }, worker: number, at?: number): void
+  left(index: number, worker: number): void
+}
+
 /** An attempt that has ended; times are nanoseconds of the monotonic clock. */
 export interface AttemptRecord extends AttemptStart {
   readonly endedAt: number

@@ -33,7 +33,7 @@ import { LinkedQueue } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import type { Admission, AdmissionHost } from "./admission.ts"
 import { Done, type Found, type ItemSource, type LaneHost, type QueueOptions, Taken, Waiting } from "./contract.ts"
-import { type AttemptContext, Item } from "./item.ts"
+import { type AttemptContext, type AttemptWatcher, Item } from "./item.ts"
 import { open } from "./open.ts"
 import type { Recaller } from "./recaller.ts"
 import * as Source from "./source.ts"
@@ -82,8 +82,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   private asking = 0
   /** What inputs wait for, in runs with limits. */
   limitWaits: LimitWaits | undefined = undefined
-  /** Who is told of attempts that begin, if anybody sees the run. */
-  watcher: Pick<Stragglers<I>, "began"> | undefined = undefined
+  /** Who is told of attempts, if anybody sees the run. */
+  watcher: AttemptWatcher<I> | undefined = undefined
   /** What is asked of new inputs, in a run with a journal. */
   recaller: Recaller<I> | undefined = undefined
 
@@ -190,13 +190,14 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   /** Registers an attempt that has begun. */
   began(item: Item<I>, attempt: AttemptContext): void {
     this.stragglers?.began(item, attempt)
-    this.watcher?.began(item, attempt)
+    this.watcher?.began(item, attempt.worker)
   }
 
   /** Ends the round of an item: this attempt was the first to end, and those that race with it have lost. */
   ended(item: Item<I>, attempt?: AttemptContext): void {
     item.round++
     this.stragglers?.ended(item, attempt)
+    if (attempt !== undefined) this.watcher?.left(item.index, attempt.worker)
   }
 
   /** Counts a settled input. The last one wakes all lanes, so that they end. */
@@ -273,16 +274,12 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   /** Changes the size of the window, as there are more or fewer workers. */
   resize(window: number): void {
     if (!this.retires && !this.options.retiredElsewhere) return
-    const closed = !this.window.open
-    this.window.resize(window)
-    this.refill(closed)
+    this.refill(this.window.resize(window))
   }
 
   /** Makes room in the window: `count` inputs are done, and as many more may be pulled. */
   retire(count: number): void {
-    const closed = !this.window.open
-    this.window.retire(count)
-    this.refill(closed)
+    this.refill(this.window.retire(count))
   }
 
   /** Lets nothing new begin: lanes end with their attempts, and what waits stays where it is. */

@@ -49,16 +49,20 @@ export class Window {
   get room(): number {
     return this.size - (this.pulled - this.retired)
   }
-  /** Makes room: so many inputs are done. */
-  retire(count: number): void {
+  /** Makes room: so many inputs are done. Returns true if it was closed before. */
+  retire(count: number): boolean {
+    const wasClosed = !this.open
     this.retired += count
     if (this.size < this.widest) this.size = Math.min(this.widest, this.base + this.retired)
+    return wasClosed
   }
-  /** Changes the size, as there are more or fewer workers. */
-  resize(size: number): void {
+  /** Changes the size, as there are more or fewer workers. Returns true if it was closed before. */
+  resize(size: number): boolean {
+    const wasClosed = !this.open
     this.base = size
     if (this.widest !== Infinity) this.widest = size
     this.size = Math.min(this.widest, size + this.retired)
+    return wasClosed
   }
 }
 

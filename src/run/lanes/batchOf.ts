@@ -7,7 +7,12 @@ import type { BatchInputs } from "./batchInputs.ts"
 import type { BatchLaneOptions } from "./batchRun.ts"
 
 export const batchOf = <I>(
-  { calledFrom, count: { concurrency }, run, show, sizer, timeout }: BatchLaneOptions<I, any, any, any>,
+  { calledFrom, clock, count: { concurrency }, queue: { watcher }, run, show, sizer, timeout }: BatchLaneOptions<
+    I,
+    any,
+    any,
+    any
+  >,
   batch: BatchInputs<I>,
   told: Pick<Backend.Batch<I>, "delivered" | "interrupted" | "lost" | "recall">
 ): Backend.Batch<I> => ({
@@ -22,5 +27,9 @@ export const batchOf = <I>(
   show,
   caller: calledFrom.frame,
   budget: sizer.automatic ? Duration.millis(sizer.budget) : undefined,
+  began: watcher && ((position, worker = 0, startedAt) => {
+    const item = { index: batch.index(position), input: batch.inputs[position]! }
+    watcher.began(item, worker, clock.nanosOf(startedAt))
+  }),
   ...told
 })

@@ -10,7 +10,7 @@ import type { Run } from "../../observability/contract.ts"
 import { type SeenInputs, type SeenRun, Spectators } from "../../observability/spectator.ts"
 import { shortenInput, shortenMessage, type ShowInput } from "../../primitives/shorten.ts"
 import * as Attempt from "../../task/attempt.ts"
-import type { AttemptContext, Item } from "../inputs/item.ts"
+import type { Item } from "../inputs/item.ts"
 import type { Sink } from "./sink.ts"
 
 /** The spectators of one run. */
@@ -36,8 +36,12 @@ export class Seen {
     return new SeenSink(sink, this)
   }
 
-  began(item: Item<unknown>, { beganAt, worker }: AttemptContext): void {
-    for (const each of this.all) if (each.detailed) each.began(item, worker, beganAt)
+  began(item: Pick<Item<unknown>, "index" | "input">, worker: number, at?: number): void {
+    for (const each of this.all) if (each.detailed) each.began(item, worker, at)
+  }
+
+  left(index: number, worker: number): void {
+    for (const each of this.all) if (each.detailed) each.left(index, worker)
   }
 
   succeeded(item: Item<unknown>): void {

@@ -1,0 +1,99 @@
+/**
+ * The server of a dashboard: its page, the events that keep that up to date, and the reports of runs that have ended.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Sse from "effect/encoding/Sse"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Stream from "effect/Stream"
+import { toJsonStream } from "../Report.ts"
+import { live } from "../report/page.ts"
+import type { LiveBoard } from "./board.ts"
+import type { Update } from "./messages.ts"
+
+/** Least time between two events of a page, and longest time without one, in milliseconds. */
+const pause = 100
+const silence = 1000
+
+/** What a server serves. */
+interface Served {
+  readonly board: LiveBoard
+  /** Title of the page. */
+  readonly title: string
+  /** What is asked of who wants to see it. */
+  readonly token: string
+  /** Is done when the dashboard closes. */
+  readonly closed: Deferred.Deferred<void>
+}
+
+/** Answers requests of the page, and of nobody who does not have the token. */
+export const app = (served: Served) =>
+  Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => {
+    const { pathname, searchParams } = new URL(url, "http://localhost")
+    if (searchParams.get("token") !== served.token) {
+      return refusal(403, "the address has not the token of the dashboard")
+    }
+    if (method !== "GET") return refusal(405, "a dashboard can only be looked at")
+    if (pathname === "/") {
+      return HttpServerResponse.text(live(served.title, served.token), { headers, contentType: html })
+    }
+    if (pathname === "/events") return HttpServerResponse.stream(events(served), { headers, contentType: eventStream })
+    const id = /^\/reports\/(\d{1,15})$/.exec(pathname)?.[1]
+    const report = id === undefined ? undefined : served.board.reportOf(Number(id))
+    return report === undefined
+      ? refusal(404, "there is no such page, or no such report any more")
+      : HttpServerResponse.stream(Stream.encodeText(toJsonStream(report)), { headers, contentType: "application/json" })
+  })
+
+const html = "text/html; charset=utf-8"
+const eventStream = "text/event-stream; charset=utf-8"
+
+/** Nothing of a dashboard is kept or passed on: its addresses hold the token. */
+const headers = {
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff"
+}
+
+const refusal = (status: number, why: string): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text(`${why}\n`, { status, headers })
+
+/** How far a page is told. */
+interface PageState {
+  readonly changes: number
+  readonly outcomes: number
+  readonly at: number
+  readonly isOver: boolean
+}
+
+/** What a page is told: at first what there is, and then what changes, until the dashboard closes. */
+const events = ({ board, closed }: Served): Stream.Stream<Uint8Array> =>
+  Stream.unfold<PageState, Update, never, never>(
+    { changes: -1, outcomes: 0, at: -Infinity, isOver: false },
+    (told) => told.isOver ? Effect.undefined : next(board, Deferred.await(closed), told)
+  ).pipe(
+    Stream.map((update) =>
+      Sse.encoder.write({ _tag: "Event", id: undefined, event: "message", data: JSON.stringify(update) })
+    ),
+    Stream.encodeText
+  )
+
+/** Waits until there is something to tell, and tells it. */
+const next = (
+  board: LiveBoard,
+  closed: Effect.Effect<void>,
+  told: PageState
+): Effect.Effect<readonly [Update, PageState]> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const isFirst = told.changes < 0
+    const isDue = board.changes !== told.changes || now - told.at >= silence || board.isOver
+    if (!isFirst && (!isDue || (now - told.at < pause && !board.isOver))) {
+      return Effect.andThen(Effect.raceFirst(Effect.sleep(pause), closed), next(board, closed, told))
+    }
+    const update = board.update(told.outcomes)
+    return Effect.succeed(
+      [update, { changes: board.changes, outcomes: update.settled, at: now, isOver: update.over }] as const
+    )
+  })

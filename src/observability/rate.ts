@@ -1,0 +1,36 @@
+/**
+ * How fast a run goes, and how long the rest of it takes at that rate.
+ */
+import type { Counts } from "./contract.ts"
+
+/** Length of the window over which a rate is taken, in milliseconds. */
+const span = 10_000
+
+/** Inputs a second over the last ten seconds. */
+export class RateMeter {
+  private readonly startedAt: number
+  /**
+   * Counts of finished inputs by time (milliseconds), the oldest first. Invariant: never empty, and only the first may
+   * be older than the window.
+   */
+  private readonly samples: Array<{ readonly at: number; readonly done: number }>
+
+  constructor(now: number) {
+    this.startedAt = now
+    this.samples = [{ at: now, done: 0 }]
+  }
+
+  /** Returns the inputs per second over the window, or over the whole run if none was finished in the window. */
+  at(now: number, done: number): number {
+    const { samples, startedAt } = this
+    while (samples.length > 1 && samples[1]!.at <= now - span) samples.shift()
+    const { at, done: before } = samples[0]!
+    if (samples.at(-1)!.at < now) samples.push({ at: now, done })
+    const [from, many] = done > before ? [at, done - before] : [startedAt, done]
+    return now > from ? 1000 * many / (now - from) : 0
+  }
+}
+
+/** Returns how many seconds the rest takes at a rate; undefined where that is not known. */
+export const secondsLeft = ({ done, total }: Pick<Counts, "done" | "total">, rate: number): number | undefined =>
+  total !== undefined && rate > 0 ? (total - done) / rate : undefined

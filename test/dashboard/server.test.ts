@@ -1,0 +1,260 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Stream } from "effect"
+import { Flow, Node, Parallel, Report } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
+import * as Dashboard from "effect-parallel/Dashboard"
+import { Sse } from "effect/encoding"
+import { connect } from "node:net"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import type { Update } from "../../src/dashboard/messages.ts"
+import * as tasks from "../backend/workerTasks.ts"
+import { range } from "../helpers.ts"
+
+const silent = Effect.provide(Logger.layer([]))
+
+const served = <A, E, R>(effect: Effect.Effect<A, E, R>, options?: Dashboard.Options) =>
+  effect.pipe(Effect.provide(Dashboard.layer(options)), silent)
+
+/** The address of something that the dashboard serves. */
+const at = (path: string) =>
+  Effect.map(Dashboard.Dashboard, ({ url }) => {
+    const address = new URL(url)
+    address.pathname = path
+    return address
+  })
+
+const get = (url: URL | string, init?: RequestInit) => Effect.promise(() => fetch(url, init))
+
+/** The events of a dashboard, as its page is told of them. */
+const events = Stream.unwrap(
+  Effect.gen(function*() {
+    const { body } = yield* get(yield* at("/events"))
+    return Stream.fromReadableStream({ evaluate: () => body!, onError: () => "cut" as const }).pipe(
+      Stream.decodeText(),
+      Stream.pipeThroughChannel(Sse.decode<"cut", unknown>()),
+      Stream.map(({ data }) => JSON.parse(data) as Update)
+    )
+  })
+)
+
+/** Waits for the first update that is as it should be. */
+const until = (isRight: (update: Update) => boolean) =>
+  Effect.map(Stream.runHead(Stream.filter(events, isRight)), Option.getOrThrow)
+
+const addressesOf = (url: string): readonly [host: string, port: number] => {
+  const { hostname, port } = new URL(url)
+  return [hostname, Number(port)]
+}
+
+const isOpen = (url: string) =>
+  Effect.callback<boolean>((resume) => {
+    const [host, port] = addressesOf(url)
+    const socket = connect(port, host)
+    socket.on("connect", () => {
+      socket.destroy()
+      resume(Effect.succeed(true))
+    })
+    socket.on("error", () => resume(Effect.succeed(false)))
+  })
+
+/** Megabytes of the heap that are in use after a collection. */
+const heapUsed = Effect.sync(() => {
+  setFlagsFromString("--expose-gc")
+  ;(runInNewContext("gc") as () => void)()
+  return process.memoryUsage().heapUsed / 1e6
+})
+
+describe("a dashboard", () => {
+  it.live("serves its page at this machine alone, to who has its token", () =>
+    served(
+      Effect.gen(function*() {
+        const { url } = yield* Dashboard.Dashboard
+        const page = yield* get(url)
+        const text = yield* Effect.promise(() => page.text())
+        const stranger = yield* get(new URL("/", url))
+        const guess = yield* get(new URL("/?token=abc", url))
+        const post = yield* get(url, { method: "POST" })
+        const nowhere = yield* get(yield* at("/reports/7"))
+        const far = yield* get(yield* at("/reports/99999999999999999999"))
+
+        assert.strictEqual(new URL(url).hostname, "127.0.0.1")
+        assert.match(new URL(url).searchParams.get("token")!, /^[\w-]{24}$/)
+        assert.strictEqual(page.status, 200)
+        assert.include(page.headers.get("content-type"), "text/html")
+        assert.strictEqual(page.headers.get("referrer-policy"), "no-referrer")
+        assert.include(text, "connect-src 'self'")
+        assert.include(text, "<title>texts &lt;all&gt;</title>")
+        assert.deepStrictEqual(
+          [stranger, guess, post, nowhere, far].map(({ status }) => status),
+          [403, 403, 405, 404, 404]
+        )
+        assert.notInclude(yield* Effect.promise(() => stranger.text()), new URL(url).searchParams.get("token")!)
+      }),
+      { title: "texts <all>" }
+    ))
+
+  it.live("tells of runs while they go on: counts, inputs under way, outcomes and failures", () =>
+    served(Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const work = (n: number) =>
+        n === 3 ? Effect.fail("no three") : n === 4 ? Effect.as(Deferred.await(gate), n) : Effect.succeed(n)
+      const options = { name: "numbers", concurrency: 2, show: (n: number) => `number ${n}` }
+      const fiber = yield* Effect.forkChild(Parallel.partition(range(6), work, options))
+      const { inputs, outcomes, over, runs } = yield* until(({ settled }) => settled === 5)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(fiber)
+      const end = yield* until(({ runs }) => runs[0]?.state === "done")
+
+      const [run] = runs
+      assert.isFalse(over)
+      assert.deepStrictEqual(
+        [run!.name, run!.state, run!.total, run!.done, run!.failed, run!.running, run!.options["concurrency"]],
+        ["numbers", "running", 6, 5, 1, 1, "2"]
+      )
+      assert.deepStrictEqual(run!.failures, [{ message: "no three", count: 1, input: "number 3" }])
+      assert.deepStrictEqual(inputs.map(({ index, input, run }) => [run, index, input]), [[0, 4, "number 4"]])
+      assert.deepStrictEqual(outcomes.map(({ seq }) => seq), range(5))
+      assert.deepStrictEqual(
+        outcomes.toSorted((a, b) => a.index - b.index).map(({ _tag, index, input }) => [index, _tag, input]),
+        [0, 1, 2, 3, 5].map((n) => [n, n === 3 ? "Failure" : "Success", `number ${n}`])
+      )
+      assert.deepStrictEqual([end.runs[0]!.done, end.runs[0]!.failed, end.inputs.length], [6, 1, 0])
+    })))
+
+  it.live("has the whole report of a run, once that is there, the same as the program has", () =>
+    served(Effect.gen(function*() {
+      const report = yield* Parallel.run(range(50), (n) => n % 7 === 0 ? Effect.fail("seven") : Effect.succeed(n))
+      const { runs } = yield* until(({ runs }) => runs[0]?.hasReport === true)
+      const served = yield* get(yield* at(`/reports/${runs[0]!.id}`))
+
+      assert.deepStrictEqual(
+        yield* Effect.promise(() => served.json()),
+        JSON.parse(JSON.stringify(Report.toJson(report)))
+      )
+    })))
+
+  it.live("shows runs inside of others, and flows", () =>
+    served(Effect.gen(function*() {
+      const double = Node.make("double", { exec: (n: number) => n * 2 })
+      const flow = Flow.make("doubles", {
+        start: "double",
+        nodes: { double },
+        on: { double: { default: Flow.end } }
+      })
+      const inner = (n: number) => Parallel.forEach([n, n], (m) => Flow.run(flow, m), { name: "inner" })
+      yield* Parallel.forEach([1, 2], inner, { name: "outer" })
+      const { flows, runs, settled } = yield* until(({ runs }) => runs[0]?.state === "done")
+
+      assert.deepStrictEqual(
+        runs.map(({ depth, name, parent, state }) => [name, depth, parent, state]),
+        [["outer", 0, undefined, "done"], ["inner", 1, 0, "done"], ["inner", 1, 0, "done"]]
+      )
+      assert.strictEqual(settled, 6)
+      assert.deepStrictEqual(flows.map(({ edges, name, walks }) => [name, walks, edges[0]!.taken]), [["doubles", 4, 4]])
+    })))
+
+  it.live("keeps the last thousand outcomes, and tells each page of those that it has not", () =>
+    served(Effect.gen(function*() {
+      yield* Parallel.forEach(range(3000), Effect.succeed)
+      const first = yield* until(({ settled }) => settled === 3000)
+      const updates = yield* Stream.runCollect(Stream.take(events, 2))
+
+      assert.deepStrictEqual(first.outcomes.map(({ seq }) => seq), range(1000).map((n) => 2000 + n))
+      assert.deepStrictEqual(updates.map(({ outcomes }) => outcomes.length), [1000, 0])
+    })))
+
+  it.live("keeps two hundred runs that have ended, those inside of others last", () =>
+    served(Effect.gen(function*() {
+      yield* Parallel.forEach(range(300), (n) => Parallel.forEach([n], Effect.succeed, { name: "inner" }), {
+        name: "outer"
+      })
+      const { runs, runsLeft } = yield* until(({ runs }) => runs[0]?.state === "done")
+
+      assert.deepStrictEqual([runs.length, runsLeft, runs[0]!.name], [200, 101, "outer"])
+    })))
+
+  it.live("tells at most ten times a second, of all that happened meanwhile", () =>
+    served(Effect.gen(function*() {
+      const told: Array<Update> = []
+      const listening = Stream.runForEach(events, (update) => Effect.sync(() => void told.push(update)))
+      const fiber = yield* Effect.forkChild(listening)
+      yield* until(() => true)
+      const steps = Parallel.forEach(range(1000), () => Effect.sleep(1), { concurrency: 1 })
+      const [took] = yield* Effect.timed(steps)
+      yield* until(({ settled }) => settled === 1000)
+      yield* Fiber.interrupt(fiber)
+
+      assert.isAtMost(told.length, 2 + Math.ceil(Duration.toMillis(took) / 100))
+      assert.isAbove(told.length, 2)
+    })))
+
+  it.live("says since when inputs are under way", () =>
+    served(Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Parallel.forEach([1], () => Effect.never))
+      const { inputs, runs } = yield* until(({ inputs }) => inputs.length > 0)
+      yield* Fiber.interrupt(fiber)
+      const { inputs: none, runs: [run] } = yield* until(({ runs }) => runs[0]?.state !== "running")
+
+      assert.isAtMost(inputs[0]!.since, runs[0]!.elapsed)
+      assert.deepStrictEqual([none.length, run!.state], [0, "interrupted"])
+    })))
+
+  it.live("ends with its scope, and tells its pages so", () =>
+    Effect.gen(function*() {
+      const last: Array<Update> = []
+      const url = yield* served(Effect.gen(function*() {
+        const { url } = yield* Dashboard.Dashboard
+        const response = yield* get(yield* at("/events"))
+        const told = Stream.fromReadableStream({ evaluate: () => response.body!, onError: () => "cut" as const }).pipe(
+          Stream.decodeText(),
+          Stream.pipeThroughChannel(Sse.decode<"cut", unknown>()),
+          Stream.runForEach(({ data }) => Effect.sync(() => void last.push(JSON.parse(data))))
+        )
+        yield* Effect.forkDetach(told)
+        yield* Parallel.forEach([1], Effect.succeed)
+        return url
+      }))
+
+      assert.isFalse(yield* isOpen(url))
+      assert.strictEqual(last.at(-1)?.over, true)
+    }))
+
+  it.live("fails with a typed error where its port is taken", () =>
+    served(Effect.gen(function*() {
+      const { url } = yield* Dashboard.Dashboard
+      const port = Number(new URL(url).port)
+      const second = yield* Effect.exit(served(Effect.void, { port }))
+
+      assert.isTrue(Exit.isFailure(second) && Exit.hasFails(second))
+    })))
+
+  it("refuses options that are none", () => {
+    assert.throws(() => Dashboard.layer({ port: 70_000 }), /`port` to be an integer from 0 to 65535/)
+    assert.throws(() => Dashboard.layer({ host: "" }), /host/)
+    assert.throws(() => Dashboard.layer({ prot: 1 } as never), /prot/)
+  })
+
+  it.live("knows of inputs on threads, and of what they fail with", () =>
+    served(
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Effect.exit(Parallel.partition(range(4), tasks.naps, { batchSize: 2 })))
+        const { inputs } = yield* until(({ inputs }) => inputs.length > 0)
+        yield* Fiber.interrupt(fiber)
+
+        assert.isTrue(inputs.every(({ input, since }) => /^\d$/.test(input) && since < 60_000))
+      }).pipe(Effect.provide(Threads.layer({ workers: 1, grace: "100 millis" })))
+    ))
+
+  it.live("keeps no more of a million inputs than of a thousand", () =>
+    served(Effect.gen(function*() {
+      const run = (count: number) =>
+        Stream.runDrain(Parallel.stream(Stream.range(1, count), Effect.succeed, { name: "many" }))
+      yield* run(20_000)
+      const before = yield* heapUsed
+      yield* run(200_000)
+      const after = yield* heapUsed
+
+      assert.isBelow(after - before, 5)
+    })), 60_000)
+})

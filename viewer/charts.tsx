@@ -1,0 +1,225 @@
+/** The charts of what workers did, of throughput, and of durations. */
+import { useCallback, useMemo, useState } from "preact/hooks"
+import uPlot from "uplot"
+import { axis, Chart, colour, type Time, timeAxis, timeScale, wholeSteps } from "./chart.tsx"
+import { waitedFor } from "./kinds.ts"
+import { isWithin, latencies, type Model } from "./model.ts"
+import { type Doing, doings, doingsOf, histogramOf, ratesOf, roundDurations } from "./series.ts"
+import { count, duration, measured, percent } from "./text.ts"
+
+interface ChartsProps {
+  readonly model: Model
+  readonly time: Time
+}
+
+const height = 200
+
+const words: Readonly<Record<Doing, string>> = { computing: "computing", ...waitedFor, idle: "idle" }
+
+/** Place of the pointer among the values of a chart. */
+const pointed = (chart: uPlot): number | undefined => chart.cursor.idx ?? undefined
+
+/** Shows what workers did over time, as areas on one another. */
+export const Doings = ({ model, time }: ChartsProps) => {
+  const [at, setAt] = useState<number>()
+  const found = useMemo(() => doingsOf(model, time.zoom ?? [0, time.until]), [model, time.zoom])
+  const present = useMemo(() => doings.filter((doing) => found.shares[doing] > 0), [found])
+  const data = useMemo<uPlot.AlignedData>(() => {
+    let below: ReadonlyArray<number> = found.times.map(() => 0)
+    const areas = present.map((doing) => below = below.map((n, i) => n + found.workers[doing][i]!))
+    // the highest area comes first: those after it cover it
+    return [[...found.times], ...areas.toReversed()] as uPlot.AlignedData
+  }, [found])
+  const options = useCallback((): Omit<uPlot.Options, "width" | "height"> => ({
+    scales: { x: timeScale, y: { range: () => [0, Math.max(1, model.rows.length)] } },
+    axes: [timeAxis(), axis({ incrs: wholeSteps, values: (_, ticks) => ticks.map(count) })],
+    series: [
+      {},
+      ...present.toReversed().map((doing): uPlot.Series => ({
+        fill: colour(doing),
+        width: 0,
+        points: { show: false }
+      }))
+    ]
+  }), [model, present])
+  return (
+    <figure>
+      <figcaption>
+        <h3>{model.rows.length === 1 ? "What the worker did" : `What ${count(model.rows.length)} workers did`}</h3>
+        <ul class="legend">
+          {present.map((doing) => (
+            <li key={doing} class={doing}>
+              {words[doing]} <b>{percent(found.shares[doing])}</b>
+              {at !== undefined && found.workers[doing][at] !== undefined &&
+                <small>{` ${found.workers[doing][at].toFixed(1)}`}</small>}
+            </li>
+          ))}
+          {at !== undefined && found.times[at] !== undefined && (
+            <li class="at">workers at {duration(found.times[at])}</li>
+          )}
+        </ul>
+      </figcaption>
+      <Chart
+        label={`What workers did over time: ${
+          present.map((doing) => `${words[doing]} ${percent(found.shares[doing])}`).join(", ")
+        }`}
+        height={height}
+        options={options}
+        data={data}
+        time={time}
+        onPoint={(chart) => setAt(pointed(chart))}
+      />
+    </figure>
+  )
+}
+
+/** Shows how many inputs were done in a second, over time. */
+export const Throughput = ({ model, time }: ChartsProps) => {
+  const [at, setAt] = useState<number>()
+  const { outcomes, tally } = model.report
+  const rates = useMemo(() => ratesOf(outcomes, time.until, time.zoom ?? [0, time.until]), [model, time.zoom])
+  const anyFailed = tally.failed > 0
+  const data = useMemo<uPlot.AlignedData>(
+    () => [[...rates.times], [...rates.done], ...(anyFailed ? [[...rates.failed]] : [])],
+    [rates]
+  )
+  const options = useCallback((): Omit<uPlot.Options, "width" | "height"> => ({
+    scales: { x: timeScale, y: { range: (_, __, max) => [0, Math.max(max * 1.05, 1e-9)] } },
+    axes: [timeAxis(), axis({ values: (_, ticks) => ticks.map(measured), size: 56 })],
+    series: [
+      {},
+      {
+        stroke: colour("succeeded"),
+        fill: `color-mix(in srgb, ${colour("succeeded")} 16%, transparent)`,
+        width: 1.5,
+        points: { show: false }
+      },
+      ...(anyFailed ? [{ stroke: colour("failed"), width: 1.5, dash: [5, 3], points: { show: false } }] : [])
+    ]
+  }), [anyFailed])
+  const [from, to] = time.zoom ?? [0, time.until]
+  const average = useMemo(() => {
+    const done = outcomes.filter(({ attempts, elapsed, startedAt }) =>
+      attempts > 0 && startedAt + elapsed >= from && startedAt + elapsed <= to
+    )
+    return measured(1000 * done.length / (to - from))
+  }, [model, from, to])
+  return (
+    <figure>
+      <figcaption>
+        <h3>Inputs done a second</h3>
+        <ul class="legend">
+          <li class="succeeded">
+            done <b>{average}</b> on average
+            {at !== undefined && rates.done[at] !== undefined && <small>{` ${measured(rates.done[at])}`}</small>}
+          </li>
+          {anyFailed && (
+            <li class="failed dashed">
+              failed{at !== undefined && rates.failed[at] !== undefined &&
+                <small>{` ${measured(rates.failed[at])}`}</small>}
+            </li>
+          )}
+          {at !== undefined && rates.times[at] !== undefined && <li class="at">at {duration(rates.times[at])}</li>}
+        </ul>
+      </figcaption>
+      <Chart
+        label={`Inputs done a second over time, ${average} on average`}
+        height={height}
+        options={options}
+        data={data}
+        time={time}
+        onPoint={(chart) => setAt(pointed(chart))}
+      />
+    </figure>
+  )
+}
+
+/** Shows how long inputs took, as a histogram on a logarithmic axis. */
+export const Durations = ({ model, time }: ChartsProps) => {
+  const [at, setAt] = useState<number>()
+  const { counts, edges, quantiles } = useMemo(() => {
+    const { outcomes } = model.report
+    return histogramOf(
+      latencies(time.zoom === undefined ? outcomes : outcomes.filter((one) => isWithin(one, time.zoom!)))
+    )
+  }, [model, time.zoom])
+  const data = useMemo<uPlot.AlignedData>(
+    () => [counts.map((_, i) => (edges[i]! + edges[i + 1]!) / 2), [...counts]],
+    [counts]
+  )
+  const options = useCallback((): Omit<uPlot.Options, "width" | "height"> => ({
+    scales: {
+      x: { time: false, range: [edges[0]!, edges.at(-1)!] },
+      y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] }
+    },
+    axes: [
+      axis({
+        splits: (chart) => roundDurations(edges[0]!, edges.at(-1)!, Math.max(2, Math.floor(chart.width / 70))),
+        values: (_, ticks) => ticks.map((log) => duration(10 ** log)),
+        size: 32
+      }),
+      axis({ incrs: wholeSteps, values: (_, ticks) => ticks.map(count) })
+    ],
+    series: [{}, {
+      fill: colour("succeeded"),
+      width: 0,
+      paths: uPlot.paths.bars!({ size: [0.92, 100], align: 0 }),
+      points: { show: false }
+    }],
+    hooks: { draw: [(chart) => markQuantiles(chart, quantiles)] }
+  }), [edges, quantiles])
+  const facts = quantiles.map(([name, millis]) => `${name} ${duration(millis)}`)
+  return (
+    <figure>
+      <figcaption>
+        <h3>How long inputs took</h3>
+        <ul class="legend" id="quantiles">
+          {quantiles.map(([name, millis]) => (
+            <li key={name} class="at">
+              {name} <b>{duration(millis)}</b>
+            </li>
+          ))}
+          {at !== undefined && counts[at] !== undefined && (
+            <li class="at">
+              {count(counts[at])} inputs from {duration(10 ** edges[at]!)} to {duration(10 ** edges[at + 1]!)}
+            </li>
+          )}
+        </ul>
+      </figcaption>
+      <Chart
+        label={`Durations of inputs: ${facts.join(", ")}`}
+        height={height}
+        options={options}
+        data={data}
+        onPoint={(chart) => setAt(pointed(chart))}
+      />
+    </figure>
+  )
+}
+
+/** Draws a line with a name at the quantiles; a name that would cover another is left out. */
+const markQuantiles = (chart: uPlot, quantiles: ReadonlyArray<readonly [name: string, millis: number]>): void => {
+  const { bbox, ctx } = chart
+  ctx.save()
+  ctx.strokeStyle = colour("text")
+  ctx.fillStyle = colour("text")
+  ctx.font = `${Math.round(11 * devicePixelRatio)}px system-ui, sans-serif`
+  ctx.textAlign = "left"
+  ctx.textBaseline = "middle"
+  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio])
+  let free = -Infinity
+  for (const [name, millis] of quantiles.slice(0, 3)) {
+    const x = Math.round(chart.valToPos(Math.log10(Math.max(0.001, millis)), "x", true))
+    ctx.beginPath()
+    ctx.moveTo(x, bbox.top)
+    ctx.lineTo(x, bbox.top + bbox.height)
+    ctx.stroke()
+    const width = 32 * devicePixelRatio
+    const left = Math.min(x, bbox.left + bbox.width - width)
+    if (left < free) continue
+    ctx.textAlign = left < x ? "right" : "left"
+    ctx.fillText(name, left < x ? x - 4 * devicePixelRatio : x + 4 * devicePixelRatio, bbox.top + 8 * devicePixelRatio)
+    free = left + width
+  }
+  ctx.restore()
+}
