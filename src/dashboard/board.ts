@@ -3,6 +3,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
+import type { Counts } from "../observability/contract.ts"
 import { RateMeter, secondsLeft } from "../observability/rate.ts"
 import type { SeenFlow, SeenInputs, SeenItem, SeenRun, SeenWalk, Spectator } from "../observability/spectator.ts"
 import type * as Outcome from "../Outcome.ts"
@@ -32,6 +33,12 @@ type LiveReport = Outcome.Report<unknown, unknown, unknown>
 /** Reads the monotonic clock, in nanoseconds. */
 type Now = () => number
 
+/** An outcome that is kept, with its cause until that is shown. */
+interface Kept {
+  outcome: LiveOutcome
+  cause: Cause.Cause<unknown> | undefined
+}
+
 export class LiveBoard implements Spectator {
   /** True once the dashboard is closed. */
   isOver = false
@@ -42,7 +49,7 @@ export class LiveBoard implements Spectator {
   private readonly ended: Array<LiveSeen> = []
   private readonly reports = new Map<number, LiveReport>()
   private readonly flows = new FlowCounter()
-  private readonly outcomes: Array<LiveOutcome> = []
+  private readonly outcomes: Array<Kept> = []
   /** Numbers of runs and outcomes so far, and of ended runs that were forgotten. */
   private runs = 0
   private settled = 0
@@ -64,10 +71,10 @@ export class LiveBoard implements Spectator {
   }
 
   /** Keeps an outcome, in the place of the oldest one. */
-  add(outcome: Omit<LiveOutcome, "seq">): void {
+  add(outcome: Omit<LiveOutcome, "seq">, cause: Cause.Cause<unknown> | undefined): void {
     this.changes++
     const seq = this.settled++
-    this.outcomes[seq % mostOutcomes] = { seq, ...outcome }
+    this.outcomes[seq % mostOutcomes] = { outcome: { seq, ...outcome }, cause }
   }
 
   /** Is told that a run has ended. Of those that have ended the oldest is forgotten first, one inside of another before others. */
@@ -103,7 +110,7 @@ export class LiveBoard implements Spectator {
     const shown = [...this.ended, ...this.live].toSorted((a, b) => a.id - b.id)
     const outcomes: Array<LiveOutcome> = []
     for (let seq = Math.max(known, this.settled - mostOutcomes); seq < this.settled; seq++) {
-      outcomes.push(this.outcomes[seq % mostOutcomes]!)
+      outcomes.push(toldOf(this.outcomes[seq % mostOutcomes]!))
     }
     const runs = shown.length <= mostRuns ? shown : leastDeep(shown)
     return {
@@ -123,9 +130,25 @@ export class LiveBoard implements Spectator {
   }
 }
 
+/** Shows the cause of an outcome, when a page is told of it for the first time: many are never told of. */
+const toldOf = (kept: Kept): LiveOutcome => {
+  const { cause, outcome } = kept
+  if (cause === undefined) return outcome
+  const text = showCause(cause)
+  const whole = text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`
+  kept.cause = undefined
+  return kept.outcome = { ...outcome, error: { message: outcome.error!.message, cause: whole } }
+}
+
 /** Picks as many runs as are told of: those with the fewest around them, of these the last. */
 const leastDeep = (runs: ReadonlyArray<LiveSeen>): ReadonlyArray<LiveSeen> =>
   runs.toSorted((a, b) => a.depth - b.depth || b.id - a.id).slice(0, mostRuns).toSorted((a, b) => a.id - b.id)
+
+/** How a run has ended, at a time in nanoseconds. */
+interface LiveEnd extends Counts {
+  readonly at: number
+  readonly state: LiveRun["state"]
+}
 
 /** A run that the dashboard sees. */
 export class LiveSeen implements SeenInputs {
@@ -133,22 +156,33 @@ export class LiveSeen implements SeenInputs {
   readonly id: number
   readonly depth: number
   private readonly board: LiveBoard
-  private readonly run: SeenRun
   private readonly parent: LiveSeen | undefined
+  private readonly about: Pick<LiveRun, "name" | "startedAt" | "backend" | "options">
+  private readonly beganAt: number
   private readonly rate: RateMeter
   private readonly failures = new Map<string, { count: number; readonly input: string }>()
   private failuresLeft = 0
   /** Inputs under way, by the worker or lane that has them. */
   private readonly running = new Map<number, { readonly index: number; readonly input: string; readonly at: number }>()
-  private end: { readonly at: number; readonly state: LiveRun["state"] } | undefined
+  /** The run until it ends, so that its inputs do not stay in memory. */
+  private run: SeenRun | undefined
+  private end: LiveEnd | undefined
 
   constructor(board: LiveBoard, run: SeenRun, id: number, parent: LiveSeen | undefined) {
+    const { backend, beganAt, options, startedAt } = run
     this.board = board
     this.run = run
     this.id = id
     this.parent = parent
     this.depth = parent === undefined ? 0 : parent.depth + 1
-    this.rate = new RateMeter(run.beganAt / 1e6)
+    this.beganAt = beganAt
+    this.rate = new RateMeter(beganAt / 1e6)
+    this.about = {
+      name: shortenName(run.run.name),
+      startedAt: new Date(startedAt).toISOString(),
+      ...(backend !== undefined && { backend: shortenName(backend) }),
+      options: options()
+    }
   }
 
   open(run: SeenRun): SeenInputs {
@@ -160,6 +194,7 @@ export class LiveSeen implements SeenInputs {
   }
 
   began({ index, input }: Pick<SeenItem, "index" | "input">, worker: number, at = this.board.now()): void {
+    if (this.run === undefined) return
     this.board.changes++
     this.running.set(worker, { index, input: this.run.show(input), at })
   }
@@ -169,14 +204,12 @@ export class LiveSeen implements SeenInputs {
   }
 
   succeeded(item: SeenItem): void {
-    this.settle(item, "Success")
+    this.settle(item, undefined, undefined)
   }
 
   failed(item: SeenItem, cause: Cause.Cause<unknown>): void {
     const message = shortenMessage(Cause.squash(cause), messageLength)
-    const text = showCause(cause)
-    const whole = text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`
-    const { input } = this.settle(item, "Failure", { message, cause: whole })
+    const input = this.settle(item, message, cause)
     const known = this.failures.get(message)
     if (known !== undefined) known.count++
     else if (this.failures.size < mostMessages) this.failures.set(message, { count: 1, input })
@@ -184,9 +217,11 @@ export class LiveSeen implements SeenInputs {
   }
 
   ended(exit: Exit.Exit<unknown, unknown>, at: number): void {
-    const { done, total } = this.run.run.counts()
+    const counts = this.run!.run.counts()
     const isInterrupted = Exit.hasInterrupts(exit) && !Exit.hasFails(exit)
-    this.end = { at, state: isInterrupted ? "interrupted" : done === total ? "done" : "stopped" }
+    const state = isInterrupted ? "interrupted" : counts.done === counts.total ? "done" : "stopped"
+    this.end = { ...counts, at, state }
+    this.run = undefined
     this.running.clear()
     this.board.end(this)
   }
@@ -208,10 +243,9 @@ export class LiveSeen implements SeenInputs {
 
   /** How it stands. */
   told(now: number): LiveRun {
-    const { beganAt, startedAt } = this.run
-    const counts = this.run.run.counts()
-    const { at, state } = this.end ?? { at: now, state: "running" as const }
-    const rate = this.rate.at(at / 1e6, counts.done - counts.recalled)
+    const { at, state, ...counts } = this.end ?? { ...this.run!.run.counts(), at: now, state: "running" as const }
+    const { done, failed, limited, recalled, retried, running, total, waiting } = counts
+    const rate = this.rate.at(at / 1e6, done - recalled)
     const left = state === "running" ? secondsLeft(counts, rate) : undefined
     const failures = [...this.failures].toSorted(([, a], [, b]) => b.count - a.count)
     const told = failures.slice(0, mostTold)
@@ -220,47 +254,46 @@ export class LiveSeen implements SeenInputs {
       id: this.id,
       ...(this.parent !== undefined && { parent: this.parent.id }),
       depth: this.depth,
-      name: shortenName(this.run.run.name),
+      ...this.about,
       state,
-      startedAt: new Date(startedAt).toISOString(),
-      elapsed: millis(at - beganAt),
-      ...(counts.total !== undefined && { total: counts.total }),
-      done: counts.done,
-      failed: counts.failed,
-      retried: counts.retried,
-      recalled: counts.recalled,
-      running: counts.running,
-      waiting: counts.waiting,
-      limited: counts.limited.map(({ name, waiting }) => ({ name: shortenName(name), waiting })),
+      elapsed: millis(at - this.beganAt),
+      ...(total !== undefined && { total }),
+      done,
+      failed,
+      retried,
+      recalled,
+      running,
+      waiting,
+      limited: limited.map(({ name, waiting }) => ({ name: shortenName(name), waiting })),
       rate: Math.round(rate * 1000) / 1000,
       ...(left !== undefined && { left: Math.round(left * 1000) }),
-      ...(this.run.backend !== undefined && { backend: shortenName(this.run.backend) }),
-      options: this.run.options(),
       failures: told.map(([message, { count, input }]) => ({ message, count, input })),
       failuresLeft: this.failuresLeft + untold,
       hasReport: this.board.hasReport(this.id)
     }
   }
 
+  /** Keeps an outcome; returns its input as a line of text. */
   private settle(
     { attempts, endedAt, index, input, recorded, startedAt, worker }: SeenItem,
-    tag: LiveOutcome["_tag"],
-    error?: NonNullable<LiveOutcome["error"]>
-  ): Omit<LiveOutcome, "seq"> {
+    message: string | undefined,
+    cause: Cause.Cause<unknown> | undefined
+  ): string {
+    const known = this.running.get(worker)
+    const shown = known?.index === index ? known.input : this.run!.show(input)
     this.left(index, worker)
-    const outcome = {
+    this.board.add({
       run: this.id,
       index,
-      _tag: tag,
-      input: this.run.show(input),
+      _tag: cause === undefined ? "Success" : "Failure",
+      input: shown,
       attempts: recorded === undefined ? attempts : 0,
-      startedAt: millis(startedAt - this.run.beganAt),
+      startedAt: millis(startedAt - this.beganAt),
       elapsed: millis(endedAt - startedAt),
       worker,
-      ...(error !== undefined && { error })
-    }
-    this.board.add(outcome)
-    return outcome
+      ...(message !== undefined && { error: { message } })
+    }, cause)
+    return shown
   }
 }
 

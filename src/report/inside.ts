@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
+import type { Counts } from "../observability/contract.ts"
 import {
   type SeenFlow,
   type SeenInputs,
@@ -101,7 +102,7 @@ export class InsideOf implements Spectator {
       runs: this.runs.map((run) => run.told(run.parent && places.get(run.parent))),
       runsLeft: this.runsLeft,
       flows: this.flows.counts,
-      logs: this.logs,
+      logs: [...this.logs],
       logsLeft: this.logsLeft
     }
   }
@@ -150,6 +151,12 @@ class RootSeen implements SeenInputs {
   reported(): void {}
 }
 
+/** How a run inside has ended. */
+interface NestedEnd extends Counts {
+  readonly at: number
+  readonly state: Outcome.NestedRun["state"]
+}
+
 /** Sees a run inside. */
 class NestedSeen implements SeenInputs {
   readonly detailed = false
@@ -158,15 +165,20 @@ class NestedSeen implements SeenInputs {
   readonly parent: NestedSeen | undefined
   /** The input of the reported run that it is inside of. */
   readonly rootIndex: number
-  private readonly run: SeenRun
+  private readonly index: number
+  private readonly beganAt: number
   private readonly failures = new Map<string, { count: number; readonly input: string }>()
-  private end: { readonly at: number; readonly state: Outcome.NestedRun["state"] } | undefined
+  /** The run until it ends, so that its inputs do not stay in memory. */
+  private run: SeenRun | undefined
+  private end: NestedEnd | undefined
 
   constructor(inside: InsideOf, run: SeenRun, parent: NestedSeen | undefined) {
     this.inside = inside
     this.name = shortenName(run.run.name)
     this.parent = parent
-    this.rootIndex = parent?.rootIndex ?? run.index ?? 0
+    this.index = run.index ?? 0
+    this.rootIndex = parent?.rootIndex ?? this.index
+    this.beganAt = run.beganAt
     this.run = run
   }
 
@@ -187,22 +199,24 @@ class NestedSeen implements SeenInputs {
     const message = shortenMessage(Cause.squash(cause), messageLength)
     const known = this.failures.get(message)
     if (known !== undefined) known.count++
-    else if (this.failures.size < mostMessages) this.failures.set(message, { count: 1, input: this.run.show(input) })
+    else if (this.failures.size < mostMessages) this.failures.set(message, { count: 1, input: this.run!.show(input) })
   }
 
   ended(exit: Exit.Exit<unknown, unknown>, at: number): void {
-    const { done, total } = this.run.run.counts()
+    const counts = this.run!.run.counts()
     const isInterrupted = Exit.hasInterrupts(exit) && !Exit.hasFails(exit)
-    this.end = { at, state: isInterrupted ? "interrupted" : done === total ? "done" : "stopped" }
+    const state = isInterrupted ? "interrupted" : counts.done === counts.total ? "done" : "stopped"
+    this.end = { ...counts, at, state }
+    this.run = undefined
   }
 
   /** What it came to, or where it stands if it goes on in a fiber of its own. */
   told(parent: number | undefined): Outcome.NestedRun {
-    const { beganAt, index = 0, run } = this.run
-    const { done, failed, recalled, retried } = run.counts()
-    const { at, state } = this.end ?? { at: beganAt, state: "interrupted" as const }
+    const { beganAt, index, name, run } = this
+    const { at, done, failed, recalled, retried, state } = this.end ??
+      { ...run!.run.counts(), at: beganAt, state: "interrupted" as const }
     return {
-      name: this.name,
+      name,
       parent,
       index,
       startedAt: this.inside.since(beganAt),
