@@ -284,10 +284,12 @@ export const toTrace = <I, A>(
  *
  * **Details**
  *
- * Shape: what every worker did over time, with failures and retries, to zoom and point at; how long inputs took, how
- * many were done at a time, how well the workers were used; the slowest inputs; and the failed ones with causes and
- * stacks, to filter. Inputs and messages are shortened and shown as text, whatever they hold. The data inside is that
- * of `toJson`; a report of 100 000 outcomes has about 6 MB (more with long inputs) and opens in less than two seconds.
+ * Shape: the verdict in a sentence; what every worker did over time, with failures and retries, to zoom and point at; what went
+ * wrong, by kind; what the workers did with their time, how many inputs were done at a time, how long they took; a table of all inputs,
+ * to sort and filter, each of which opens with its attempts, waits, logs and cause; runs and flows inside; options, backend, versions.
+ * Inputs and messages are shortened and shown as text, whatever they hold; values only with the option `value`. The data inside is that
+ * of `toJson`, which the page can save, as it can the trace. A report of 100 000 outcomes has about 6 MB (more with long inputs) and opens
+ * in less than two seconds.
  *
  * **Example** (A page)
  *
