@@ -191,7 +191,7 @@ export const axis = (options: uPlot.Axis = {}): uPlot.Axis => ({
   grid: { stroke: colour("line"), width: 1 },
   ticks: { stroke: colour("line"), width: 1 },
   font: "12px system-ui, sans-serif",
-  size: 44,
+  size: (_, texts) => 20 + 7 * Math.max(1, ...(texts ?? []).map((text) => text.length)),
   ...options
 })
 

@@ -85,7 +85,7 @@ export const Throughput = ({ model, time }: ChartsProps) => {
   )
   const options = useCallback((): Omit<uPlot.Options, "width" | "height"> => ({
     scales: { x: timeScale, y: { range: (_, __, max) => [0, Math.max(max * 1.05, 1e-9)] } },
-    axes: [timeAxis(), axis({ values: (_, ticks) => ticks.map(measured), size: 56 })],
+    axes: [timeAxis(), axis({ values: (_, ticks) => ticks.map(measured) })],
     series: [
       {},
       {
@@ -199,27 +199,31 @@ export const Durations = ({ model, time }: ChartsProps) => {
 
 /** Draws a line with a name at the quantiles; a name that would cover another is left out. */
 const markQuantiles = (chart: uPlot, quantiles: ReadonlyArray<readonly [name: string, millis: number]>): void => {
-  const { bbox, ctx } = chart
+  const { bbox: { height, left, top, width }, ctx } = chart
+  const dot = devicePixelRatio
+  const room = 32 * dot
   ctx.save()
-  ctx.strokeStyle = colour("text")
   ctx.fillStyle = colour("text")
-  ctx.font = `${Math.round(11 * devicePixelRatio)}px system-ui, sans-serif`
-  ctx.textAlign = "left"
+  ctx.font = `${Math.round(11 * dot)}px system-ui, sans-serif`
   ctx.textBaseline = "middle"
-  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio])
   let free = -Infinity
   for (const [name, millis] of quantiles.slice(0, 3)) {
     const x = Math.round(chart.valToPos(Math.log10(Math.max(0.001, millis)), "x", true))
+    ctx.strokeStyle = colour("text")
+    ctx.lineWidth = dot
+    ctx.setLineDash([3 * dot, 3 * dot])
     ctx.beginPath()
-    ctx.moveTo(x, bbox.top)
-    ctx.lineTo(x, bbox.top + bbox.height)
+    ctx.moveTo(x, top)
+    ctx.lineTo(x, top + height)
     ctx.stroke()
-    const width = 32 * devicePixelRatio
-    const left = Math.min(x, bbox.left + bbox.width - width)
-    if (left < free) continue
-    ctx.textAlign = left < x ? "right" : "left"
-    ctx.fillText(name, left < x ? x - 4 * devicePixelRatio : x + 4 * devicePixelRatio, bbox.top + 8 * devicePixelRatio)
-    free = left + width
+    const isLast = x > left + width - room
+    if ((isLast ? x - room : x) < free) continue
+    free = isLast ? x : x + room
+    ctx.textAlign = isLast ? "right" : "left"
+    ctx.strokeStyle = colour("card")
+    ctx.lineWidth = 4 * dot
+    ctx.setLineDash([])
+    for (const draw of ["strokeText", "fillText"] as const) ctx[draw](name, x + (isLast ? -5 : 5) * dot, top + 8 * dot)
   }
   ctx.restore()
 }

@@ -37,7 +37,9 @@ export const Dashboard = ({ token }: { readonly token: string }) => {
   const [whole, setWhole] = useState(false)
   const runs = useMemo(() => treeOf(update?.runs ?? []), [update])
   const fetchReport = async (run: number) => {
-    if (fetched?.run !== run || fetched.model === undefined) setFetched(await load(run, token))
+    if (fetched?.run === run && fetched.model !== undefined) return
+    setFetched(undefined)
+    setFetched(await load(run, token))
   }
   const only = onlyEnded(runs, update?.runsLeft ?? 0)
   useEffect(() => {

@@ -72,7 +72,7 @@ const MessageOf = ({ entries, kind, message, onAll, onOpen }: Handlers & {
   const { count: n, input, message: text, places } = message
   const rest = text.startsWith(`${kind}: `) ? text.slice(kind.length + 2) : text
   return (
-    <div class="message">
+    <div class={places.length === 1 ? "message one" : "message"}>
       {text !== kind && (
         <p>
           {rest} <span class="times">× {count(n)}</span>

@@ -78,9 +78,10 @@ export const Report = ({ inside = false, model }: ReportProps) => {
         </div>
         {ran && (
           <section id="time" aria-labelledby="time-title">
-            <h2 id="time-title">
-              Why it took so long <ZoomChip zoom={zoom} onZoom={setZoom} />
-            </h2>
+            <div class="head">
+              <h2 id="time-title">Why it took so long</h2>
+              <ZoomChip zoom={zoom} onZoom={setZoom} />
+            </div>
             <div class="charts">
               <Doings model={model} time={time} />
               <Throughput model={model} time={time} />

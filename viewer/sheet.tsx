@@ -4,8 +4,6 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks"
 import { fold } from "../src/report/frames.ts"
 import type { PlainAttempt, PlainLog, Wait } from "../src/report/plain.ts"
 import { attemptsOf, workerName } from "../src/report/trace.ts"
-import { kindsLine } from "./groups.ts"
-import { groupsOfNested } from "./inside.ts"
 import { waitedFor, waits } from "./kinds.ts"
 import type { Nested, Outcome } from "./model.ts"
 import { StatusText } from "./table.tsx"
@@ -27,7 +25,7 @@ export const Sheet = ({ logs = [], machines, nested = [], onClose, onNext, onPre
   useLayoutEffect(() => {
     if (dialog.current!.open) return
     dialog.current!.showModal()
-    dialog.current!.querySelector<HTMLElement>(".sheet-body")!.focus()
+    dialog.current!.querySelector<HTMLElement>("h2")!.focus()
   }, [])
   useLayoutEffect(() => {
     dialog.current!.querySelector(".sheet-body")!.scrollTop = 0
@@ -41,7 +39,7 @@ export const Sheet = ({ logs = [], machines, nested = [], onClose, onNext, onPre
       onClick={({ currentTarget, target }) => target === currentTarget && currentTarget.close()}
     >
       <div class="sheet-head">
-        <h2 id="sheet-title">Input #{index}</h2>
+        <h2 id="sheet-title" tabIndex={-1}>Input #{index}</h2>
         <button type="button" disabled={onPrevious === undefined} onClick={onPrevious}>previous</button>
         <button type="button" disabled={onNext === undefined} onClick={onNext}>next</button>
         <button type="button" class="close" onClick={() => dialog.current!.close()}>close</button>
@@ -137,7 +135,7 @@ const ends: Readonly<Record<PlainAttempt["end"], string>> = {
 const Attempt = ({ attempt, before, machines }: AttemptProps) => {
   const { elapsed, end, message, startedAt, waits: waited, worker } = attempt
   const reasons = waits.filter((kind) => waited?.[kind] !== undefined)
-  const delay = before === undefined ? startedAt : startedAt - before.startedAt - before.elapsed
+  const delay = before === undefined ? 0 : startedAt - before.startedAt - before.elapsed
   const machine = machines === undefined ? {} : { machines }
   return (
     <>
@@ -145,9 +143,7 @@ const Attempt = ({ attempt, before, machines }: AttemptProps) => {
         <b class={end === "Failed" ? "is-failed" : ""}>{ends[end]}</b> after {duration(elapsed)}, from{" "}
         {duration(startedAt)}, on {workerName(machine, worker)}
       </p>
-      {delay > 0 && (
-        <p class="facts">began {duration(delay)} after {before === undefined ? "the run" : "the attempt before"}</p>
-      )}
+      {delay > 0 && <p class="facts">started {duration(delay)} after the attempt before</p>}
       {reasons.length > 0 && <p class="facts">{reasons.map((kind) => reasonOf(kind, waited![kind]!)).join(", ")}</p>}
       {message !== undefined && <p>{message}</p>}
     </>
@@ -203,7 +199,6 @@ const Inside = ({ nested }: { readonly nested: ReadonlyArray<Nested> }) =>
                 ? <span class="is-failed">✗ {count(failed)} of {counted(total, "input")} failed</span>
                 : `✓ ${counted(total, "input")} succeeded`} in {duration(elapsed)}, from {duration(startedAt)}
               {state !== "done" && `, ${state}`}
-              {failed > 0 && <p class="facts">{kindsLine(groupsOfNested([run]))}</p>}
               {run.failures?.map(({ count: n, input, message }) => (
                 <p key={message}>
                   {message} <span class="times">× {count(n)}, for example {input}</span>

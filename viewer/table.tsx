@@ -103,7 +103,6 @@ export const Table = <A extends Entry>({ caption, columns, entries, onOpen, onSo
         key={row}
         aria-rowindex={row + 2}
         tabIndex={row === stop ? 0 : -1}
-        class={entry._tag === "Failure" ? "is-failed" : ""}
         onClick={() => {
           setCurrent(row)
           onOpen(place)
