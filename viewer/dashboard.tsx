@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks"
 import type { LiveOutcome, LiveRun } from "../src/dashboard/messages.ts"
 import { type Columns, fromColumns } from "../src/report/columns.ts"
+import type { Json } from "../src/report/json.ts"
 import { useLive } from "./connection.ts"
 import { Failures } from "./failures.tsx"
 import { FilterBar } from "./filters.tsx"
@@ -65,7 +66,7 @@ export const Dashboard = ({ token }: { readonly token: string }) => {
     <>
       <header>
         <div class="title">
-          <h1>Dashboard</h1>
+          <h1>{document.title}</h1>
           <span id="connection">{states[connection]}</span>
         </div>
         <p id="live-verdict" class={verdict.startsWith("✗") ? "verdict is-failed" : "verdict"} aria-live="polite">
@@ -110,13 +111,15 @@ const onlyEnded = (runs: ReadonlyArray<LiveRun>, left: number): number | undefin
   return outermost.length === 1 && left === 0 && run!.hasReport && run!.state !== "running" ? run!.id : undefined
 }
 
+/** Fetches the report of a run, as it is or as columns. */
 const load = async (run: number, token: string): Promise<Fetched> => {
   try {
     const response = await fetch(`reports/${run}?token=${encodeURIComponent(token)}`)
     if (!response.ok) return { run, problem: `The program has no report of this run (${response.status}).` }
-    return { run, model: make(fromColumns(await response.json() as Columns)) }
+    const report = await response.json() as Columns | Json
+    return { run, model: make("columns" in report ? fromColumns(report) : report) }
   } catch {
-    return { run, problem: "The report did not arrive: the program does not answer." }
+    return { run, problem: "The report did not arrive, or not as a whole." }
   }
 }
 

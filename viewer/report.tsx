@@ -39,6 +39,8 @@ export const Report = ({ inside = false, model }: ReportProps) => {
     document.getElementById("filter")!.focus({ preventScroll: true })
   }
   const ran = model.rows.length > 0
+  // a dashboard has landmarks of its own
+  const [Top, Body] = inside ? ["div", "div"] as const : ["header", "main"] as const
   const parts = [
     ...(ran ? [["timeline", "Workers"]] : []),
     ["failures", "Failures"],
@@ -50,13 +52,13 @@ export const Report = ({ inside = false, model }: ReportProps) => {
   ] as const
   return (
     <>
-      <header>
+      <Top class={inside ? "inner" : ""}>
         <Head model={model} inside={inside} />
         <nav aria-label="Sections">
           {parts.map(([id, title]) => <a key={id} href={`#${id}`}>{title}</a>)}
         </nav>
-      </header>
-      <main id={inside ? "report-main" : "main"}>
+      </Top>
+      <Body>
         <div class={ran ? "first" : ""}>
           {ran && (
             <section id="timeline" aria-labelledby="timeline-title">
@@ -102,7 +104,7 @@ export const Report = ({ inside = false, model }: ReportProps) => {
         {model.nested.length > 0 && <NestedRuns model={model} onOpenIndex={openIndex} />}
         {report.flows !== undefined && report.flows.length > 0 && <Flows flows={report.flows} />}
         <About model={model} />
-      </main>
+      </Body>
       {opened !== undefined && <Opened model={model} place={opened} order={order} onOpen={open} />}
     </>
   )
