@@ -41,5 +41,5 @@ const sum = (runs: ReadonlyArray<Nested>, of: (run: Nested) => number): number =
   runs.reduce((sum, run) => sum + of(run), 0)
 
 /** Groups the failures of nested runs by kind. */
-export const groupsOfNested = (runs: ReadonlyArray<Pick<Nested, "failures">>): ReadonlyArray<Group> =>
+const groupsOfNested = (runs: ReadonlyArray<Pick<Nested, "failures">>): ReadonlyArray<Group> =>
   grouped(runs.flatMap(({ failures = [] }) => failures.map((failure) => ({ ...failure, places: [] }))))
