@@ -5,6 +5,7 @@ const outside = [
   "test/architecture.test.ts",
   "test/docs.test.ts",
   "test/backend/**/*.test.ts",
+  "test/dashboard/page.test.ts",
   "test/examples/machines.test.ts",
   "test/examples/resume.test.ts",
   "test/examples/summarise/*.test.ts",

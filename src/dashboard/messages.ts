@@ -4,7 +4,7 @@
 import type { Json } from "../report/json.ts"
 
 /** Failed inputs of one message. */
-export interface FailureKind {
+interface FailureKind {
   readonly message: string
   readonly count: number
   /** One of these inputs. */

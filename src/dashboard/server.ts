@@ -32,6 +32,8 @@ interface Served {
 export const app = (served: Served) =>
   Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => {
     const { pathname, searchParams } = new URL(url, "http://localhost")
+    // browsers ask for it by themselves
+    if (pathname === "/favicon.ico") return HttpServerResponse.empty()
     if (searchParams.get("token") !== served.token) {
       return refusal(403, "the address has not the token of the dashboard")
     }

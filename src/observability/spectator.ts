@@ -48,7 +48,7 @@ export interface SeenFlow {
 }
 
 /** Kind of a node. */
-export type NodeKind = "Node" | "BatchNode" | "Flow" | "BatchFlow" | "FanOut" | "Race"
+type NodeKind = "Node" | "BatchNode" | "Flow" | "BatchFlow" | "FanOut" | "Race"
 
 /** One walk through a flow. */
 export interface SeenWalk {
