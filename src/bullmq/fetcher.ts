@@ -126,6 +126,11 @@ class Fetch {
   async stop(): Promise<void> {
     this.isStopped = true
     await this.over
+    await this.putBack()
+  }
+
+  /** Puts back what it has found, if that can be done. */
+  private async putBack(): Promise<void> {
     const { found } = this
     this.found = undefined
     await found?.moveToWait(found.token).catch(() => {})
@@ -142,7 +147,9 @@ class Fetch {
         if (this.found === undefined) continue
         if (this.isStopped || await isWanted(this.found)) return this.found
         await end(this.found)
+        this.found = undefined
       } catch {
+        await this.putBack()
         await new Promise((resolve) => setTimeout(resolve, retryMillis))
       }
     }
