@@ -12,7 +12,7 @@ import { Fetcher } from "./fetcher.ts"
 import { Jobs } from "./jobs.ts"
 import { quietly, saying, untilReady, writeHeard } from "./program.ts"
 import { Pulse } from "./pulse.ts"
-import { channelsOf, connect, Reachability } from "./redis.ts"
+import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./redis.ts"
 
 /** Longest time in milliseconds that the end may take. */
 const closeMillis = 4000
@@ -32,13 +32,9 @@ export const make = (
     const run = Effect.runForkWith(yield* Effect.context())
     const channels = channelsOf(address)
     const reachability = new Reachability(address.queue, run)
-    const redis = yield* connect(address.connection, { maxRetriesPerRequest: null }, reachability.lost)
-    const speaker = yield* connect(
-      address.connection,
-      { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
-      reachability.lost
-    )
-    const listener = yield* connect(address.connection, { maxRetriesPerRequest: null }, reachability.lost)
+    const redis = yield* connect(address.connection, waitForRedis, reachability.lost)
+    const speaker = yield* connect(address.connection, failFast, reachability.lost)
+    const listener = yield* connect(address.connection, waitForRedis, reachability.lost)
     redis.on("ready", reachability.found)
     const broadcasts = yield* Queue.unbounded<string>()
     listener.on("message", (channel, text) => {

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type { Transport, TransportEvent } from "../fleet/contract.ts"
 import type { QueueAddress } from "./address.ts"
 import { Jobs, withoutListener } from "./jobs.ts"
-import { channelsOf, connect, Reachability } from "./redis.ts"
+import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./redis.ts"
 
 /** Milliseconds between two looks at whether machines are there, and for which they may be away after the program was. */
 const lookMillis = 250
@@ -31,12 +31,8 @@ export const make = (
     const channels = channelsOf(address)
     const reachability = new Reachability(address.queue, run)
     // what cannot be said now is said again, so nothing waits for a connection
-    const redis = yield* connect(
-      address.connection,
-      { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
-      reachability.lost
-    )
-    const listener = yield* connect(address.connection, { maxRetriesPerRequest: null }, reachability.lost)
+    const redis = yield* connect(address.connection, failFast, reachability.lost)
+    const listener = yield* connect(address.connection, waitForRedis, reachability.lost)
     /** Machines that were heard of, by their names; and since when Redis can be reached. */
     const machines = new Set<string>()
     let readySince = Infinity
