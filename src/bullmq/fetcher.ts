@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import { Redis } from "ioredis"
 import type { TakenBatch } from "../fleet/contract.ts"
 import type { QueueAddress } from "./address.ts"
+import { quietly } from "./bothEnds.ts"
 import { type Jobs, programOf } from "./jobs.ts"
-import { quietly } from "./program.ts"
 import { endNow } from "./redis.ts"
 
 /** Share of the lease after which a job that waits is old: its program may be gone. */

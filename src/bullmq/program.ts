@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Transport, TransportEvent } from "../fleet/contract.ts"
 import type { QueueAddress } from "./address.ts"
+import { quietly, readHeard, saying, untilReady } from "./bothEnds.ts"
 import { Jobs, withoutListener } from "./jobs.ts"
 import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./redis.ts"
 
@@ -92,42 +93,3 @@ export const make = (
       events: Stream.fromQueue(events)
     }
   })
-
-/** Waits until a connection can be used. */
-export const untilReady = (redis: { readonly status: string; once(event: "ready", act: () => void): unknown }) =>
-  Effect.callback<void>((resume) => {
-    if (redis.status === "ready") return resume(Effect.void)
-    redis.once("ready", () => resume(Effect.void))
-  })
-
-/** Does something that may fail, and is done again anyway. */
-export const quietly = (act: () => Promise<unknown>): Effect.Effect<void> => Effect.ignoreCause(Effect.tryPromise(act))
-
-/** Number of messages whose arrival at Redis nobody waits for. */
-const mostUnconfirmed = 256
-
-/** Makes what sends messages: one after another, and many before the first has arrived. */
-export const saying = (): (send: () => Promise<unknown>) => Effect.Effect<void> => {
-  let unconfirmed = 0
-  return (send) =>
-    Effect.suspend(() => {
-      unconfirmed++
-      const sent = send().catch(() => {}).then(() => void unconfirmed--)
-      return unconfirmed > mostUnconfirmed ? Effect.promise(() => sent) : Effect.void
-    })
-}
-
-/** Writes a message of a machine. */
-export const writeHeard = (machine: string, message: string): string => JSON.stringify([machine, message])
-
-/** Reads a message of a machine; undefined for what is none. */
-const readHeard = (text: string): { readonly machine: string; readonly message: string } | undefined => {
-  try {
-    const heard: unknown = JSON.parse(text)
-    if (!Array.isArray(heard)) return undefined
-    const [machine, message] = heard as ReadonlyArray<unknown>
-    return typeof machine === "string" && typeof message === "string" ? { machine, message } : undefined
-  } catch {
-    return undefined
-  }
-}
