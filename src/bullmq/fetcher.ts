@@ -5,6 +5,7 @@ import { type Job, Worker } from "bullmq"
 import * as Effect from "effect/Effect"
 import { Redis } from "ioredis"
 import type { TakenBatch } from "../fleet/contract.ts"
+import { inTime } from "../primitives/effects.ts"
 import type { QueueAddress } from "./address.ts"
 import { quietly } from "./bothEnds.ts"
 import { type Jobs, programOf } from "./jobs.ts"
@@ -87,13 +88,13 @@ export class Fetcher {
   }
 
   /** Ends it, whether Redis answers or not. */
-  async close(): Promise<void> {
-    await inTime(this.fetch?.stop())
+  readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    yield* inTime(quietly(async () => this.fetch?.stop()), stepMillis)
     // the programs of these know that this machine has left
-    await inTime(Promise.allSettled([...this.held.values()].map((job) => this.end(job))))
-    await inTime(this.worker.close(true))
+    yield* inTime(quietly(() => Promise.allSettled([...this.held.values()].map((job) => this.end(job)))), stepMillis)
+    yield* inTime(quietly(() => this.worker.close(true)), stepMillis)
     for (const copy of this.copies) endNow(copy)
-  }
+  })
 
   /** False for a job whose machine was lost with it, which its program knows, or whose program is gone. */
   private async isWanted(job: Job): Promise<boolean> {
@@ -155,12 +156,4 @@ class Fetch {
     }
     return undefined
   }
-}
-
-/** Waits for something, but not for long. */
-const inTime = async (step: Promise<unknown> | undefined): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => timer = setTimeout(resolve, stepMillis))
-  await Promise.race([step?.catch(() => {}), late])
-  clearTimeout(timer)
 }

@@ -14,9 +14,6 @@ import { Jobs } from "./jobs.ts"
 import { Pulse } from "./pulse.ts"
 import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./redis.ts"
 
-/** Longest time in milliseconds that the end may take. */
-const closeMillis = 4000
-
 export interface MachineSettings {
   readonly machine: string
   /** Milliseconds that a job stays locked if nothing is heard of its machine. */
@@ -44,7 +41,7 @@ export const make = (
     const jobs = new Jobs(redis, address, reachability.lost)
     const fetcher = yield* Effect.acquireRelease(
       Effect.sync(() => new Fetcher(address, redis, jobs, { lease, machine }, reachability.lost)),
-      (fetcher) => Effect.asVoid(Effect.timeoutOption(quietly(() => fetcher.close()), closeMillis))
+      ({ close }) => close
     )
     const say = saying()
     const pulse = yield* Pulse.make(address, channels.programs, lease)
