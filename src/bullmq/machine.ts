@@ -11,7 +11,7 @@ import type { QueueAddress } from "./address.ts"
 import { quietly, saying, untilReady, writeHeard } from "./bothEnds.ts"
 import { Fetcher } from "./fetcher.ts"
 import { Jobs } from "./jobs.ts"
-import { Pulse } from "./pulse.ts"
+import { startPulse } from "./pulse.ts"
 import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./redis.ts"
 
 export interface MachineSettings {
@@ -44,7 +44,7 @@ export const make = (
       ({ close }) => close
     )
     const say = saying()
-    const pulse = yield* Pulse.make(address, channels.programs, lease)
+    const beat = yield* startPulse(address, channels.programs, lease)
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lease / 3), quietly(() => fetcher.renew()))))
     yield* Effect.forkScoped(Effect.andThen(untilReady(redis), quietly(() => jobs.sweep())))
 
@@ -55,7 +55,7 @@ export const make = (
       broadcasts: Stream.fromQueue(broadcasts),
       reply: (message, program) => {
         const text = writeHeard(machine, message)
-        if (program === undefined) pulse.beat(text)
+        if (program === undefined) beat(text)
         const channel = program === undefined ? channels.programs : channels.program(program)
         return say(() => speaker.publish(channel, text))
       }
