@@ -71,9 +71,8 @@ export class Offers {
 
   /** Gives turns to batches that wait for one: there may be more machines now. */
   readonly pump = (): void => {
-    for (const request of this.waiting.keys()) {
+    for (const [request, resume] of this.waiting) {
       if (this.inQueue >= Math.max(2, roundsInQueue * this.slots())) return
-      const resume = this.waiting.get(request)!
       this.waiting.delete(request)
       this.begin(request)
       resume()
