@@ -17,7 +17,6 @@ import { capture, frameOf } from "./primitives/callSite.ts"
 import { checkedEffect } from "./primitives/effects.ts"
 import * as Attempt from "./task/attempt.ts"
 import * as Contract from "./task/contract.ts"
-import { checkBackend, executed, GivenBack, mistake, wrongReport } from "./task/contract.ts"
 import { cross } from "./task/cross.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
 import { BackendError, LayerFailed, NoWorkers, shownBy, type ValueRefused } from "./task/errors.ts"
@@ -314,7 +313,7 @@ export const Backend: Context.Reference<Backend> = Context.Reference<Backend>("e
  * @since 0.1.0
  */
 export const backendOf = (context: Context.Context<never>): Backend =>
-  Context.get(context, Sequential) ? async : checkBackend(Context.get(context, Backend))
+  Context.get(context, Sequential) ? async : Contract.checkBackend(Context.get(context, Backend))
 
 /**
  * A layer that runs the tasks inside on the given backend.
@@ -327,7 +326,7 @@ export const backendOf = (context: Context.Context<never>): Backend =>
  * @category layers
  * @since 0.1.0
  */
-export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Backend, checkBackend(backend))
+export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Backend, Contract.checkBackend(backend))
 
 /**
  * Runs one input of a task on the provided backend.
@@ -423,7 +422,7 @@ export const attempt = <I, A, E>(
   { calledFrom, concurrency, run = Identity.make(job.name), show, timeout, told }: AttemptOptions
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError, Scope.Scope> => {
   let delivery: Delivery | undefined
-  let givenBack: GivenBack | undefined
+  let givenBack: Contract.GivenBack | undefined
   let losses = 0
   const { attempts = 1, index, key } = item
   const batch: Batch<I> = {
@@ -453,19 +452,19 @@ export const attempt = <I, A, E>(
       let over = false
       const onExit: OnExit<A, E> = (position, result, worker, startedAt, endedAt) => {
         if (over || exit !== undefined) return
-        const what = wrongReport(position, result, 1)
+        const what = Contract.wrongReport(position, result, 1)
         exit = what !== undefined
-          ? Exit.die(mistake(blamed, what))
+          ? Exit.die(Contract.mistake(blamed, what))
           : calledFrom === undefined || result._tag === "Success"
           ? result
           : Exit.failCause(located(result.cause, calledFrom))
         if (told !== undefined && (worker ?? startedAt) !== undefined) told({ worker, startedAt, endedAt, delivery })
       }
-      return Effect.flatMap(executed(() => backend.execute(job, batch, onExit), blamed), () => {
+      return Effect.flatMap(Contract.executed(() => backend.execute(job, batch, onExit), blamed), () => {
         over = true
         if (exit !== undefined) return exit
         return Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
-          givenBack ??= new GivenBack()
+          givenBack ??= new Contract.GivenBack()
           const delay = givenBack.again(Number(now) / 1e6)
           if (delay === undefined) return Effect.fail(noWorkers(blamed, givenBack))
           return delay === 0 ? round() : Effect.delay(round(), delay)

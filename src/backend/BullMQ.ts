@@ -5,7 +5,6 @@
  *
  * @since 0.1.0
  */
-
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
@@ -115,13 +114,13 @@ export const layerWorker = (options: LayerWorkerOptions): Layer.Layer<never> => 
     "lease",
     "drain"
   ])
-  const { connection: _, machine: name, maxBytes: __, prefix: ___, queue: ____, ...served } = options
+  const { backend, drain, lease, machine: name, slots, tasks } = options
   const { address, maxBytes } = checked(options)
   const machine = check.nonEmptyString("machine", name ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`)
-  const serving = Transport.serve(served)
+  const serving = Transport.serve({ tasks, backend, slots, lease, drain })
   const consumer = Layer.effect(
     Transport.Consumer,
-    Consumers.make(address, { machine, maxBytes, lease: Transport.leaseMillis(options.lease) })
+    Consumers.make(address, { machine, maxBytes, lease: Transport.leaseMillis(lease) })
   )
   return Layer.provide(Layer.effectDiscard(Effect.forkScoped(serving)), consumer)
 }

@@ -5,9 +5,10 @@ import { type Job, Worker } from "bullmq"
 import * as Effect from "effect/Effect"
 import { Redis } from "ioredis"
 import type { TakenBatch } from "../fleet/contract.ts"
+import { inTime } from "../primitives/effects.ts"
 import type { QueueAddress } from "./address.ts"
+import { quietly } from "./bothEnds.ts"
 import { type Jobs, programOf } from "./jobs.ts"
-import { quietly } from "./program.ts"
 import { endNow } from "./redis.ts"
 
 /** Share of the lease after which a job that waits is old: its program may be gone. */
@@ -87,13 +88,13 @@ export class Fetcher {
   }
 
   /** Ends it, whether Redis answers or not. */
-  async close(): Promise<void> {
-    await inTime(this.fetch?.stop())
+  readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    yield* inTime(quietly(async () => this.fetch?.stop()), stepMillis)
     // the programs of these know that this machine has left
-    await inTime(Promise.allSettled([...this.held.values()].map((job) => this.end(job))))
-    await inTime(this.worker.close(true))
+    yield* inTime(quietly(() => Promise.allSettled([...this.held.values()].map((job) => this.end(job)))), stepMillis)
+    yield* inTime(quietly(() => this.worker.close(true)), stepMillis)
     for (const copy of this.copies) endNow(copy)
-  }
+  })
 
   /** False for a job whose machine was lost with it, which its program knows, or whose program is gone. */
   private async isWanted(job: Job): Promise<boolean> {
@@ -126,6 +127,11 @@ class Fetch {
   async stop(): Promise<void> {
     this.isStopped = true
     await this.over
+    await this.putBack()
+  }
+
+  /** Puts back what it has found, if that can be done. */
+  private async putBack(): Promise<void> {
     const { found } = this
     this.found = undefined
     await found?.moveToWait(found.token).catch(() => {})
@@ -142,18 +148,12 @@ class Fetch {
         if (this.found === undefined) continue
         if (this.isStopped || await isWanted(this.found)) return this.found
         await end(this.found)
+        this.found = undefined
       } catch {
+        await this.putBack()
         await new Promise((resolve) => setTimeout(resolve, retryMillis))
       }
     }
     return undefined
   }
-}
-
-/** Waits for something, but not for long. */
-const inTime = async (step: Promise<unknown> | undefined): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => timer = setTimeout(resolve, stepMillis))
-  await Promise.race([step?.catch(() => {}), late])
-  clearTimeout(timer)
 }

@@ -8,14 +8,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Consumer } from "../fleet/contract.ts"
 import type { QueueAddress } from "./address.ts"
+import { quietly, saying, untilReady, writeHeard } from "./bothEnds.ts"
 import { Fetcher } from "./fetcher.ts"
 import { Jobs } from "./jobs.ts"
-import { quietly, saying, untilReady, writeHeard } from "./program.ts"
-import { Pulse } from "./pulse.ts"
-import { channelsOf, connect, Reachability } from "./redis.ts"
-
-/** Longest time in milliseconds that the end may take. */
-const closeMillis = 4000
+import { startPulse } from "./pulse.ts"
+import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./redis.ts"
 
 export interface MachineSettings {
   readonly machine: string
@@ -32,13 +29,9 @@ export const make = (
     const run = Effect.runForkWith(yield* Effect.context())
     const channels = channelsOf(address)
     const reachability = new Reachability(address.queue, run)
-    const redis = yield* connect(address.connection, { maxRetriesPerRequest: null }, reachability.lost)
-    const speaker = yield* connect(
-      address.connection,
-      { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
-      reachability.lost
-    )
-    const listener = yield* connect(address.connection, { maxRetriesPerRequest: null }, reachability.lost)
+    const redis = yield* connect(address.connection, waitForRedis, reachability.lost)
+    const speaker = yield* connect(address.connection, failFast, reachability.lost)
+    const listener = yield* connect(address.connection, waitForRedis, reachability.lost)
     redis.on("ready", reachability.found)
     const broadcasts = yield* Queue.unbounded<string>()
     listener.on("message", (channel, text) => {
@@ -48,10 +41,10 @@ export const make = (
     const jobs = new Jobs(redis, address, reachability.lost)
     const fetcher = yield* Effect.acquireRelease(
       Effect.sync(() => new Fetcher(address, redis, jobs, { lease, machine }, reachability.lost)),
-      (fetcher) => Effect.asVoid(Effect.timeoutOption(quietly(() => fetcher.close()), closeMillis))
+      ({ close }) => close
     )
     const say = saying()
-    const pulse = yield* Pulse.make(address, channels.programs, lease)
+    const beat = yield* startPulse(address, channels.programs, lease)
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lease / 3), quietly(() => fetcher.renew()))))
     yield* Effect.forkScoped(Effect.andThen(untilReady(redis), quietly(() => jobs.sweep())))
 
@@ -62,7 +55,7 @@ export const make = (
       broadcasts: Stream.fromQueue(broadcasts),
       reply: (message, program) => {
         const text = writeHeard(machine, message)
-        if (program === undefined) pulse.beat(text)
+        if (program === undefined) beat(text)
         const channel = program === undefined ? channels.programs : channels.program(program)
         return say(() => speaker.publish(channel, text))
       }

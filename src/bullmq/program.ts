@@ -8,8 +8,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Transport, TransportEvent } from "../fleet/contract.ts"
 import type { QueueAddress } from "./address.ts"
+import { quietly, readHeard, saying, untilReady } from "./bothEnds.ts"
 import { Jobs, withoutListener } from "./jobs.ts"
-import { channelsOf, connect, Reachability } from "./redis.ts"
+import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./redis.ts"
 
 /** Milliseconds between two looks at whether machines are there, and for which they may be away after the program was. */
 const lookMillis = 250
@@ -31,12 +32,8 @@ export const make = (
     const channels = channelsOf(address)
     const reachability = new Reachability(address.queue, run)
     // what cannot be said now is said again, so nothing waits for a connection
-    const redis = yield* connect(
-      address.connection,
-      { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
-      reachability.lost
-    )
-    const listener = yield* connect(address.connection, { maxRetriesPerRequest: null }, reachability.lost)
+    const redis = yield* connect(address.connection, failFast, reachability.lost)
+    const listener = yield* connect(address.connection, waitForRedis, reachability.lost)
     /** Machines that were heard of, by their names; and since when Redis can be reached. */
     const machines = new Set<string>()
     let readySince = Infinity
@@ -96,42 +93,3 @@ export const make = (
       events: Stream.fromQueue(events)
     }
   })
-
-/** Waits until a connection can be used. */
-export const untilReady = (redis: { readonly status: string; once(event: "ready", act: () => void): unknown }) =>
-  Effect.callback<void>((resume) => {
-    if (redis.status === "ready") return resume(Effect.void)
-    redis.once("ready", () => resume(Effect.void))
-  })
-
-/** Does something that may fail, and is done again anyway. */
-export const quietly = (act: () => Promise<unknown>): Effect.Effect<void> => Effect.ignoreCause(Effect.tryPromise(act))
-
-/** Number of messages whose arrival at Redis nobody waits for. */
-const mostUnconfirmed = 256
-
-/** Makes what sends messages: one after another, and many before the first has arrived. */
-export const saying = (): (send: () => Promise<unknown>) => Effect.Effect<void> => {
-  let unconfirmed = 0
-  return (send) =>
-    Effect.suspend(() => {
-      unconfirmed++
-      const sent = send().catch(() => {}).then(() => void unconfirmed--)
-      return unconfirmed > mostUnconfirmed ? Effect.promise(() => sent) : Effect.void
-    })
-}
-
-/** Writes a message of a machine. */
-export const writeHeard = (machine: string, message: string): string => JSON.stringify([machine, message])
-
-/** Reads a message of a machine; undefined for what is none. */
-const readHeard = (text: string): { readonly machine: string; readonly message: string } | undefined => {
-  try {
-    const heard: unknown = JSON.parse(text)
-    if (!Array.isArray(heard)) return undefined
-    const [machine, message] = heard as ReadonlyArray<unknown>
-    return typeof machine === "string" && typeof message === "string" ? { machine, message } : undefined
-  } catch {
-    return undefined
-  }
-}

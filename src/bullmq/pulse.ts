@@ -33,38 +33,25 @@ const sendable = (connection: QueueAddress["connection"]): QueueAddress["connect
 /** Share of the lease after which the thread speaks. */
 const silenceShare = 1 / 3
 
-export class Pulse {
-  private readonly thread: Worker | undefined
-
-  private constructor(thread: Worker | undefined) {
-    this.thread = thread
-  }
-
-  /** Starts the thread, which ends with the scope. */
-  static make(
-    { connection }: QueueAddress,
-    channel: string,
-    lease: number
-  ): Effect.Effect<Pulse, never, Scope.Scope> {
-    const sent = sendable(connection)
-    if (sent === undefined) return Effect.as(Effect.logWarning(withoutPulse), new Pulse(undefined))
-    return Effect.map(
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const workerData: PulseData = { connection: sent, channel, silence: lease * silenceShare }
-          const file = import.meta.url.endsWith(".ts") ? "./pulseThread.ts" : "./pulseThread.js"
-          const thread = new Worker(new URL(file, import.meta.url), { name: "effect-parallel pulse", workerData })
-          thread.unref()
-          return thread
-        }),
-        (thread) => Effect.promise(() => thread.terminate())
-      ),
-      (thread) => new Pulse(thread)
-    )
-  }
-
-  /** Takes what is said to all programs. */
-  beat(text: string): void {
-    this.thread?.postMessage(text)
-  }
+/** Starts the thread, which ends with the scope; returns a function that takes what is said to all programs. */
+export const startPulse = (
+  { connection }: QueueAddress,
+  channel: string,
+  lease: number
+): Effect.Effect<(text: string) => void, never, Scope.Scope> => {
+  const sent = sendable(connection)
+  if (sent === undefined) return Effect.as(Effect.logWarning(withoutPulse), () => {})
+  return Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const workerData: PulseData = { connection: sent, channel, silence: lease * silenceShare }
+        const file = import.meta.url.endsWith(".ts") ? "./pulseThread.ts" : "./pulseThread.js"
+        const thread = new Worker(new URL(file, import.meta.url), { name: "effect-parallel pulse", workerData })
+        thread.unref()
+        return thread
+      }),
+      (thread) => Effect.promise(() => thread.terminate())
+    ),
+    (thread) => (text) => thread.postMessage(text)
+  )
 }

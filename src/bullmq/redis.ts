@@ -25,6 +25,16 @@ const longestDelay = 500
 /** Milliseconds for which a connection is given to end in peace. */
 const quitMillis = 200
 
+/** Options of a connection whose commands fail at once while Redis cannot be reached; the caller tries again. */
+export const failFast: RedisOptions = {
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0
+}
+
+/** Options of a connection whose commands wait until Redis can be reached. */
+export const waitForRedis: RedisOptions = { maxRetriesPerRequest: null }
+
 /** Opens a connection, which is tried again and again, and is closed with the scope. */
 export const connect = (
   connection: Connection,

@@ -6,10 +6,10 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { shortenName } from "../primitives/shorten.ts"
 import * as Errors from "../task/errors.ts"
 import type { Transport } from "./contract.ts"
 import type { OfferedBatch } from "./request.ts"
+import type { Warnings } from "./warnings.ts"
 
 /** How many batches for each slot may be in the queue. */
 const roundsInQueue = 2
@@ -25,7 +25,7 @@ export class Offers {
   /** Milliseconds that an offer may take. */
   private readonly bound: number
   private readonly now: () => number
-  private readonly run: (effect: Effect.Effect<unknown>) => unknown
+  private readonly warnings: Warnings
   private readonly end: (request: OfferedBatch) => void
   /** Number of slots of all machines. */
   private readonly slots: () => number
@@ -42,7 +42,7 @@ export class Offers {
     patience: number,
     bound: number,
     now: () => number,
-    run: (effect: Effect.Effect<unknown>) => unknown,
+    warnings: Warnings,
     end: (request: OfferedBatch) => void,
     slots: () => number
   ) {
@@ -50,7 +50,7 @@ export class Offers {
     this.patience = patience
     this.bound = bound
     this.now = now
-    this.run = run
+    this.warnings = warnings
     this.end = end
     this.slots = slots
   }
@@ -71,9 +71,8 @@ export class Offers {
 
   /** Gives turns to batches that wait for one: there may be more machines now. */
   readonly pump = (): void => {
-    for (const request of this.waiting.keys()) {
+    for (const [request, resume] of this.waiting) {
       if (this.inQueue >= Math.max(2, roundsInQueue * this.slots())) return
-      const resume = this.waiting.get(request)!
       this.waiting.delete(request)
       this.begin(request)
       resume()
@@ -126,17 +125,13 @@ export class Offers {
     this.failing.add(request)
     if (this.failingSince !== undefined) return
     this.failingSince = now
-    this.log(Effect.logWarning, "cannot be reached: what is run waits", cause)
+    this.warnings.say("the machines cannot be reached: what is run waits", cause)
   }
 
   private reached(request: OfferedBatch): void {
     this.failing.delete(request)
     if (this.failingSince === undefined) return
     this.failingSince = undefined
-    this.log(Effect.logInfo, "can be reached again")
-  }
-
-  private log(level: typeof Effect.logInfo, what: string, ...more: ReadonlyArray<unknown>): void {
-    this.run(level(`${shortenName(this.transport.name)}: the machines ${what}`, ...more))
+    this.warnings.tell("the machines can be reached again")
   }
 }

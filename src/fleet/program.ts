@@ -84,21 +84,20 @@ export class Fleet {
     })
     this.run = run
     this.now = monotonicClock(clock)
+    this.warnings = new Warnings(shortenName(transport.name), run)
     this.offers = new Offers(
       transport,
       options.patience,
       options.lease / 2,
       this.now,
-      run,
+      this.warnings,
       (request) => this.end(request),
       () => this.machines.workers
     )
     this.timers = new Timers(clock, Effect.runForkWith(context))
     this.machines = new Machines(this.now)
     this.machines.onResize(this.offers.pump)
-    const name = shortenName(transport.name)
-    this.warnings = new Warnings(name, run)
-    this.absence = new Absence(this.machines, options.patience, name, run)
+    this.absence = new Absence(this.machines, options.patience, this.warnings)
     this.tickedAt = this.now()
     this.scheduleTick()
   }

@@ -1,6 +1,6 @@
 /**
- * What a program or a machine says of what goes wrong. Of some kinds only the first is said: whoever writes to the queue by hand does
- * not fill the log.
+ * What a program or a machine says of what goes wrong, and of what is well again. Of some kinds only the first is said: whoever
+ * writes to the queue by hand does not fill the log.
  */
 import * as Effect from "effect/Effect"
 
@@ -16,6 +16,11 @@ export class Warnings {
 
   say(message: string, ...more: ReadonlyArray<unknown>): void {
     this.log(Effect.logWarning(`${this.who}: ${message}`, ...more))
+  }
+
+  /** Says what is well again. */
+  tell(message: string): void {
+    this.log(Effect.logInfo(`${this.who}: ${message}`))
   }
 
   /** Says the first of a kind. */

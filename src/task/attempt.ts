@@ -28,7 +28,7 @@ export interface CurrentAttempt {
 }
 
 /** The part of a batch that tells of its attempts. */
-interface NumberedBatch {
+export interface NumberedBatch {
   readonly index: (position: number) => number | undefined
   readonly attempt?: ((position: number) => number) | undefined
   readonly key?: ((position: number) => string) | undefined

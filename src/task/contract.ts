@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { nonEmptyString, numberWhere, wrongType } from "../primitives/check.ts"
 import { isEffect, isWholeExit } from "../primitives/effects.ts"
 import { shorten } from "../primitives/shorten.ts"
+import type { NumberedBatch } from "./attempt.ts"
 
 /**
  * Milliseconds for which a backend may give an input back again and again with nothing of its batch done, and number of times
@@ -111,11 +112,8 @@ export const wrongReport = (position: unknown, exit: unknown, size: number): str
 type AtPosition<A> = ((position: number, ...told: any) => A) | undefined
 
 /** The parts of a batch that differ by position, or are those of the whole. */
-interface ManyInputs {
+interface ManyInputs extends NumberedBatch {
   readonly inputs: ReadonlyArray<any>
-  readonly index: (position: number) => number | undefined
-  readonly attempt?: AtPosition<number>
-  readonly key?: AtPosition<string>
   readonly began?: AtPosition<void>
   readonly interrupted?: AtPosition<void>
   readonly lost?: AtPosition<void>

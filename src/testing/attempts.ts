@@ -6,9 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Journal from "../Journal.ts"
 import * as Parallel from "../Parallel.ts"
+import { range } from "./range.ts"
 import * as tasks from "./tasks.ts"
-
-const range = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
 
 /** Cases by name. */
 export const attempts = {

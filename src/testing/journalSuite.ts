@@ -15,11 +15,10 @@ import { randomUUID } from "node:crypto"
 import * as Journal from "../Journal.ts"
 import * as Outcome from "../Outcome.ts"
 import * as Parallel from "../Parallel.ts"
+import { range } from "./range.ts"
 
 /** A case: a program over a journal, with a name that no other run has. */
 type JournalTest = (name: string) => Effect.Effect<void, unknown, Journal.Journal>
-
-const range = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
 
 /** Keeps runs from logging what their journal holds. */
 const quiet = Effect.provideService(References.MinimumLogLevel, "Warn")

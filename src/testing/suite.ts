@@ -19,9 +19,8 @@ import { attempts } from "./attempts.ts"
 import { elastic } from "./elastic.ts"
 import { until, withFile } from "./files.ts"
 import { protocol, virtual } from "./protocol.ts"
+import { range } from "./range.ts"
 import * as tasks from "./tasks.ts"
-
-const range = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
 
 const errorsOf = <E>(failures: ReadonlyArray<Outcome.Failure<unknown, E>>) =>
   failures.map((failure) => Option.getOrUndefined(Outcome.error(failure)))

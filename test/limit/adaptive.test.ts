@@ -4,14 +4,9 @@ import { Limit, Parallel } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Random } from "../fuzz/random.ts"
 import { turn } from "../helpers.ts"
-import { answeredByOracle, callMillis, MovingService, phaseMillis, quotas } from "./service.ts"
+import { answeredByOracle, callMillis, endless, MovingService, phaseMillis, quotas } from "./service.ts"
 
 class TooMany extends Data.TaggedError("TooMany") {}
-
-/** As many inputs as are asked for. */
-function* endless(): Generator<number> {
-  for (let n = 0;; n++) yield n
-}
 
 /** Runs calls under a limit for as long as the quotas of the service move. */
 const served = (limit: Limit.Limit, call: (service: MovingService) => Effect.Effect<void, TooMany>) =>

@@ -7,14 +7,10 @@ import { Data, Effect, Fiber, Schedule, type Scope } from "effect"
 import { Limit, Parallel } from "effect-parallel"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { callMillis, MovingService, phaseMillis, quotas } from "./service.ts"
+import { callMillis, endless, MovingService, phaseMillis, quotas } from "./service.ts"
 
 /** How long the service asks to be left alone when it refuses, as its `retry-after` says: not at all. */
 class TooMany extends Data.TaggedError("TooMany")<{ readonly retryAfter: number }> {}
-
-function* endless(): Generator<number> {
-  for (let n = 0;; n++) yield n
-}
 
 /** A service on a free port, which refuses with 429 or lets calls wait in line. */
 const serving = (kind: "refuses" | "queues"): Effect.Effect<

@@ -68,3 +68,8 @@ export const answeredByOracle = quotas.reduce(
   (sum, quota) => sum + quota * (phaseMillis - settleMillis) / callMillis,
   0
 )
+
+/** As many inputs as are asked for. */
+export function* endless(): Generator<number> {
+  for (let n = 0;; n++) yield n
+}

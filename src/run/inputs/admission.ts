@@ -66,7 +66,6 @@ interface PutAside<I> {
 export class Admission<I> {
   /** Reads the clock of all limits, in milliseconds: that of timers has another origin. */
   readonly now: () => number
-  readonly waits: LimitWaits
   private readonly options: AdmissionOptions<I>
   private readonly lines = new Map<Turnstile, AsideLine<I>>()
   /** Lines whose turn came while no lane was free. */
@@ -76,8 +75,11 @@ export class Admission<I> {
 
   constructor(options: AdmissionOptions<I>) {
     this.options = options
-    this.waits = options.waits
     this.now = monotonicClock(Context.get(options.context, Clock.Clock))
+  }
+
+  get waits(): LimitWaits {
+    return this.options.waits
   }
 
   /** True if a lane could take an item now. */

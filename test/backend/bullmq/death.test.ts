@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { range } from "../../helpers.ts"
 import { onServer } from "../../onServer.ts"
 import { kills, spins, squares } from "./fleetTasks.ts"
-import { keysLeft, lastingRedis, present, program, redis, startMachine, wayTo } from "./machines.ts"
+import { lastingRedis, nothingLeft, present, program, redis, startMachine, wayTo } from "./machines.ts"
 
 const inputs = range(5000).map((n) => ({ n, millis: 1 + n % 3 }))
 
@@ -60,17 +60,6 @@ const machinesOf = (port: number, queue: string, names = ["a", "b"]) =>
     )
     yield* present(port, queue, names.length)
     return { machines, slow: Math.max(1, (performance.now() - began) / quietStart) }
-  })
-
-/** Waits until no key of a queue is left but those of BullMQ: machines keep a batch until its program has said that it knows. */
-const nothingLeft = (port: number, queue: string) =>
-  Effect.gen(function*() {
-    let left = yield* keysLeft(port, queue)
-    for (let tries = 0; left.length > 0 && tries < 50; tries++) {
-      yield* Effect.sleep("100 millis")
-      left = yield* keysLeft(port, queue)
-    }
-    assert.deepStrictEqual(left, [])
   })
 
 const title = "machines on BullMQ"

@@ -1,4 +1,5 @@
 /** Machines as processes of their own, which tests start, stop, freeze and kill. */
+import { assert } from "@effect/vitest"
 import { Effect, type Layer, type Scope } from "effect"
 import * as BullMQ from "effect-parallel/backend/BullMQ"
 import { Redis } from "ioredis"
@@ -65,6 +66,17 @@ export const keysLeft = (port: number, queue: string): Effect.Effect<ReadonlyArr
     client.disconnect()
     const kept = new Set(["meta", "id", "events", "marker", "stalled-check"].map((name) => `bull:${queue}:${name}`))
     return keys.filter((key) => !kept.has(key)).toSorted()
+  })
+
+/** Waits until no key of a queue is left but those of BullMQ: machines keep a batch until its program has said that it knows. */
+export const nothingLeft = (port: number, queue: string): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    let left = yield* keysLeft(port, queue)
+    for (let tries = 0; left.length > 0 && tries < 50; tries++) {
+      yield* Effect.sleep("100 millis")
+      left = yield* keysLeft(port, queue)
+    }
+    assert.deepStrictEqual(left, [])
   })
 
 /** A program on a queue. */

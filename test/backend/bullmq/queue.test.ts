@@ -10,7 +10,7 @@ import { range } from "../../helpers.ts"
 import { freePort } from "../../journal/servers.ts"
 import { onServer } from "../../onServer.ts"
 import { all, squares, tiny } from "./fleetTasks.ts"
-import { keysLeft, program, redis } from "./machines.ts"
+import { keysLeft, nothingLeft, program, redis } from "./machines.ts"
 
 /** A machine on fibers of this process. */
 const machine = (port: number, queue: string, options: Partial<BullMQ.LayerWorkerOptions> = {}) =>
@@ -170,6 +170,33 @@ onServer("Redis", title, () => {
 
         assert.deepStrictEqual(yield* keysLeft(port, "gone"), [])
       })), 30_000)
+
+    it.live(
+      "is not held up by a machine that cannot learn whether the program of a job is there",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const { port } = yield* redis
+          const client = yield* Effect.acquireRelease(
+            Effect.sync(() => new Redis(port)),
+            (client) => Effect.sync(() => client.disconnect())
+          )
+          // nobody may ask who listens to a channel
+          yield* Effect.promise(() => client.acl("SETUSER", "default", "-pubsub"))
+          yield* Effect.forkScoped(Layer.launch(machine(port, "refused", { lease: "60 seconds" })))
+          yield* Effect.promise(async () => {
+            const queue = new Queue("refused", { connection: { port } })
+            await queue.add("old", "text", { jobId: "dead-1", timestamp: Date.now() - 60_000 })
+            while (((await queue.getJob("dead-1"))?.attemptsStarted ?? 0) === 0) {
+              await new Promise((resolve) => setTimeout(resolve, 10))
+            }
+            await queue.close()
+          })
+          yield* Effect.promise(() => client.acl("SETUSER", "default", "+pubsub"))
+
+          yield* nothingLeft(port, "refused")
+        })),
+      30_000
+    )
 
     it.live(
       "that cannot be reached is waited for, which is said once and without the password",
