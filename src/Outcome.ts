@@ -100,7 +100,8 @@ export interface RunSettings {
  *
  * `runs` are the runs that attempts have started, in the order of their starts, the first 10 000; `runsLeft` counts the others.
  * `flows` counts how flows were walked, by their paths, at most 100 of them. `logs` are the first 10 000 lines that were logged, those
- * of workers among them; `logsLeft` counts the others. None of this is kept for runs that make no report.
+ * of workers among them; `logsLeft` counts the others. None of this is kept for runs that gather no report by themselves: streams, and batch nodes that
+ * `watch`. A line that is logged costs some microseconds more where it is kept.
  *
  * @category models
  * @since 0.1.0
@@ -119,9 +120,10 @@ export interface RunInside {
  * **Details**
  *
  * `parent` is the place, among the `runs` of the report, of the run whose attempt has started it; undefined for an attempt of the run
- * that is reported. `index` is the input of that attempt. Units: `startedAt` is counted from the start of the run that is reported.
- * `state` is `"stopped"` where it ended before all its inputs were done. `failures` counts failed inputs by their messages, the most frequent first, at
- * most 20 messages.
+ * that is reported. `index` is the input of that attempt; undefined for a run that no attempt has started. A fiber that outlives its attempt has
+ * that of its lane at the time. Units: `startedAt` is counted from the start of the run that is reported. `state` is `"stopped"` where it ended before all its inputs were
+ * done, and `"running"` where it goes on, in a fiber of its own, when the report is made. `failures` counts failed inputs by their messages, the most
+ * frequent first: at most 20 messages, of the first 10 000 failures.
  *
  * @category models
  * @since 0.1.0
@@ -129,10 +131,10 @@ export interface RunInside {
 export interface NestedRun {
   readonly name: string
   readonly parent: number | undefined
-  readonly index: number
+  readonly index: number | undefined
   readonly startedAt: Duration.Duration
   readonly elapsed: Duration.Duration
-  readonly state: "done" | "stopped" | "interrupted"
+  readonly state: "done" | "stopped" | "interrupted" | "running"
   readonly succeeded: number
   readonly failed: number
   readonly retried: number

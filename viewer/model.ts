@@ -33,7 +33,7 @@ export interface Bar {
 export interface Nested extends PlainNested {
   readonly place: number
   /** Index of the input of the report inside which it ran. */
-  readonly outer: number
+  readonly outer: number | undefined
 }
 
 export interface Model {

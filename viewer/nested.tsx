@@ -73,7 +73,9 @@ const Singles = ({ model: { nested, placeOf }, onOpenIndex }: NestedProps) => {
               <span class={tally.failed > 0 ? "is-failed" : ""}>{tally.failed > 0 ? "✗" : "✓"}</span> <b>{name}</b>{" "}
               {counted(tally.total, "input")}
               {tally.failed > 0 && `, ${count(tally.failed)} failed`}, {duration(elapsed)} from {duration(startedAt)}
-              {state !== "done" && `, ${state}`}, started by {placeOf(outer) === undefined
+              {state !== "done" && `, ${state}`}, started by {outer === undefined
+                ? "no attempt"
+                : placeOf(outer) === undefined
                 ? `input #${outer}`
                 : <button type="button" class="link" onClick={() => onOpenIndex(outer)}>input #{outer}</button>}
             </li>

@@ -9,9 +9,10 @@ import type { SeenFlow, SeenInputs, SeenItem, SeenRun, SeenWalk, Spectator } fro
 import type * as Outcome from "../Outcome.ts"
 import { showCause } from "../primitives/causes.ts"
 import { prefix } from "../primitives/printable.ts"
-import { shortenMessage, shortenName } from "../primitives/shorten.ts"
+import { shortenName } from "../primitives/shorten.ts"
 import { FlowCounter } from "../report/flows.ts"
 import { flowOf } from "../report/json.ts"
+import { Messages } from "../report/messages.ts"
 import type { LiveInput, LiveOutcome, LiveRun, Update } from "./messages.ts"
 
 /** Greatest numbers of outcomes that are kept, of runs and inputs that are told of, and of reports that are kept. */
@@ -33,13 +34,12 @@ type LiveReport = Outcome.Report<unknown, unknown, unknown>
 /** Reads the monotonic clock, in nanoseconds. */
 type Now = () => number
 
-/** An outcome that is kept, with its cause until that is shown. */
-interface Kept {
-  outcome: LiveOutcome
-  cause: Cause.Cause<unknown> | undefined
-}
+/** How long causes may take to show, of which time, in nanoseconds: a run whose inputs all fail is to go on. */
+const causeBudget = 20e6
+const causeWindow = 200e6
 
 export class LiveBoard implements Spectator {
+  readonly detailed = true
   /** True once the dashboard is closed. */
   isOver = false
   /** Number of changes so far: what is told differs after one. */
@@ -49,7 +49,10 @@ export class LiveBoard implements Spectator {
   private readonly ended: Array<LiveSeen> = []
   private readonly reports = new Map<number, LiveReport>()
   private readonly flows = new FlowCounter()
-  private readonly outcomes: Array<Kept> = []
+  private readonly outcomes: Array<LiveOutcome> = []
+  /** Nanoseconds that causes have taken to show, since a time. */
+  private spent = 0
+  private spentSince = -Infinity
   /** Numbers of runs and outcomes so far, and of ended runs that were forgotten. */
   private runs = 0
   private settled = 0
@@ -71,10 +74,23 @@ export class LiveBoard implements Spectator {
   }
 
   /** Keeps an outcome, in the place of the oldest one. */
-  add(outcome: Omit<LiveOutcome, "seq">, cause: Cause.Cause<unknown> | undefined): void {
+  add(outcome: Omit<LiveOutcome, "seq">): void {
     this.changes++
     const seq = this.settled++
-    this.outcomes[seq % mostOutcomes] = { outcome: { seq, ...outcome }, cause }
+    this.outcomes[seq % mostOutcomes] = { seq, ...outcome }
+  }
+
+  /** Shows a cause; nothing if that has taken too long of late. */
+  shownCause(cause: Cause.Cause<unknown>): string | undefined {
+    const from = this.now()
+    if (from - this.spentSince >= causeWindow) {
+      this.spent = 0
+      this.spentSince = from
+    }
+    if (this.spent >= causeBudget) return undefined
+    const text = showCause(cause)
+    this.spent += this.now() - from
+    return text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`
   }
 
   /** Is told that a run has ended. Of those that have ended the oldest is forgotten first, one inside of another before others. */
@@ -91,6 +107,7 @@ export class LiveBoard implements Spectator {
 
   /** Keeps the report of a run: the last ones, so that no more than these stay in memory. */
   report(seen: LiveSeen, report: LiveReport): void {
+    if (!this.live.has(seen) && !this.ended.includes(seen)) return
     this.changes++
     this.reports.set(seen.id, report)
     if (this.reports.size > mostReports) this.reports.delete(this.reports.keys().next().value!)
@@ -107,15 +124,14 @@ export class LiveBoard implements Spectator {
   /** What a page is told that knows of so many outcomes. */
   update(known: number): Update {
     const now = this.now()
-    const shown = [...this.ended, ...this.live].toSorted((a, b) => a.id - b.id)
     const outcomes: Array<LiveOutcome> = []
     for (let seq = Math.max(known, this.settled - mostOutcomes); seq < this.settled; seq++) {
-      outcomes.push(toldOf(this.outcomes[seq % mostOutcomes]!))
+      outcomes.push(this.outcomes[seq % mostOutcomes]!)
     }
-    const runs = shown.length <= mostRuns ? shown : leastDeep(shown)
+    const runs = this.shown()
     return {
       runs: runs.map((run) => run.told(now)),
-      runsLeft: this.forgotten + shown.length - runs.length,
+      runsLeft: this.forgotten + this.live.size + this.ended.length - runs.length,
       outcomes,
       settled: this.settled,
       inputs: this.inputs(now),
@@ -124,25 +140,21 @@ export class LiveBoard implements Spectator {
     }
   }
 
+  /** The runs that are told of: those under way with the fewest around them, and as many of those that have ended last as there is room for. */
+  private shown(): ReadonlyArray<LiveSeen> {
+    const byDepth = Map.groupBy(this.live, ({ depth }) => depth)
+    const under = [...byDepth].toSorted(([a], [b]) => a - b).flatMap(([, runs]) => runs).slice(0, mostRuns)
+    const room = mostRuns - under.length
+    return [...room === 0 ? [] : this.ended.slice(-room), ...under].toSorted((a, b) => a.id - b.id)
+  }
+
+  /** Inputs under way, those first that have been longest. */
   private inputs(now: number): ReadonlyArray<LiveInput> {
-    const all = [...this.live].flatMap((run) => run.inputs(now))
-    return all.toSorted((a, b) => b.since - a.since).slice(0, mostInputs)
+    const all: Array<readonly [at: number, run: LiveSeen, worker: number]> = []
+    for (const run of this.live) for (const [worker, { at }] of run.running) all.push([at, run, worker])
+    return all.toSorted(([a], [b]) => a - b).slice(0, mostInputs).map(([, run, worker]) => run.inputAt(worker, now))
   }
 }
-
-/** Shows the cause of an outcome, when a page is told of it for the first time: many are never told of. */
-const toldOf = (kept: Kept): LiveOutcome => {
-  const { cause, outcome } = kept
-  if (cause === undefined) return outcome
-  const text = showCause(cause)
-  const whole = text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`
-  kept.cause = undefined
-  return kept.outcome = { ...outcome, error: { message: outcome.error!.message, cause: whole } }
-}
-
-/** Picks as many runs as are told of: those with the fewest around them, of these the last. */
-const leastDeep = (runs: ReadonlyArray<LiveSeen>): ReadonlyArray<LiveSeen> =>
-  runs.toSorted((a, b) => a.depth - b.depth || b.id - a.id).slice(0, mostRuns).toSorted((a, b) => a.id - b.id)
 
 /** How a run has ended, at a time in nanoseconds. */
 interface LiveEnd extends Counts {
@@ -162,8 +174,9 @@ export class LiveSeen implements SeenInputs {
   private readonly rate: RateMeter
   private readonly failures = new Map<string, { count: number; readonly input: string }>()
   private failuresLeft = 0
+  private readonly messages = new Messages(messageLength)
   /** Inputs under way, by the worker or lane that has them. */
-  private readonly running = new Map<number, { readonly index: number; readonly input: string; readonly at: number }>()
+  readonly running = new Map<number, { readonly index: number; readonly input: string; readonly at: number }>()
   /** The run until it ends, so that its inputs do not stay in memory. */
   private run: SeenRun | undefined
   private end: LiveEnd | undefined
@@ -204,12 +217,13 @@ export class LiveSeen implements SeenInputs {
   }
 
   succeeded(item: SeenItem): void {
-    this.settle(item, undefined, undefined)
+    this.settle(item, undefined)
   }
 
   failed(item: SeenItem, cause: Cause.Cause<unknown>): void {
-    const message = shortenMessage(Cause.squash(cause), messageLength)
-    const input = this.settle(item, message, cause)
+    const message = this.messages.of(Cause.squash(cause))
+    const text = this.board.shownCause(cause)
+    const input = this.settle(item, { message, ...(text !== undefined && { cause: text }) })
     const known = this.failures.get(message)
     if (known !== undefined) known.count++
     else if (this.failures.size < mostMessages) this.failures.set(message, { count: 1, input })
@@ -230,15 +244,10 @@ export class LiveSeen implements SeenInputs {
     this.board.report(this, report as LiveReport)
   }
 
-  /** Its inputs under way. */
-  inputs(now: number): ReadonlyArray<LiveInput> {
-    return [...this.running].map(([worker, { at, index, input }]) => ({
-      run: this.id,
-      index,
-      input,
-      worker,
-      since: millis(now - at)
-    }))
+  /** The input that a worker or lane has. */
+  inputAt(worker: number, now: number): LiveInput {
+    const { at, index, input } = this.running.get(worker)!
+    return { run: this.id, index, input, worker, since: millis(now - at) }
   }
 
   /** How it stands. */
@@ -276,23 +285,28 @@ export class LiveSeen implements SeenInputs {
   /** Keeps an outcome; returns its input as a line of text. */
   private settle(
     { attempts, endedAt, index, input, recorded, startedAt, worker }: SeenItem,
-    message: string | undefined,
-    cause: Cause.Cause<unknown> | undefined
+    error: LiveOutcome["error"]
   ): string {
     const known = this.running.get(worker)
     const shown = known?.index === index ? known.input : this.run!.show(input)
     this.left(index, worker)
+    // copies of a straggler that have lost, and attempts before
+    if (attempts > 1) {
+      for (const [other, { index: its }] of this.running) {
+        if (its === index) this.running.delete(other)
+      }
+    }
     this.board.add({
       run: this.id,
       index,
-      _tag: cause === undefined ? "Success" : "Failure",
+      _tag: error === undefined ? "Success" : "Failure",
       input: shown,
       attempts: recorded === undefined ? attempts : 0,
       startedAt: millis(startedAt - this.beganAt),
       elapsed: millis(endedAt - startedAt),
       worker,
-      ...(message !== undefined && { error: { message } })
-    }, cause)
+      ...(error !== undefined && { error })
+    })
     return shown
   }
 }

@@ -31,7 +31,7 @@ export interface LiveRun {
   readonly running: number
   readonly waiting: number
   readonly limited: ReadonlyArray<{ readonly name: string; readonly waiting: number }>
-  /** Inputs a second over the last ten seconds. */
+  /** Inputs a second over the last ten seconds, or since somebody looks, or over all where nobody did before. */
   readonly rate: number
   /** Time that the rest takes at that rate. */
   readonly left?: number
@@ -57,6 +57,7 @@ export interface LiveOutcome {
   readonly startedAt: number
   readonly elapsed: number
   readonly worker: number
+  /** The cause is left out where very many inputs fail at once. */
   readonly error?: { readonly message: string; readonly cause?: string }
 }
 

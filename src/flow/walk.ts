@@ -71,8 +71,7 @@ export const walk = (
   path: Path.Path
 ): Effect.Effect<Out<string, unknown>, any, any> => {
   const seen = (spectators: ReadonlyArray<Spectator>) => {
-    const { nodes, on, start } = route.wiring
-    const flow = { name: Path.nameOf(path), start, nodes, on }
+    const flow = { name: Path.nameOf(path), wiring: route.wiring }
     return spectators.map((spectator) => spectator.walk(flow))
   }
   return Effect.withFiber((fiber) => {
@@ -101,6 +100,8 @@ class Walk {
   private readonly turnBudget: TurnBudget
   /** Who sees it. */
   private readonly seen: ReadonlyArray<SeenWalk>
+  /** True while a node runs. */
+  private isInside = false
   private readonly last: Array<string> = []
   private current!: WiredNode
   /** Input of the next node, and its name. */
@@ -136,12 +137,14 @@ class Walk {
     if (++this.steps > maxSteps - lastNodes) this.last.push(this.next)
     this.current = nodesByName.get(this.next)!
     this.path = Path.inside(this.root, this.next, this.steps)
+    this.isInside = true
     for (const each of this.seen) each.entered(this.next)
     return this.turnBudget.tick() ? Effect.flatMap(this.turnBudget.next, () => this.enter()) : this.enter()
   }
 
   step(exit: Out<string, unknown>): void {
     const { name } = this.path
+    this.isInside = false
     if (!isOut(exit)) {
       throw new TypeError(`expected \`${shortenName(name)}\` to be left by a \`Node.out\`, got ${shorten(exit)}`)
     }
@@ -161,7 +164,7 @@ class Walk {
 
   /** Tells who sees it that the node has failed; that it was interrupted is no failure of it. */
   failed(cause: Cause.Cause<unknown>): void {
-    if (this.steps === 0 || Cause.hasInterruptsOnly(cause)) return
+    if (!this.isInside || Cause.hasInterruptsOnly(cause)) return
     for (const each of this.seen) each.failed(this.path.name)
   }
 

@@ -23,7 +23,7 @@ export interface SeenItem {
 /** A run that begins. */
 export interface SeenRun {
   readonly run: Run
-  /** Index of the input whose attempt has started it; undefined outside of all. */
+  /** Index of the input, in the run around, whose attempt has started it; undefined outside of attempts. */
   readonly index: number | undefined
   /** Start in nanoseconds of the monotonic clock, and in milliseconds since 1970. */
   readonly beganAt: number
@@ -42,6 +42,11 @@ type EdgeTarget = string | { readonly _tag: "End" } | { readonly _tag: "Leave"; 
 export interface SeenFlow {
   /** Path of the flow: the names from the outermost down. */
   readonly name: string
+  /** The wiring of the flow, which is the same object for each walk. */
+  readonly wiring: SeenWiring
+}
+
+export interface SeenWiring {
   readonly start: string
   readonly nodes: Readonly<Record<string, { readonly graph: { readonly _tag: NodeKind } }>>
   readonly on: Readonly<Record<string, Readonly<Record<string, EdgeTarget>>>>
@@ -58,16 +63,16 @@ export interface SeenWalk {
   readonly failed: (node: string) => void
 }
 
-/** Sees the runs and flows that begin inside. */
+/** Sees the runs and flows that begin inside. What it is told is not to throw: it would throw into the run. */
 export interface Spectator {
+  /** True if it wants to know of all attempts and their times, and not only of failures. */
+  readonly detailed: boolean
   readonly open: (run: SeenRun) => SeenInputs
   readonly walk: (flow: SeenFlow) => SeenWalk
 }
 
 /** Sees the inputs of one run, and what begins inside of it. */
 export interface SeenInputs extends Spectator {
-  /** True if it wants to know of all attempts and their times, and not only of failures. */
-  readonly detailed: boolean
   /** An attempt begins: now, unless it is said when. */
   readonly began: (item: Pick<SeenItem, "index" | "input">, worker: number, at?: number) => void
   /** An attempt has ended, and its input has no outcome yet. */

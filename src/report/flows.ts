@@ -1,14 +1,14 @@
 /**
  * Counts of how flows are walked, by their paths.
  */
-import type { SeenFlow, SeenWalk } from "../observability/spectator.ts"
+import type { SeenFlow, SeenWalk, SeenWiring } from "../observability/spectator.ts"
 import type * as Outcome from "../Outcome.ts"
 import { shortenName } from "../primitives/shorten.ts"
 
 /** Greatest number of flows that are counted. */
 const mostFlows = 100
 
-/** Greatest number of edges of a flow: one of an action that its wiring does not name is added when it is taken. */
+/** Greatest number of edges of a flow that are added when they are taken, since its wiring does not name their actions. */
 const mostEdges = 1000
 
 /** Counts of one flow. */
@@ -22,27 +22,27 @@ interface Counted {
   size: number
 }
 
+/** Counts flows. Those of one path that are wired alike are one; a flow that is made for each input is such. */
 export class FlowCounter {
   private readonly flows = new Map<string, Counted>()
 
   /** Counts a walk that begins. */
   walk(flow: SeenFlow): SeenWalk {
-    let counted = this.flows.get(flow.name)
-    if (counted === undefined) {
-      if (this.flows.size === mostFlows) return ignored
-      this.flows.set(flow.name, counted = begin(flow))
-    }
+    const key = `${flow.name}\n${signatureOf(flow.wiring)}`
+    const known = this.flows.get(key)
+    if (known === undefined && this.flows.size >= mostFlows) return ignored
+    const counted = known ?? begin(flow)
+    if (known === undefined) this.flows.set(key, counted)
+    counted.walks++
     const { edges, nodes } = counted
-    const known = counted
-    known.walks++
     return {
       entered: (node) => void nodes.get(node)!.entered++,
       failed: (node) => void nodes.get(node)!.failed++,
       left: (node, action) => {
         const taken = edges.get(node)!
         const before = taken.get(action)
-        if (before === undefined && known.size === mostEdges) return
-        if (before === undefined) known.size++
+        if (before === undefined && counted.size >= mostEdges) return
+        if (before === undefined) counted.size++
         taken.set(action, (before ?? 0) + 1)
       }
     }
@@ -55,9 +55,23 @@ export class FlowCounter {
 
 const ignored: SeenWalk = { entered: () => {}, failed: () => {}, left: () => {} }
 
+const signatures = new WeakMap<SeenWiring, string>()
+
+/** Returns a text that wirings have in common which are drawn alike. */
+const signatureOf = (wiring: SeenWiring): string => {
+  let signature = signatures.get(wiring)
+  if (signature === undefined) {
+    const kinds = Object.entries(wiring.nodes).map(([name, { graph }]) => [name, graph._tag])
+    const edges = Object.entries(wiring.on).map(([name, actions]) => [name, Object.entries(actions)])
+    signatures.set(wiring, signature = JSON.stringify([wiring.start, kinds, edges]))
+  }
+  return signature
+}
+
 const begin = (flow: SeenFlow): Counted => {
-  const names = Object.keys(flow.nodes)
-  const edges = new Map(names.map((node) => [node, new Map(Object.keys(flow.on[node]!).map((action) => [action, 0]))]))
+  const { nodes, on } = flow.wiring
+  const names = Object.keys(nodes)
+  const edges = new Map(names.map((node) => [node, new Map(Object.keys(on[node]!).map((action) => [action, 0]))]))
   return {
     flow,
     walks: 0,
@@ -67,19 +81,21 @@ const begin = (flow: SeenFlow): Counted => {
   }
 }
 
-const countsOf = ({ edges, flow, nodes, walks }: Counted): Outcome.FlowCounts => ({
-  name: shortenName(flow.name),
+const countsOf = (
+  { edges, flow: { name, wiring: { nodes: drawn, on, start } }, nodes, walks }: Counted
+): Outcome.FlowCounts => ({
+  name: shortenName(name),
   walks,
-  start: shortenName(flow.start),
+  start: shortenName(start),
   nodes: [...nodes].map(([name, { entered, failed }]) => ({
     name: shortenName(name),
-    kind: flow.nodes[name]!.graph._tag,
+    kind: drawn[name]!.graph._tag,
     entered,
     failed
   })),
   edges: [...edges].flatMap(([from, actions]) =>
     [...actions].map(([action, taken]) => {
-      const target = flow.on[from]![action]
+      const target = Object.hasOwn(on[from]!, action) ? on[from]![action] : undefined
       const isNode = typeof target === "string"
       return {
         from: shortenName(from),

@@ -22,11 +22,15 @@ import {
 import type * as Outcome from "../Outcome.ts"
 import { shortenMessage, shortenName } from "../primitives/shorten.ts"
 import { FlowCounter } from "./flows.ts"
+import { Messages } from "./messages.ts"
 
 /** Greatest numbers of runs and of lines that are kept, and of messages that the failures of a run are counted by. */
 const mostRuns = 10_000
 const mostLogs = 10_000
 const mostMessages = 20
+
+/** Number of failures of a run whose messages are looked at. */
+const mostLooked = 10_000
 
 /** Greatest number of characters of a message. */
 const messageLength = 240
@@ -36,6 +40,7 @@ type AttemptOf = (context: Context.Context<never>) => { readonly index: number; 
 
 /** Sees the run of a report, and gathers what is inside. */
 export class InsideOf implements Spectator {
+  readonly detailed = false
   private readonly runs: Array<NestedSeen> = []
   private runsLeft = 0
   private readonly flows = new FlowCounter()
@@ -45,6 +50,8 @@ export class InsideOf implements Spectator {
   private readonly now: () => number
   /** Start of the reported run, in nanoseconds of the monotonic clock. */
   private beganAt = 0
+  /** True once the report is made: what goes on is in none. */
+  private isOver = false
 
   /** `now` reads the monotonic clock, in nanoseconds. */
   constructor(attemptOf: AttemptOf, now: () => number) {
@@ -65,13 +72,15 @@ export class InsideOf implements Spectator {
   /** Is told of a run inside. */
   nested(run: SeenRun, parent: NestedSeen | undefined): NestedSeen {
     const nested = new NestedSeen(this, run, parent)
+    if (this.isOver) return nested
     if (this.runs.length < mostRuns) this.runs.push(nested)
     else this.runsLeft++
     return nested
   }
 
   /** Keeps what attempts log. */
-  readonly logger: Logger.Logger<unknown, void> = Logger.make(({ fiber, logLevel, message }) => {
+  readonly logger: Logger.Logger<unknown, void> = Logger.make(({ cause, fiber, logLevel, message }) => {
+    if (this.isOver) return
     const seen = Context.get(fiber.context, Spectators).find((each) =>
       each instanceof RootSeen && each.inside === this ||
       each instanceof NestedSeen && each.inside === this
@@ -91,18 +100,21 @@ export class InsideOf implements Spectator {
       within: nested?.name,
       at: this.since(this.now()),
       level: logLevel,
-      message: textOf(message)
+      message: textOf(message, cause)
     })
   })
 
-  /** What was gathered, at the end of the reported run. */
-  get gathered(): Outcome.RunInside {
-    const places = new Map(this.runs.map((run, place) => [run, place]))
+  /** Returns what was gathered, at the end of the reported run. Nothing is gathered from then on. */
+  gather(): Outcome.RunInside {
+    const now = this.now()
+    const runs = this.runs.splice(0)
+    const places = new Map(runs.map((run, place) => [run, place]))
+    this.isOver = true
     return {
-      runs: this.runs.map((run) => run.told(run.parent && places.get(run.parent))),
+      runs: runs.map((run) => run.told(now, run.parent && places.get(run.parent))),
       runsLeft: this.runsLeft,
       flows: this.flows.counts,
-      logs: [...this.logs],
+      logs: this.logs.splice(0),
       logsLeft: this.logsLeft
     }
   }
@@ -121,8 +133,9 @@ const elsewhere = (
 }
 
 /** What is logged, as one line. */
-const textOf = (message: unknown): string => {
-  const parts = Array.isArray(message) ? message : [message]
+const textOf = (message: unknown, cause: Cause.Cause<unknown>): string => {
+  const said = Array.isArray(message) ? message : [message]
+  const parts = cause.reasons.length === 0 ? said : [...said, Cause.squash(cause)]
   return shortenMessage(parts.map((part) => shortenMessage(part, messageLength)).join(" "), messageLength)
 }
 
@@ -164,10 +177,13 @@ class NestedSeen implements SeenInputs {
   readonly name: string
   readonly parent: NestedSeen | undefined
   /** The input of the reported run that it is inside of. */
-  readonly rootIndex: number
-  private readonly index: number
+  readonly rootIndex: number | undefined
+  private readonly index: number | undefined
   private readonly beganAt: number
   private readonly failures = new Map<string, { count: number; readonly input: string }>()
+  private readonly messages = new Messages(messageLength)
+  /** Number of failures whose messages were looked at. */
+  private looked = 0
   /** The run until it ends, so that its inputs do not stay in memory. */
   private run: SeenRun | undefined
   private end: NestedEnd | undefined
@@ -176,8 +192,8 @@ class NestedSeen implements SeenInputs {
     this.inside = inside
     this.name = shortenName(run.run.name)
     this.parent = parent
-    this.index = run.index ?? 0
-    this.rootIndex = parent?.rootIndex ?? this.index
+    this.index = run.index
+    this.rootIndex = parent === undefined ? run.index : parent.rootIndex
     this.beganAt = run.beganAt
     this.run = run
   }
@@ -196,7 +212,9 @@ class NestedSeen implements SeenInputs {
   reported(): void {}
 
   failed({ input }: SeenItem, cause: Cause.Cause<unknown>): void {
-    const message = shortenMessage(Cause.squash(cause), messageLength)
+    if (this.looked === mostLooked) return
+    this.looked++
+    const message = this.messages.of(Cause.squash(cause))
     const known = this.failures.get(message)
     if (known !== undefined) known.count++
     else if (this.failures.size < mostMessages) this.failures.set(message, { count: 1, input: this.run!.show(input) })
@@ -210,11 +228,11 @@ class NestedSeen implements SeenInputs {
     this.run = undefined
   }
 
-  /** What it came to, or where it stands if it goes on in a fiber of its own. */
-  told(parent: number | undefined): Outcome.NestedRun {
+  /** What it came to, or where it stands now if it goes on in a fiber of its own. */
+  told(now: number, parent: number | undefined): Outcome.NestedRun {
     const { beganAt, index, name, run } = this
     const { at, done, failed, recalled, retried, state } = this.end ??
-      { ...run!.run.counts(), at: beganAt, state: "interrupted" as const }
+      { ...run!.run.counts(), at: now, state: "running" as const }
     return {
       name,
       parent,

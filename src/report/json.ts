@@ -43,10 +43,10 @@ const Counted = Schema.Struct({
 const Nested = Schema.Struct({
   name: Schema.String,
   parent: Schema.optionalKey(Schema.Int),
-  index: Schema.Int,
+  index: Schema.optionalKey(Schema.Int),
   startedAt: Schema.Finite,
   elapsed: Schema.Finite,
-  state: Schema.Literals(["done", "stopped", "interrupted"]),
+  state: Schema.Literals(["done", "stopped", "interrupted", "running"]),
   tally: Counted,
   failures: Schema.optionalKey(Schema.Array(Schema.Struct({ message: Text, count: Schema.Int, input: Schema.String })))
 })
@@ -314,7 +314,7 @@ class Writer<I> {
     return {
       name,
       ...(parent !== undefined && { parent }),
-      index,
+      ...(index !== undefined && { index }),
       startedAt: millis(startedAt),
       elapsed: millis(elapsed),
       state,

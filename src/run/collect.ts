@@ -74,7 +74,7 @@ const outcomes = <I, A, E, R, EI, RI>(plan: Plan.Plan<I, A, E, R, EI, RI>) =>
         outcomes,
         machines: machineOf && machinesOf(outcomes, machineOf),
         settings: { backend, options: options() },
-        inside: inside.gathered
+        inside: inside.gather()
       })
       seen?.reported(report)
       return journalError !== undefined

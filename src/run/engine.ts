@@ -188,7 +188,6 @@ const execute = <I, A, E, R, EI, RI>(
     opener.resize(workers)
   }
   return turnBudget.withoutYields(opener.run()).pipe(
-    seen === undefined ? identity : (run) => seen.around(run, time),
     settings.follows ? following(backend!, resized) : identity,
     recorder === undefined ? identity : recorded(recorder),
     drainable === undefined
@@ -202,6 +201,7 @@ const execute = <I, A, E, R, EI, RI>(
       }),
     Effect.ensuring(Effect.andThen(timers.close, quietly(queue.close))),
     queue.admission === undefined ? identity : Effect.ensuring(queue.admission.close),
+    seen === undefined ? identity : (run) => seen.around(run, time),
     Effect.map(() => ({
       ...about,
       seen,

@@ -56,6 +56,10 @@ export const insideRun = <A, E, R>(
   read: AttemptReader | undefined
 ): Effect.Effect<A, E, R> => Effect.provideService(inside(effect, read), RunReader, read)
 
+/** Runs an effect inside a run, and outside of its attempts until a lane of it says otherwise. */
+export const betweenAttempts = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(effect, RunReader, undefined)
+
 /** Returns the attempt of the nearest run around a context. */
 export const aroundRun = (context: Context.Context<never>): CurrentAttempt | undefined =>
   Context.get(context, RunReader)?.()

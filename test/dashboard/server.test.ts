@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Stream } from "effect"
-import { Flow, Node, Parallel, Report } from "effect-parallel"
+import { Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Scheduler, Stream, Tracer } from "effect"
+import { Flow, Journal, Node, Parallel, Report } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
 import * as Dashboard from "effect-parallel/Dashboard"
 import { Sse } from "effect/encoding"
@@ -257,4 +257,99 @@ describe("a dashboard", () => {
 
       assert.isBelow(after - before, 5)
     })), 60_000)
+
+  it.live("changes nothing about how runs end, with a journal too", () =>
+    served(
+      Effect.gen(function*() {
+        const work = (n: number) => n === 1 ? Effect.fail("no") : Effect.succeed(n)
+        const options = { name: "recorded", journal: true } as const
+        const [values, failures] = yield* Parallel.partition(range(4), work, options)
+        const { runs, settled } = yield* until(({ runs }) => runs[0]?.state !== "running")
+
+        assert.deepStrictEqual([values, failures.length, settled], [[0, 2, 3], 1, 4])
+        assert.deepStrictEqual([runs[0]!.state, runs[0]!.done, runs[0]!.failed], ["done", 4, 1])
+      }).pipe(Effect.provide(Journal.layerMemory))
+    ))
+
+  it.live("shows no run as under way that was interrupted when it began", () =>
+    served(Effect.gen(function*() {
+      const loop = Effect.forever(Parallel.forEach([1], Effect.succeed, { name: "quick" }))
+      yield* Effect.forEach(range(100), (n) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.forkChild(Effect.provideService(loop, Scheduler.MaxOpsBeforeYield, 3 + n % 40))
+          for (let turns = 0; turns < n % 7; turns++) yield* Effect.yieldNow
+          yield* Fiber.interrupt(fiber)
+        }))
+      const { inputs, runs } = yield* until(() => true)
+
+      assert.deepStrictEqual(runs.filter(({ state }) => state === "running"), [])
+      assert.deepStrictEqual(inputs, [])
+    })))
+
+  it.live("shows what is under way before what has ended", () =>
+    served(Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Parallel.forEach([1], () => Effect.never, { name: "long" }))
+      yield* until(({ inputs }) => inputs.length === 1)
+      yield* Effect.forEach(range(250), () => Parallel.forEach([1], Effect.succeed, { name: "short" }))
+      const { inputs, runs, runsLeft } = yield* until(() => true)
+      yield* Fiber.interrupt(fiber)
+
+      assert.strictEqual(runs.find(({ state }) => state === "running")?.name, "long")
+      assert.deepStrictEqual([runs.length, runsLeft, inputs[0]!.run], [200, 51, runs[0]!.id])
+    })))
+
+  it.live("shows no copy of a straggler as under way that has lost", () =>
+    served(Effect.gen(function*() {
+      const starts: Array<number> = []
+      const work = (n: number) =>
+        Effect.suspend(() => {
+          starts.push(n)
+          return n === 0 && starts.filter((each) => each === 0).length === 1 ? Effect.never : Effect.sleep(5)
+        })
+      const gate = yield* Deferred.make<void>()
+      const held = (n: number) => n === 9 ? Deferred.await(gate) : work(n)
+      const options = { concurrency: 3, stragglers: { after: "20 millis", limit: 3 } } as const
+      const fiber = yield* Effect.forkChild(Parallel.forEach([0, 1, 9], held, options))
+      const { inputs } = yield* until(({ settled }) => settled === 2)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(fiber)
+
+      assert.deepStrictEqual([...new Set(inputs.map(({ input }) => input))], ["9"])
+    })))
+
+  it.live("answers odd addresses, and traces none: they hold the token", () => {
+    const spans: Array<string> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span.name)
+        const attribute = span.attribute.bind(span)
+        span.attribute = (key, value) => {
+          spans.push(String(value))
+          attribute(key, value)
+        }
+        return span
+      }
+    })
+    return served(Effect.gen(function*() {
+      const { url } = yield* Dashboard.Dashboard
+      const [host, port] = addressesOf(url)
+      const token = new URL(url).searchParams.get("token")!
+      yield* get(url)
+      const answers = yield* Effect.forEach(
+        ["//[", "//?x", "/%zz", "//x:99999999/", `/${"x".repeat(5000)}`],
+        (path) =>
+          Effect.callback<string>((resume) => {
+            const socket = connect(port, host, () => socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`))
+            socket.once("data", (data) => {
+              socket.destroy()
+              resume(Effect.succeed(data.toString().slice(9, 12)))
+            })
+          })
+      )
+
+      assert.deepStrictEqual(answers, answers.map(() => "403"))
+      assert.isFalse(spans.some((text) => text.includes(token)))
+    })).pipe(Effect.provideService(Tracer.Tracer, tracer))
+  })
 })

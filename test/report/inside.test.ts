@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Logger } from "effect"
-import { Flow, Node, Parallel, Report } from "effect-parallel"
+import { Cause, Deferred, Duration, Effect, Exit, Logger, Stream } from "effect"
+import { Flow, Journal, Node, Parallel, Report } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
 import * as tasks from "../backend/workerTasks.ts"
 import { drive, range } from "../helpers.ts"
@@ -167,8 +167,95 @@ describe("what is inside of a report", () => {
         report.inside.logs.map(({ index, level, message }) => [index, level, message]),
         ["a", "b"].flatMap((text, index) => [
           [index, "Info", `info ${text} { text: ${JSON.stringify(text)} }`],
-          [index, "Error", "broken"]
+          [index, "Error", `broken RangeError: ${text}`]
         ])
       )
     }).pipe(Effect.provide(Threads.layer({ workers: 1 })), silent))
+
+  it.effect("has runs with a journal as they ended, and changes nothing about how they end", () =>
+    Effect.gen(function*() {
+      const inner = (name: string) =>
+        Parallel.partition(range(4), (n) => n === 1 ? Effect.fail("no") : Effect.succeed(n), { name, journal: true })
+      const alone = yield* inner("alone")
+      const report = yield* Parallel.run(["a"], (name) => inner(name), { name: "outer" })
+
+      assert.deepStrictEqual(
+        report.values.map(([values, failures]) => [values, failures.length]),
+        [[alone[0], alone[1].length]]
+      )
+      assert.deepStrictEqual(
+        report.inside.runs.map(({ failed, failures, state, succeeded }) => [state, succeeded, failed, failures]),
+        [["done", 3, 1, [{ message: "no", count: 1, input: "1" }]]]
+      )
+    }).pipe(Effect.provide(Journal.layerMemory), silent))
+
+  it.effect("counts flows of one path apart where they are wired differently, and together where they are alike", () =>
+    Effect.gen(function*() {
+      const flowOf = (n: number) => {
+        const name = n === 0 ? "first" : "second"
+        return Flow.make("pipeline", {
+          start: name,
+          nodes: { [name]: Node.make(name, { exec: (n: number) => n }) },
+          on: { [name]: { default: Flow.end } }
+        } as never) as unknown as Node.Node<number, Node.Out<"default", number>>
+      }
+      const report = yield* Parallel.run([0, 1, 1], (n) => Flow.run(flowOf(n), n))
+
+      assert.deepStrictEqual(
+        report.inside.flows.map(({ name, nodes, walks }) => [name, walks, nodes.map(({ name }) => name)]),
+        [["pipeline", 1, ["first"]], ["pipeline", 2, ["second"]]]
+      )
+      assert.strictEqual(report.failures.length, 0)
+    }))
+
+  it.effect("counts no failure of a node where a flow has taken too many steps", () =>
+    Effect.gen(function*() {
+      const again = Node.make("again", { exec: (n: number) => n })
+      const flow = Flow.make("loop", {
+        start: "again",
+        nodes: { again },
+        on: { again: { default: "again" } },
+        maxSteps: 5
+      })
+      const report = yield* Parallel.run([1], (n) => Flow.run(flow, n))
+
+      assert.strictEqual(report.failures.length, 1)
+      assert.deepStrictEqual(report.inside.flows[0]!.nodes, [{ name: "again", kind: "Node", entered: 5, failed: 0 }])
+    }))
+
+  it.effect("has the inputs of a run that are made by runs themselves, which no attempt has started", () =>
+    Effect.gen(function*() {
+      const inputs = Stream.fromEffect(Parallel.forEach([1, 2], Effect.succeed, { name: "feeds" })).pipe(
+        Stream.flattenIterable
+      )
+      const inner = Parallel.run(inputs, Effect.succeed, { name: "fed" })
+      const report = yield* Parallel.run(range(3), (n) => n === 2 ? inner : Effect.succeed(undefined))
+
+      assert.deepStrictEqual(report.inside.runs.map(({ index, name, parent }) => [name, parent, index]), [
+        ["fed", undefined, 2],
+        ["feeds", 0, undefined]
+      ])
+      assert.deepStrictEqual(report.values[2]!.inside.runs.map(({ index, name }) => [name, index]), [
+        ["feeds", undefined]
+      ])
+    }))
+
+  it.effect("says of a run that goes on after the report that it does, and gathers no more of it", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const goesOn = Parallel.forEach([1, 2], (n) => n === 1 ? Effect.void : Deferred.await(gate), { name: "goes on" })
+      const report = yield* Parallel.run([1], () => Effect.andThen(Effect.forkDetach(goesOn), Effect.yieldNow))
+      yield* Deferred.succeed(gate, undefined)
+      yield* Effect.yieldNow
+
+      assert.deepStrictEqual(report.inside.runs.map(({ state, succeeded }) => [state, succeeded]), [["running", 1]])
+    }))
+
+  it.effect("has the cause of what is logged with one", () =>
+    Effect.gen(function*() {
+      const work = () => Effect.logError("it broke", Cause.fail("no"))
+      const { inside } = yield* Parallel.run([1], work)
+
+      assert.deepStrictEqual(inside.logs.map(({ message }) => message), ["it broke no"])
+    }).pipe(silent))
 })

@@ -7,7 +7,8 @@ import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Run } from "../../observability/contract.ts"
-import { type SeenInputs, type SeenRun, Spectators } from "../../observability/spectator.ts"
+import { type SeenInputs, type SeenRun, type Spectator, Spectators } from "../../observability/spectator.ts"
+import { prefix } from "../../primitives/printable.ts"
 import { shortenInput, shortenMessage, type ShowInput } from "../../primitives/shorten.ts"
 import * as Attempt from "../../task/attempt.ts"
 import type { Item } from "../inputs/item.ts"
@@ -16,19 +17,27 @@ import type { Sink } from "./sink.ts"
 /** The spectators of one run. */
 export class Seen {
   readonly detailed: boolean
-  private readonly all: ReadonlyArray<SeenInputs>
+  private readonly spectators: ReadonlyArray<Spectator>
+  private readonly run: SeenRun
+  /** What they see of the run, from its start on. */
+  private all: ReadonlyArray<SeenInputs> = []
 
-  constructor(all: ReadonlyArray<SeenInputs>) {
-    this.all = all
-    this.detailed = all.some(({ detailed }) => detailed)
+  constructor(spectators: ReadonlyArray<Spectator>, run: SeenRun) {
+    this.spectators = spectators
+    this.run = run
+    this.detailed = spectators.some(({ detailed }) => detailed)
   }
 
-  /** Runs an effect: what begins in it is inside of this run. `time` reads the monotonic clock, in nanoseconds. */
+  /**
+   * Shows the run: what begins in it is inside of it. Its start and end are told together, or neither. `time` reads the monotonic
+   * clock, in nanoseconds.
+   */
   around<A, E, R>(run: Effect.Effect<A, E, R>, time: () => number): Effect.Effect<A, E, R> {
-    return Effect.onExit(
-      Effect.provideService(run, Spectators, this.all),
-      (exit) => Effect.sync(() => this.ended(exit, time()))
-    )
+    return Effect.uninterruptibleMask((restore) => {
+      this.all = this.spectators.map((spectator) => spectator.open(this.run))
+      const inside = Attempt.betweenAttempts(Effect.provideService(run, Spectators, this.all))
+      return Effect.onExit(restore(inside), (exit) => Effect.sync(() => this.ended(exit, time())))
+    })
   }
 
   /** Puts the spectators before a sink. */
@@ -68,7 +77,7 @@ interface Begun extends Pick<SeenRun, "backend" | "options" | "beganAt"> {
   readonly show: ShowInput | undefined
 }
 
-/** Shows a run to the spectators around it; undefined if there are none. */
+/** Returns what shows a run to the spectators around it; undefined if there are none. */
 export const open = (
   context: Context.Context<never>,
   { observer, show, startedAt, ...begun }: Begun
@@ -80,10 +89,14 @@ export const open = (
     run: observer,
     index: Attempt.aroundRun(context)?.index,
     startedAt: startedAt.epochMilliseconds,
-    show: (input) => show === undefined ? shortenMessage(input, inputLength) : shortenInput(input, show, inputLength)
+    show: (input) => show === undefined ? lineOf(input) : shortenInput(input, show, inputLength)
   }
-  return new Seen(spectators.map((spectator) => spectator.open(run)))
+  return new Seen(spectators, run)
 }
+
+/** Shows an input. Of a long text only the start is looked at. */
+const lineOf = (input: unknown): string =>
+  shortenMessage(typeof input === "string" ? prefix(input, 4 * inputLength) : input, inputLength)
 
 /** Greatest number of characters of a shown input. */
 const inputLength = 120

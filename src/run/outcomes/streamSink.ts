@@ -79,10 +79,10 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
 
   /** Fails if the run has used up its error budget, or its journal has failed; the consumer has the values already. */
   verdict(ran: RunSummary): Effect.Effect<void, Outcome.TooManyErrors<I, A, E>> {
-    const { journalError } = ran
+    const { backend, journalError, options } = ran
     if (!this.tripped && journalError === undefined) return Effect.void
     const outcomes = this.failures.toSorted((a, b) => a.index - b.index)
-    const report = Report.make<I, A, E>({ ...ran, outcomes })
+    const report = Report.make<I, A, E>({ ...ran, outcomes, settings: { backend, options: options() } })
     return journalError === undefined
       ? Effect.fail(tooManyErrors(report, this.maxErrors))
       : Effect.fail(withReport(journalError, report) as never)
