@@ -17,6 +17,7 @@ import { endOf, MessageWay, type RunClock, startOf } from "./remote.ts"
 export class BatchClock {
   private readonly clock: RunClock
   private readonly spans: SpanRecorder | undefined
+  private readonly isLimited: boolean
   /** Context of the lane, in which spans are made. */
   private context: Context.Context<never> | undefined
   /** Times in nanoseconds of the monotonic clock: of sending, and for how long limits were waited for. */
@@ -27,10 +28,11 @@ export class BatchClock {
   private way: MessageWay | undefined = undefined
   private reportedAt = -Infinity
 
-  /** Makes the clock of a batch that comes to its limits now. */
-  constructor(clock: RunClock, spans: SpanRecorder | undefined) {
+  /** Makes the clock of a batch that comes to its limits now, if it has any. */
+  constructor(clock: RunClock, spans: SpanRecorder | undefined, isLimited: boolean) {
     this.clock = clock
     this.spans = spans
+    this.isLimited = isLimited
     this.dispatchedAt = clock.time()
   }
 
@@ -44,7 +46,7 @@ export class BatchClock {
     const now = this.clock.time()
     const waited = now - this.dispatchedAt
     this.context = context
-    if (waited >= leastLimitWait) this.limitWait = waited
+    if (this.isLimited && waited >= leastLimitWait) this.limitWait = waited
     this.dispatchedAt = now
     for (const item of items) item.waits = item.sinceRetry(now - this.limitWait) ?? item.waits
   }

@@ -104,8 +104,8 @@ export class BatchRun<I, A, E, R> {
     this.openCount = batch.inputs.length
     this.closed = new Uint8Array(this.openCount)
     this.controller = this.openCount > 1 ? new AbortController() : undefined
-    const { batches: { spans }, clock, sink } = options
-    this.times = sink.detailed || spans !== undefined ? new BatchClock(clock, spans) : undefined
+    const { batches: { spans }, clock, limits, sink } = options
+    this.times = sink.detailed || spans !== undefined ? new BatchClock(clock, spans, limits.length > 0) : undefined
   }
 
   /**

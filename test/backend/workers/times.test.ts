@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Option, Schedule, Schema } from "effect"
 import { Limit, Outcome, Parallel, Report } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
 import { range } from "../../helpers.ts"
 import {
   cannotBegin,
@@ -12,6 +13,7 @@ import {
   readsClockLater
 } from "../clockTasks.ts"
 import { kinds } from "../workerKinds.ts"
+import { tiny } from "../workerTasks.ts"
 
 const millis = Duration.toMillis
 
@@ -221,4 +223,14 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
       const endOf = ({ elapsed, startedAt }: Outcome.Attempt) => millis(startedAt) + millis(elapsed)
       assert.isAtMost(Math.abs(endOf(loser) - endOf(winner)), rounding)
     }).pipe(Effect.provide(layer())))
+})
+
+describe("the waits of a run without limits", () => {
+  it.live("are for no limit, however long its batches take to begin", () =>
+    Effect.gen(function*() {
+      const { outcomes } = yield* Parallel.run(range(200), tiny, { name: "unlimited" })
+
+      assert.deepStrictEqual(outcomes.filter(({ waits }) => !Duration.isZero(waits.limit)), [])
+      assert.isAbove(outcomes.filter(({ waits }) => !Duration.isZero(waits.startup)).length, 0)
+    }).pipe(Effect.provide(Threads.layer({ workers: 2 }))))
 })
