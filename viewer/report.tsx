@@ -73,6 +73,12 @@ export const Report = ({ inside = false, model }: ReportProps) => {
               ? (
                 <p class="facts">
                   {report.tally.total === 0 ? "There was nothing to do." : "Nothing: no input failed."}
+                  {model.nested.some(({ tally }) => tally.failed > 0) && (
+                    <>
+                      {" "}
+                      What failed inside of them is under <a href="#nested">runs inside</a>.
+                    </>
+                  )}
                 </p>
               )
               : <Failures groups={groups} entries={report.outcomes} onOpen={open} onAll={showAll} />}
@@ -81,7 +87,7 @@ export const Report = ({ inside = false, model }: ReportProps) => {
         {ran && (
           <section id="time" aria-labelledby="time-title">
             <div class="head">
-              <h2 id="time-title">Why it took so long</h2>
+              <h2 id="time-title">Where the time went</h2>
               <ZoomChip zoom={zoom} onZoom={setZoom} />
             </div>
             <div class="charts">
