@@ -1,16 +1,23 @@
-// Map and reduce over a CSV of 10,000 rows: its lines in parts, the parts summed at once, the sums joined.
+// Map-reduce: threads parse and sum a CSV file each, then the sums are combined. Bad rows are shown with their lines.
 //
 //   node examples/04-map-reduce.ts
-//
-// The rows are made from a seed (census/Csv.ts). Map is a batch node, whose results reach reduce in the order of the parts.
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Parallel } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
+import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Csv from "./census/Csv.ts"
-import * as Program from "./census/Program.ts"
+import { census } from "./fixtures/census.ts"
+import { sumFile } from "./map-reduce/sumFile.ts"
 
-Csv.make(10_000, "census").pipe(
-  Effect.flatMap(Program.run),
-  Effect.flatMap((table) => Console.log(Program.toText(table))),
-  NodeRuntime.runMain
-)
+Effect.gen(function*() {
+  const [files, failures] = yield* Parallel.partition(yield* census, sumFile)
+  const regions = Map.groupBy(files.flatMap(({ sums }) => Object.entries(sums)), ([region]) => region)
+  for (const region of [...regions.keys()].toSorted()) {
+    const [people, income] = regions.get(region)!.reduce(([n, sum], [, s]) => [n + s.people, sum + s.income], [0, 0])
+    yield* Console.log(`${region}: ${people} people, ${Math.round(income / people)} a year`)
+  }
+  for (const message of files.flatMap(({ bad }) => bad)) yield* Console.log(`skipped ${message}`)
+  for (const { cause } of failures) yield* Console.log(String(Cause.squash(cause)))
+}).pipe(Effect.scoped, Effect.provide([NodeFileSystem.layer, Threads.layer()]), NodeRuntime.runMain)
