@@ -100,8 +100,7 @@ export interface RunSettings {
  *
  * `runs` are the runs that attempts have started, in the order of their starts, the first 10 000; `runsLeft` counts the others.
  * `flows` counts how flows were walked, by their paths, at most 100 of them. `logs` are the first 10 000 lines that were logged, those
- * of workers among them; `logsLeft` counts the others. None of this is kept for runs that gather no report by themselves: streams, and batch nodes that
- * `watch`. A line that is logged costs some microseconds more where it is kept.
+ * of workers among them; `logsLeft` counts the others. None of this is kept for runs that make no report, nor for a stream. A line that is logged costs some microseconds more where it is kept.
  *
  * @category models
  * @since 0.1.0

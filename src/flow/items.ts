@@ -135,26 +135,35 @@ const completions = (
   watch: ItemBatch["watch"],
   ends: (outcome: AnyOutcome) => boolean
 ): Effect.Effect<Completed, any, any> =>
-  Effect.flatMap(Effect.zip(Clock.monotonicTimeNanos, DateTime.now), ([beganAt, startedAt]) => {
+  Effect.withFiber((fiber) => {
+    const clock = fiber.getRef(Clock.Clock)
+    const beganAt = clock.monotonicTimeNanosUnsafe()
+    const startedAt = DateTime.makeUnsafe(clock.currentTimeMillisUnsafe())
+    const inside = Collect.insideOf(fiber)
     const outcomes: Array<AnyOutcome> = []
-    const reported = Effect.zipWith(Clock.monotonicTimeNanos, Plan.Defaults, (now, around) =>
+    const reported = Effect.sync(() =>
       RunReport.make({
         name: plan.options.name!,
         outcomes: outcomes.toSorted((a, b) => a.index - b.index),
         startedAt,
-        elapsed: Duration.nanos(now - beganAt),
-        show: plan.options.show ?? around.show
-      }))
+        elapsed: Duration.nanos(clock.monotonicTimeNanosUnsafe() - beganAt),
+        show: plan.options.show ?? fiber.getRef(Plan.Defaults).show,
+        settings: Plan.asked(plan, fiber.context),
+        inside: inside.gather()
+      })
+    )
     const show = (outcome: AnyOutcome) => {
       outcomes.push(outcome)
       return watch === undefined ? Effect.void : toEffect(watch(outcome))
     }
     let own: Outcome.TooManyErrors<any, any, any> | undefined
     const isOwn = (error: unknown): error is Outcome.TooManyErrors<any, any, any> => error === own
-    return RunStream.stream(plan, "completion", (error) => own = error).pipe(
+    const run = RunStream.stream(plan, "completion", (error) => own = error).pipe(
       Stream.tap(show),
       Stream.takeUntil(ends),
-      Stream.runDrain,
+      Stream.runDrain
+    )
+    return Collect.seenBy(inside, run).pipe(
       Effect.catchIf(
         isOwn,
         ({ limit }) => Effect.flatMap(reported, (report) => Effect.fail(tooManyErrors(report, limit)))

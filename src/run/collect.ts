@@ -3,6 +3,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { Spectators } from "../observability/spectator.ts"
 import * as Outcome from "../Outcome.ts"
@@ -65,7 +66,7 @@ const outcomes = <I, A, E, R, EI, RI>(plan: Plan.Plan<I, A, E, R, EI, RI>) =>
   Effect.withFiber((fiber) => {
     let sink: Outcomes<I, A, E>
     const run = Engine.run(plan, (control, settings) => sink = new Outcomes(control, settings.maxErrors))
-    const inside = new InsideOf(Attempt.aroundRun, nanoClock(fiber.getRef(Clock.Clock)))
+    const inside = insideOf(fiber)
     return Effect.flatMap(seenBy(inside, run), (ran) => {
       const { firstFailure, maxErrors, outcomes, tripped } = sink
       const { backend, journalError, machineOf, options, seen } = ran
@@ -83,8 +84,12 @@ const outcomes = <I, A, E, R, EI, RI>(plan: Plan.Plan<I, A, E, R, EI, RI>) =>
     })
   })
 
+/** Makes what gathers the inside of a run. */
+export const insideOf = (fiber: Fiber.Fiber<unknown, unknown>): InsideOf =>
+  new InsideOf(Attempt.aroundRun, nanoClock(fiber.getRef(Clock.Clock)))
+
 /** Lets a report see what is inside of its run. */
-const seenBy = <A, E, R>(inside: InsideOf, run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const seenBy = <A, E, R>(inside: InsideOf, run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   run.pipe(
     Effect.updateService(Spectators, (around) => [...around, inside]),
     Effect.updateService(Logger.CurrentLoggers, (loggers) => new Set([...loggers, inside.logger]))

@@ -240,6 +240,15 @@ export const settings = (
   }
 }
 
+/** Tells what a run of this plan in a context is asked for. */
+export const asked = (
+  plan: Plan<any, any, any, any, any, any>,
+  context: Context.Context<never>
+): { readonly backend: string | undefined; readonly options: Readonly<Record<string, string>> } => {
+  const backend = asTask(plan.work)?.[TaskTypeId].backendOf(context)
+  return { backend: backend?.name, options: shown(settings(plan, aroundOf(context), backend)) }
+}
+
 /** Shows the options of a run, those that it has by default left out where nothing is done for them. */
 export const shown = (settings: Settings): Readonly<Record<string, string>> => {
   const { batchSize, batches, concurrency, follows, journal, limits, maxErrors, preDispatch } = settings

@@ -190,8 +190,8 @@ describe.skipIf(!hasBrowser)(title, () => {
     Effect.gen(function*() {
       const report = yield* Parallel.run([20, 3], tasks.judgeInGenerator).pipe(Effect.provide(backend()))
       const { page } = yield* open(Report.toHtml(report))
-      yield* Effect.promise(() => page.click("summary"))
-      const text = yield* Effect.promise(() => page.locator("details pre").textContent())
+      yield* Effect.promise(() => page.locator("#failures button").first().click())
+      const text = yield* Effect.promise(() => page.locator("dialog pre").textContent())
 
       assert.match(text!, at("stackTasks"))
       assert.match(text!, at("stacks.test"))
