@@ -1,8 +1,9 @@
 // Summarise many texts at once: bounded concurrency, an error budget, retries, a timeout and a limit that adapts.
 //
-//   npm start                        the documentation of everything in node_modules
+//   npm start                        the documentation of the installed packages
 //   npm start -- docs notes.txt      files and folders of yours
-//   npm start -- --report run.html   and a page about the run
+//   npm start -- --watch             in a browser, while it goes on
+//   npm start -- --report run.html   the page about the run goes there, and not to a temporary folder
 //   npm start -- --backend async     on fibers instead of worker threads
 //   npm start -- --journal run.db    recorded: the same command again summarises only what was not done, or has changed
 //   npm start -- --help              what else can be said

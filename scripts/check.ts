@@ -150,7 +150,12 @@ await runSteps({
   screens: () => {
     if (!existsSync("/usr/bin/chromium")) throw new Error("there is no /usr/bin/chromium")
     if (spawnSync("tmux", ["-V"]).status !== 0) throw new Error("there is no tmux")
-    runWhole("test/report/page.test.ts", "test/dashboard/page.test.ts", "test/observability/terminal.test.ts")
+    runWhole(
+      "test/report/page.test.ts",
+      "test/dashboard/page.test.ts",
+      "test/observability/terminal.test.ts",
+      "test/examples/summarise/screen.test.ts"
+    )
   },
   package: () =>
     inTemporary("tarball", (folder) => {

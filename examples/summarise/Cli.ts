@@ -4,15 +4,18 @@
 import { Backend, Journal, Progress } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
 import * as Threads from "effect-parallel/backend/Threads"
+import * as Dashboard from "effect-parallel/Dashboard"
 import * as Sqlite from "effect-parallel/journal/Sqlite"
 import * as Shutdown from "effect-parallel/platform/Shutdown"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Config from "effect/Config"
+import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,6 +23,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import packageJson from "../../package.json" with { type: "json" }
 import * as Program from "./Program.ts"
 import { Summariser } from "./Summariser.ts"
 import * as Texts from "./Texts.ts"
@@ -37,7 +41,9 @@ const flags = {
   paths: Argument.String("path").pipe(
     Argument.variadic(),
     Argument.withDescription(
-      `Files and folders; in folders every ${Texts.extensions.join(", ")} file. Default: this repository's node_modules`
+      `Files and folders; in folders every ${
+        Texts.extensions.join(", ")
+      } file. Default: the long README.md files of the installed packages`
     )
   ),
   backend: Flag.Literals("backend", ["async", "threads", "processes"]).pipe(
@@ -72,7 +78,7 @@ const flags = {
     Flag.map(Option.getOrUndefined),
     Flag.withMetavar("file"),
     Flag.withDescription(
-      "Write a report of the run there: a page to open in a browser, or JSON if the name ends in .json"
+      "Where the report of the run is written: a page to open in a browser, or JSON if the name ends in .json (a temporary folder)"
     )
   ),
   journal: Flag.String("journal").pipe(
@@ -83,7 +89,11 @@ const flags = {
   ),
   all: Flag.Boolean("all").pipe(
     Flag.withDefault(false),
-    Flag.withDescription(`Show every summary, and not only the first ${Program.mostRows}`)
+    Flag.withDescription("Show every summary and every failed text, and not only as many as the terminal has room for")
+  ),
+  watch: Flag.Boolean("watch").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Serve a page that shows the run while it goes on, and its report, until Ctrl-C")
   )
 }
 
@@ -93,7 +103,7 @@ const messageOf = (error: { readonly _tag: string; readonly message: string }): 
   return message.replace(/\s+/g, " ")
 }
 
-/** The documentation of what this repository depends on, as seen from here. */
+/** Where the packages are that this repository depends on, as seen from here. */
 const dependencies = (): string => relative("", fileURLToPath(new URL("../../node_modules", import.meta.url))) || "."
 
 interface Place {
@@ -119,18 +129,40 @@ const journalOf = (path: string | undefined) =>
     ? Journal.layerMemory
     : Layer.merge(Sqlite.layer({ path }), Shutdown.layer({ drain: "10 seconds" }))
 
-const summarise = ({ backend, paths, workers, ...settings }: Program.Settings & Place) =>
-  Program.run({ ...settings, paths: paths.length > 0 ? paths : [dependencies()] }).pipe(
+/** Shows a run in a browser, and what came of it until the program is stopped. */
+const watched = <A, E, R>(run: Effect.Effect<A, E, R>) =>
+  run.pipe(
+    Effect.andThen(Console.error("The page stays until Ctrl-C")),
+    Effect.andThen(Effect.never),
+    Effect.provide(Dashboard.layer({ title: "summaries" }))
+  )
+
+type Settings = Omit<Program.Settings, "packages"> & Place
+
+const summarise = ({ backend, workers, ...settings }: Settings) => {
+  const run = Effect.asVoid(Program.run({ ...settings, packages: dependencies() }))
+  return Effect.suspend(() => settings.watch ? watched(run) : run).pipe(
     Effect.provide([Summariser.layer, Progress.layer, layerOf({ backend, workers }), journalOf(settings.journal)]),
     Effect.provideService(References.LogToStderr, true),
     Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: messageOf(cause) }))
   )
+}
 
 const command = Command.make("summarise", flags, summarise).pipe(
   Command.withDescription(
     "Summarises many texts at once, each in one sentence: by ranking its sentences, or by the model at OPENAI_BASE_URL."
   )
 )
+
+/** Shows what is wrong with a command line, and then where help is; the help itself would push it off the screen. */
+const present: CliOutput.Presenter["present"] = (event) =>
+  event._tag === "InvalidInvocation"
+    ? Console.error(
+      `${
+        CliOutput.defaultFormatter({ colors: false }).formatErrors(event.errors).trim()
+      }\n\nnpm start -- --help says what can be asked for`
+    )
+    : CliOutput.defaultPresenter.present(event)
 
 /**
  * The command, with everything but the platform's services.
@@ -141,7 +173,8 @@ const command = Command.make("summarise", flags, summarise).pipe(
  * otherwise: what was asked for is wrong, too many texts failed, or all did. Errors: shown on stderr when they come.
  */
 export const run: Effect.Effect<void, CliError.CliError, Command.Environment> = Command.run(command, {
-  version: "1.0.0"
+  version: packageJson.version
 }).pipe(
-  Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help, GlobalFlag.Version] })
+  Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
+  Effect.provideService(CliOutput.Presenter, { present })
 )

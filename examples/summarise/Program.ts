@@ -10,6 +10,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
+import { join } from "node:path"
 import * as Patience from "./Patience.ts"
 import { Summariser } from "./Summariser.ts"
 import * as Summary from "./Summary.ts"
@@ -18,7 +19,8 @@ import * as Texts from "./Texts.ts"
 
 /** What is to be summarised, and how. */
 export interface Settings {
-  /** Files and folders. */
+  /** Files and folders; where there are none, the documentation pages of the packages in `packages`. */
+  readonly packages: string
   readonly paths: ReadonlyArray<string>
   /** How many texts are worked on at once; by default one for each worker, or 8 on fibers. */
   readonly concurrency?: number | undefined
@@ -28,19 +30,18 @@ export interface Settings {
   readonly timeout: Duration.Input
   /** The wait before the second attempt at a text; by default half a second. */
   readonly backoff?: Duration.Input | undefined
-  /** Whether every summary is shown, or the first 40. */
+  /** Whether every summary and every failed text is shown, or as many as the terminal has room for. */
   readonly all: boolean
-  /** Where the report is written, if it is: a page, or JSON where the name ends so. */
+  /** Where the report is written: a page, or JSON where the name ends so; by default a page in a temporary folder. */
   readonly report?: string | undefined
+  /** Whether somebody may be watching already. */
+  readonly watch: boolean
   /** Where summaries are recorded, if they are: the file of a journal. */
   readonly journal?: string | undefined
 }
 
 /** Half of the texts, and 20 of few: when most fail, it is the folder or the model that is wrong. */
 export const budget = (texts: number): number => Math.max(20, Math.ceil(texts / 2))
-
-/** How many summaries are shown unless all are wanted. */
-export const mostRows = 40
 
 /** The run stopped before all texts were done, because too many had failed. */
 export class TooManyFailed
@@ -72,19 +73,25 @@ export class NothingSummarised extends Schema.TaggedError<NothingSummarised>("su
  *
  * **Details**
  *
- * Errors: `NoSuchPath` and `NoTexts` before anything has started; `TooManyFailed` and `NothingSummarised` after what
+ * Shape: on a terminal a table; elsewhere the summaries as lines on stdout, and everything else on stderr. The path of the report is the last
+ * line. Errors: `NoSuchPath` and `NoTexts` before anything has started; `TooManyFailed` and `NothingSummarised` after what
  * was done has been shown; a report that cannot be written, at the very end; `JournalError` after what was recorded has been
- * shown. A text that fails is shown, and is no error. Interruption stops what is under way.
+ * shown. A text that fails is shown, and is no error. Interruption stops what is under way, and says how to go on.
  */
 export const run = Effect.fnUntraced(function*(settings: Settings) {
-  const texts = yield* Texts.find(settings.paths)
+  const { packages, paths } = settings
+  const texts = yield* paths.length === 0 ? Texts.pages(packages) : Texts.find(paths)
   const { isBusy, method } = yield* Summariser
   const place = isBusy ? yield* placeOf(settings) : `concurrency ${settings.concurrency ?? fibers}`
   yield* Console.error(`Summarising ${method}, ${place}`)
   const limit = settings.maxErrors ?? budget(texts.length)
-  const { isStopped, journalError, report } = yield* summaries(texts, limit, settings)
-  yield* Console.log(Table.make(report, yield* room(settings.all)))
-  if (settings.report !== undefined) yield* write(settings.report, report)
+  const { isStopped, journalError, report } = yield* Effect.onInterrupt(
+    summaries(texts, limit, settings),
+    () => Console.error(howToGoOn(settings))
+  )
+  yield* show(report, settings.all)
+  if (!settings.watch) yield* Console.error("npm start -- --watch shows a run while it goes on")
+  yield* write(settings.report, report)
   if (journalError !== undefined) return yield* journalError
   if (isStopped) {
     const [done, failed] = [report.outcomes.length, report.failures.length]
@@ -92,6 +99,12 @@ export const run = Effect.fnUntraced(function*(settings: Settings) {
   }
   if (report.values.length === 0) return yield* new NothingSummarised({ texts: texts.length })
 })
+
+/** Says what an interruption has left. */
+const howToGoOn = ({ journal }: Settings): string =>
+  journal === undefined
+    ? "Nothing of it is kept: with --journal run.db, the same command goes on where it was stopped"
+    : `What was done is recorded in ${journal}: the same command goes on from there`
 
 /**
  * Summarises the files: where it keeps processors busy as tasks, on the backend that is provided; where it waits for a
@@ -144,21 +157,31 @@ const placeOf = ({ concurrency }: Settings): Effect.Effect<string> =>
     ({ name, workers }) => name === "async" ? `concurrency ${concurrency ?? workers}` : `on ${workers} ${name}`
   )
 
-/** Writes the report of a run to a file, whose name says what it is to be: a page, or JSON. */
-const write = Effect.fnUntraced(function*(
-  file: string,
-  report: TextsReport
-) {
+/** Shows what came of a run. */
+const show = Effect.fnUntraced(function*(report: TextsReport, all: boolean) {
+  if (yield* Stdio.Stdio.use((stdio) => stdio.stdoutIsTerminal)) {
+    const { columns, rows } = yield* size
+    const label = Texts.labels(report.outcomes.map(({ input }) => input))
+    return yield* Console.log(Table.make(report, { columns, rows: all ? Infinity : rows, label }))
+  }
+  yield* Effect.forEach(Table.lines(report), (line) => Console.log(line))
+  for (const line of Table.failures(report, all ? Infinity : 1)) yield* Console.error(line)
+  yield* Console.error(Table.count(report))
+})
+
+/** The size of the terminal. One that does not know is taken for a small one. */
+const size = Terminal.Terminal.use((terminal) =>
+  Effect.zipWith(terminal.columns, terminal.rows, (columns, rows) => ({ columns: columns || 80, rows: rows || 24 }))
+)
+
+/**
+ * Writes the report of a run to a file, whose name says what it is to be: a page, or JSON. Without one it is a page in a temporary
+ * folder. Then says where it is.
+ */
+const write = Effect.fnUntraced(function*(wanted: string | undefined, report: TextsReport) {
   const fs = yield* FileSystem.FileSystem
+  const file = wanted ?? join(yield* fs.makeTempDirectory({ prefix: "summaries-" }), "report.html")
   const text = file.endsWith(".json") ? JSON.stringify(Report.toJson(report)) : Report.toHtml(report)
   yield* fs.writeFileString(file, text)
   yield* Console.error(`The report is in ${file}`)
-})
-
-/** How wide and how long the table may be. */
-const room = Effect.fnUntraced(function*(all: boolean) {
-  const rows = all ? Infinity : mostRows
-  const isTerminal = yield* Stdio.Stdio.use((stdio) => stdio.stdoutIsTerminal)
-  const columns = yield* Terminal.Terminal.use((terminal) => terminal.columns)
-  return { rows, columns: isTerminal && columns > 0 ? columns : Infinity }
 })

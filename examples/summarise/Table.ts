@@ -1,5 +1,5 @@
 /**
- * A report as text: a table of the summaries, and the texts that failed.
+ * A report as text: the summaries, and what failed.
  */
 import { Outcome, type Report } from "effect-parallel"
 import * as Cause from "effect/Cause"
@@ -8,59 +8,87 @@ import * as Duration from "effect/Duration"
 import { hasProperty } from "effect/Predicate"
 import type { Summary } from "./Summary.ts"
 
-/** How much room there is: `Infinity` where nothing is to be cut. */
+type TextsReport = Report.Report<string, Summary, unknown>
+
+/** How summaries are shown on a terminal. */
 export interface Room {
-  /** The width of the terminal; where there is none, lines are as long as they have to be. */
+  /** The width and the height of the terminal; `Infinity` rows show all. */
   readonly columns: number
-  /** The most summaries that are shown. */
   readonly rows: number
+  /** Names a text by its path. */
+  readonly label: (path: string) => string
 }
 
+/** Lines that stand below the table: its count, an empty one above, what is watched, the report, and the prompt. */
+const below = 6
+
+/** The fewest summaries that are shown. */
+const leastRows = 3
+
 /**
- * The table of the summaries, then the failed texts with their reasons, then the count.
+ * The summaries as a table that fits a terminal, below it what failed, by kind, and the count.
  *
  * **Details**
  *
- * Shape: everything in input order. The time of a text is that from the start of its first attempt to the end of its
- * last, and on fibers it includes what others computed meanwhile; a text that was summarised before is recalled. On a terminal a summary is cut at the edge, and a path in front, to two fifths of
- * the width. Failed texts are all shown, and never cut. Control characters are replaced, whatever a file or a model
- * said.
+ * Shape: in the order of the texts; as many rows as the terminal has room for, the others counted. A text that was summarised before is
+ * marked as recalled. A summary is cut at the edge, and a path in front, to a third of the width. Control characters are replaced, whatever a file or a
+ * model said.
  */
-export const make = (report: Report.Report<string, Summary, unknown>, room: Room): string =>
-  [table(report.outcomes.filter(Outcome.isSuccess), room), failures(report.failures), count(report)]
-    .filter((part) => part !== "")
-    .join("\n\n")
+export const make = (report: TextsReport, room: Room): string => {
+  const failed = failures(report, room.rows === Infinity ? Infinity : 1, room.label)
+    .map((line) => room.rows === Infinity ? line : fromStart(line, room.columns))
+  const rows = Math.max(leastRows, room.rows - failed.length - below - 2)
+  return [...table(report.outcomes.filter(Outcome.isSuccess), { ...room, rows }), "", ...failed, count(report)].join(
+    "\n"
+  )
+}
+
+/** The summaries as lines for other programs: path, words and summary, with tabs between. */
+export const lines = (report: TextsReport): ReadonlyArray<string> =>
+  report.outcomes.filter(Outcome.isSuccess).map(({ input, value }) =>
+    [printable(input), value.words, printable(value.sentence)].join("\t")
+  )
 
 type Done = Outcome.Success<string, Summary>
 
-const table = (done: ReadonlyArray<Done>, room: Room): string => {
-  if (done.length === 0) return ""
-  const rows = done.slice(0, room.rows)
-  const files = rows.map((row) => fromEnd(printable(row.input), Math.floor(room.columns * 2 / 5)))
-  const columns = [
-    column("file", files, "left"),
-    column("words", rows.map((row) => row.value.words.toLocaleString("en")), "right"),
-    column("time", rows.map((row) => row.recorded === undefined ? time(row.elapsed) : "recalled"), "right"),
-    ["summary", ...rows.map((row) => printable(row.value.sentence))]
-  ]
-  const lines = columns[0]!.map((_, index) =>
-    fromStart(columns.map((column) => column[index]!).join("  "), room.columns)
-  )
-  const hidden = done.length - rows.length
-  return [...lines, ...(hidden > 0 ? [`… and ${hidden} more (--all shows them)`] : [])].join("\n")
-}
-
-const failures = (failed: ReadonlyArray<Outcome.Failure<string, unknown>>): string => {
-  if (failed.length === 0) return ""
-  const reasons = column("", failed.map((failure) => reason(failure)._tag), "left").slice(1)
-  const lines = failed.map((failure, index) => {
-    const tries = failure.attempts > 1 ? ` (${failure.attempts} attempts)` : ""
-    return `${reasons[index]}  ${printable(`${failure.input}: ${reason(failure).message}${tries}`)}`
+const table = (done: ReadonlyArray<Done>, { columns: width, label, rows: most }: Room): ReadonlyArray<string> => {
+  const rows = done.slice(0, most)
+  const names = rows.map(({ input, recorded }) => {
+    const name = printable(label(input))
+    return fromEnd(recorded === undefined ? name : `${name} (recalled)`, Math.floor(width / 3))
   })
-  return [`failed examples: ${failed.length}`, ...lines].join("\n")
+  const columns = [column("text", names, "left"), ["summary", ...rows.map(({ value }) => printable(value.sentence))]]
+  const lines = rows.length === 0
+    ? []
+    : columns[0]!.map((_, index) => fromStart(columns.map((column) => column[index]!).join("  "), width))
+  const hidden = done.length - rows.length
+  return hidden > 0 ? [...lines, `… and ${hidden} more (--all shows them)`] : lines
 }
 
-const count = (report: Report.Report<string, Summary, unknown>): string => {
+/** What failed, a line for each kind, with the first texts that did and why; the most frequent kind first. */
+export const failures = (
+  report: TextsReport,
+  shown = 1,
+  label: Room["label"] = (path) => path
+): ReadonlyArray<string> => {
+  const kinds = [...Map.groupBy(report.failures, (failure) => reason(failure)._tag)]
+    .toSorted(([, a], [, b]) => b.length - a.length)
+  return kinds.flatMap(([kind, failed]) => {
+    const told = failed.slice(0, shown).map((failure) => {
+      const tries = failure.attempts > 1 ? ` (${failure.attempts} attempts)` : ""
+      return `  ${printable(`${label(failure.input)}: ${reason(failure).message}${tries}`)}`
+    })
+    const left = failed.length - told.length
+    return [
+      `✗ ${printable(kind)} × ${failed.length}`,
+      ...told.slice(0, -1),
+      `${told.at(-1)}${left > 0 ? `, and ${left} more` : ""}`
+    ]
+  })
+}
+
+/** How many texts were summarised, and in which time. */
+export const count = (report: TextsReport): string => {
   const recalled = report.outcomes.filter(({ recorded }) => recorded !== undefined).length
   return `${report.values.length} of ${report.outcomes.length} texts summarised${
     recalled === 0 ? "" : ` (${recalled} of them before)`

@@ -6,7 +6,7 @@ import * as FileSystem from "effect/FileSystem"
 import type * as PlatformError from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import { statSync } from "node:fs"
-import { extname, join, normalize, resolve } from "node:path"
+import { basename, extname, join, normalize, resolve, sep } from "node:path"
 import { getSystemErrorMessage } from "node:util"
 
 /** What the files are called that are looked for in folders. */
@@ -96,6 +96,53 @@ export const find = Effect.fnUntraced(function*(paths: ReadonlyArray<string>) {
   )
   return found.flat().length === 0 ? yield* new NoTexts({ paths }) : [...new Set(found.flat())]
 })
+
+/** The least bytes of a page that is worth a summary: what is shorter says where the documentation is. */
+const leastBytes = 1024
+
+/**
+ * The documentation pages of installed packages: the `README.md` of each that has at least 1 KiB and no more than is read, the longest first.
+ *
+ * **Details**
+ *
+ * Errors: `NoTexts`. Packages inside of packages, and links, are left out: they say the same again.
+ */
+export const pages = Effect.fnUntraced(function*(folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const foldersIn = (path: string) =>
+    fs.readDirectoryEntries(path).pipe(
+      Effect.map((entries) => entries.filter(({ type }) => type === "Directory").map(({ name }) => join(path, name))),
+      Effect.orElseSucceed((): ReadonlyArray<string> => [])
+    )
+  const top = yield* foldersIn(folder)
+  const scoped = yield* Effect.forEach(top.filter((path) => basename(path).startsWith("@")), foldersIn)
+  const found = yield* Effect.forEach([...top, ...scoped.flat()], (path) =>
+    fs.readDirectoryEntries(path).pipe(
+      Effect.map((entries) => entries.find(({ name, type }) => type === "File" && /^readme\.md$/i.test(name))),
+      Effect.flatMap((entry) => entry === undefined ? Effect.succeed([]) : sized(fs, join(path, entry.name))),
+      Effect.orElseSucceed((): ReadonlyArray<Sized> => [])
+    ))
+  const long = found.flat().filter(({ size }) => size >= leastBytes && size <= mostBytes)
+  if (long.length === 0) return yield* new NoTexts({ paths: [folder] })
+  return long.toSorted((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1)).map(({ path }) => path)
+})
+
+interface Sized {
+  readonly path: string
+  readonly size: number
+}
+
+const sized = (fs: FileSystem.FileSystem, path: string) =>
+  Effect.map(fs.stat(path), ({ size }): ReadonlyArray<Sized> => [{ path, size: Number(size) }])
+
+/** Returns what tells a text from the others: its path, without the folder that all are in, and without the name if all have one. */
+export const labels = (paths: ReadonlyArray<string>): (path: string) => string => {
+  const [first = [], ...others] = paths.map((path) => path.split(sep))
+  const differs = first.findIndex((folder, depth) => others.some((other) => other[depth] !== folder))
+  const depth = Math.min(differs === -1 ? Infinity : differs, first.length - 1)
+  const areNamedAlike = paths.length > 1 && paths.every((path) => /^readme\.md$/i.test(basename(path)))
+  return (path) => path.split(sep).slice(depth, areNamedAlike ? -1 : undefined).join(sep)
+}
 
 /**
  * The text in a file.

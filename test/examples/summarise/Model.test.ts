@@ -78,6 +78,8 @@ const summarise = (baseUrl: URL, words: ReadonlyArray<string>, settings?: Partia
       timeout: "10 seconds",
       backoff: "1 millis",
       all: false,
+      watch: false,
+      packages: "",
       ...settings
     })
     return report

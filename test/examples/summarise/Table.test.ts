@@ -25,29 +25,49 @@ describe("Table", () => {
     ]
   })
 
-  it("where there is no terminal nothing is cut", () => {
+  const room = { columns: 80, rows: Infinity, label: (path: string) => path }
+
+  it("has the summaries, what failed by kind, and the count", () => {
     assert.strictEqual(
-      Table.make(report, { columns: Infinity, rows: Infinity }),
+      Table.make(report, room),
       lines(
-        "file                 words   time  summary",
-        "docs/a.md            1,234   1 ms  First 文 sentence.",
-        "much/longer/path.md     20  3.0 s  Second.",
+        "text                 summary",
+        "docs/a.md            First 文 sentence.",
+        "much/longer/path.md  Second.",
         "",
-        "failed examples: 2",
-        "Empty       b.md: is empty (4 attempts)",
-        "RangeError  c.md: a bug\uFFFD[31m",
-        "",
+        "✗ Empty × 1",
+        "  b.md: is empty (4 attempts)",
+        "✗ RangeError × 1",
+        "  c.md: a bug\uFFFD[31m",
         "2 of 4 texts summarised, 2 failed, in 1.2 s"
       )
     )
   })
 
-  it("a terminal cuts paths in front and summaries at its edge, and rows are counted that are not shown", () => {
-    const [header, first, more] = Table.make(report, { columns: 40, rows: 1 }).split("\n")
+  it("fits a terminal: paths are cut in front, summaries at the edge, and rows are counted that are not shown", () => {
+    const [header, first, second] = Table.make(report, { ...room, columns: 30, rows: 24 }).split("\n")
+    const many = Report.make({
+      name: "summaries",
+      elapsed: Duration.zero,
+      outcomes: Array.from({ length: 90 }, (_, n) =>
+        n % 9 === 0
+          ? Outcome.failure({ ...settled(n, `${n}.md`), cause: Cause.fail(new Texts.Empty({ bytes: 0 })) })
+          : Outcome.success({ ...settled(n, `${n}.md`), value: { words: 20, sentence: "Many." } }))
+    })
+    const small = Table.make(many, { ...room, rows: 24 }).split("\n")
 
-    assert.strictEqual(header, "file       words  time  summary")
-    assert.strictEqual(first, "docs/a.md  1,234  1 ms  First 文 senten…")
-    assert.strictEqual(more, "… and 1 more (--all shows them)")
-    assert.include(Table.make(report, { columns: 40, rows: 9 }), "…/longer/path.md")
+    assert.strictEqual(header, "text        summary")
+    assert.strictEqual(first, "docs/a.md   First 文 sentence.")
+    assert.strictEqual(second, "…r/path.md  Second.")
+    assert.include(small, "… and 66 more (--all shows them)")
+    assert.include(small, "  0.md: is empty, and 9 more")
+    assert.isAtMost(small.length, 24 - 4)
+  })
+
+  it("is lines for other programs elsewhere", () => {
+    assert.deepStrictEqual(Table.lines(report), [
+      "docs/a.md\t1234\tFirst 文 sentence.",
+      "much/longer/path.md\t20\tSecond."
+    ])
   })
 })

@@ -72,36 +72,43 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
           )
           const third = yield* command(own, "--journal", "run.db", "texts")
 
-          assert.match(first.stdout, /2 of 2 texts summarised, 0 failed/)
-          assert.match(second.stdout, /2 of 2 texts summarised \(2 of them before\), 0 failed/)
-          assert.match(second.stdout, /recalled {2}A fox is a small animal/)
-          assert.match(third.stdout, /2 of 2 texts summarised \(1 of them before\), 0 failed/)
+          assert.match(first.stderr, /2 of 2 texts summarised, 0 failed/)
+          assert.match(second.stderr, /2 of 2 texts summarised \(2 of them before\), 0 failed/)
+          assert.strictEqual(second.stdout, first.stdout)
+          assert.match(third.stderr, /2 of 2 texts summarised \(1 of them before\), 0 failed/)
           assert.match(second.stderr, /summaries: 2 recorded in .*run\.db/)
           assert.strictEqual(third.code, 0)
         }))
 
-      it.effect("shows the summaries, then every failed text with its reason, and exits with 0", () =>
+      it.effect("says plain lines in a pipe: summaries on stdout, what failed and where the report is on stderr", () =>
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
+          const fs = yield* FileSystem.FileSystem
 
-          const { code, stdout } = yield* command(folder, "texts")
+          const { code, stderr, stdout } = yield* command(folder, "texts")
 
-          const lines = stdout.replace(/(in )?(\d+ ms|\d+\.\d s)/g, "…").split("\n")
-          assert.strictEqual(lines[0]!.replace(/ +/g, " "), "file words time summary")
-          assert.match(lines[1]!, /^texts\/a\.md +22 +… +A fox is a small animal that hunts at night\.$/)
-          assert.match(lines[2]!, /^texts\/more\/z\.txt +22 +… +A dog is a small animal that hunts at night\.$/)
-          assert.deepStrictEqual(lines.slice(3), [
-            "",
-            "failed examples: 5",
-            "Empty       texts/empty.md: is empty",
-            "TooLarge    texts/large.txt: has 600,000 bytes, at most 524,288 are read",
-            "NotUtf8     texts/latin.md: is not UTF-8 at byte 1",
-            "Unreadable  texts/link.md: cannot be read: no such file or directory",
-            "TooShort    texts/short.md: has 1 sentence and 2 words of prose, a summary takes 2 and 20",
-            "",
-            "2 of 7 texts summarised, 5 failed, …",
+          const said = stderr.trimEnd().split("\n")
+          const file = /^The report is in (.*)$/.exec(said.at(-1)!)![1]!
+          assert.deepStrictEqual(stdout.split("\n"), [
+            "texts/a.md\t22\tA fox is a small animal that hunts at night.",
+            "texts/more/z.txt\t22\tA dog is a small animal that hunts at night.",
             ""
           ])
+          assert.deepStrictEqual(said.slice(-13, -3), [
+            "✗ Empty × 1",
+            "  texts/empty.md: is empty",
+            "✗ TooLarge × 1",
+            "  texts/large.txt: has 600,000 bytes, at most 524,288 are read",
+            "✗ NotUtf8 × 1",
+            "  texts/latin.md: is not UTF-8 at byte 1",
+            "✗ Unreadable × 1",
+            "  texts/link.md: cannot be read: no such file or directory",
+            "✗ TooShort × 1",
+            "  texts/short.md: has 1 sentence and 2 words of prose, a summary takes 2 and 20"
+          ])
+          assert.match(said.at(-3)!, /^2 of 7 texts summarised, 5 failed, in /)
+          assert.strictEqual(said.at(-2), "npm start -- --watch shows a run while it goes on")
+          assert.include(yield* fs.readFileString(file), "<title>summaries</title>")
           assert.strictEqual(code, 0)
         }))
 
@@ -117,7 +124,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
 
           assert.include(stderr, `Summarising by ranking sentences, ${place}`)
           assert.include(stdout, "A fox is a small animal that hunts at night.")
-          assert.include(stdout, "2 of 7 texts summarised, 5 failed")
+          assert.include(stderr, "2 of 7 texts summarised, 5 failed")
           assert.strictEqual(code, 0)
         }))
 
@@ -150,7 +157,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
 
           assert.strictEqual(code, 1)
           assert.include(stdout, "A fox is a small animal that hunts at night.")
-          assert.include(stdout, "failed examples: 2\nEmpty     texts/empty.md: is empty\nTooLarge  texts/large.txt")
+          assert.include(stderr, "✗ Empty × 1\n  texts/empty.md: is empty\n✗ TooLarge × 1\n  texts/large.txt")
           assert.include(stderr, "stopped when 2 texts had failed (--max-errors 2): 3 of 7 were done")
         }))
 
@@ -158,10 +165,10 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
 
-          const { code, stderr, stdout } = yield* command(folder, "texts/short.md")
+          const { code, stderr } = yield* command(folder, "texts/short.md")
 
           assert.strictEqual(code, 1)
-          assert.include(stdout, "TooShort  texts/short.md")
+          assert.include(stderr, "✗ TooShort × 1\n  texts/short.md")
           assert.include(stderr, "no text was summarised, 0 of 1")
         }))
     })
@@ -187,6 +194,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
 
           assert.strictEqual(code, 1)
           assert.include(stderr, message)
+          assert.isBelow(stderr.split("\n").length, 10, "the error is on the screen")
           assert.notInclude(stderr, "Summarising")
         }))
     })
@@ -219,8 +227,46 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
         assert.isBelow(performance.now() - from, 20_000)
         assert.deepStrictEqual([code, signal], [130, null])
         assert.match(stderr, /summaries interrupted: \d of 7/)
+        assert.include(stderr, "with --journal run.db, the same command goes on where it was stopped")
         assert.notInclude(stdout + stderr, "sk-never")
         yield* Effect.promise(() => closed)
+      }))
+
+    it.effect("has the version of the package", () =>
+      Effect.gen(function*() {
+        const { folder } = yield* Fixtures
+        const fs = yield* FileSystem.FileSystem
+        const { version } = JSON.parse(yield* fs.readFileString(join(root, "package.json"))) as {
+          readonly version: string
+        }
+
+        const { code, stdout } = yield* command(folder, "--version")
+
+        assert.deepStrictEqual([code, stdout.trim()], [0, `summarise v${version}`])
+      }))
+
+    it.effect("serves the run and its report with --watch, until Ctrl-C", () =>
+      Effect.gen(function*() {
+        const { folder } = yield* Fixtures
+        const { child, ended } = start(folder, ["texts", "--watch"])
+        let said = ""
+        yield* Effect.promise(() =>
+          new Promise<void>((resolve) => {
+            child.stderr.on("data", (data: Buffer) => {
+              said += data.toString()
+              if (said.includes("The page stays until Ctrl-C")) resolve()
+            })
+          })
+        )
+        const url = /dashboard: (\S+)/.exec(said)![1]!
+        const page = yield* Effect.promise(() => fetch(url))
+        const report = new URL(url)
+        report.pathname = "/reports/0"
+        const { tally } = yield* Effect.promise(async () => (await fetch(report)).json() as Promise<Report.Json>)
+        child.kill("SIGINT")
+        const { code } = yield* Effect.promise(() => ended)
+
+        assert.deepStrictEqual([page.status, tally.total, tally.failed, code], [200, 7, 5, 130])
       }))
   }
 )
