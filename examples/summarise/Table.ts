@@ -73,18 +73,16 @@ export const failures = (
 ): ReadonlyArray<string> => {
   const kinds = [...Map.groupBy(report.failures, (failure) => reason(failure)._tag)]
     .toSorted(([, a], [, b]) => b.length - a.length)
-  return kinds.flatMap(([kind, failed]) => {
-    const told = failed.slice(0, shown).map((failure) => {
+  const lines: Array<string> = []
+  for (const [kind, failed] of kinds) {
+    lines.push(`✗ ${printable(kind)} × ${failed.length}`)
+    for (const failure of failed.slice(0, shown)) {
       const tries = failure.attempts > 1 ? ` (${failure.attempts} attempts)` : ""
-      return `  ${printable(`${label(failure.input)}: ${reason(failure).message}${tries}`)}`
-    })
-    const left = failed.length - told.length
-    return [
-      `✗ ${printable(kind)} × ${failed.length}`,
-      ...told.slice(0, -1),
-      `${told.at(-1)}${left > 0 ? `, and ${left} more` : ""}`
-    ]
-  })
+      lines.push(`  ${printable(`${label(failure.input)}: ${reason(failure).message}${tries}`)}`)
+    }
+    if (failed.length > shown) lines.push(`${lines.pop()}, and ${failed.length - shown} more`)
+  }
+  return lines
 }
 
 /** How many texts were summarised, and in which time. */
