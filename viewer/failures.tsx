@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks"
 import type { Group, Message } from "./groups.ts"
 import type { Entry } from "./rows.ts"
-import { count, counted } from "./text.ts"
+import { count, counted, nameOfKind } from "./text.ts"
 
 /** Number of links to inputs of one message, and of messages of one kind. */
 const mostLinks = 20
@@ -49,7 +49,7 @@ const Kind = ({ group: { count: n, kind, messages }, isFirst, ...handlers }: Han
   return (
     <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>
-        <span class="is-failed" aria-hidden="true">✗</span> <b>{kind}</b> <span class="times">× {count(n)}</span>
+        <span class="is-failed" aria-hidden="true">✗</span> <b title={kind}>{nameOfKind(kind)}</b> <span class="times">× {count(n)}</span>
       </summary>
       {open &&
         messages.slice(0, mostMessages).map((message) => (

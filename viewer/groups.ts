@@ -1,6 +1,6 @@
 /** Failures by their kinds. */
 import type { Entry } from "./rows.ts"
-import { kindOf } from "./text.ts"
+import { kindOf, nameOfKind } from "./text.ts"
 
 /** Failed inputs of one message. */
 export interface Message {
@@ -55,7 +55,7 @@ export const groupsOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Group> =>
 
 /** Says kinds with their counts in one line: "TooShort × 79, TooLarge × 1". */
 export const kindsLine = (groups: ReadonlyArray<Group>, most = 4): string => {
-  const shown = groups.slice(0, most).map(({ count, kind }) => `${kind} × ${count.toLocaleString("en")}`)
+  const shown = groups.slice(0, most).map(({ count, kind }) => `${nameOfKind(kind)} × ${count.toLocaleString("en")}`)
   const left = groups.length - shown.length
   return [...shown, ...(left > 0 ? [`${left} more`] : [])].join(", ")
 }

@@ -36,6 +36,9 @@ export const date = (iso: string): string => {
     : date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "medium" })
 }
 
+/** Names a kind for a reader: of an identifier with a path in it, as `app/tasks/TooShort`, the last part. */
+export const nameOfKind = (kind: string): string => /^[\w.@-]+(?:\/[\w.@-]+)*\/(\w+)$/.exec(kind)?.[1] ?? kind
+
 /** Returns the kind of a failure: the text before the first colon of its message, or all of the message. */
 export const kindOf = (message: string): string => {
   const end = message.indexOf(": ")
