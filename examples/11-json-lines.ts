@@ -22,6 +22,8 @@ class NotStored extends Schema.TaggedError<NotStored>("NotStored")("NotStored", 
 
 const database = new DatabaseSync(":memory:")
 database.exec("create table readings (line integer primary key, station text not null, celsius real not null)")
+const layers = [NodeFileSystem.layer, Threads.layer()] as const
+const close = Effect.sync(() => database.close())
 const insert = database.prepare("insert into readings values (?, ?, ?)")
 
 /** Stores the readings in one transaction. */
@@ -54,11 +56,6 @@ Effect.gen(function*() {
     }))
   )
   const { mean, stored } = database.prepare("select count(*) stored, avg(celsius) mean from readings").get()!
-  yield* Console.log(`${read} lines read, ${stored} stored, on average ${Number(mean).toFixed(2)} °C`)
+  yield* Console.log(`${read} lines read, ${Number(stored)} stored, on average ${Number(mean).toFixed(2)} °C`)
   yield* Console.log(`never more than ${ahead} lines ahead of the database`)
-}).pipe(
-  Effect.scoped,
-  Effect.ensuring(Effect.sync(() => database.close())),
-  Effect.provide([NodeFileSystem.layer, Threads.layer()]),
-  NodeRuntime.runMain
-)
+}).pipe(Effect.ensuring(close), Effect.scoped, Effect.provide(layers), NodeRuntime.runMain)
