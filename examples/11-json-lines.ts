@@ -1,8 +1,6 @@
 // JSON lines into SQLite with back-pressure: threads parse, one writer stores, and no more is read than the writer can take.
 //
 //   node examples/11-json-lines.ts
-//
-// Bad lines are printed with their numbers, and the others are stored. By how much the reader was ahead varies.
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Outcome, Parallel } from "effect-parallel"
@@ -11,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { DatabaseSync } from "node:sqlite"
@@ -22,7 +21,7 @@ class NotStored extends Schema.TaggedError<NotStored>("NotStored")("NotStored", 
 
 const database = new DatabaseSync(":memory:")
 database.exec("create table readings (line integer primary key, station text not null, celsius real not null)")
-const layers = [NodeFileSystem.layer, Threads.layer()] as const
+const layers = Layer.merge(NodeFileSystem.layer, Threads.layer())
 const close = Effect.sync(() => database.close())
 const insert = database.prepare("insert into readings values (?, ?, ?)")
 
