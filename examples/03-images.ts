@@ -1,22 +1,44 @@
-// Three filters over three pictures, every pair at once through load, filter and save.
+// A batch flow: every filter over every picture, each pair through load, filter (on threads) and save.
 //
-//   node examples/03-images.ts            into a folder that is deleted at the end
-//   node examples/03-images.ts pictures   into a folder of yours
-//
-// The pictures are painted by the example (images/Program.ts) and saved as PPM, which most viewers open. The pairs are the
-// items of a batch flow; what one pair loads, no other sees.
+//   node examples/03-images.ts            into a directory that is deleted at the end
+//   node examples/03-images.ts pictures   into a directory of yours
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { BatchFlow, Flow, Node } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
+import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Program from "./images/Program.ts"
+import { basename } from "node:path"
+import { pictures } from "./fixtures/pictures.ts"
+import { filter, type Pair } from "./images/filter.ts"
+
+const load = Node.make("load", {
+  exec: ({ path }: Pair) => FileSystem.FileSystem.use((fs) => fs.readFile(path)),
+  post: (pair, _, bytes) => Node.out("default", { ...pair, bytes })
+})
+const apply = Node.make("filter", {
+  exec: filter,
+  post: ({ name, path }, _, bytes) => Node.out("default", { path: path.replace(/\.png$/, `-${name}.png`), bytes })
+})
+const save = Node.make("save", {
+  exec: ({ bytes, path }: { readonly path: string; readonly bytes: Uint8Array }) =>
+    FileSystem.FileSystem.use((fs) => Effect.as(fs.writeFile(path, bytes), path))
+})
+const all = BatchFlow.make("pictures", {
+  flow: Flow.chain("pair", load, apply, save),
+  collect: "partition",
+  concurrency: 4
+})
 
 Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
-  const [, , given] = process.argv
-  const folder = given ?? (yield* fs.makeTempDirectoryScoped())
-  yield* fs.makeDirectory(folder, { recursive: true })
-  const files = yield* Program.run(folder)
-  yield* Console.log(files.map((file) => `saved ${file}`).join("\n"))
-}).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer), NodeRuntime.runMain)
+  const paths = yield* pictures(process.argv[2] ?? (yield* fs.makeTempDirectoryScoped()))
+  const pairs = paths.flatMap((path) => (["gray", "invert"] as const).map((name): Pair => ({ path, name })))
+  const [saved, failures] = (yield* Flow.run(all, pairs)).value
+  for (const { value } of saved) yield* Console.log(`saved ${basename(value)}`)
+  for (const { cause, input } of failures) {
+    yield* Console.log(`${basename(input.path)}, ${input.name}: ${String(Cause.squash(cause))}`)
+  }
+}).pipe(Effect.scoped, Effect.provide([NodeFileSystem.layer, Threads.layer()]), NodeRuntime.runMain)
