@@ -37,7 +37,8 @@ const inTemporary = (name: string, check: (folder: string) => void): void => {
 const runWhole = (...tests: ReadonlyArray<string>): void =>
   inTemporary("screens", (folder) => {
     const file = join(folder, "results.json")
-    run("vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...tests])
+    const env = { SCREENS: "1" }
+    run("vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...tests], { env })
     const { numPendingTests, testResults } = JSON.parse(readFileSync(file, "utf8")) as {
       readonly numPendingTests: number
       readonly testResults: ReadonlyArray<unknown>

@@ -10,6 +10,9 @@ const executablePath = "/usr/bin/chromium"
 
 export const hasBrowser = existsSync(executablePath)
 
+/** True where the long tests are wanted too, as in `npm run check -- screens`: large reports, and what hinders readers. */
+export const isThorough = process.env["SCREENS"] === "1"
+
 const flags = [
   "--no-sandbox",
   "--disable-gpu",

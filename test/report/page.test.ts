@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { Parallel, Report } from "effect-parallel"
-import { Chromium, drawn, hasBrowser, open } from "./browser.ts"
+import { Chromium, drawn, hasBrowser, isThorough, open } from "./browser.ts"
 import { live } from "./page/live.ts"
 import { parts } from "./page/parts.ts"
 import { readers } from "./page/readers.ts"
@@ -155,7 +155,7 @@ describe.skipIf(!hasBrowser)(title, () => {
 
     parts(it)
     table(it)
-    readers(it)
+    if (isThorough) readers(it)
     live(it)
   })
 })

@@ -6,7 +6,7 @@ import { Report } from "effect-parallel"
 import type { Page } from "playwright-core"
 import type { LiveOutcome, LiveRun, Update } from "../../../src/dashboard/messages.ts"
 import { toColumns } from "../../../src/report/columns.ts"
-import { blank, type Chromium, drawn, listen, type Reader } from "../browser.ts"
+import { blank, type Chromium, drawn, isThorough, listen, type Reader } from "../browser.ts"
 import { sample } from "../sample.ts"
 import { barriersOf, overhang } from "./readers.ts"
 import { flows } from "./rich.ts"
@@ -216,6 +216,43 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
+  it.effect("of a dashboard opens the report of a run that has ended, with a way back", () =>
+    Effect.gen(function*() {
+      const { asked, complaints, page } = yield* dashboard()
+      yield* Effect.promise(async () => {
+        await say(page, "message", update({ runs: [run(0), run(7, { state: "done", hasReport: true })] }))
+        await page.click("text=Open the whole report")
+        await page.waitForSelector("#tally-total")
+        assert.strictEqual(await page.textContent("#tally-total"), "50")
+        assert.deepStrictEqual(asked, ["reports/7?token=a%20b"])
+        await page.click("#back")
+        assert.strictEqual(await page.locator("#tally-total").count(), 0)
+        assert.strictEqual(await page.textContent("h1"), "Dashboard")
+      })
+      assert.deepStrictEqual(complaints, [])
+    }).pipe(Effect.scoped))
+
+  it.effect("of a dashboard shows the report of the only run below when it has ended", () =>
+    Effect.gen(function*() {
+      const { asked, page } = yield* dashboard()
+      yield* Effect.promise(async () => {
+        await say(page, "message", update({ runs: [run(0, { state: "done", hasReport: true })] }))
+        await page.waitForSelector("#tally-total")
+        assert.strictEqual(await page.textContent("#tally-total"), "50")
+        assert.deepStrictEqual(asked, ["reports/0?token=a%20b"])
+        assert.strictEqual(await page.locator("h1").count(), 1)
+        assert.strictEqual(await page.locator("main").count(), 1)
+        assert.deepStrictEqual(await barriersOf(page), [])
+        const ids = await page.locator("[id]").evaluateAll((all) => all.map(({ id }) => id))
+        assert.strictEqual(new Set(ids).size, ids.length)
+      })
+    }).pipe(Effect.scoped))
+
+  if (isThorough) thorough(it)
+}
+
+/** Tests of a dashboard that take long. */
+const thorough = (it: Vitest.MethodsNonLive<Chromium>) => {
   it.effect("of a dashboard holds a thousand of a million outcomes, and draws at most once a frame", () =>
     Effect.gen(function*() {
       const { page } = yield* dashboard()
@@ -252,38 +289,6 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
         assert.strictEqual(await page.getAttribute("#inputs table", "aria-rowcount"), "1001")
         assert.match((await page.textContent("#inputs-shown"))!, /^1,000 of 1,000,000 outcomes/)
         assert.isBelow(await heap() - before, 2_000_000)
-      })
-    }).pipe(Effect.scoped))
-
-  it.effect("of a dashboard opens the report of a run that has ended, with a way back", () =>
-    Effect.gen(function*() {
-      const { asked, complaints, page } = yield* dashboard()
-      yield* Effect.promise(async () => {
-        await say(page, "message", update({ runs: [run(0), run(7, { state: "done", hasReport: true })] }))
-        await page.click("text=Open the whole report")
-        await page.waitForSelector("#tally-total")
-        assert.strictEqual(await page.textContent("#tally-total"), "50")
-        assert.deepStrictEqual(asked, ["reports/7?token=a%20b"])
-        await page.click("#back")
-        assert.strictEqual(await page.locator("#tally-total").count(), 0)
-        assert.strictEqual(await page.textContent("h1"), "Dashboard")
-      })
-      assert.deepStrictEqual(complaints, [])
-    }).pipe(Effect.scoped))
-
-  it.effect("of a dashboard shows the report of the only run below when it has ended", () =>
-    Effect.gen(function*() {
-      const { asked, page } = yield* dashboard()
-      yield* Effect.promise(async () => {
-        await say(page, "message", update({ runs: [run(0, { state: "done", hasReport: true })] }))
-        await page.waitForSelector("#tally-total")
-        assert.strictEqual(await page.textContent("#tally-total"), "50")
-        assert.deepStrictEqual(asked, ["reports/0?token=a%20b"])
-        assert.strictEqual(await page.locator("h1").count(), 1)
-        assert.strictEqual(await page.locator("main").count(), 1)
-        assert.deepStrictEqual(await barriersOf(page), [])
-        const ids = await page.locator("[id]").evaluateAll((all) => all.map(({ id }) => id))
-        assert.strictEqual(new Set(ids).size, ids.length)
       })
     }).pipe(Effect.scoped))
 

@@ -3,7 +3,7 @@ import { assert, type Vitest } from "@effect/vitest"
 import { Effect } from "effect"
 import { Report } from "effect-parallel"
 import type { Page } from "playwright-core"
-import { type Chromium, drawn, open } from "../browser.ts"
+import { type Chromium, drawn, isThorough, open } from "../browser.ts"
 import { sample } from "../sample.ts"
 import { rich, richPage } from "./rich.ts"
 
@@ -123,6 +123,11 @@ export const table = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
+  if (isThorough) large(it)
+}
+
+/** Tests of a table of 100 000 rows. */
+const large = (it: Vitest.MethodsNonLive<Chromium>) => {
   it.effect("has a table that holds few rows of 100 000, reaches all of them by keys, and sorts them in less than 200 milliseconds", () =>
     Effect.gen(function*() {
       const html = Report.toHtml(sample(100_000, { workers: 32 }))
