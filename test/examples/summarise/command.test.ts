@@ -16,7 +16,7 @@ const start = (folder: string, args: ReadonlyArray<string>, env: Record<string, 
   const { OPENAI_BASE_URL: _, ...own } = process.env
   const child = spawn(
     process.execPath,
-    ["--conditions=@effect-parallel/source", join(root, "examples/01-summarise.ts"), ...args],
+    ["--conditions=@effect-parallel/source", join(root, "examples/summarise/main.ts"), ...args],
     { cwd: folder, env: { ...own, NO_COLOR: "1", ...env }, stdio: ["ignore", "pipe", "pipe"] }
   )
   const texts = Promise.all([child.stdout.toArray(), child.stderr.toArray()])

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
 import { hasTmux, Terminal } from "../../observability/tmux.ts"
 
-const main = fileURLToPath(new URL("../../../examples/01-summarise.ts", import.meta.url))
+const main = fileURLToPath(new URL("../../../examples/summarise/main.ts", import.meta.url))
 
 const title = `npm start in a terminal of 80 × 24${hasTmux ? "" : " (skipped: there is no tmux)"}`
 
