@@ -1,21 +1,45 @@
-// Translate a text into eight languages at once, by a service that is slow and refuses what is too much (429).
+// A limit that learns from refusals (429): translates a text into eight languages, by a service that bears three requests
+// at a time. What comes back is rendered on threads.
 //
 //   node examples/02-translate.ts
-//
-// The service is a stub on this machine (translate/Server.ts). The flow is translate/Program.ts: a batch node with a limit
-// that learns from the refusals, retries and a timeout, and a node that joins what came back.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Limit, Parallel } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
+import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import { text, translations } from "./translate/Phrasebook.ts"
-import * as Program from "./translate/Program.ts"
-import * as Server from "./translate/Server.ts"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Schema from "effect/Schema"
+import { languages, text, translator } from "./fixtures/translator.ts"
+import { toHtml } from "./translate/toHtml.ts"
+
+/** The service has too many requests, and says how long it wants to be left alone. */
+class Busy extends Schema.TaggedError<Busy>("Busy")("Busy", { millis: Schema.Finite }) {}
+
+/** The service refuses for another reason, or cannot be reached. */
+class Refused extends Schema.TaggedError<Refused>("Refused")("Refused", { message: Schema.String }) {}
+
+const translate = Effect.fnUntraced(function*({ language, url }: { readonly language: string; readonly url: string }) {
+  const response = yield* HttpClient.post(`${url}?to=${language}`, { body: HttpBody.text(text) })
+  const body = yield* response.text
+  if (response.status === 429) return yield* new Busy({ millis: Number(response.headers["retry-after-ms"]) })
+  if (response.status !== 200) return yield* new Refused({ message: body })
+  return yield* toHtml(body)
+}, Effect.catchTag("HttpClientError", ({ message }) => Effect.fail(new Refused({ message }))))
+
+const service = Limit.adaptive({ max: 8, overload: (error) => error instanceof Busy ? error.millis : false })
 
 Effect.gen(function*() {
-  const server = yield* Server.make
-  const lines = yield* Program.run({ url: server.url, text, languages: Object.keys(translations) })
-  const { answered, refused } = server.stats()
-  yield* Console.log(`en  ${text}\n${lines.join("\n")}`)
-  yield* Console.log(`${answered} answers, ${refused} refusals`)
-}).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer), NodeRuntime.runMain)
+  const { refusals, url } = yield* translator
+  const jobs = [...languages, "xx"].map((language) => ({ language, url }))
+  const [pages, failures] = yield* Parallel.partition(jobs, translate, {
+    limit: service,
+    timeout: "10 seconds",
+    retry: { times: 20, while: (error) => error._tag === "Busy" }
+  })
+  for (const page of pages) yield* Console.log(page.trim().replaceAll("\n", " "))
+  for (const { cause, input } of failures) yield* Console.log(`${input.language}: ${String(Cause.squash(cause))}`)
+  yield* Console.log(`refused until the limit had learned: ${refusals()}`)
+}).pipe(Effect.scoped, Effect.provide([Threads.layer(), FetchHttpClient.layer]), NodeRuntime.runMain)
