@@ -1,26 +1,13 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Model } from "../../examples/supervisor/Model.ts"
-import * as Program from "../../examples/supervisor/Program.ts"
+import { run } from "./run.ts"
 
-describe("supervisor", () => {
-  it.effect("accepts an answer that names what was read, and gives up on one that never does", () =>
-    Effect.gen(function*() {
-      const lines = yield* Program.run(["How high is Mont Blanc?", "How far is the Moon?", "Who will win?"])
-
-      assert.deepStrictEqual(lines, [
-        "accepted: Mont Blanc is 4,805.59 metres high. [Survey of 2023] (sent back 2 times)",
-        "accepted: The Moon is 384,400 kilometres away. [Lunar Fact Sheet] (sent back 2 times)",
-        "gaveUp: no answer to \"Who will win?\": it names no source; nobody has read Annals of Guessing; " +
-        "it names no source; it names no source"
-      ])
-    }).pipe(Effect.provide(Model.layerStub)))
-
-  it("objects to answers without a source, and to sources that nobody has read", () => {
-    const notes = [{ source: "A", text: "x" }]
-
-    assert.strictEqual(Program.objection({ answer: "x", notes }), "it names no source")
-    assert.strictEqual(Program.objection({ answer: "x [B]", notes }), "nobody has read B")
-    assert.strictEqual(Program.objection({ answer: "x [A]", notes }), undefined)
-  })
-})
+it.live("the example of a supervisor accepts what is exact enough, gives up after four answers, and shows a bad question", () =>
+  Effect.gen(function*() {
+    assert.deepStrictEqual(yield* run("05-supervisor.ts"), [
+      "accepted: 23 people: 0.502 ± 0.012 after 1600 trials",
+      "accepted: 40 people: 0.890 ± 0.004 after 6400 trials",
+      "gaveUp: 50 people: 0.970 ± 0.002 after 6400 trials",
+      "failed: 1 people: TooFew"
+    ])
+  }))
