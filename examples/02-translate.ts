@@ -16,10 +16,10 @@ import { languages, text, translator } from "./fixtures/translator.ts"
 import { toHtml } from "./translate/toHtml.ts"
 
 /** The service has too many requests, and says how long it wants to be left alone. */
-class Busy extends Schema.TaggedError<Busy>("Busy")("Busy", { millis: Schema.Finite }) {}
+class Busy extends Schema.TaggedError<Busy>()("Busy", { millis: Schema.Finite }) {}
 
 /** The service refuses for another reason, or cannot be reached. */
-class Refused extends Schema.TaggedError<Refused>("Refused")("Refused", { message: Schema.String }) {}
+class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
 
 const translate = Effect.fnUntraced(function*({ language, url }: { readonly language: string; readonly url: string }) {
   const response = yield* HttpClient.post(`${url}?to=${language}`, { body: HttpBody.text(text) })

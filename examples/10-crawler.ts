@@ -15,7 +15,7 @@ import { parse } from "node-html-parser"
 import { sites } from "./fixtures/sites.ts"
 
 /** A link to a page that cannot be fetched, or has another status than 200. */
-class DeadLink extends Schema.TaggedError<DeadLink>("DeadLink")("DeadLink", { message: Schema.String }) {}
+class DeadLink extends Schema.TaggedError<DeadLink>()("DeadLink", { message: Schema.String }) {}
 
 /** Fetches a page, and returns where its links lead. */
 const linksOf = Effect.fnUntraced(function*(url: string) {

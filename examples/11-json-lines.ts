@@ -17,7 +17,7 @@ import { readings } from "./fixtures/readings.ts"
 import { parse, type Reading } from "./json-lines/parse.ts"
 
 /** The database refused a transaction. */
-class NotStored extends Schema.TaggedError<NotStored>("NotStored")("NotStored", { cause: Schema.Defect() }) {}
+class NotStored extends Schema.TaggedError<NotStored>()("NotStored", { cause: Schema.Defect() }) {}
 
 const database = new DatabaseSync(":memory:")
 database.exec("create table readings (line integer primary key, station text not null, celsius real not null)")
@@ -41,7 +41,7 @@ Effect.gen(function*() {
   let [read, settled, ahead] = [0, 0, 0]
   const lines = fs.stream(yield* readings, { chunkSize: 4096 }).pipe(
     Stream.decodeText(),
-    Stream.splitLines,
+    Stream.splitLines, // not `Ndjson.decode`, which ends at the first bad line
     Stream.tap(() => Effect.sync(() => ahead = Math.max(ahead, ++read - settled)))
   )
   yield* Parallel.stream(lines, parse, { preDispatch: 200 }).pipe(

@@ -16,7 +16,7 @@ export interface Pair {
 }
 
 /** Bytes that are not a PNG file. */
-class NotPng extends Schema.TaggedError<NotPng>("NotPng")("NotPng", { message: Schema.String }) {}
+class NotPng extends Schema.TaggedError<NotPng>()("NotPng", { message: Schema.String }) {}
 
 export const filter = Task.make("filter", {
   module: import.meta.url,

@@ -8,7 +8,7 @@ export type Reading = typeof Reading.Type
 const decode = Schema.decodeEffect(Schema.fromJsonString(Reading))
 
 /** A line that is not JSON, or not a reading. */
-class BadLine extends Schema.TaggedError<BadLine>("BadLine")("BadLine", { message: Schema.String }) {}
+class BadLine extends Schema.TaggedError<BadLine>()("BadLine", { message: Schema.String }) {}
 
 export const parse = Task.make("parse", {
   module: import.meta.url,

@@ -5,7 +5,7 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 
 /** There is no move left. */
-class GameOver extends Schema.TaggedError<GameOver>("GameOver")("GameOver", {}) {}
+class GameOver extends Schema.TaggedError<GameOver>()("GameOver", {}) {}
 
 const lines = ["012", "345", "678", "036", "147", "258", "048", "246"].map((line) => line.split("").map(Number))
 

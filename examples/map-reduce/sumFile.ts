@@ -17,7 +17,7 @@ const Summed = Schema.Struct({
 })
 
 /** A file that cannot be read, or is not CSV from some line on. */
-class Unreadable extends Schema.TaggedError<Unreadable>("Unreadable")("Unreadable", { message: Schema.String }) {}
+class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { message: Schema.String }) {}
 
 const sum = Effect.fnUntraced(function*(path: string) {
   const fs = yield* FileSystem.FileSystem

@@ -5,7 +5,7 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 
 /** There are too few people for the question. */
-class TooFew extends Schema.TaggedError<TooFew>("TooFew")("TooFew", { people: Schema.Int }) {}
+class TooFew extends Schema.TaggedError<TooFew>()("TooFew", { people: Schema.Int }) {}
 
 const share = Effect.fnUntraced(function*(people: number) {
   const taken = new Set<number>()

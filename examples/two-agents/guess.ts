@@ -7,7 +7,7 @@ const History = Schema.Array(Schema.Struct({ guess: Schema.String, score: Schema
 export type History = typeof History.Type
 
 /** No code has all the scores. */
-class Contradiction extends Schema.TaggedError<Contradiction>("Contradiction")("Contradiction", {}) {}
+class Contradiction extends Schema.TaggedError<Contradiction>()("Contradiction", {}) {}
 
 export const score = (code: string, guess: string): string => {
   const places = guess.split("").filter((colour, n) => colour === code[n]).length
