@@ -62,7 +62,9 @@ const program = Effect.gen(function*() {
   } as const
   const report = yield* Parallel.run(named.length > 0 ? named : found, summarise, options)
   for (const sentence of report.values) yield* Console.log(sentence)
-  for (const { cause, input } of report.failures) yield* Console.log(`${basename(input)}: ${Cause.squash(cause)}`)
+  for (const { cause, input } of report.failures) {
+    yield* Console.log(`${basename(input)}: ${String(Cause.squash(cause))}`)
+  }
   yield* Console.log(`${report.values.length} of ${report.outcomes.length} texts summarised`)
 })
 

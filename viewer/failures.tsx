@@ -49,7 +49,8 @@ const Kind = ({ group: { count: n, kind, messages }, isFirst, ...handlers }: Han
   return (
     <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>
-        <span class="is-failed" aria-hidden="true">✗</span> <b title={kind}>{nameOfKind(kind)}</b> <span class="times">× {count(n)}</span>
+        <span class="is-failed" aria-hidden="true">✗</span> <b title={kind}>{nameOfKind(kind)}</b>{" "}
+        <span class="times">× {count(n)}</span>
       </summary>
       {open &&
         messages.slice(0, mostMessages).map((message) => (
