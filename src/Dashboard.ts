@@ -24,21 +24,20 @@ import { nanoClock } from "./primitives/clock.ts"
 import { shortenName } from "./primitives/shorten.ts"
 
 /**
- * Where a dashboard is.
- *
- * **Details**
- *
- * - `port`: 0 to 65 535; default 0, which is any port that is free.
- * - `host`: the address of this machine at which it listens; default `127.0.0.1`, which no other machine reaches. Traffic is not
- *   encrypted: at any other address, whoever sees the network sees the inputs.
- * - `title`: the title of the page; default `effect-parallel`.
+ * Where a dashboard is served.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /** The port, from 0 to 65 535. Default: 0, which is any free port. */
   readonly port?: number | undefined
+  /**
+   * The address of this machine at which it listens. Default: `127.0.0.1`, which no other machine reaches. Traffic is not
+   * encrypted: at any other address, those who see the network see the inputs.
+   */
   readonly host?: string | undefined
+  /** The title of the page. Default: `effect-parallel`. */
   readonly title?: string | undefined
 }
 

@@ -174,22 +174,20 @@ export const Json = Schema.Struct({
 export interface Json extends Schema.Schema.Type<typeof Json> {}
 
 /**
- * How a report is written down.
- *
- * **Details**
- *
- * - `input`: an input as a line of text. By default the option `show` of the run; without that a text is itself and
- *   anything else is shown as far as it goes on a line. It is shortened; if it throws, the input is not shown. State it
- *   to leave out what must not be written down.
- * - `value`: a value as a line of text. Without it values are not written down: nobody knows how large they are, or how secret.
- * - `causes`: of how many failed inputs the whole cause is kept, stacks included (1000); of the others the message.
+ * How a report is written.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options<in I, in A = never> {
+  /**
+   * Shows an input as a line of text, at most 120 characters of it. Use it to leave out what must not be written. Default: the
+   * option `show` of the run; without that, a text is itself and anything else is shortened. If it throws, the input is not shown.
+   */
   readonly input?: ((input: I) => string) | undefined
+  /** Shows a value as a line of text, at most 240 characters of it. Default: values are not written, since they may be large or secret. */
   readonly value?: ((value: A) => string) | undefined
+  /** Of how many failed inputs the whole cause is kept, stacks included; of the others the message. Default: 1000. */
   readonly causes?: number | undefined
 }
 

@@ -43,45 +43,20 @@ export type Work<in I, out A, out E, out R> = (input: I, index: number) => Effec
 export type RetryOption<E> = Retry.Retry<E>
 
 /**
- * How a run goes about its inputs. All of it is optional.
+ * The options of a run. All are optional.
  *
  * **Details**
  *
- * - `concurrency`: how many works are in flight; a positive integer or `"unbounded"`. Default 8 for functions, the
- *   backend's workers for tasks.
- * - `timeout`: how long an attempt may take, from its start; a positive duration. Adds `Cause.TimeoutError`. An attempt
- *   that ends in the same turn of the event loop has ended in time.
- * - `retry`: a `Schedule`, or `{ times, schedule, while }`. Each input has its own; only typed errors are retried, not
- *   defects. An input that waits for its retry holds no slot.
- * - `maxErrors`: the run stops when so many inputs have failed for good; a positive integer or `Infinity`. Adds
- *   `TooManyErrors`, except to `forEach`, `all` and `pairs`, which stop at the first failure anyway.
- * - `stragglers`: `{ after, limit }`. When no input waits, at most `limit` (3) are unfinished and one of them has run
- *   for `after`, a second copy of it starts in a free slot, once for each input; the first to end wins and the other is
- *   interrupted. For idempotent work.
- * - `limit`: one or several `Limit`s that each attempt passes before it starts, or a function of the input that gives them.
- * - `batchSize`: tasks in a message to a worker; a positive integer, or `"auto"` (the default), which follows the time
- *   they take and aims at 25 ms a message. It has no meaning on fibers. It is 1 where each attempt passes a limit by
- *   itself: `Limit.adaptive`, one of your own, a rate with a `cost`, and limits that depend on the input.
- * - `preDispatch`: how many inputs may be pulled ahead of those in flight; an integer of at least 0 or `"all"`. Default
- *   twice the concurrency, times a fixed `batchSize`. Automatic batches have no such bound unless one is given: what is
- *   ahead is then a batch for each lane, and of asynchronous inputs as many as are already done with.
- * - `spans`: whether each attempt has a span of its own, named after the run, with index, attempt, worker and outcome;
- *   or the share of inputs whose attempts have one, a number from 0 to 1. Default `false`: the run has one.
- * - `show`: how texts show an input: messages of errors, and reports in all their forms. Default: shortened to a line,
- *   without the value of a `Redacted`. What it returns is shortened too; if it throws, the input is not shown.
- * - `name`: how spans, metrics, progress, reports and the journal call the run. Default the task's name, or `"parallel"`.
- * - `journal`: records every outcome before it is reported, and recalls what is recorded (`JournalOption`). Adds
- *   `JournalError`, and needs a `Journal`.
+ * An option out of its range, or one that does not exist, is a defect, thrown where the effect is built, before anything
+ * has started.
  *
- * Types: `retry` is asked about `E`, the error of the work; `T`, `M` and `J` are the types of `timeout`, `maxErrors` and
- * `journal`, by which a run knows what they add; `show` is given an `I`, an input, and values are of type `A`. Errors: an
- * option out of its range, or one that does not exist, is a defect, thrown where the effect is built: nothing has started
- * by then.
+ * The type parameters are the types that options add to: `E` is the error of the work, which `retry` sees; `T`, `M` and `J` are the types of
+ * `timeout`, `maxErrors` and `journal`, by which a run knows which errors they add; `I` is an input, which `show` sees, and `A` a value.
  *
  * **Gotchas**
  *
- * `Options` alone are options that fit any work. A function that hands its own `Options<E>` on to a run has every error
- * that they may add; to be as exact as the run it takes `T extends Duration.Input = never` and `M extends number =
+ * `Options` without parameters fit any work. A function that passes its own `Options<E>` on to a run gets every error
+ * that they may add. To be as exact as the run, it takes `T extends Duration.Input = never` and `M extends number =
  * never`, and `Options<E, T, M>`.
  *
  * @category models
@@ -95,17 +70,68 @@ export interface Options<
   A = unknown,
   J extends Journaling = never
 > {
+  /**
+   * How many inputs are in flight: a positive integer, or `"unbounded"`. Default: 8 for functions, and for tasks as many
+   * as the backend has workers.
+   */
   readonly concurrency?: number | "unbounded" | undefined
+  /**
+   * Time limit of each attempt, measured from its start: a positive duration. A late attempt is interrupted and fails with
+   * `Cause.TimeoutError`. An attempt that ends in the same turn of the event loop is in time. Default: none.
+   */
   readonly timeout?: T | undefined
+  /**
+   * When a failed attempt is followed by another: a `Schedule`, or `{ times, schedule, while }`. Each input has its own count. Only
+   * typed errors are retried, not defects. An input that waits for its retry holds no slot. Default: never.
+   */
   readonly retry?: RetryOption<Timed<T, E>> | undefined
+  /**
+   * Stops the run when so many inputs have failed for good: a positive integer, or `Infinity`, the default. Adds the error
+   * `TooManyErrors`, except to `forEach`, `all` and `pairs`, which stop at the first failure anyway.
+   */
   readonly maxErrors?: M | undefined
+  /**
+   * Starts a second copy of the slowest last inputs; whichever finishes first wins, and the other is interrupted. It happens
+   * when no input waits, at most `limit` (default 3) are unfinished, and one of them has run for `after`; once for each input. For
+   * idempotent work. Default: no copies.
+   */
   readonly stragglers?: { readonly after: Duration.Input; readonly limit?: number | undefined } | undefined
+  /**
+   * What each attempt has to pass before it starts: a `Limit`, several of them, or a function of the input that returns
+   * them. Default: nothing.
+   */
   readonly limit?: LimitOption<I> | undefined
+  /**
+   * How many tasks are sent to a worker in one message: a positive integer, or `"auto"`, the default, which follows the time
+   * that tasks take and aims at 25 ms a message. It has no effect on fibers. It is 1 where each attempt passes a limit by
+   * itself: `Limit.adaptive`, a limit of your own, a rate with a `cost`, and limits that depend on the input.
+   */
   readonly batchSize?: number | "auto" | undefined
+  /**
+   * How many inputs to read ahead of those in flight: an integer of at least 0, or `"all"`. Default: twice the concurrency,
+   * times a fixed `batchSize`. Automatic batches have no such bound unless one is given: then a batch for each lane is
+   * ahead, and of asynchronous inputs as many as are done already.
+   */
   readonly preDispatch?: number | "all" | undefined
+  /**
+   * Traces attempts: `true` for every attempt, or the share of inputs whose attempts have a span, from 0 to 1. A span has the name
+   * of the run, with index, attempt, worker and outcome. Default: `false`, which traces the run alone.
+   */
   readonly spans?: boolean | number | undefined
+  /**
+   * Shows an input as a text, in messages of errors, in reports and on dashboards. The text is shortened to a line; if the function throws, the input is not
+   * shown. Default: the input itself, shortened, without the value of a `Redacted`.
+   */
   readonly show?: ((input: I) => string) | undefined
+  /**
+   * The name of the run in spans, metrics, progress, reports and the journal. Default: the name of the task, or
+   * `"parallel"`.
+   */
   readonly name?: string | undefined
+  /**
+   * Records every outcome before it is reported, and recalls what is recorded: `true`, or the options of `JournalOption`. Adds the
+   * error `JournalError`, and needs a `Journal`. Default: no records.
+   */
   readonly journal?: (J & JournalOption<I, A, E>) | undefined
 }
 
@@ -131,24 +157,28 @@ export type LimitOption<I> =
  *
  * **Details**
  *
- * - `key`: what tells one input from another, as a string. By default a digest of the name of the run, its version, and the
- *   input as its task's schema encodes it, or as JSON. Equal inputs share an outcome; give them different keys to run each.
- * - `version`: a name for what the work does. Records of another version are kept and not recalled.
- * - `retryFailed`: whether inputs that have failed run again (the default), or their failures are recalled.
- * - `success`, `error`: schemas of values and errors, for functions; a task has its own. Without them values and errors have to
- *   be what JSON keeps as it is: a date, a class or a number that is none ends the run with `NotEncodable`.
- *
- * Errors: `JournalError`. A function needs the option `name`, by which its records are found again. A run with a journal takes turns of
+ * The run may fail with `JournalError`. A function needs the option `name`, by which its records are found again. A run with a journal takes turns of
  * the event loop, so `Effect.runSync` cannot run it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface JournalOption<in I, in out A, in out E> {
+  /**
+   * Identifies an input. Equal inputs share an outcome; give them different keys to run each. Default: a digest of the name of
+   * the run, its version, and the input as its task's schema encodes it, or as JSON.
+   */
   readonly key?: ((input: I, index: number) => string) | undefined
+  /** Names what the work does. Records of another version are kept and not recalled. Default: none. */
   readonly version?: string | undefined
+  /** Whether inputs that have failed run again, which is the default, or their failures are recalled. */
   readonly retryFailed?: boolean | undefined
+  /**
+   * Schema of values, for functions; a task has its own. Without it, a value has to be what JSON keeps unchanged: a date, a class
+   * or a number like `NaN` ends the run with `NotEncodable`.
+   */
   readonly success?: Schema.Codec<A, any> | undefined
+  /** Schema of errors, for functions; a task has its own. Without it, the same holds for errors as for values. */
   readonly error?: Schema.Codec<E, any> | undefined
   /** What `true` has too: it stands for an object without options. */
   valueOf(): unknown
