@@ -3,13 +3,10 @@ import { Effect } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { hasTmux, Terminal } from "./tmux.ts"
+import { hasTmux, quoted, Terminal } from "./tmux.ts"
 
 const node = process.execPath
 const program = fileURLToPath(new URL("programs/runs.ts", import.meta.url))
-
-/** A word of a command, whatever it holds. */
-const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
 /** Starts the program; the run goes on past its half when `go` is called. */
 const start = (terminal: Terminal) => {

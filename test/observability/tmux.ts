@@ -8,6 +8,9 @@ import { stripVTControlCharacters } from "node:util"
 
 export const hasTmux = spawnSync("tmux", ["-V"]).status === 0
 
+/** A word of a command, whatever it holds. */
+export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
+
 /** How long a screen may take to look as it should. */
 const patience = 40_000
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
-import { hasTmux, Terminal } from "../../observability/tmux.ts"
+import { hasTmux, quoted, Terminal } from "../../observability/tmux.ts"
 
 const main = fileURLToPath(new URL("../../../examples/summarise/main.ts", import.meta.url))
 
@@ -11,7 +11,7 @@ describe.skipIf(!hasTmux)(title, () => {
   it.live("leaves on the screen what was done, summaries, what failed by kind, and where the report is", () =>
     Effect.gen(function*() {
       const terminal = yield* Terminal.open(80, 24)
-      terminal.type(`'${process.execPath}' --conditions=@effect-parallel/source '${main.replaceAll("'", "'\\''")}'`)
+      terminal.type([process.execPath, "--conditions=@effect-parallel/source", main].map(quoted).join(" "))
       const screen = yield* terminal.until((screen) =>
         screen.some((line) => line.startsWith("The report is in ")) && screen.at(-1) === "$"
       )
