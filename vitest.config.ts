@@ -5,7 +5,7 @@ const outside = [
   "test/architecture.test.ts",
   "test/docs.test.ts",
   "test/backend/**/*.test.ts",
-  "test/dashboard/page.test.ts",
+  "test/dashboard/*.test.ts",
   "test/examples/**/*.test.ts",
   "test/flow/mermaid.test.ts",
   "test/fuzz/workers.test.ts",
@@ -13,6 +13,7 @@ const outside = [
   "test/journal/sqlite/*.test.ts",
   "test/observability/terminal.test.ts",
   "test/platform/*.test.ts",
+  "test/report/inside.test.ts",
   "test/report/page.test.ts",
   "test/types/*.test.ts"
 ]
