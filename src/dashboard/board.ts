@@ -2,17 +2,16 @@
  * What a dashboard knows of the runs of its program, in bounded memory, however many inputs they have.
  */
 import * as Cause from "effect/Cause"
-import * as Exit from "effect/Exit"
-import type { Counts } from "../observability/contract.ts"
+import type * as Exit from "effect/Exit"
+import { FollowedRun } from "../observability/ending.ts"
 import { RateMeter, secondsLeft } from "../observability/rate.ts"
 import type { SeenFlow, SeenInputs, SeenItem, SeenRun, SeenWalk, Spectator } from "../observability/spectator.ts"
 import type * as Outcome from "../Outcome.ts"
-import { showCause } from "../primitives/causes.ts"
-import { prefix } from "../primitives/printable.ts"
 import { shortenName } from "../primitives/shorten.ts"
+import { FailureCounter } from "../report/failures.ts"
 import { FlowCounter } from "../report/flows.ts"
 import { flowOf } from "../report/json.ts"
-import { Messages } from "../report/messages.ts"
+import { textOfCause } from "../report/texts.ts"
 import type { LiveInput, LiveOutcome, LiveRun, Update } from "./messages.ts"
 
 /** Greatest numbers of outcomes that are kept, of runs and inputs that are told of, and of reports that are kept. */
@@ -24,10 +23,6 @@ const mostReports = 5
 /** Greatest number of messages by which the failures of a run are counted, and of those that are told. */
 const mostMessages = 100
 const mostTold = 20
-
-/** Greatest numbers of characters of a message and of the text of a cause. */
-const messageLength = 240
-const causeLength = 4000
 
 type LiveReport = Outcome.Report<unknown, unknown, unknown>
 
@@ -88,9 +83,9 @@ export class LiveBoard implements Spectator {
       this.spentSince = from
     }
     if (this.spent >= causeBudget) return undefined
-    const text = showCause(cause)
+    const text = textOfCause(cause)
     this.spent += this.now() - from
-    return text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`
+    return text
   }
 
   /** Is told that a run has ended. Of those that have ended the oldest is forgotten first, one inside of another before others. */
@@ -156,12 +151,6 @@ export class LiveBoard implements Spectator {
   }
 }
 
-/** How a run has ended, at a time in nanoseconds. */
-interface LiveEnd extends Counts {
-  readonly at: number
-  readonly state: LiveRun["state"]
-}
-
 /** A run that the dashboard sees. */
 export class LiveSeen implements SeenInputs {
   readonly detailed = true
@@ -172,19 +161,15 @@ export class LiveSeen implements SeenInputs {
   private readonly about: Pick<LiveRun, "name" | "startedAt" | "backend" | "options">
   private readonly beganAt: number
   private readonly rate: RateMeter
-  private readonly failures = new Map<string, { count: number; readonly input: string }>()
-  private failuresLeft = 0
-  private readonly messages = new Messages(messageLength)
+  private readonly failures = new FailureCounter(mostMessages)
   /** Inputs under way, by the worker or lane that has them. */
   readonly running = new Map<number, { readonly index: number; readonly input: string; readonly at: number }>()
-  /** The run until it ends, so that its inputs do not stay in memory. */
-  private run: SeenRun | undefined
-  private end: LiveEnd | undefined
+  private readonly run: FollowedRun
 
   constructor(board: LiveBoard, run: SeenRun, id: number, parent: LiveSeen | undefined) {
     const { backend, beganAt, options, startedAt } = run
     this.board = board
-    this.run = run
+    this.run = new FollowedRun(run)
     this.id = id
     this.parent = parent
     this.depth = parent === undefined ? 0 : parent.depth + 1
@@ -207,7 +192,7 @@ export class LiveSeen implements SeenInputs {
   }
 
   began({ index, input }: Pick<SeenItem, "index" | "input">, worker: number, at = this.board.now()): void {
-    if (this.run === undefined) return
+    if (this.run.hasEnded) return
     this.board.changes++
     this.running.set(worker, { index, input: this.run.show(input), at })
   }
@@ -217,25 +202,18 @@ export class LiveSeen implements SeenInputs {
   }
 
   succeeded(item: SeenItem): void {
-    this.settle(item, undefined)
+    this.settle(item, this.shown(item), undefined)
   }
 
   failed(item: SeenItem, cause: Cause.Cause<unknown>): void {
-    const message = this.messages.of(Cause.squash(cause))
+    const input = this.shown(item)
+    const message = this.failures.add(Cause.squash(cause), () => input)
     const text = this.board.shownCause(cause)
-    const input = this.settle(item, { message, ...(text !== undefined && { cause: text }) })
-    const known = this.failures.get(message)
-    if (known !== undefined) known.count++
-    else if (this.failures.size < mostMessages) this.failures.set(message, { count: 1, input })
-    else this.failuresLeft++
+    this.settle(item, input, { message, ...(text !== undefined && { cause: text }) })
   }
 
   ended(exit: Exit.Exit<unknown, unknown>, at: number): void {
-    const counts = this.run!.run.counts()
-    const isInterrupted = Exit.hasInterrupts(exit) && !Exit.hasFails(exit)
-    const state = isInterrupted ? "interrupted" : counts.done === counts.total ? "done" : "stopped"
-    this.end = { ...counts, at, state }
-    this.run = undefined
+    this.run.ended(exit, at)
     this.running.clear()
     this.board.end(this)
   }
@@ -252,43 +230,40 @@ export class LiveSeen implements SeenInputs {
 
   /** How it stands. */
   told(now: number): LiveRun {
-    const { at, state, ...counts } = this.end ?? { ...this.run!.run.counts(), at: now, state: "running" as const }
-    const { done, failed, limited, recalled, retried, running, total, waiting } = counts
-    const rate = this.rate.at(at / 1e6, done - recalled)
-    const left = state === "running" ? secondsLeft(counts, rate) : undefined
-    const failures = [...this.failures].toSorted(([, a], [, b]) => b.count - a.count)
-    const told = failures.slice(0, mostTold)
-    const untold = failures.slice(mostTold).reduce((sum, [, { count }]) => sum + count, 0)
+    const { at, limited, total, ...counts } = this.run.standing(now)
+    const rate = this.rate.at(at / 1e6, counts.done - counts.recalled)
+    const left = counts.state === "running" ? secondsLeft({ done: counts.done, total }, rate) : undefined
+    const failures = this.failures.counts
+    const untold = failures.slice(mostTold).reduce((sum, { count }) => sum + count, 0)
     return {
       id: this.id,
       ...(this.parent !== undefined && { parent: this.parent.id }),
       depth: this.depth,
       ...this.about,
-      state,
+      ...counts,
       elapsed: millis(at - this.beganAt),
       ...(total !== undefined && { total }),
-      done,
-      failed,
-      retried,
-      recalled,
-      running,
-      waiting,
       limited: limited.map(({ name, waiting }) => ({ name: shortenName(name), waiting })),
       rate: Math.round(rate * 1000) / 1000,
       ...(left !== undefined && { left: Math.round(left * 1000) }),
-      failures: told.map(([message, { count, input }]) => ({ message, count, input })),
-      failuresLeft: this.failuresLeft + untold,
+      failures: failures.slice(0, mostTold),
+      failuresLeft: this.failures.left + untold,
       hasReport: this.board.hasReport(this.id)
     }
   }
 
-  /** Keeps an outcome; returns its input as a line of text. */
-  private settle(
-    { attempts, endedAt, index, input, recorded, startedAt, worker }: SeenItem,
-    error: LiveOutcome["error"]
-  ): string {
+  /** Shows the input of an item, as it was shown when its attempt began. */
+  private shown({ index, input, worker }: SeenItem): string {
     const known = this.running.get(worker)
-    const shown = known?.index === index ? known.input : this.run!.show(input)
+    return known?.index === index ? known.input : this.run.show(input)
+  }
+
+  /** Keeps an outcome. */
+  private settle(
+    { attempts, endedAt, index, recorded, startedAt, worker }: SeenItem,
+    input: string,
+    error: LiveOutcome["error"]
+  ): void {
     this.left(index, worker)
     // copies of a straggler that have lost, and attempts before
     if (attempts > 1) {
@@ -300,14 +275,13 @@ export class LiveSeen implements SeenInputs {
       run: this.id,
       index,
       _tag: error === undefined ? "Success" : "Failure",
-      input: shown,
+      input,
       attempts: recorded === undefined ? attempts : 0,
       startedAt: millis(startedAt - this.beganAt),
       elapsed: millis(endedAt - startedAt),
       worker,
       ...(error !== undefined && { error })
     })
-    return shown
   }
 }
 

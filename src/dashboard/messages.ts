@@ -1,36 +1,23 @@
 /**
  * What the server of a dashboard tells its page, as JSON. The viewer is bundled with this, so it imports types alone.
  */
+import type { Counts, Snapshot } from "../observability/contract.ts"
+import type { FailureCount } from "../Outcome.ts"
 import type { Json } from "../report/json.ts"
 
-/** Failed inputs of one message. */
-interface FailureKind {
-  readonly message: string
-  readonly count: number
-  /** One of these inputs. */
-  readonly input: string
-}
-
 /** A run as it stands. Times are milliseconds. */
-export interface LiveRun {
+export interface LiveRun extends Omit<Counts, "total"> {
   readonly id: number
   /** The run around; left out where there is none. */
   readonly parent?: number
   readonly depth: number
   readonly name: string
-  readonly state: "running" | "done" | "stopped" | "interrupted"
+  readonly state: Snapshot["state"]
   /** When it began, in ISO 8601. */
   readonly startedAt: string
   readonly elapsed: number
   /** Number of inputs, once it is known. */
   readonly total?: number
-  readonly done: number
-  readonly failed: number
-  readonly retried: number
-  readonly recalled: number
-  readonly running: number
-  readonly waiting: number
-  readonly limited: ReadonlyArray<{ readonly name: string; readonly waiting: number }>
   /** Inputs a second over the last ten seconds, or since somebody looks, or over all where nobody did before. */
   readonly rate: number
   /** Time that the rest takes at that rate. */
@@ -38,7 +25,7 @@ export interface LiveRun {
   readonly backend?: string
   readonly options: Readonly<Record<string, string>>
   /** The most frequent failures. */
-  readonly failures: ReadonlyArray<FailureKind>
+  readonly failures: ReadonlyArray<FailureCount>
   /** Number of failed inputs that are in none of them. */
   readonly failuresLeft: number
   /** True once `/reports/<id>` has its report. */

@@ -14,6 +14,7 @@ import { warn } from "../primitives/causes.ts"
 import { checkedEffect, inTime } from "../primitives/effects.ts"
 import * as Contract from "./contract.ts"
 import type { Progress, Run, Snapshot } from "./contract.ts"
+import { endOf } from "./ending.ts"
 import { RateMeter, secondsLeft } from "./rate.ts"
 
 /** Least time between two calls of `show`, in milliseconds. */
@@ -90,7 +91,7 @@ class Board {
       this.live.set(run, new Watched(run, this.count++, parent, this.now()))
       return Effect.andThen(
         this.start,
-        Effect.onExit(restore(self), (exit) => this.end(run, Exit.hasInterrupts(exit) && !Exit.hasFails(exit)))
+        Effect.onExit(restore(self), (exit) => this.end(run, exit))
       )
     })
   }
@@ -143,7 +144,7 @@ class Board {
   private readonly begin: Effect.Effect<void> = Effect.suspend(() => {
     if (this.busy) return Effect.void
     const now = this.now()
-    const snapshots = [...this.live.values()].map((watched) => watched.snapshot(now, "running"))
+    const snapshots = [...this.live.values()].map((watched) => watched.snapshot(now, undefined))
     const all = [...snapshots, ...this.ended]
     if (all.length === 0) return Effect.void
     this.ended = []
@@ -197,12 +198,12 @@ class Board {
   }
 
   /** Takes a run off the board and shows its end if that is due; otherwise the ticker does. */
-  private end(run: Run, interrupted: boolean): Effect.Effect<void> {
+  private end(run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const now = this.now()
     const watched = this.live.get(run)!
     this.live.delete(run)
     if (!this.late || this.ended.length < mostEnded) {
-      this.ended.push(watched.snapshot(now, interrupted ? "interrupted" : "done"))
+      this.ended.push(watched.snapshot(now, exit))
     }
     const early = this.next - now
     const due = early <= 0 || (early <= pause && this.live.size === 0)
@@ -241,8 +242,10 @@ class Watched {
     this.rate = new RateMeter(now)
   }
 
-  snapshot(now: number, state: "running" | "done" | "interrupted"): Snapshot {
+  /** How it stands; `exit` is how it has ended. */
+  snapshot(now: number, exit: Exit.Exit<unknown, unknown> | undefined): Snapshot {
     const counts = this.run.counts()
+    const state = exit === undefined ? "running" : endOf(counts, exit)
     const rate = this.rate.at(now, counts.done - counts.recalled)
     const left = state === "running" ? secondsLeft(counts, rate) : undefined
     return {
@@ -254,7 +257,7 @@ class Watched {
       elapsed: Duration.millis(now - this.startedAt),
       rate,
       left: left === undefined ? undefined : Duration.seconds(left),
-      state: state === "done" && counts.done !== counts.total ? "stopped" : state
+      state
     }
   }
 }

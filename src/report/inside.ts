@@ -5,11 +5,11 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
-import type { Counts } from "../observability/contract.ts"
+import { FollowedRun } from "../observability/ending.ts"
 import {
   type SeenFlow,
   type SeenInputs,
@@ -20,9 +20,10 @@ import {
   Spectators
 } from "../observability/spectator.ts"
 import type * as Outcome from "../Outcome.ts"
-import { shortenMessage, shortenName } from "../primitives/shorten.ts"
+import { shortenName } from "../primitives/shorten.ts"
+import { FailureCounter } from "./failures.ts"
 import { FlowCounter } from "./flows.ts"
-import { Messages } from "./messages.ts"
+import { messageOf } from "./texts.ts"
 
 /** Greatest numbers of runs and of lines that are kept, and of messages that the failures of a run are counted by. */
 const mostRuns = 10_000
@@ -31,9 +32,6 @@ const mostMessages = 20
 
 /** Number of failures of a run whose messages are looked at. */
 const mostLooked = 10_000
-
-/** Greatest number of characters of a message. */
-const messageLength = 240
 
 /** Tells which attempt of the reported run a context is in, if it is in none of a run inside. */
 type AttemptOf = (context: Context.Context<never>) => { readonly index: number; readonly attempt?: number } | undefined
@@ -62,7 +60,7 @@ export class InsideOf implements Spectator {
   /** Is told of the reported run itself. */
   open({ beganAt }: SeenRun): SeenInputs {
     this.beganAt = beganAt
-    return new RootSeen(this)
+    return new RunSeen(this)
   }
 
   walk(flow: SeenFlow): SeenWalk {
@@ -70,8 +68,8 @@ export class InsideOf implements Spectator {
   }
 
   /** Is told of a run inside. */
-  nested(run: SeenRun, parent: NestedSeen | undefined): NestedSeen {
-    const nested = new NestedSeen(this, run, parent)
+  nested(run: SeenRun, around: RunSeen): NestedSeen {
+    const nested = new NestedSeen(this, run, around instanceof NestedSeen ? around : undefined)
     if (this.isOver) return nested
     if (this.runs.length < mostRuns) this.runs.push(nested)
     else this.runsLeft++
@@ -81,10 +79,7 @@ export class InsideOf implements Spectator {
   /** Keeps what attempts log. */
   readonly logger: Logger.Logger<unknown, void> = Logger.make(({ cause, fiber, logLevel, message }) => {
     if (this.isOver) return
-    const seen = Context.get(fiber.context, Spectators).find((each) =>
-      each instanceof RootSeen && each.inside === this ||
-      each instanceof NestedSeen && each.inside === this
-    )
+    const seen = Context.get(fiber.context, Spectators).find((each) => each instanceof RunSeen && each.inside === this)
     if (seen === undefined) return
     const nested = seen instanceof NestedSeen ? seen : undefined
     const attempt = nested === undefined ? this.attemptOf(fiber.context) ?? elsewhere(fiber) : undefined
@@ -136,66 +131,16 @@ const elsewhere = (
 const textOf = (message: unknown, cause: Cause.Cause<unknown>): string => {
   const said = Array.isArray(message) ? message : [message]
   const parts = cause.reasons.length === 0 ? said : [...said, Cause.squash(cause)]
-  return shortenMessage(parts.map((part) => shortenMessage(part, messageLength)).join(" "), messageLength)
+  return messageOf(parts.map(messageOf).join(" "))
 }
 
-/** Sees the inputs of the reported run, which the report has itself. */
-class RootSeen implements SeenInputs {
+/** Sees the reported run: its inputs are in the report, and what begins inside is told of. */
+class RunSeen implements SeenInputs {
   readonly detailed = false
   readonly inside: InsideOf
 
   constructor(inside: InsideOf) {
     this.inside = inside
-  }
-
-  open(run: SeenRun): SeenInputs {
-    return this.inside.nested(run, undefined)
-  }
-
-  walk(flow: SeenFlow): SeenWalk {
-    return this.inside.walk(flow)
-  }
-
-  began(): void {}
-  left(): void {}
-  succeeded(): void {}
-  failed(): void {}
-  ended(): void {}
-  reported(): void {}
-}
-
-/** How a run inside has ended. */
-interface NestedEnd extends Counts {
-  readonly at: number
-  readonly state: Outcome.NestedRun["state"]
-}
-
-/** Sees a run inside. */
-class NestedSeen implements SeenInputs {
-  readonly detailed = false
-  readonly inside: InsideOf
-  readonly name: string
-  readonly parent: NestedSeen | undefined
-  /** The input of the reported run that it is inside of. */
-  readonly rootIndex: number | undefined
-  private readonly index: number | undefined
-  private readonly beganAt: number
-  private readonly failures = new Map<string, { count: number; readonly input: string }>()
-  private readonly messages = new Messages(messageLength)
-  /** Number of failures whose messages were looked at. */
-  private looked = 0
-  /** The run until it ends, so that its inputs do not stay in memory. */
-  private run: SeenRun | undefined
-  private end: NestedEnd | undefined
-
-  constructor(inside: InsideOf, run: SeenRun, parent: NestedSeen | undefined) {
-    this.inside = inside
-    this.name = shortenName(run.run.name)
-    this.parent = parent
-    this.index = run.index
-    this.rootIndex = parent === undefined ? run.index : parent.rootIndex
-    this.beganAt = run.beganAt
-    this.run = run
   }
 
   open(run: SeenRun): SeenInputs {
@@ -209,30 +154,48 @@ class NestedSeen implements SeenInputs {
   began(): void {}
   left(): void {}
   succeeded(): void {}
+  failed(_item: SeenItem, _cause: Cause.Cause<unknown>): void {}
+  ended(_exit: Exit.Exit<unknown, unknown>, _at: number): void {}
   reported(): void {}
+}
 
-  failed({ input }: SeenItem, cause: Cause.Cause<unknown>): void {
-    if (this.looked === mostLooked) return
-    this.looked++
-    const message = this.messages.of(Cause.squash(cause))
-    const known = this.failures.get(message)
-    if (known !== undefined) known.count++
-    else if (this.failures.size < mostMessages) this.failures.set(message, { count: 1, input: this.run!.show(input) })
+/** Sees a run inside. */
+class NestedSeen extends RunSeen {
+  readonly name: string
+  readonly parent: NestedSeen | undefined
+  /** The input of the reported run that it is inside of. */
+  readonly rootIndex: number | undefined
+  private readonly index: number | undefined
+  private readonly beganAt: number
+  private readonly run: FollowedRun
+  private readonly failures = new FailureCounter(mostMessages)
+  /** Number of failures whose messages were looked at. */
+  private looked = 0
+
+  constructor(inside: InsideOf, run: SeenRun, parent: NestedSeen | undefined) {
+    super(inside)
+    this.name = shortenName(run.run.name)
+    this.parent = parent
+    this.index = run.index
+    this.rootIndex = parent === undefined ? run.index : parent.rootIndex
+    this.beganAt = run.beganAt
+    this.run = new FollowedRun(run)
   }
 
-  ended(exit: Exit.Exit<unknown, unknown>, at: number): void {
-    const counts = this.run!.run.counts()
-    const isInterrupted = Exit.hasInterrupts(exit) && !Exit.hasFails(exit)
-    const state = isInterrupted ? "interrupted" : counts.done === counts.total ? "done" : "stopped"
-    this.end = { ...counts, at, state }
-    this.run = undefined
+  override failed({ input }: SeenItem, cause: Cause.Cause<unknown>): void {
+    if (this.looked === mostLooked) return
+    this.looked++
+    this.failures.add(Cause.squash(cause), () => this.run.show(input))
+  }
+
+  override ended(exit: Exit.Exit<unknown, unknown>, at: number): void {
+    this.run.ended(exit, at)
   }
 
   /** What it came to, or where it stands now if it goes on in a fiber of its own. */
   told(now: number, parent: number | undefined): Outcome.NestedRun {
-    const { beganAt, index, name, run } = this
-    const { at, done, failed, recalled, retried, state } = this.end ??
-      { ...run!.run.counts(), at: now, state: "running" as const }
+    const { beganAt, failures, index, name } = this
+    const { at, done, failed, recalled, retried, state } = this.run.standing(now)
     return {
       name,
       parent,
@@ -244,8 +207,7 @@ class NestedSeen implements SeenInputs {
       failed,
       retried,
       recalled,
-      failures: [...this.failures].map(([message, { count, input }]) => ({ message, count, input }))
-        .toSorted((a, b) => b.count - a.count)
+      failures: failures.counts
     }
   }
 }

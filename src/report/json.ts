@@ -7,10 +7,9 @@ import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as Outcome from "../Outcome.ts"
 import { kinds } from "../outcome/waits.ts"
-import { showCause } from "../primitives/causes.ts"
-import { prefix } from "../primitives/printable.ts"
 import { shortenInput, shortenMessage, shortenName } from "../primitives/shorten.ts"
 import { host } from "./host.ts"
+import { inputLength, messageOf, textOfCause } from "./texts.ts"
 
 /** A text, or its place in `texts`, from 0. */
 const Text = Schema.Union([Schema.String, Schema.Int])
@@ -191,11 +190,8 @@ export interface Options<in I, in A = never> {
   readonly causes?: number | undefined
 }
 
-/** Greatest numbers of characters of a shown input, a value, a message, and the text of a cause. */
-const inputLength = 120
+/** Greatest number of characters of a shown value. */
 const valueLength = 240
-const messageLength = 240
-const causeLength = 4000
 
 /** Least number of characters of a text that is shared, and greatest number of such texts. */
 const sharedLength = 32
@@ -335,8 +331,8 @@ class Writer<I> {
   }
 
   private error(cause: Cause.Cause<unknown>): NonNullable<Json["outcomes"][number]["error"]> {
-    const message = this.shared(shortenMessage(Cause.squash(cause), messageLength))
-    return this.causes-- > 0 ? { message, cause: this.shared(cut(showCause(cause))) } : { message }
+    const message = this.shared(messageOf(Cause.squash(cause)))
+    return this.causes-- > 0 ? { message, cause: this.shared(textOfCause(cause)) } : { message }
   }
 
   private attempt(
@@ -348,7 +344,7 @@ class Writer<I> {
       ...waitsOf({ waits }),
       worker,
       end,
-      ...(message !== undefined && { message: this.shared(shortenMessage(message, messageLength)) })
+      ...(message !== undefined && { message: this.shared(messageOf(message)) })
     }
   }
 
@@ -377,8 +373,6 @@ const waitsOf = ({ waits }: Pick<Outcome.Attempt, "waits">): { readonly waits?: 
   const taken = kinds.map((kind) => [kind, millis(waits[kind])] as const).filter(([, time]) => time > 0)
   return taken.length === 0 ? {} : { waits: Object.fromEntries(taken) }
 }
-
-const cut = (text: string): string => text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`
 
 /** Converts to milliseconds, rounded to the microsecond: further digits say nothing and take space. */
 const millis = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 1000) / 1000

@@ -10,6 +10,7 @@ import type { Run } from "../../observability/contract.ts"
 import { type SeenInputs, type SeenRun, type Spectator, Spectators } from "../../observability/spectator.ts"
 import { prefix } from "../../primitives/printable.ts"
 import { shortenInput, shortenMessage, type ShowInput } from "../../primitives/shorten.ts"
+import { inputLength } from "../../report/texts.ts"
 import * as Attempt from "../../task/attempt.ts"
 import type { Item } from "../inputs/item.ts"
 import type { Sink } from "./sink.ts"
@@ -97,9 +98,6 @@ export const open = (
 /** Shows an input. Of a long text only the start is looked at. */
 const lineOf = (input: unknown): string =>
   shortenMessage(typeof input === "string" ? prefix(input, 4 * inputLength) : input, inputLength)
-
-/** Greatest number of characters of a shown input. */
-const inputLength = 120
 
 /** A sink that tells spectators of what it is given. */
 class SeenSink<I, A, E> implements Sink<I, A, E> {

@@ -1,0 +1,48 @@
+/**
+ * How runs end, and what is kept of one that has ended.
+ */
+import * as Exit from "effect/Exit"
+import type { Counts, Snapshot } from "./contract.ts"
+import type { SeenRun } from "./spectator.ts"
+
+/** How a run has ended: from outside, with all its inputs done, or before that. */
+export const endOf = (
+  { done, total }: Pick<Counts, "done" | "total">,
+  exit: Exit.Exit<unknown, unknown>
+): Exclude<Snapshot["state"], "running"> =>
+  Exit.hasInterrupts(exit) && !Exit.hasFails(exit) ? "interrupted" : done === total ? "done" : "stopped"
+
+/** How a run stands at a time, in nanoseconds of the monotonic clock: now, or when it ended. */
+interface Standing extends Counts {
+  readonly at: number
+  readonly state: Snapshot["state"]
+}
+
+/** A run that is followed to its end. From then on its counts are kept, and its inputs do not stay in memory. */
+export class FollowedRun {
+  private run: SeenRun | undefined
+  private end: Standing | undefined
+
+  constructor(run: SeenRun) {
+    this.run = run
+  }
+
+  get hasEnded(): boolean {
+    return this.run === undefined
+  }
+
+  /** Shows an input of the run, which has not ended. */
+  show(input: unknown): string {
+    return this.run!.show(input)
+  }
+
+  ended(exit: Exit.Exit<unknown, unknown>, at: number): void {
+    const counts = this.run!.run.counts()
+    this.end = { ...counts, at, state: endOf(counts, exit) }
+    this.run = undefined
+  }
+
+  standing(now: number): Standing {
+    return this.end ?? { ...this.run!.run.counts(), at: now, state: "running" }
+  }
+}
