@@ -38,6 +38,8 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
         assert.match(page.url(), /#input-18$/)
         assert.match(await page.locator("dialog").innerText(), /value\s+\{ "words": 18 \}/)
         await page.keyboard.press("Escape")
+        // a dialog tells later that it is closed
+        await page.locator("dialog").waitFor({ state: "detached" })
         assert.strictEqual(await page.locator("dialog").count(), 0)
         assert.notInclude(page.url(), "#input")
 
@@ -65,6 +67,8 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
         ])
         assert.include(await page.innerText("#nested"), "9 runs")
         await page.click("#nested summary")
+        // the list is made when the browser has told that it is open
+        await page.locator("#nested li").first().waitFor()
         assert.strictEqual(await page.locator("#nested li").count(), 6)
         // the run inside a run inside input 2 leads to input 2
         await page.locator("#nested li", { hasText: "paragraphs" }).nth(1).locator("button").click()
