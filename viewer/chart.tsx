@@ -14,7 +14,7 @@ export interface Time {
   readonly onZoom: (zoom: Zoom) => void
 }
 
-interface ChartProps {
+export interface ChartProps {
   /** What a screen reader says of the chart. */
   readonly label: string
   readonly height: number

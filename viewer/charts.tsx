@@ -1,7 +1,8 @@
 /** The charts of what workers did, of throughput, and of durations. */
+import type { ComponentChildren } from "preact"
 import { useCallback, useMemo, useState } from "preact/hooks"
 import uPlot from "uplot"
-import { axis, Chart, colour, type Time, timeAxis, timeScale, wholeSteps } from "./chart.tsx"
+import { axis, Chart, type ChartProps, colour, type Time, timeAxis, timeScale, wholeSteps } from "./chart.tsx"
 import { waitedFor } from "./kinds.ts"
 import { isWithin, latencies, type Model } from "./model.ts"
 import { type Doing, doings, doingsOf, histogramOf, ratesOf, roundDurations } from "./series.ts"
@@ -15,6 +16,25 @@ interface ChartsProps {
 const height = 200
 
 const words: Readonly<Record<Doing, string>> = { computing: "computing", ...waitedFor, idle: "idle" }
+
+interface FigureProps extends Omit<ChartProps, "height" | "onPoint" | "children"> {
+  readonly title: string
+  readonly legend: ComponentChildren
+  readonly legendId?: string
+  /** Is told where the pointer is among the values. */
+  readonly onPlace: (place: number | undefined) => void
+}
+
+/** A chart with its title and its legend. */
+const Figure = ({ legend, legendId, onPlace, title, ...chart }: FigureProps) => (
+  <figure>
+    <figcaption>
+      <h3>{title}</h3>
+      <ul class="legend" id={legendId}>{legend}</ul>
+    </figcaption>
+    <Chart height={height} onPoint={(chart) => onPlace(pointed(chart))} {...chart} />
+  </figure>
+)
 
 /** Place of the pointer among the values of a chart. */
 const pointed = (chart: uPlot): number | undefined => chart.cursor.idx ?? undefined
@@ -43,10 +63,10 @@ export const Doings = ({ model, time }: ChartsProps) => {
     ]
   }), [model, present])
   return (
-    <figure>
-      <figcaption>
-        <h3>{model.rows.length === 1 ? "What the worker did" : `What ${count(model.rows.length)} workers did`}</h3>
-        <ul class="legend">
+    <Figure
+      title={model.rows.length === 1 ? "What the worker did" : `What ${count(model.rows.length)} workers did`}
+      legend={
+        <>
           {present.map((doing) => (
             <li key={doing} class={doing}>
               {words[doing]} <b>{percent(found.shares[doing])}</b>
@@ -57,19 +77,16 @@ export const Doings = ({ model, time }: ChartsProps) => {
           {at !== undefined && found.times[at] !== undefined && (
             <li class="at">workers at {duration(found.times[at])}</li>
           )}
-        </ul>
-      </figcaption>
-      <Chart
-        label={`What workers did over time: ${
-          present.map((doing) => `${words[doing]} ${percent(found.shares[doing])}`).join(", ")
-        }`}
-        height={height}
-        options={options}
-        data={data}
-        time={time}
-        onPoint={(chart) => setAt(pointed(chart))}
-      />
-    </figure>
+        </>
+      }
+      label={`What workers did over time: ${
+        present.map((doing) => `${words[doing]} ${percent(found.shares[doing])}`).join(", ")
+      }`}
+      options={options}
+      data={data}
+      time={time}
+      onPlace={setAt}
+    />
   )
 }
 
@@ -105,10 +122,10 @@ export const Throughput = ({ model, time }: ChartsProps) => {
     return measured(1000 * done.length / (to - from))
   }, [model, from, to])
   return (
-    <figure>
-      <figcaption>
-        <h3>Inputs done a second</h3>
-        <ul class="legend">
+    <Figure
+      title="Inputs done a second"
+      legend={
+        <>
           <li class="succeeded">
             done <b>{average}</b> on average
             {at !== undefined && rates.done[at] !== undefined && <small>{` ${measured(rates.done[at])}`}</small>}
@@ -120,17 +137,14 @@ export const Throughput = ({ model, time }: ChartsProps) => {
             </li>
           )}
           {at !== undefined && rates.times[at] !== undefined && <li class="at">at {duration(rates.times[at])}</li>}
-        </ul>
-      </figcaption>
-      <Chart
-        label={`Inputs done a second over time, ${average} on average`}
-        height={height}
-        options={options}
-        data={data}
-        time={time}
-        onPoint={(chart) => setAt(pointed(chart))}
-      />
-    </figure>
+        </>
+      }
+      label={`Inputs done a second over time, ${average} on average`}
+      options={options}
+      data={data}
+      time={time}
+      onPlace={setAt}
+    />
   )
 }
 
@@ -170,10 +184,11 @@ export const Durations = ({ model, time }: ChartsProps) => {
   }), [edges, quantiles])
   const facts = quantiles.map(([name, millis]) => `${name} ${duration(millis)}`)
   return (
-    <figure>
-      <figcaption>
-        <h3>How long inputs took</h3>
-        <ul class="legend" id="quantiles">
+    <Figure
+      title="How long inputs took"
+      legendId="quantiles"
+      legend={
+        <>
           {quantiles.map(([name, millis]) => (
             <li key={name} class="at">
               {name} <b>{duration(millis)}</b>
@@ -184,16 +199,13 @@ export const Durations = ({ model, time }: ChartsProps) => {
               {count(counts[at])} inputs from {duration(10 ** edges[at]!)} to {duration(10 ** edges[at + 1]!)}
             </li>
           )}
-        </ul>
-      </figcaption>
-      <Chart
-        label={`Durations of inputs: ${facts.join(", ")}`}
-        height={height}
-        options={options}
-        data={data}
-        onPoint={(chart) => setAt(pointed(chart))}
-      />
-    </figure>
+        </>
+      }
+      label={`Durations of inputs: ${facts.join(", ")}`}
+      options={options}
+      data={data}
+      onPlace={setAt}
+    />
   )
 }
 

@@ -26,17 +26,17 @@ const at = (path: string) =>
 
 const get = (url: URL | string, init?: RequestInit) => Effect.promise(() => fetch(url, init))
 
-/** The events of a dashboard, as its page is told of them. */
-const events = Stream.unwrap(
-  Effect.gen(function*() {
-    const { body } = yield* get(yield* at("/events"))
-    return Stream.fromReadableStream({ evaluate: () => body!, onError: () => "cut" as const }).pipe(
-      Stream.decodeText(),
-      Stream.pipeThroughChannel(Sse.decode<"cut", unknown>()),
-      Stream.map(({ data }) => JSON.parse(data) as Update)
-    )
-  })
-)
+/** Connects as a page does, and returns the events that it is told. */
+const connected = Effect.gen(function*() {
+  const { body } = yield* get(yield* at("/events"))
+  return Stream.fromReadableStream({ evaluate: () => body!, onError: () => "cut" as const }).pipe(
+    Stream.decodeText(),
+    Stream.pipeThroughChannel(Sse.decode<"cut", unknown>()),
+    Stream.map(({ data }) => JSON.parse(data) as Update)
+  )
+})
+
+const events = Stream.unwrap(connected)
 
 /** Waits for the first update that is as it should be. */
 const until = (isRight: (update: Update) => boolean) =>
@@ -205,12 +205,7 @@ describe("a dashboard", () => {
       const last: Array<Update> = []
       const url = yield* served(Effect.gen(function*() {
         const { url } = yield* Dashboard.Dashboard
-        const response = yield* get(yield* at("/events"))
-        const told = Stream.fromReadableStream({ evaluate: () => response.body!, onError: () => "cut" as const }).pipe(
-          Stream.decodeText(),
-          Stream.pipeThroughChannel(Sse.decode<"cut", unknown>()),
-          Stream.runForEach(({ data }) => Effect.sync(() => void last.push(JSON.parse(data))))
-        )
+        const told = Stream.runForEach(yield* connected, (update) => Effect.sync(() => void last.push(update)))
         yield* Effect.forkDetach(told)
         yield* Parallel.forEach([1], Effect.succeed)
         return url
