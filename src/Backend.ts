@@ -20,6 +20,7 @@ import * as Contract from "./task/contract.ts"
 import { cross } from "./task/cross.ts"
 import { isDeadline, withTimeout } from "./task/deadline.ts"
 import { BackendError, LayerFailed, NoWorkers, shownBy, type ValueRefused } from "./task/errors.ts"
+import { watchTask } from "./task/heldLoop.ts"
 import * as Identity from "./task/identity.ts"
 import * as Layers from "./task/layers.ts"
 import { Sequential } from "./task/sequential.ts"
@@ -301,7 +302,7 @@ export const async: Backend = {
  * @category services
  * @since 0.1.0
  */
-export const Backend: Context.Reference<Backend> = Context.Reference<Backend>("effect-parallel/Backend", {
+export const Backend: Context.Reference<Backend> = Context.Reference<Backend>(Contract.backendKey, {
   defaultValue: () => async
 })
 
@@ -346,7 +347,8 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
     Effect.withFiber<A, E | BackendError | Cause.TimeoutError, Scope.Scope>((fiber) => {
       const backend = backendOf(fiber.context)
       const calledFrom = { site, frame: frameOf(job, site, fiber.getRef(CurrentStackFrame)) }
-      return attempt(backend, job, { input }, { concurrency: 1, calledFrom })
+      const watch = backend === async ? watchTask(fiber, job.name) : undefined
+      return attempt(backend, watch?.job(job) ?? job, { input }, { concurrency: 1, calledFrom })
     })
   ) as Effect.Effect<A, E | BackendError>
 }

@@ -45,6 +45,12 @@ export class TurnBudget {
     if (synchronous) this.left = Infinity
   }
 
+  /** Number that changes when the event loop turns; reading it has the turn counted. */
+  get turn(): number {
+    if (!this.started) this.start(timer.now())
+    return this.turns
+  }
+
   /** Counts one input; true if the caller has to wait for `next` before it continues. */
   tick(): boolean {
     return --this.left < 0 && this.checkClock()
@@ -56,14 +62,17 @@ export class TurnBudget {
     const now = timer.now()
     this.stride = now - this.checkedAt < 1 ? Math.min(maxStride, this.stride * 2) : 1
     this.checkedAt = now
-    if (!this.started) {
-      this.started = true
-      this.startedAt = now
-      this.afterTurn(this.onTurn)
-    }
+    if (!this.started) this.start(now)
     this.closed = now - this.startedAt >= sliceMillis
     this.left = this.closed ? 0 : this.stride
     return this.closed
+  }
+
+  /** Notes the first reading of the clock in this turn, and has its end noted. */
+  private start(now: number): void {
+    this.started = true
+    this.startedAt = now
+    this.afterTurn(this.onTurn)
   }
 
   /** Waits for the next turn of the event loop. */

@@ -25,6 +25,7 @@ import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { Shutdown } from "../primitives/shutdown.ts"
 import { Timers } from "../primitives/timers.ts"
 import { withDeadline } from "../task/deadline.ts"
+import { watchFunction, watchTask } from "../task/heldLoop.ts"
 import * as Identity from "../task/identity.ts"
 import type { CalledFrom } from "../task/stacks.ts"
 import { DrainableSink, following, journaled, recorded, stoppable } from "./around.ts"
@@ -73,15 +74,23 @@ export const run = <I, A, E, R, EI, RI>(
         settings,
         (journal) => execute(plan, makeSink, settings, observer, fiber, lanes, backend, journal)
       )
-    if (task === undefined || backend === undefined) return observer.around(runWith((parts) => fiberLanes(parts, plan)))
+    const watch = task === undefined ? watchFunction(fiber, settings.name) : watchTask(fiber, task.name)
+    const watched = watch === undefined ? identity : Effect.ensuring(Effect.sync(() => watch.close()))
+    if (task === undefined || backend === undefined) {
+      const work = watch?.around(plan.work) ?? plan.work
+      return observer.around(watched(runWith((parts) => fiberLanes(parts, { ...plan, work }))))
+    }
+    const job = watch?.job(task) ?? task
     const frame = frameOf(task, plan.site, fiber.getRef(References.CurrentStackFrame))
     const calledFrom = { site: plan.site, frame }
-    const inline = task[Plan.TaskTypeId].inline(backend, task, { calledFrom, show: settings.show })
+    const inline = task[Plan.TaskTypeId].inline(backend, job, { calledFrom, show: settings.show })
     if (inline !== undefined) {
-      return observer.around(runWith((parts) => inlineLanes(fiberLanes(parts, { ...plan, work: inline }), frame)))
+      return observer.around(
+        watched(runWith((parts) => inlineLanes(fiberLanes(parts, { ...plan, work: inline }), frame)))
+      )
     }
     return observer.around(
-      Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, task, backend, calledFrom, scope)))
+      watched(Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, job, backend, calledFrom, scope))))
     )
   })
 

@@ -8,6 +8,9 @@ import { isEffect, isWholeExit } from "../primitives/effects.ts"
 import { shorten } from "../primitives/shorten.ts"
 import type { NumberedBatch } from "./attempt.ts"
 
+/** Key of the backend among the services of a fiber, for those that know backends by their contract only. */
+export const backendKey = "effect-parallel/Backend"
+
 /**
  * Milliseconds for which a backend may give an input back again and again with nothing of its batch done, and number of times
  * that it may do so in any case: what waits for long, and is given back now and then, has only to wait.

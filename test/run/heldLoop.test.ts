@@ -1,0 +1,138 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Logger } from "effect"
+import { Backend, Parallel, Task } from "effect-parallel"
+import { TestBackend } from "effect-parallel/testing"
+import { Warned } from "../../src/task/heldLoop.ts"
+
+/** Computes without a pause for a real time in milliseconds. */
+const hold = (millis: number): void => {
+  const end = performance.now() + millis
+  while (performance.now() < end);
+}
+
+const module = import.meta.url
+const holds = Task.make("holds", { module, run: (millis: number) => Effect.sync(() => hold(millis)) })
+const startsSlowly = Task.make("startsSlowly", {
+  module,
+  run: (millis: number) => {
+    hold(millis)
+    return Effect.void
+  }
+})
+const waitsAndHolds = Task.make("waitsAndHolds", {
+  module,
+  run: (millis: number) => Effect.andThen(Effect.sleep(1), Effect.sync(() => hold(millis)))
+})
+const layered = Task.make("layered", {
+  module,
+  layer: Layer.empty,
+  run: (millis: number) => Effect.sync(() => hold(millis))
+})
+const fails = Task.make("fails", {
+  module,
+  run: (millis: number) => Effect.suspend(() => Effect.fail(hold(millis)))
+})
+
+/** Runs a program that nobody has warned, and returns what is logged. */
+const warnings = <A, E>(program: Effect.Effect<A, E>): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function*() {
+    const lines: Array<string> = []
+    const logger = Logger.layer([
+      Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+    ])
+    yield* Effect.exit(program).pipe(Effect.provideService(Warned, { isDone: false }), Effect.provide(logger))
+    // the warning is logged by a fiber of its own
+    yield* Effect.yieldNow
+    return lines
+  })
+
+describe("a task that holds the event loop", () => {
+  for (const task of [holds, startsSlowly, layered, fails]) {
+    it.live(`is warned of once a program, where no backend is provided: ${task.name}`, () =>
+      Effect.gen(function*() {
+        const run = Parallel.run([60, 60, 60], task)
+        const lines = yield* warnings(Effect.andThen(run, run))
+
+        assert.strictEqual(lines.length, 1)
+        assert.match(
+          lines[0]!,
+          new RegExp(`^Warn .*task "${task.name}" held the event loop for ([6-9]\\d|\\d{3,}) ms.*Threads\\.layer\\(\\)`)
+        )
+      }))
+  }
+
+  it.live("is warned of after it has waited for something", () =>
+    Effect.gen(function*() {
+      const lines = yield* warnings(Parallel.forEach([100, 100, 100, 100], waitsAndHolds, { concurrency: 1 }))
+
+      assert.strictEqual(lines.length, 1)
+      assert.include(lines[0], "task \"waitsAndHolds\"")
+    }))
+
+  it.live("is warned of in a call outside of runs", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* warnings(holds(60))).length, 1)
+    }))
+
+  it.live("is warned of among many that are fast, when one after another is slow", () =>
+    Effect.gen(function*() {
+      const inputs = [...Array<number>(1000).fill(0), ...Array<number>(40).fill(60)]
+
+      assert.strictEqual((yield* warnings(Parallel.forEach(inputs, holds))).length, 1)
+    }))
+
+  it.live("is not warned of where `Backend.async` is provided, or everything is sequential", () =>
+    Effect.gen(function*() {
+      const program = Effect.andThen(Parallel.forEach([60], holds), holds(60))
+
+      assert.deepStrictEqual(yield* warnings(Effect.provide(program, Backend.layer(Backend.async))), [])
+      assert.deepStrictEqual(yield* warnings(Parallel.sequential(program)), [])
+    }))
+
+  it("is not warned of in `Effect.runSync`, where there is no event loop", () => {
+    const lines: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+    const program = Effect.provideService(Parallel.forEach([60], holds), Warned, { isDone: false })
+    const exit = Effect.runSyncExit(Effect.provide(program, logger))
+
+    assert.isTrue(Exit.isSuccess(exit))
+    assert.deepStrictEqual(lines, [])
+  })
+})
+
+describe("a function that holds the event loop", () => {
+  const work = (millis: number) => Effect.sync(() => hold(millis))
+
+  it.live("is warned of where workers are provided, which it does not use", () =>
+    Effect.gen(function*() {
+      const run = Parallel.run([60, 60], work, { name: "titles" })
+      const lines = yield* warnings(Effect.provide(run, TestBackend.layer()))
+
+      assert.strictEqual(lines.length, 1)
+      assert.match(lines[0]!, /run "titles" held the event loop for \d+ ms.*workers of "test".*Task\.make/)
+    }))
+
+  it.live("is not warned of where no workers are provided", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* warnings(Parallel.run([60, 60], work)), [])
+      assert.deepStrictEqual(
+        yield* warnings(Effect.provide(Parallel.run([60], work), Backend.layer(Backend.async))),
+        []
+      )
+    }))
+})
+
+describe("three tasks of 400 ms with a timeout of 100 ms", () => {
+  it.live("succeed as they always did, with a word", () =>
+    Effect.gen(function*() {
+      let report: ReadonlyArray<unknown> = []
+      const run = Effect.tap(Parallel.run([400, 400, 400], holds, { timeout: "100 millis" }), ({ values }) =>
+        Effect.sync(() => {
+          report = values
+        }))
+      const lines = yield* warnings(run)
+
+      assert.strictEqual(report.length, 3)
+      assert.strictEqual(lines.length, 1)
+    }))
+})
