@@ -13,6 +13,7 @@ import type * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
 import { type Attempt, type Facts, failed, once, type Settled, succeeded, TypeId } from "./outcome/settled.ts"
 import { none, type Waits } from "./outcome/waits.ts"
+import { millis } from "./primitives/clock.ts"
 import { shortenInput, shortenMessage } from "./primitives/shorten.ts"
 
 /** @since 0.1.0 */
@@ -259,6 +260,9 @@ export class FailedExamples<I, A, E> extends Data.TaggedError("FailedExamples")<
     const { failures, report } = this
     return `${failures.length} of ${report.outcomes.length} inputs failed, first ${describe(failures[0], report)}`
   }
+  override toJSON(): object {
+    return { _tag: this._tag, message: this.message, failures: this.failures, report: summary(this.report) }
+  }
 }
 
 /**
@@ -281,6 +285,10 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
   override get message(): string {
     const { failures, limit, report } = this
     return `stopped at ${failures.length} failed inputs (maxErrors: ${limit}), first ${describe(failures[0], report)}`
+  }
+  override toJSON(): object {
+    const { _tag, failures, limit, message, report } = this
+    return { _tag, message, limit, failures, report: summary(report) }
   }
 }
 
@@ -345,6 +353,13 @@ export const toExit = <I, A, E>(self: Outcome<I, A, E>): Exit.Exit<A, E> =>
  * @since 0.1.0
  */
 export const error = <I, E>(self: Failure<I, E>): Option.Option<E> => Cause.findErrorOption(self.cause)
+
+/** Returns what the JSON of an error says of its report, whose outcomes would be there twice. */
+const summary = ({ elapsed, name, outcomes }: Report<unknown, unknown, unknown>): object => ({
+  name,
+  outcomes: outcomes.length,
+  elapsed: millis(elapsed)
+})
 
 const describe = (
   { cause, index, input }: Failure<unknown, unknown>,

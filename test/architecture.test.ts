@@ -18,7 +18,7 @@ interface Room {
 const rooms: Readonly<Record<string, Room>> = {
   "primitives": { imports: [] },
   "task": { imports: ["primitives"] },
-  "outcome": { imports: [] },
+  "outcome": { imports: ["primitives"] },
   "Outcome": { imports: ["primitives", "outcome"] },
   "limit": { imports: ["primitives"] },
   "Limit": { imports: ["primitives", "limit"] },

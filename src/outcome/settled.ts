@@ -1,10 +1,13 @@
 /**
  * Outcomes as a run makes them: their facts as numbers, and the classes that hold these.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import { type MessageWaits, none, sum, toWaits, type WaitedNanos, type Waits } from "./waits.ts"
+import { showCause } from "../primitives/causes.ts"
+import { millis } from "../primitives/clock.ts"
+import { shorten, shortenMessage } from "../primitives/shorten.ts"
+import { kinds, type MessageWaits, none, sum, toWaits, type WaitedNanos, type Waits } from "./waits.ts"
 
 export const TypeId = "~effect-parallel/Outcome"
 
@@ -140,6 +143,16 @@ const waitedNanos = (
   return typeof waited.queue === "number" ? waited as WaitedNanos : inNanos(waited as Waits)
 }
 
+/** Returns times in milliseconds, to the microsecond; waits only where there were any. */
+const timesOf = ({ elapsed, startedAt, waits }: Pick<Settled<unknown>, "elapsed" | "startedAt" | "waits">): object => {
+  const waited = kinds.filter((kind) => Duration.isGreaterThan(waits[kind], Duration.zero))
+  return {
+    startedAt: millis(startedAt),
+    elapsed: millis(elapsed),
+    waits: waited.length === 0 ? undefined : Object.fromEntries(waited.map((kind) => [kind, millis(waits[kind])]))
+  }
+}
+
 const nanosOf = (duration: Duration.Duration): number => Number(Duration.toNanosUnsafe(duration))
 
 const inNanos = ({ limit, queue, retry, startup, transfer }: Waits): WaitedNanos => ({
@@ -215,14 +228,39 @@ class Base<I, Tag extends string> implements Settled<I> {
     const nanos = waitedNanos(waited, started, started + (typeof took === "number" ? took : nanosOf(took)))
     return nanos === undefined ? none : toWaits(nanos)
   }
-  /** Returns the public fields, for printing and for JSON. */
+  /** Returns a line for logs: the index, the input, the value or the error, and the number of attempts. */
+  toString(): string {
+    const attempts = this.attempts > 1 ? `, ${this.attempts} attempts` : ""
+    return `${this._tag}(#${this.index} ${shorten(this.input)}: ${this.ending()}${attempts})`
+  }
+  /** Returns the fields for JSON: the input and the value unchanged, an error as texts, times in milliseconds. */
   toJSON(): object {
-    const { started: _, took: __, waited: ___, ...fields } = this
-    const { waits } = this
-    return { ...fields, startedAt: this.startedAt, elapsed: this.elapsed, ...(waits !== none && { waits }) }
+    return { ...this.facts(), ...this.result() }
   }
   [Symbol.for("nodejs.util.inspect.custom")](): object {
-    return this.toJSON()
+    const { cause, value } = this as { readonly cause?: unknown; readonly value?: unknown }
+    return { ...this.facts(), ...(this._tag === "Success" ? { value } : { cause }) }
+  }
+  private facts(): object {
+    const { _tag, attempts, history, index, input, recorded, worker } = this
+    return {
+      _tag,
+      index,
+      input,
+      attempts,
+      worker,
+      ...timesOf(this),
+      ...(history.length > 0 && { history: history.map((attempt) => ({ ...attempt, ...timesOf(attempt) })) }),
+      ...(recorded !== undefined && { recorded: { ...recorded, elapsed: millis(recorded.elapsed) } })
+    }
+  }
+  /** Shows how the input has ended, on one line. */
+  protected ending(): string {
+    return ""
+  }
+  /** Returns how the input has ended, for JSON. */
+  protected result(): object {
+    return {}
   }
 }
 Object.assign(Base.prototype, { [TypeId]: TypeId, recorded: undefined })
@@ -243,12 +281,24 @@ const { Failure, Success } = {
       super("Success", facts)
       this.value = value
     }
+    protected override ending(): string {
+      return shorten(this.value)
+    }
+    protected override result(): object {
+      return { value: this.value }
+    }
   },
   Failure: class<I, E> extends Base<I, "Failure"> {
     declare readonly cause: Cause.Cause<E>
     constructor(facts: Facts<I>, cause: Cause.Cause<E>) {
       super("Failure", facts)
       this.cause = cause
+    }
+    protected override ending(): string {
+      return shortenMessage(Cause.squash(this.cause))
+    }
+    protected override result(): object {
+      return { error: { message: this.ending(), cause: showCause(this.cause) } }
     }
   }
 }

@@ -6,6 +6,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import { epochOf, timer } from "./monotonic.ts"
 
 const runtimeClock = Context.get(Context.empty(), Clock.Clock)
@@ -44,3 +45,6 @@ export const offsetTo = (clock: Clock.Clock): number =>
 /** Makes a function that reads the monotonic time of a clock in milliseconds, fractions included. */
 export const monotonicClock = (clock: Clock.Clock): () => number =>
   isRuntimeClock(clock) ? () => timer.now() + runtimeEpoch : () => monotonicMillis(clock)
+
+/** Converts to milliseconds, rounded to the microsecond: further digits say nothing and take space. */
+export const millis = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 1000) / 1000

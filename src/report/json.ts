@@ -3,10 +3,10 @@
  */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as Outcome from "../Outcome.ts"
 import { kinds } from "../outcome/waits.ts"
+import { millis } from "../primitives/clock.ts"
 import { shortenInput, shortenMessage, shortenName } from "../primitives/shorten.ts"
 import { host } from "./host.ts"
 import { inputLength, messageOf, textOfCause } from "./texts.ts"
@@ -373,6 +373,3 @@ const waitsOf = ({ waits }: Pick<Outcome.Attempt, "waits">): { readonly waits?: 
   const taken = kinds.map((kind) => [kind, millis(waits[kind])] as const).filter(([, time]) => time > 0)
   return taken.length === 0 ? {} : { waits: Object.fromEntries(taken) }
 }
-
-/** Converts to milliseconds, rounded to the microsecond: further digits say nothing and take space. */
-const millis = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 1000) / 1000

@@ -4,6 +4,8 @@
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Outcome from "../Outcome.ts"
+import { millis } from "../primitives/clock.ts"
+import { shortenName } from "../primitives/shorten.ts"
 
 /**
  * Makes a report of outcomes that are in input order. Its texts show inputs by `show`, or shortened where there is none.
@@ -60,6 +62,27 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
 
   get failures(): ReadonlyArray<Outcome.Failure<I, E>> {
     return this.split().failures
+  }
+
+  /** Returns a line for logs. */
+  toString(): string {
+    const { failures, name, outcomes } = this
+    return `Report(${shortenName(name)}: ${outcomes.length - failures.length} of ${outcomes.length} succeeded)`
+  }
+
+  /** Returns the fields for JSON; times in milliseconds. \`Report.toJson\` has a schema and keeps to a size. */
+  toJSON(): object {
+    const { elapsed, inside, limits, machines, name, outcomes, settings, startedAt } = this
+    return {
+      name,
+      startedAt,
+      elapsed: millis(elapsed),
+      settings,
+      machines: machines.size === 0 ? undefined : Object.fromEntries(machines),
+      limits: limits.length === 0 ? undefined : limits.map((limit) => ({ ...limit, waited: millis(limit.waited) })),
+      inside: inside.runs.length + inside.flows.length + inside.logs.length === 0 ? undefined : inside,
+      outcomes
+    }
   }
 
   private split() {
