@@ -80,6 +80,8 @@ export interface Report<out I, out A, out E = never> {
   readonly limits: ReadonlyArray<LimitWait>
   readonly settings: RunSettings
   readonly inside: RunInside
+  /** Returns a line for logs: the name, and how many inputs succeeded. */
+  toString(): string
 }
 
 /**
@@ -294,7 +296,7 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
 
 /** Fields that the constructors take; an input without `startedAt` started with the run, one without `waits` has none. */
 type GivenFields<O extends Settled<unknown>> =
-  & Omit<O, typeof TypeId | "_tag" | "startedAt" | "waits" | "history" | "recorded">
+  & Omit<O, typeof TypeId | "_tag" | "toString" | "startedAt" | "waits" | "history" | "recorded">
   & Partial<Pick<O, "startedAt" | "waits" | "history" | "recorded">>
 
 /**

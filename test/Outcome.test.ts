@@ -58,7 +58,7 @@ describe("Outcome", () => {
     }
 
     assert.deepStrictEqual(JSON.parse(JSON.stringify(success)), { _tag: "Success", ...common, value: 7 })
-    assert.deepStrictEqual(read as unknown, { _tag: "Failure", ...common })
+    assert.deepStrictEqual(read, { _tag: "Failure", ...common })
     assert.strictEqual(error.message, "Error: no")
     assert.match(error.cause, /^Error: no\n +at .*Outcome\.test\.ts/)
   })

@@ -45,6 +45,8 @@ export interface Settled<out I> {
   readonly worker: number
   readonly history: ReadonlyArray<Attempt>
   readonly recorded: Recorded | undefined
+  /** Returns a line for logs: the index, the input, the value or the error, and the number of attempts. */
+  toString(): string
 }
 
 /**
@@ -153,6 +155,13 @@ const timesOf = ({ elapsed, startedAt, waits }: Pick<Settled<unknown>, "elapsed"
   }
 }
 
+const attemptJson = ({ end, message, worker, ...times }: Attempt): object => ({
+  worker,
+  end,
+  message,
+  ...timesOf(times)
+})
+
 const nanosOf = (duration: Duration.Duration): number => Number(Duration.toNanosUnsafe(duration))
 
 const inNanos = ({ limit, queue, retry, startup, transfer }: Waits): WaitedNanos => ({
@@ -250,7 +259,7 @@ class Base<I, Tag extends string> implements Settled<I> {
       attempts,
       worker,
       ...timesOf(this),
-      ...(history.length > 0 && { history: history.map((attempt) => ({ ...attempt, ...timesOf(attempt) })) }),
+      ...(history.length > 0 && { history: history.map(attemptJson) }),
       ...(recorded !== undefined && { recorded: { ...recorded, elapsed: millis(recorded.elapsed) } })
     }
   }

@@ -79,7 +79,9 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
       elapsed: millis(elapsed),
       settings,
       machines: machines.size === 0 ? undefined : Object.fromEntries(machines),
-      limits: limits.length === 0 ? undefined : limits.map((limit) => ({ ...limit, waited: millis(limit.waited) })),
+      limits: limits.length === 0
+        ? undefined
+        : limits.map(({ name, waited, waits }) => ({ name, waits, waited: millis(waited) })),
       inside: inside.runs.length + inside.flows.length + inside.logs.length === 0 ? undefined : inside,
       outcomes
     }
