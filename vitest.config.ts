@@ -33,7 +33,14 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "behaviour", include: ["test/**/*.test.ts"], exclude: outside, setupFiles: ["test/setup.ts"] }
+        test: {
+          name: "behaviour",
+          include: ["test/**/*.test.ts"],
+          exclude: outside,
+          setupFiles: ["test/setup.ts"],
+          // a test of many programs takes a tenth of it on a quiet machine
+          testTimeout: 30_000
+        }
       }
     ]
   }

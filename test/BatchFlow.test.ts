@@ -154,7 +154,7 @@ describe("BatchFlow", () => {
     assert.throws(
       () => make("x", { flow: pipeline(() => Effect.void), concurrency: 1, exec: 3 }),
       TypeError,
-      /expected `batch options` to be made of .*, got .*exec/
+      /expected `batch options` to have only .*, got .*exec/
     )
   })
 })

@@ -213,9 +213,9 @@ describe("Flow", () => {
           RangeError,
           /expected `on.a.default` to be one of "a", Flow.end or .*, got "b"/
         ],
-        [{ ...good, on: { ...good.on, b: {} } }, TypeError, /expected `on` to be made of `a`, got .*b/],
+        [{ ...good, on: { ...good.on, b: {} } }, TypeError, /expected `on` to have only `a`, got .*b/],
         [{ ...good, maxSteps: 0 }, RangeError, /expected `maxSteps` to be a positive integer, got 0/],
-        [{ ...good, steps: 3 }, TypeError, /expected `flow options` to be made of .*, got .*steps/]
+        [{ ...good, steps: 3 }, TypeError, /expected `flow options` to have only .*, got .*steps/]
       ]
 
       for (const [options, error, message] of bad) assert.throws(() => make("flow", options), error, message)

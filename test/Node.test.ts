@@ -234,7 +234,7 @@ describe("Node", () => {
         ["n", { exec, retry: {} }, TypeError, /expected `retry` to be a Schedule/],
         ["n", { exec, timeout: 0 }, RangeError, /expected `timeout` to be a positive duration, got 0/],
         ["n", { exec, limit: 3 }, TypeError, /expected `limit` to be a Limit/],
-        ["n", { exec, retries: 3 }, TypeError, /expected `node options` to be made of .*, got .*retries/],
+        ["n", { exec, retries: 3 }, TypeError, /expected `node options` to have only .*, got .*retries/],
         ["n", { post: exec, fallback: exec }, TypeError, /expected `fallback` to be left out where there is no `exec`/],
         [
           "n",

@@ -24,7 +24,7 @@ describe("Task", () => {
     assert.throws(() => Task.make("t", { module, run: 3 as never }), "expected `run` to be a function, got 3")
     assert.throws(
       () => Task.make("t", { module, run, schema: Schema.Int } as never),
-      "expected `task options` to be made of"
+      "expected `task options` to have only"
     )
   })
 

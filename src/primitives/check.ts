@@ -3,7 +3,7 @@
  * `TypeError` for a value of the wrong type, a `RangeError` for a value of the right type that is out of range.
  */
 import * as Duration from "effect/Duration"
-import { shorten, shortenName } from "./shorten.ts"
+import { shorten, shortenMessage, shortenName } from "./shorten.ts"
 
 const message = (name: string, expected: string, got: unknown): string =>
   `expected \`${shortenName(name)}\` to be ${expected}, got ${shorten(got)}`
@@ -53,7 +53,7 @@ export const optionalFunction = (name: string, value: unknown): void => {
 
 /** Checks for a duration above zero, finite or infinite, and returns it. */
 export const positiveDuration = (name: string, value: unknown): Duration.Duration => {
-  const expected = "a positive duration"
+  const expected = typeof value === "string" ? "a positive duration such as \"5 seconds\"" : "a positive duration"
   if (value === undefined || value === null) return wrongType(name, expected, value)
   let duration: Duration.Duration
   try {
@@ -68,7 +68,14 @@ export const positiveDuration = (name: string, value: unknown): Duration.Duratio
 export const knownKeys = (name: string, value: unknown, known: ReadonlyArray<string>): void => {
   if (typeof value !== "object" || value === null) return wrongType(name, "an object", value)
   for (const key of Object.keys(value)) {
-    if (!known.includes(key)) wrongType(name, `made of ${known.map((k) => `\`${k}\``).join(", ")}`, `\`${key}\``)
+    if (known.includes(key)) continue
+    const near = nearest(key, known)
+    throw new TypeError(
+      `expected \`${shortenName(name)}\` to have only ${known.map(quoted).join(", ")}, got ${
+        quoted(shortenMessage(key))
+      }` +
+        (near === undefined ? "" : `: did you mean ${quoted(near)}?`)
+    )
   }
 }
 
@@ -82,5 +89,32 @@ export const trueOrObject = (name: string, value: unknown, known: ReadonlyArray<
 
 const refuse = (isRightType: boolean, name: string, expected: string, got: unknown): never =>
   isRightType ? outOfRange(name, expected, got) : wrongType(name, expected, got)
+
+const quoted = (name: string): string => `\`${name}\``
+
+/** Returns the name that a key was probably meant to be: the nearest that differs in at most two fifths of its letters. */
+const nearest = (key: string, names: ReadonlyArray<string>): string | undefined => {
+  const most = Math.floor(0.4 * key.length)
+  // where lengths differ by more, so do the letters
+  const [best] = names
+    .filter((name) => Math.abs(name.length - key.length) <= most)
+    .map((name) => ({ name, edits: editsOf(key.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ edits }) => edits <= most)
+    .toSorted((a, b) => a.edits - b.edits)
+  return best?.name
+}
+
+/** Counts the letters that have to be added, removed or replaced to make one text of another (Levenshtein). */
+const editsOf = (from: string, to: string): number => {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i)
+  for (const [i, letter] of [...from].entries()) {
+    const next = [i + 1]
+    for (let j = 0; j < to.length; j++) {
+      next.push(Math.min(row[j]! + Number(letter !== to[j]), row[j + 1]! + 1, next[j]! + 1))
+    }
+    row = next
+  }
+  return row.at(-1)!
+}
 
 const isPositiveInteger = (value: number): boolean => Number.isSafeInteger(value) && value > 0

@@ -225,7 +225,7 @@ describe("BatchNode", () => {
       [{ ...batch, collect: "all" }, RangeError, /expected `collect` to be "forEach", .*, got "all"/],
       [{ ...batch, exec: 3 }, TypeError, /expected `exec` to be a function or a task, got 3/],
       [{ ...batch, post: 3 }, TypeError, /expected `post` to be a function, got 3/],
-      [{ ...batch, name: "x" }, TypeError, /expected `batch options` to be made of .*, got .*name/]
+      [{ ...batch, name: "x" }, TypeError, /expected `batch options` to have only .*, got .*name/]
     ]
 
     for (const [options, error, message] of bad) assert.throws(() => make("batch", options), error, message)

@@ -29,7 +29,7 @@ describe("Parallel", () => {
     it("refuses what would change a type", () => {
       assert.throws(
         () => Parallel.withDefaults(Effect.void, { timeout: 1 } as Parallel.DefaultOptions),
-        /expected `default options` to be made of .*, got "`timeout`"/
+        /expected `default options` to have only .*, got `timeout`/
       )
     })
   })

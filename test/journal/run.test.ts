@@ -375,7 +375,7 @@ describe("a run with a journal", () => {
       assert.throws(() => Parallel.run([1], double, { journal: true }), /`name` to be given, since a journal finds/)
       const run = (journal: unknown) => () => Parallel.run([1], double, { name: "run", journal: journal as true })
       assert.throws(run(false), /`journal` to be true or an object, got false/)
-      assert.throws(run({ keys: String }), /`journal` to be made of `key`/)
+      assert.throws(run({ keys: String }), /`journal` to have only `key`/)
       assert.throws(run({ key: "a" }), /`journal.key` to be a function/)
       assert.throws(run({ version: "" }), /`journal.version`/)
       assert.throws(run({ success: {} }), /`journal.success` to be a schema/)
@@ -391,7 +391,7 @@ describe("a run with a journal", () => {
       for (const run of [Parallel.all, Parallel.pairs] as ReadonlyArray<(...args: ReadonlyArray<any>) => unknown>) {
         assert.throws(() => run([], { name: "run", journal: true }), /`journal` to be left out, since the works differ/)
       }
-      assert.throws(() => Parallel.withDefaults(Effect.void, { journal: true } as object), /made of/)
+      assert.throws(() => Parallel.withDefaults(Effect.void, { journal: true } as object), /have only/)
     })
 
     it.effect("to run where no layer of a journal is provided", () =>

@@ -17,13 +17,27 @@ describe("check", () => {
       "expected `d` to be a positive duration, got undefined"
     ],
     [() => check.positiveDuration("d", true), "TypeError", "expected `d` to be a positive duration, got true"],
-    [() => check.positiveDuration("d", "soon"), "RangeError", "expected `d` to be a positive duration, got \"soon\""],
+    [
+      () => check.positiveDuration("d", "5 secs"),
+      "RangeError",
+      "expected `d` to be a positive duration such as \"5 seconds\", got \"5 secs\""
+    ],
     [() => check.positiveDuration("d", 0), "RangeError", "expected `d` to be a positive duration, got 0"],
     [() => check.oneOf("w", 5, ["a"], "\"a\""), "TypeError", "expected `w` to be \"a\", got 5"],
     [() => check.oneOf("w", "b", ["a"], "\"a\""), "RangeError", "expected `w` to be \"a\", got \"b\""],
     [() => check.optionalFunction("f", 3), "TypeError", "expected `f` to be a function, got 3"],
     [() => check.knownKeys("o", null, []), "TypeError", "expected `o` to be an object, got null"],
-    [() => check.knownKeys("o", { b: 1 }, ["a"]), "TypeError", "expected `o` to be made of `a`, got \"`b`\""]
+    [() => check.knownKeys("o", { b: 1 }, ["a"]), "TypeError", "expected `o` to have only `a`, got `b`"],
+    [
+      () => check.knownKeys("o", { Tineout: 1 }, ["time", "timeout", "retry"]),
+      "TypeError",
+      "expected `o` to have only `time`, `timeout`, `retry`, got `Tineout`: did you mean `timeout`?"
+    ],
+    [
+      () => check.knownKeys("o", { ["x\n".repeat(1e6)]: 1 }, ["a"]),
+      "TypeError",
+      `got \`${"x ".repeat(39)}x…\``
+    ]
   ]
 
   for (const [run, name, message] of refused) {

@@ -31,7 +31,7 @@ describe("Plan", () => {
       [{ concurrency: null }, "expected `concurrency` to be a positive integer or \"unbounded\", got null"],
       [{ timeout: -1 }, "expected `timeout` to be a positive duration, got -1"],
       [{ timeout: 0 }, "expected `timeout` to be a positive duration, got 0"],
-      [{ timeout: "soon" }, "expected `timeout` to be a positive duration, got \"soon\""],
+      [{ timeout: "soon" }, "expected `timeout` to be a positive duration such as \"5 seconds\", got \"soon\""],
       [{ timeout: null }, "expected `timeout` to be a positive duration, got null"],
       [{ retry: {} }, "expected `retry` to be a Schedule or to state `times`, `schedule` or `while`, got {}"],
       [{ retry: 3 }, "expected `retry` to be an object, got 3"],
@@ -39,7 +39,10 @@ describe("Plan", () => {
       [{ retry: { times: 1.5 } }, "expected `retry.times` to be an integer of at least 0, got 1.5"],
       [{ retry: { schedule: 100 } }, "expected `retry.schedule` to be a Schedule, got 100"],
       [{ retry: { while: true } }, "expected `retry.while` to be a function, got true"],
-      [{ retry: { time: 3 } }, "expected `retry` to be made of `times`, `schedule`, `while`, got \"`time`\""],
+      [
+        { retry: { time: 3 } },
+        "expected `retry` to have only `times`, `schedule`, `while`, got `time`: did you mean `times`?"
+      ],
       [{ maxErrors: 0 }, "expected `maxErrors` to be a positive integer, got 0"],
       [{ maxErrors: 2.5 }, "expected `maxErrors` to be a positive integer, got 2.5"],
       [{ stragglers: { after: 0 } }, "expected `stragglers.after` to be a positive duration, got 0"],
@@ -71,8 +74,8 @@ describe("Plan", () => {
     it("refuses an option that does not exist, and says which do", () => {
       assert.throws(
         build({ concurency: 3 }).run,
-        "expected `options` to be made of `concurrency`, `timeout`, `retry`, `maxErrors`, `stragglers`, `limit`, `batchSize`, "
-          + "`preDispatch`, `spans`, `show`, `name`, `journal`, got \"`concurency`\""
+        "expected `options` to have only `concurrency`, `timeout`, `retry`, `maxErrors`, `stragglers`, `limit`, `batchSize`, "
+          + "`preDispatch`, `spans`, `show`, `name`, `journal`, got `concurency`: did you mean `concurrency`?"
       )
       assert.throws(build(3).run, "expected `options` to be an object, got 3")
     })
