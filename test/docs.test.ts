@@ -159,14 +159,28 @@ describe("the doc comments of", () => {
   }
 })
 
+/** Where the repository shows its files. */
+const repository = "https://github.com/effect-parallel/effect-parallel/blob/main/"
+
+/** The anchors of the headings of a page, as GitHub makes them. */
+const anchorsOf = (file: string): ReadonlyArray<string> =>
+  [...textOf(file).replaceAll(/^```[^]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
+  )
+
 describe("the links of", () => {
   for (const page of pages) {
     it(`${page} lead somewhere`, () => {
-      const broken = [...textOf(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
-        .map(([, target]) => target!)
-        .filter((target) => !existsSync(join(root, dirname(page), target)))
+      // pages that are read elsewhere too, such as the README, have whole addresses
+      const links = [
+        ...textOf(page).replaceAll(repository, "/").matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)
+      ]
+      const broken = links.filter(([, target, anchor]) => {
+        const file = target === "" ? page : target!.startsWith("/") ? target!.slice(1) : join(dirname(page), target!)
+        return !existsSync(join(root, file)) || (anchor !== undefined && !anchorsOf(file).includes(anchor))
+      })
 
-      assert.deepStrictEqual(broken, [])
+      assert.deepStrictEqual(broken.map(([link]) => link), [])
     })
   }
 })

@@ -107,10 +107,10 @@ const nearest = (key: string, names: ReadonlyArray<string>): string | undefined 
 /** Counts the letters that have to be added, removed or replaced to make one text of another (Levenshtein). */
 const editsOf = (from: string, to: string): number => {
   let row = Array.from({ length: to.length + 1 }, (_, i) => i)
-  for (const [i, letter] of [...from].entries()) {
+  for (let i = 0; i < from.length; i++) {
     const next = [i + 1]
     for (let j = 0; j < to.length; j++) {
-      next.push(Math.min(row[j]! + Number(letter !== to[j]), row[j + 1]! + 1, next[j]! + 1))
+      next.push(Math.min(row[j]! + Number(from[i] !== to[j]), row[j + 1]! + 1, next[j]! + 1))
     }
     row = next
   }
