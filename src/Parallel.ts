@@ -1,9 +1,9 @@
 /**
- * One piece of work over many inputs.
+ * Runs one piece of work over many inputs.
  *
- * All functions here run the same engine and differ in what they make of a failure: `forEach` stops at the first,
- * `validate` runs all and then fails with all, `partition` and `run` give both sides, `stream` hands outcomes on as
- * they come.
+ * All functions here use the same engine. They differ in what happens to failures: `forEach` stops at the first one,
+ * `validate` runs every input and then fails with all failures, `partition` and `run` return values and failures, and
+ * `stream` emits each outcome while other inputs still run.
  *
  * @since 0.1.0
  */
@@ -30,10 +30,10 @@ import type {
   Journaling,
   JournalService,
   NoJournaling,
-  Second,
   Timed,
   Timeout,
-  WorkErrors
+  WorkErrors,
+  WorkOrOptions
 } from "./run/types.ts"
 import * as Attempt from "./task/attempt.ts"
 import { Sequential } from "./task/sequential.ts"
@@ -43,20 +43,23 @@ export type { DefaultOptions, Inputs, Options, RetryOption, Work } from "./run/t
 
 /** @since 0.1.0 */
 export type {
+  Budget,
   Budgeted,
   Journaled,
   Journaling,
   JournalOption,
   JournalService,
+  LimitOption,
   NoJournaling,
-  Timed
+  Timed,
+  Timeout
 } from "./run/types.ts"
 
 /** @since 0.1.0 */
 export type { CurrentAttempt } from "./task/attempt.ts"
 
 /**
- * The options of `stream`.
+ * The options of `stream`: those of every run, and `order`.
  *
  * @category models
  * @since 0.1.0
@@ -69,46 +72,57 @@ export interface StreamOptions<
   A = unknown,
   J extends Journaling = never
 > extends Types.Options<E, T, M, I, A, J> {
-  /** Whether outcomes are handed on in input order (the default) or each as soon as it is there. */
+  /**
+   * Order in which outcomes are emitted: `"input"` (the default) is the order of the inputs, `"completion"` emits each
+   * as soon as it is settled.
+   */
   readonly order?: "input" | "completion" | undefined
 }
 
-/** True if the inputs come first among the arguments, not the work. */
+/** True if the first argument is the inputs, not the work. */
 const isDataFirst = (args: IArguments): boolean => typeof args[0] !== "function"
 
 /**
- * Runs work over every input and gathers the values. The first failure interrupts the rest.
- *
- * **When to use**
- *
- * Use when one failure makes the rest worthless. `partition` and `run` keep what succeeded, `validate` tells of every
- * failure, `stream` hands on results while others still run.
- *
- * **Details**
- *
- * Shape: one value for each input, in input order. Units: `concurrency` 8 for functions, the backend's workers for
- * tasks. Errors: the first cause, typed error or defect, as it was; what others die of while they are interrupted does
- * not change it and is logged. `timeout` adds `TimeoutError`, a task `BackendError`, a stream of inputs its own error.
- * Interruption stops every attempt, waits for its finalizers and closes the inputs. Source: `Effect.forEach` with
- * bounded concurrency, over inputs that may also be asynchronous or without end.
- *
- * **Example** (Lengths of texts)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Parallel } from "effect-parallel"
- *
- * const length = (text: string) => Effect.succeed(text.length).pipe(Effect.delay("1 millis"))
- *
- * const program = Parallel.forEach(["a", "bb", "ccc"], length, { concurrency: 2 })
- *
- * console.log(await Effect.runPromise(program)) // => [1, 2, 3]
- * ```
+ * Runs work over every input and collects the values. The first failure interrupts the remaining work.
  *
  * @category running
  * @since 0.1.0
  */
 export const forEach: {
+  /**
+   * Runs work over every input and collects the values. The first failure interrupts the remaining work.
+   *
+   * **When to use**
+   *
+   * Use when one failure makes the other values worthless. `partition` and `run` keep the values of the inputs that
+   * succeeded, `validate` fails with every failure, and `stream` emits results while other inputs still run.
+   *
+   * **Details**
+   *
+   * Returns one value per input, in input order. `concurrency` defaults to 8 for functions, and to the number of
+   * workers of the backend for tasks.
+   *
+   * Fails with the cause of the first failure, unchanged: a typed error or a defect. If other attempts die while they
+   * are interrupted, that does not change the cause; it is logged. `timeout` adds `TimeoutError`, `journal` adds
+   * `JournalError`, a task adds `BackendError`, and a stream of inputs adds its own error.
+   *
+   * Interruption stops every attempt, waits for its finalizers and closes the inputs.
+   *
+   * This is `Effect.forEach` with bounded concurrency, over inputs that may also be asynchronous or infinite.
+   *
+   * **Example** (Measuring texts, two at a time)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Parallel } from "effect-parallel"
+   *
+   * const length = (text: string) => Effect.succeed(text.length).pipe(Effect.delay("1 millis"))
+   *
+   * const program = Parallel.forEach(["a", "bb", "ccc"], length, { concurrency: 2, timeout: "1 second" })
+   *
+   * console.log(await Effect.runPromise(program)) // => [1, 2, 3]
+   * ```
+   */
   <I, A, E, R, T extends Timeout = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>, NoInfer<A>, J>
@@ -128,7 +142,10 @@ export const forEach: {
     Timed<T, E> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
+    inputsOrWork: F,
+    workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
+  ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
@@ -136,37 +153,41 @@ export const forEach: {
 ): Effect.Effect<Array<A>, E | EI, R | RI> => Collect.values(Plan.make(inputs, work, options)))
 
 /**
- * Runs work over every input, and fails with all failures when there are any.
- *
- * **When to use**
- *
- * Use when all inputs have to succeed, and who has to mend them wants to know of all at once.
- *
- * **Details**
- *
- * Shape: one value for each input, in input order. Errors: `FailedExamples` with every failed input, its cause and the
- * report of the whole run; with `maxErrors`, `TooManyErrors` as soon as so many have failed. A defect is its input's
- * failure. Interruption is no failure: it stops everything, as in `forEach`.
- *
- * **Example** (All failures at once)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Parallel } from "effect-parallel"
- *
- * const parse = (text: string) => Number.isNaN(Number(text)) ? Effect.fail("no number") : Effect.succeed(Number(text))
- *
- * const program = Parallel.validate(["1", "x", "3", "y"], parse).pipe(
- *   Effect.catchTag("FailedExamples", (error) => Effect.succeed(error.failures.map((failure) => failure.input)))
- * )
- *
- * console.log(await Effect.runPromise(program)) // => ["x", "y"]
- * ```
+ * Runs work over every input, and fails with all failures if there are any.
  *
  * @category running
  * @since 0.1.0
  */
 export const validate: {
+  /**
+   * Runs work over every input, and fails with all failures if there are any.
+   *
+   * **When to use**
+   *
+   * Use when every input has to succeed, and you want to see every failure, not only the first.
+   *
+   * **Details**
+   *
+   * Returns one value per input, in input order. If inputs fail, the error is `FailedExamples`, which has every failed
+   * input, its cause, and the report of the whole run. With `maxErrors`, the run stops with `TooManyErrors` as soon as
+   * that many inputs have failed. A defect is a failure of its input. Interruption is not a failure: it stops
+   * everything, as in `forEach`.
+   *
+   * **Example** (Collecting every failure)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Parallel } from "effect-parallel"
+   *
+   * const parse = (text: string) => Number.isNaN(Number(text)) ? Effect.fail("no number") : Effect.succeed(Number(text))
+   *
+   * const program = Parallel.validate(["1", "x", "3", "y"], parse).pipe(
+   *   Effect.catchTag("FailedExamples", (error) => Effect.succeed(error.failures.map((failure) => failure.input)))
+   * )
+   *
+   * console.log(await Effect.runPromise(program)) // => ["x", "y"]
+   * ```
+   */
   <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
@@ -200,7 +221,10 @@ export const validate: {
     | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
+    inputsOrWork: F,
+    workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
+  ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
@@ -209,36 +233,41 @@ export const validate: {
   Effect.flatMap(Collect.report(Plan.make(inputs, work, options)), Collect.validated))
 
 /**
- * Runs work over every input, and gives values and failures apart.
- *
- * **When to use**
- *
- * Use when what succeeded is worth having whatever else failed.
- *
- * **Details**
- *
- * Shape: the values, and the failures with their inputs, each in input order. Errors: none for an input, whether it
- * fails or dies; with `maxErrors`, `TooManyErrors` as soon as so many have failed. Interruption stops everything, as in
- * `forEach`. Source: `Effect.partition`, with inputs and causes kept; `dspy.Parallel` with `return_failed_examples`.
- *
- * **Example** (Both sides)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Parallel } from "effect-parallel"
- *
- * const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
- *
- * const [values, failures] = await Effect.runPromise(Parallel.partition([2, 3, 4], half))
- *
- * console.log(values) // => [1, 2]
- * console.log(failures.map((failure) => failure.input)) // => [3]
- * ```
+ * Runs work over every input, and returns values and failures separately.
  *
  * @category running
  * @since 0.1.0
  */
 export const partition: {
+  /**
+   * Runs work over every input, and returns values and failures separately.
+   *
+   * **When to use**
+   *
+   * Use when the values of the inputs that succeeded are worth having even if other inputs fail.
+   *
+   * **Details**
+   *
+   * Returns the values, and the failures with their inputs, each in input order. An input that fails or dies is a
+   * failure, not an error of the effect. With `maxErrors`, the run stops with `TooManyErrors` as soon as that many
+   * inputs have failed. Interruption stops everything, as in `forEach`.
+   *
+   * This is `Effect.partition` with inputs and causes kept, or `dspy.Parallel` with `return_failed_examples`.
+   *
+   * **Example** (Separating values and failures)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Parallel } from "effect-parallel"
+   *
+   * const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+   *
+   * const [values, failures] = await Effect.runPromise(Parallel.partition([2, 3, 4], half))
+   *
+   * console.log(values) // => [1, 2]
+   * console.log(failures.map((failure) => failure.input)) // => [3]
+   * ```
+   */
   <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
@@ -266,7 +295,10 @@ export const partition: {
     Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
+    inputsOrWork: F,
+    workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
+  ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
@@ -278,33 +310,41 @@ export const partition: {
 > => Collect.sides(Plan.make(inputs, work, options)))
 
 /**
- * Runs work over every input, and reports what became of each.
- *
- * **Details**
- *
- * Shape: a report with one outcome for each input, in input order: its value or cause, attempts, time and worker.
- * Errors: none for an input; with `maxErrors`, `TooManyErrors` as soon as so many have failed, with the report so far.
- * Interruption stops everything, as in `forEach`.
- *
- * **Example** (A report)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Parallel, Report } from "effect-parallel"
- *
- * let calls = 0
- * const flaky = (n: number) => Effect.suspend(() => ++calls === 1 ? Effect.fail("down") : Effect.succeed(n * n))
- *
- * const report = await Effect.runPromise(Parallel.run([1, 2, 3], flaky, { retry: { times: 2 } }))
- *
- * console.log(report.values) // => [1, 4, 9]
- * console.log(Report.tally(report).retried) // => 1
- * ```
+ * Runs work over every input, and returns a report with the outcome of each.
  *
  * @category running
  * @since 0.1.0
  */
 export const run: {
+  /**
+   * Runs work over every input, and returns a report with the outcome of each.
+   *
+   * **When to use**
+   *
+   * Use when you want to know what happened to each input: how many attempts it took, how long, and why it failed.
+   *
+   * **Details**
+   *
+   * The report has one outcome per input, in input order: its value or cause, attempts, time and worker. An input that
+   * fails or dies is an outcome, not an error of the effect. With `maxErrors`, the run stops with `TooManyErrors` as
+   * soon as that many inputs have failed; the error has the report so far. Interruption stops everything, as in
+   * `forEach`.
+   *
+   * **Example** (Counting retried inputs)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Parallel, Report } from "effect-parallel"
+   *
+   * let calls = 0
+   * const flaky = (n: number) => Effect.suspend(() => ++calls === 1 ? Effect.fail("down") : Effect.succeed(n * n))
+   *
+   * const report = await Effect.runPromise(Parallel.run([1, 2, 3], flaky, { retry: { times: 2 } }))
+   *
+   * console.log(report.values) // => [1, 4, 9]
+   * console.log(Report.tally(report).retried) // => 1
+   * ```
+   */
   <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
@@ -334,7 +374,10 @@ export const run: {
     Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, Types.Options<WorkErrors<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
+    inputsOrWork: F,
+    workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
+  ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
@@ -343,37 +386,48 @@ export const run: {
   Collect.report(Plan.make(inputs, work, options)))
 
 /**
- * Runs work over every input, and hands each outcome on while others still run.
- *
- * **Details**
- *
- * Shape: one outcome for each input; `order: "input"` (the default) hands them on in input order, `"completion"` each
- * as soon as it is there. A slow consumer slows the workers: never more than `concurrency + preDispatch` inputs are
- * pulled and not yet consumed (of a `Stream` of inputs, up to a chunk more). Errors: an input that fails is an outcome,
- * not an error of the stream; with `maxErrors` the stream fails with `TooManyErrors` after it has handed on every
- * outcome. A consumer that stops early, or is interrupted, stops the work, and waits for its finalizers.
- *
- * **Example** (The first that is done)
- *
- * ```ts
- * import { Effect, Stream } from "effect"
- * import { Parallel } from "effect-parallel"
- *
- * const wait = (millis: number) => Effect.succeed(millis).pipe(Effect.delay(millis))
- *
- * const first = Parallel.stream([5000, 1], wait, { order: "completion" }).pipe(
- *   Stream.take(1),
- *   Stream.map((outcome) => outcome.input),
- *   Stream.runCollect
- * )
- *
- * console.log(await Effect.runPromise(first)) // => [1]
- * ```
+ * Runs work over every input, and emits each outcome while other inputs still run.
  *
  * @category running
  * @since 0.1.0
  */
 export const stream: {
+  /**
+   * Runs work over every input, and emits each outcome while other inputs still run.
+   *
+   * **When to use**
+   *
+   * Use to process outcomes as they arrive, or when there are too many to keep in memory.
+   *
+   * **Details**
+   *
+   * Emits one outcome per input. With `order: "input"` (the default) outcomes come in input order, with `"completion"`
+   * each comes as soon as it is settled.
+   *
+   * A slow consumer slows the work down: at most `concurrency + preDispatch` inputs are pulled and not yet consumed;
+   * with a `Stream` of inputs, up to one chunk more.
+   *
+   * An input that fails or dies is an outcome, not an error of the stream. With `maxErrors`, the stream first emits
+   * every outcome, and then fails with `TooManyErrors`. If the consumer stops early or is interrupted, the work stops
+   * too, and its finalizers run before the stream ends.
+   *
+   * **Example** (Taking the first result)
+   *
+   * ```ts
+   * import { Effect, Stream } from "effect"
+   * import { Parallel } from "effect-parallel"
+   *
+   * const wait = (millis: number) => Effect.succeed(millis).pipe(Effect.delay(millis))
+   *
+   * const first = Parallel.stream([5000, 1], wait, { order: "completion" }).pipe(
+   *   Stream.take(1),
+   *   Stream.map((outcome) => outcome.input),
+   *   Stream.runCollect
+   * )
+   *
+   * console.log(await Effect.runPromise(first)) // => [1]
+   * ```
+   */
   <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: StreamOptions<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
@@ -403,7 +457,10 @@ export const stream: {
     Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | AnyWork>(first: F, second: Second<F, StreamOptions<WorkErrors<F>>>): unknown
+  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
+    inputsOrWork: F,
+    workOrOptions: WorkOrOptions<F, StreamOptions<WorkErrors<F>>>
+  ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
@@ -414,14 +471,14 @@ export const stream: {
 })
 
 /**
- * Runs a tuple, an array or a record of effects with the options of this library, and keeps its shape.
+ * Runs a tuple, an array or a record of effects with the options of a run, and keeps its shape.
  *
  * **Details**
  *
- * Shape: that of the effects, with their values. Errors: the first failure interrupts the rest, as in `forEach`.
- * Source: `Effect.all`.
+ * Returns the values in the shape of the effects. The first failure interrupts the remaining effects, as in `forEach`.
+ * This is `Effect.all` with timeouts, retries and limits.
  *
- * **Example** (A record)
+ * **Example** (Running a record of effects)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -453,19 +510,19 @@ export const all = <
 }
 
 /**
- * Runs pairs of a work and its input, each work different if need be, and gathers their values.
+ * Runs pairs of a work and its input, where each work may be different, and collects the values.
  *
  * **When to use**
  *
- * Use for a few inputs that need different works; a pair may hold a whole nested run. Where failures are to be kept,
- * give the pairs to `run`, `partition`, `validate` or `stream` with `Parallel.pair` as the work.
+ * Use for a few inputs that need different work; a pair may hold a whole nested run. To keep failures, give the pairs
+ * to `run`, `partition`, `validate` or `stream`, with `Parallel.pair` as the work.
  *
  * **Details**
  *
- * Shape: one value for each pair, in order, each of its own type. Errors: the first failure interrupts the rest, as in
- * `forEach`. Source: the `exec_pairs` of `dspy.Parallel`.
+ * Returns one value per pair, in order, each with its own type. The first failure interrupts the remaining pairs, as in
+ * `forEach`. This is `exec_pairs` of `dspy.Parallel`.
  *
- * **Example** (Two works, one of them a run)
+ * **Example** (Running two works, one of them a run)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -497,9 +554,14 @@ export const pairs = <
 }
 
 /**
- * The work of a pair on its input: what `pairs` does with each, for the other ways to run them.
+ * Runs the work of a pair on its input, which lets any run take pairs.
  *
- * **Example** (Pairs that may fail)
+ * **When to use**
+ *
+ * Use as the work of `run`, `partition`, `validate` or `stream` over pairs. `pairs` does the same and stops at the
+ * first failure.
+ *
+ * **Example** (Running pairs that may fail)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -522,36 +584,42 @@ export const pair = <I, A, E, R>(
 ): Effect.Effect<A, E, R> => work(input, index)
 
 /**
- * Sets options for all runs inside an effect, where they do not say otherwise. `retry` and `limit` are also those of the
- * `exec` of each node that does not state its own.
- *
- * **Details**
- *
- * A default retry belongs to the innermost: an attempt in which another run (or node) has taken the default retry is not
- * tried again by default, since what is inside has had its retries; a `retry` that a run states itself always holds. So an
- * input that always fails has three attempts under a default of `{ times: 2 }`, however deep the runs are nested. A default
- * limit is taken at each level. Under `Limit.concurrency` an attempt lends its permit to what it starts, so levels neither
- * exceed the limit nor wait for each other; under `Limit.rate` an attempt takes a token at each level.
- *
- * Options that change the type of a run (`timeout`, `maxErrors`, `journal`) and `name` cannot be set from outside: the error type
- * of what is inside would be a lie. An inner `withDefaults` goes before an outer one, option by option. Source:
- * joblib's `parallel_config`.
- *
- * **Example** (One at a time, for debugging)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Parallel } from "effect-parallel"
- *
- * const program = Parallel.forEach([1, 2, 3], (n) => Effect.succeed(n * 2))
- *
- * console.log(await Effect.runPromise(program.pipe(Parallel.withDefaults({ concurrency: 1 })))) // => [2, 4, 6]
- * ```
+ * Sets default options for all runs inside an effect. Options that a run sets itself take precedence.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const withDefaults: {
+  /**
+   * Sets default options for all runs inside an effect. Options that a run sets itself take precedence.
+   *
+   * **Details**
+   *
+   * The defaults `retry` and `limit` also apply to the `exec` of each node that sets none.
+   *
+   * A default retry is used at the innermost level only: if a run (or node) inside an attempt has used it, the attempt
+   * itself is not retried by default. So an input that always fails has three attempts under a default of
+   * `{ times: 2 }`, however deep runs are nested. A `retry` that a run sets itself always applies.
+   *
+   * A default limit is taken at each level. Under `Limit.concurrency`, an attempt lends its permit to the runs that it
+   * starts, so the levels neither exceed the limit nor wait for each other. Under `Limit.rate`, an attempt takes a
+   * token at each level.
+   *
+   * Options that change the type of a run (`timeout`, `maxErrors`, `journal`) and `name` cannot be set from outside,
+   * since the error types inside would be wrong. An inner `withDefaults` takes precedence over an outer one, option by
+   * option. This is `parallel_config` of joblib.
+   *
+   * **Example** (Running one input at a time, to debug)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Parallel } from "effect-parallel"
+   *
+   * const program = Parallel.forEach([1, 2, 3], (n) => Effect.succeed(n * 2))
+   *
+   * console.log(await Effect.runPromise(program.pipe(Parallel.withDefaults({ concurrency: 1 })))) // => [2, 4, 6]
+   * ```
+   */
   (options: Types.DefaultOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, options: Types.DefaultOptions): Effect.Effect<A, E, R>
 } = dual(
@@ -561,15 +629,19 @@ export const withDefaults: {
 )
 
 /**
- * Runs everything inside an effect one after another and in this process: the way to debug a flow.
+ * Runs everything inside an effect sequentially and in this process.
+ *
+ * **When to use**
+ *
+ * Use to debug a run or a flow.
  *
  * **Details**
  *
- * Every run, batch node and batch flow inside has a `concurrency` of 1, and every task runs on `Backend.async`, whatever
- * they state themselves and whatever layer is provided inside. Everything else holds: timeouts, retries, limits, error
- * budgets. Errors: those of the effect.
+ * Every run, batch node and batch flow inside has a `concurrency` of 1, and every task runs on `Backend.async`,
+ * whatever options they set and whatever layers are provided inside. Everything else still applies: timeouts, retries,
+ * limits and error budgets. The errors are those of the effect.
  *
- * **Example** (The order in which things happen)
+ * **Example** (Seeing the order in which things happen)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -592,34 +664,35 @@ export const withDefaults: {
 export const sequential = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(self, Sequential, true)
 
-/** True if a value is an array, or an object that is read by its keys. */
+/** True if a value is an array, or an object with keys and no iterator. */
 const isShape = (u: unknown): boolean =>
   Array.isArray(u) || (typeof u === "object" && u !== null && !(Symbol.iterator in u))
 
-/** Pairs in which each input has the type that its work takes. */
+/** Pairs in which each input has the type that its work accepts. */
 type Fitting<Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>> = {
   readonly [K in keyof Pairs]: readonly [work: Pairs[K][0], input: Parameters<Pairs[K][0]>[0]]
 }
 
 /**
- * The attempt that is under way, seen from inside the work: which input of which run, and which try.
+ * The current attempt, as the work sees it: which input of which run, and which try.
  *
  * **When to use**
  *
- * Use where the work tells others what it is: an idempotency header that stays the same over retries and when a journal
- * resumes, a log line, a file name.
+ * Use when the work has to identify itself to others: an idempotency key that stays the same over retries and after a
+ * journal resumes, a log line, a file name.
  *
  * **Details**
  *
- * It tells of the innermost run around, and on workers and machines of the same one as here: a task that is called by itself
- * is part of the attempt that calls it. In the `exec` of a node, `run` is the path of the node, `index` 0, and `key` that of
- * the flow's journal. Errors: `NoSuchElementError` outside of an attempt.
+ * This is the attempt of the innermost run. It is the same on workers and machines as in the program; a task that is
+ * called directly is part of the attempt that calls it. In the `exec` of a node, `run` is the path of the node, `index`
+ * is 0, and `key` is that of the flow's journal. Outside of an attempt it fails with `NoSuchElementError`.
  *
  * **Gotchas**
  *
- * A fiber that outlives its attempt (`Effect.forkDetach`) may find the next one of its lane: read it before.
+ * A fiber that outlives its attempt (`Effect.forkDetach`) may see the next attempt of its lane. Read `Parallel.attempt`
+ * before you fork.
  *
- * **Example** (Which try it is)
+ * **Example** (Finding out which try it is)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -1,9 +1,9 @@
 /**
  * Types of a run: its inputs, work and options, and the errors that options add.
  *
- * A run infers the types of the two options that change its errors, `timeout` as `T` and `maxErrors` as `M`. They are
- * `never` or `undefined` if the option is surely absent; for options of several shapes they are the union over all
- * shapes.
+ * A run infers the types of the options that change its errors: `timeout` as `T`, `maxErrors` as `M` and `journal` as `J`.
+ * `T` and `M` are `never` or `undefined` if the option is certainly absent. For options of several shapes, they are the
+ * union over all shapes.
  */
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
@@ -20,7 +20,8 @@ import type * as Retry from "./lanes/retry.ts"
 export type { Inputs } from "./inputs/source.ts"
 
 /**
- * What is done with one input: a function that gives an effect, or a task.
+ * What is done with each input: a function that returns an effect, or a task. `index` is the position of the input,
+ * from 0.
  *
  * @category models
  * @since 0.1.0
@@ -28,14 +29,13 @@ export type { Inputs } from "./inputs/source.ts"
 export type Work<in I, out A, out E, out R> = (input: I, index: number) => Effect.Effect<A, E, R>
 
 /**
- * When a failed attempt is followed by another: a schedule, or how many times, on which schedule and for which errors.
+ * When a failed attempt is followed by another: a schedule, or an object with `times`, `schedule` and `while`, of which
+ * at least one is set.
  *
  * **Details**
  *
- * Units: `times` is an integer of at least 0, and counts what follows the first attempt. What is left out does not
- * limit; without a schedule the next attempt follows at once. `E` is the error of the work, and `TimeoutError` with a
- * timeout: `schedule` and `while` have to take all of it. Errors: none; a `while` that dies is a defect beside the
- * failure.
+ * `E` is the error of the work, and also `TimeoutError` if there is a timeout: `schedule` and `while` have to accept
+ * all of it.
  *
  * @category models
  * @since 0.1.0
@@ -47,17 +47,18 @@ export type RetryOption<E> = Retry.Retry<E>
  *
  * **Details**
  *
- * An option out of its range, or one that does not exist, is a defect, thrown where the effect is built, before anything
- * has started.
+ * An option that is out of its range, or that does not exist, is a defect. It is thrown where the effect is built,
+ * before anything starts.
  *
- * The type parameters are the types that options add to: `E` is the error of the work, which `retry` sees; `T`, `M` and `J` are the types of
- * `timeout`, `maxErrors` and `journal`, by which a run knows which errors they add; `I` is an input, which `show` sees, and `A` a value.
+ * The type parameters are inferred from the work and the options: `E` is the error of the work, which `retry` sees; `I`
+ * is an input, which `show` sees; `A` is a value; `T`, `M` and `J` are the types of `timeout`, `maxErrors` and
+ * `journal`, which decide what errors the run adds.
  *
  * **Gotchas**
  *
  * `Options` without parameters fit any work. A function that passes its own `Options<E>` on to a run gets every error
- * that they may add. To be as exact as the run, it takes `T extends Duration.Input = never` and `M extends number =
- * never`, and `Options<E, T, M>`.
+ * that they may add. To be as exact as the run, declare `T extends Duration.Input = never` and
+ * `M extends number = never`, and take `Options<E, T, M>`.
  *
  * @category models
  * @since 0.1.0
@@ -71,78 +72,85 @@ export interface Options<
   J extends Journaling = never
 > {
   /**
-   * How many inputs are in flight: a positive integer, or `"unbounded"`. Default: 8 for functions, and for tasks as many
-   * as the backend has workers.
+   * Maximum number of inputs in flight: a positive integer, or `"unbounded"`. Default: 8 for functions, and the number
+   * of workers of the backend for tasks.
    */
   readonly concurrency?: number | "unbounded" | undefined
   /**
-   * Time limit of each attempt, measured from its start: a positive duration. A late attempt is interrupted and fails with
-   * `Cause.TimeoutError`. An attempt that ends in the same turn of the event loop is in time. Default: none.
+   * Time limit for each attempt, measured from when it starts: a positive duration. A late attempt is interrupted and
+   * fails with `Cause.TimeoutError`. An attempt that ends in the same turn of the event loop is in time. Default: no
+   * limit.
    */
   readonly timeout?: T | undefined
   /**
-   * When a failed attempt is followed by another: a `Schedule`, or `{ times, schedule, while }`. Each input has its own count. Only
-   * typed errors are retried, not defects. An input that waits for its retry holds no slot. Default: never.
+   * When a failed input is tried again: a `Schedule`, or `{ times, schedule, while }`. Each input has its own count.
+   * Only typed errors are retried, not defects. An input that waits for its retry holds no slot. Default: never.
    */
   readonly retry?: RetryOption<Timed<T, E>> | undefined
   /**
-   * Stops the run when so many inputs have failed for good: a positive integer, or `Infinity`, the default. Adds the error
-   * `TooManyErrors`, except to `forEach`, `all` and `pairs`, which stop at the first failure anyway.
+   * Stops the run as soon as this many inputs have failed for good: a positive integer, or `Infinity`, the default.
+   * Adds the error `TooManyErrors`, except to `forEach`, `all` and `pairs`, which stop at the first failure anyway.
    */
   readonly maxErrors?: M | undefined
   /**
-   * Starts a second copy of the slowest last inputs; whichever finishes first wins, and the other is interrupted. It happens
-   * when no input waits, at most `limit` (default 3) are unfinished, and one of them has run for `after`; once for each input. For
-   * idempotent work. Default: no copies.
+   * Starts a second copy of the slowest last inputs; whichever finishes first wins, and the other is interrupted. A
+   * copy starts when no input is waiting, at most `limit` inputs are unfinished, and one of them has run for `after`;
+   * each input is copied at most once. For idempotent work. Default: no copies.
    */
-  readonly stragglers?: { readonly after: Duration.Input; readonly limit?: number | undefined } | undefined
+  readonly stragglers?: {
+    /** How long an input has to run before it is copied: a positive duration. */
+    readonly after: Duration.Input
+    /** Copies start only while at most this many inputs are unfinished: a positive integer. Default: 3. */
+    readonly limit?: number | undefined
+  } | undefined
   /**
-   * What each attempt has to pass before it starts: a `Limit`, several of them, or a function of the input that returns
-   * them. Default: nothing.
+   * Limits that each attempt passes before it starts: a `Limit`, an array of them, or a function from an input to them.
+   * Default: none.
    */
   readonly limit?: LimitOption<I> | undefined
   /**
-   * How many tasks are sent to a worker in one message: a positive integer, or `"auto"`, the default, which follows the time
-   * that tasks take and aims at 25 ms a message. It has no effect on fibers. It is 1 where each attempt passes a limit by
-   * itself: `Limit.adaptive`, a limit of your own, a rate with a `cost`, and limits that depend on the input.
+   * Number of tasks sent to a worker in one message: a positive integer, or `"auto"`, the default, which follows how
+   * long tasks take and aims at 25 ms of work per message. It has no effect on fibers. It is 1 if each attempt has to
+   * pass a limit by itself: `Limit.adaptive`, `Limit.make`, a `Limit.rate` with a `cost`, and limits that depend on the
+   * input.
    */
   readonly batchSize?: number | "auto" | undefined
   /**
-   * How many inputs to read ahead of those in flight: an integer of at least 0, or `"all"`. Default: twice the concurrency,
-   * times a fixed `batchSize`. Automatic batches have no such bound unless one is given: then a batch for each lane is
-   * ahead, and of asynchronous inputs as many as are done already.
+   * How many inputs to read ahead of those in flight: an integer of at least 0, or `"all"`. Default: twice the
+   * concurrency, times `batchSize` if that is a number. If batches are automatic, the default is a batch for each lane
+   * instead, and of asynchronous inputs as many as are already done; a number that you give bounds batches too.
    */
   readonly preDispatch?: number | "all" | undefined
   /**
-   * Traces attempts: `true` for every attempt, or the share of inputs whose attempts have a span, from 0 to 1. A span has the name
-   * of the run, with index, attempt, worker and outcome. Default: `false`, which traces the run alone.
+   * Traces attempts: `true` for every attempt, or the share of inputs whose attempts have a span, from 0 to 1. The span
+   * has the name of the run, with index, attempt, worker and outcome. Default: `false`, which traces only the run.
    */
   readonly spans?: boolean | number | undefined
   /**
-   * Shows an input as a text, in messages of errors, in reports and on dashboards. The text is shortened to a line; if the function throws, the input is not
-   * shown. Default: the input itself, shortened, without the value of a `Redacted`.
+   * Shows an input as text in error messages, in reports and on dashboards. The text is shortened to one line; if the
+   * function throws, the input is not shown. Default: the input itself, shortened, without the value of a `Redacted`.
    */
   readonly show?: ((input: I) => string) | undefined
   /**
-   * The name of the run in spans, metrics, progress, reports and the journal. Default: the name of the task, or
-   * `"parallel"`.
+   * Name of the run in spans, metrics, progress, reports and the journal: a non-empty string. Default: the name of the
+   * task, or `"parallel"`.
    */
   readonly name?: string | undefined
   /**
-   * Records every outcome before it is reported, and recalls what is recorded: `true`, or the options of `JournalOption`. Adds the
-   * error `JournalError`, and needs a `Journal`. Default: no records.
+   * Records every outcome before it is reported, and recalls what is already recorded: `true`, or an object with the
+   * options of `JournalOption`. Adds the error `JournalError`, and requires a `Journal`. Default: nothing is recorded.
    */
   readonly journal?: (J & JournalOption<I, A, E>) | undefined
 }
 
 /**
- * The limits of attempts at inputs of type `I`: one or several, or a function of the input that gives those that it needs.
+ * The limits of attempts at inputs of type `I`: one limit, several, or a function that returns the limits of an input.
  *
  * **Details**
  *
- * Where limits depend on the input, one that waits for them keeps no slot: others pass it, as far as the run looks ahead.
- * They may be asked for several times before an attempt starts. Errors: a function that throws, or gives something else,
- * is a defect of its input.
+ * If limits depend on the input, an input that waits for them holds no slot: other inputs pass it, as far as the run
+ * reads ahead. The function may be called several times before an attempt starts. If it throws, or returns something
+ * else, that is a defect of its input.
  *
  * @category models
  * @since 0.1.0
@@ -153,39 +161,43 @@ export type LimitOption<I> =
   | ((input: I) => Limit.Limit | ReadonlyArray<Limit.Limit>)
 
 /**
- * How a run is recorded: `true`, or an object of these.
+ * How a run is recorded: `true`, or an object with these options.
  *
  * **Details**
  *
- * The run may fail with `JournalError`. A function needs the option `name`, by which its records are found again. A run with a journal takes turns of
- * the event loop, so `Effect.runSync` cannot run it.
+ * The run may fail with `JournalError`. If the work is a function, the run needs the option `name`, by which its
+ * records are found again. A run with a journal yields to the event loop, so `Effect.runSync` cannot run it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface JournalOption<in I, in out A, in out E> {
   /**
-   * Identifies an input. Equal inputs share an outcome; give them different keys to run each. Default: a digest of the name of
-   * the run, its version, and the input as its task's schema encodes it, or as JSON.
+   * Identifies an input. Inputs with equal keys share one outcome; give equal inputs different keys to run each of
+   * them. Default: a digest of the name of the run, its version, and the input, as the schema of its task encodes it,
+   * or as JSON.
    */
   readonly key?: ((input: I, index: number) => string) | undefined
-  /** Names what the work does. Records of another version are kept and not recalled. Default: none. */
+  /**
+   * Version of what the work does: a non-empty string. Records of another version are kept, but not recalled. Default:
+   * none.
+   */
   readonly version?: string | undefined
-  /** Whether inputs that have failed run again, which is the default, or their failures are recalled. */
+  /** Whether inputs that have failed run again (`true`, the default), or their failures are recalled (`false`). */
   readonly retryFailed?: boolean | undefined
   /**
-   * Schema of values, for functions; a task has its own. Without it, a value has to be what JSON keeps unchanged: a date, a class
-   * or a number like `NaN` ends the run with `NotEncodable`.
+   * Schema of values, for functions; a task has its own. Without a schema, JSON has to keep the value unchanged: a
+   * date, a class or a number such as `NaN` ends the run with `NotEncodable`.
    */
   readonly success?: Schema.Codec<A, any> | undefined
-  /** Schema of errors, for functions; a task has its own. Without it, the same holds for errors as for values. */
+  /** Schema of errors, for functions; a task has its own. Without a schema, the same applies to errors as to values. */
   readonly error?: Schema.Codec<E, any> | undefined
-  /** What `true` has too: it stands for an object without options. */
+  /** Not an option: it lets `true` stand for an object without options. */
   valueOf(): unknown
 }
 
 /**
- * Types that the option `journal` can have: that of the object, or `true`, is inferred.
+ * The types that the option `journal` can have. A run infers which one: that of the object, or `true`.
  *
  * @category type-level
  * @since 0.1.0
@@ -195,8 +207,8 @@ export type Journaling = true | object | undefined
 declare const absent: unique symbol
 
 /**
- * The type of an option `journal` that is not there. A run infers it, and not `never`, so that a `key` is read with the types of
- * its parameters before anything is known of the option.
+ * The type of an option `journal` that is absent. A run infers it instead of `never`, so that the parameters of a `key`
+ * have types before anything is known of the option.
  *
  * @category type-level
  * @since 0.1.0
@@ -206,7 +218,7 @@ export interface NoJournaling {
 }
 
 /**
- * What a run whose `journal` is of type `J` adds to its errors: `JournalError`, unless there is none.
+ * The errors that an option `journal` of type `J` adds to a run: `JournalError`, or nothing if the option is absent.
  *
  * @category type-level
  * @since 0.1.0
@@ -214,7 +226,7 @@ export interface NoJournaling {
 export type Journaled<J, I, A, E> = HasJournal<J> extends true ? JournalError<I, A, E> : never
 
 /**
- * What a run whose `journal` is of type `J` needs: `Journal`, unless there is none.
+ * The service that an option `journal` of type `J` requires: `Journal`, or nothing if the option is absent.
  *
  * @category type-level
  * @since 0.1.0
@@ -227,19 +239,31 @@ type HasJournal<J> = 0 extends 1 & J ? true
   : true
 
 /**
- * Options that a program can set for all runs inside: those that change no type.
+ * The options that `withDefaults` can set for all runs inside an effect: those that change no type.
  *
  * @category models
  * @since 0.1.0
  */
 export type DefaultOptions = Omit<Options, "timeout" | "maxErrors" | "name" | "journal">
 
-/** Types that the options `timeout` and `maxErrors` can have. */
+/**
+ * The types that the option `timeout` can have. A run infers which one, to know whether it adds `TimeoutError`.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Timeout = Duration.Input | undefined
+
+/**
+ * The types that the option `maxErrors` can have. A run infers which one, to know whether it adds `TooManyErrors`.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Budget = number | undefined
 
 /**
- * The error of an attempt whose `timeout` is of type `T`: `TimeoutError` joins, unless `T` holds nothing but
+ * The errors of an attempt whose option `timeout` is of type `T`: `E`, and `TimeoutError` unless `T` is only
  * `undefined`.
  *
  * @category type-level
@@ -248,8 +272,8 @@ export type Budget = number | undefined
 export type Timed<T, E> = [Exclude<T, undefined>] extends [never] ? E : E | Cause.TimeoutError
 
 /**
- * What a run whose `maxErrors` is of type `M` adds to its errors: `TooManyErrors`, unless `M` holds
- * nothing but `undefined`.
+ * The errors that an option `maxErrors` of type `M` adds to a run: `TooManyErrors`, or nothing if `M` is only
+ * `undefined`.
  *
  * @category type-level
  * @since 0.1.0
@@ -257,14 +281,14 @@ export type Timed<T, E> = [Exclude<T, undefined>] extends [never] ? E : E | Caus
 export type Budgeted<M, I, A, E> = [Exclude<M, undefined>] extends [never] ? never : Outcome.TooManyErrors<I, A, E>
 
 /**
- * What has to follow the first argument of a run, in an overload that never applies. It stands last, where compilers
- * look for what to say when nothing applies: they name what is wrong with the second argument, not that the first, if
- * it is work, is no input.
+ * The second argument of a run, in an overload that never applies. It is the last one, because compilers report errors
+ * about the last overload: they name what is wrong with the second argument, and not that the first, if it is work, is
+ * not an input.
  *
  * @category type-level
  * @since 0.1.0
  */
-export type Second<First, Options> = First extends AnyWork ? Options & NoMatch
+export type WorkOrOptions<First, Options> = First extends AnyWork ? Options & NoMatch
   : First extends Stream.Stream<infer I, any, any> | AsyncIterable<infer I> | Iterable<infer I>
     ? ((input: I, index: number) => Effect.Effect<unknown, unknown, unknown>) & NoMatch
   : never

@@ -1,8 +1,8 @@
 /**
- * The attempt that is under way, as the work sees it.
+ * The current attempt, as the work sees it.
  *
- * Whoever runs attempts in its fiber gives a reader to the fiber once, and not a value to each attempt: so what nobody asks
- * for is not made.
+ * A lane gives its fiber a reader once, instead of a value for each attempt, so an attempt that nobody reads costs
+ * nothing.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -11,23 +11,24 @@ import * as Effect from "effect/Effect"
 /**
  * An attempt, as the work sees it.
  *
- * **Details**
- *
- * `run` is the name of the run, or the path of the node; `index` the place of the input in the run, from 0; `attempt` counts
- * the starts at this input, from 1, copies of a straggler and starts that were lost with their worker included. `key` is
- * that under which a journal records the input; undefined without one.
- *
  * @category models
  * @since 0.1.0
  */
 export interface CurrentAttempt {
+  /** Name of the run, or path of the node. */
   readonly run: string
+  /** Position of the input in the run, from 0. */
   readonly index: number
+  /**
+   * Number of this start at the input, from 1. Copies of a straggler, and starts that were lost with their worker,
+   * count too.
+   */
   readonly attempt: number
+  /** Key under which a journal records the input; undefined without a journal. */
   readonly key: string | undefined
 }
 
-/** The part of a batch that tells of its attempts. */
+/** The part of a batch that describes its attempts. */
 export interface NumberedBatch {
   readonly index: (position: number) => number | undefined
   readonly attempt?: ((position: number) => number) | undefined
@@ -35,55 +36,57 @@ export interface NumberedBatch {
   readonly run: { readonly name: string }
 }
 
-/** Tells the attempt that is under way in a fiber; undefined if there is none. */
+/** Returns the current attempt of a fiber; undefined if there is none. */
 export type AttemptReader = () => CurrentAttempt | undefined
 
-/** Reader of the attempt around; undefined outside of all, and in the lane of a batch, whose backend knows. */
+/** Reader of the surrounding attempt; undefined outside of attempts, and in the lane of a batch, whose backend knows it. */
 const Reader: Context.Reference<AttemptReader | undefined> = Context.Reference<AttemptReader | undefined>(
   "effect-parallel/internal/Attempt",
   { defaultValue: () => undefined }
 )
 
-/** Reader of the attempt of the nearest run around; the attempts at nodes of flows are not of runs. */
+/** Reader of the attempt of the innermost run. Attempts at nodes of flows are not attempts of runs. */
 const RunReader: Context.Reference<AttemptReader | undefined> = Context.Reference<AttemptReader | undefined>(
   "effect-parallel/internal/RunAttempt",
   { defaultValue: () => undefined }
 )
 
-/** Runs an effect inside attempts of a run that a reader tells of. */
+/** Runs an effect inside the attempts of a run, which `read` returns. */
 export const insideRun = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   read: AttemptReader | undefined
 ): Effect.Effect<A, E, R> => Effect.provideService(inside(effect, read), RunReader, read)
 
-/** Runs an effect inside a run, and outside of its attempts until a lane of it says otherwise. */
+/** Runs an effect inside a run, but outside of its attempts, until a lane of the run starts one. */
 export const betweenAttempts = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(effect, RunReader, undefined)
 
-/** Returns the attempt of the nearest run around a context. */
+/** Returns the attempt of the innermost run of a context. */
 export const aroundRun = (context: Context.Context<never>): CurrentAttempt | undefined =>
   Context.get(context, RunReader)?.()
 
-/** Runs an effect inside attempts that a reader tells of. */
+/** Runs an effect inside the attempts that `read` returns. */
 export const inside = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   read: AttemptReader | undefined
 ): Effect.Effect<A, E, R> => Effect.provideService(effect, Reader, read)
 
-/** Returns the attempt around a context. */
+/** Returns the current attempt of a context. */
 export const around = (context: Context.Context<never>): CurrentAttempt | undefined => Context.get(context, Reader)?.()
 
-/** The attempt around; fails outside of one. */
+/** The current attempt; fails outside of an attempt. */
 export const current: Effect.Effect<CurrentAttempt, Cause.NoSuchElementError> = Effect.contextWith(
   (context: Context.Context<never>) => {
     const attempt = around(context)
     return attempt === undefined
-      ? Effect.fail(new Cause.NoSuchElementError("there is no attempt around"))
+      ? Effect.fail(
+        new Cause.NoSuchElementError("no attempt is running here; read `Parallel.attempt` inside the work of a run")
+      )
       : Effect.succeed(attempt)
   }
 )
 
-/** Runs what executes a batch here, so that its inputs find their attempts; in a lane of theirs they do so already. */
+/** Runs the execution of a batch so that its inputs find their attempts. In a lane of their own they find them already. */
 export const insideBatch = <A, E, R>(
   execution: Effect.Effect<A, E, R>,
   batch: NumberedBatch,
@@ -95,7 +98,7 @@ export const insideBatch = <A, E, R>(
       : insideRun(execution, () => ofBatch(batch, position()))
   )
 
-/** Returns the attempt at a position of a batch; undefined for a task that is called by itself. */
+/** Returns the attempt at a position of a batch; undefined for a task that is called directly. */
 const ofBatch = (batch: NumberedBatch, position: number): CurrentAttempt | undefined => {
   const index = batch.index(position)
   if (index === undefined) return undefined

@@ -7,16 +7,20 @@ import type * as Stream from "effect/Stream"
 import { shorten } from "../../primitives/shorten.ts"
 
 /**
- * Anything inputs can come from: an array, set, map or generator, an async iterable, a `Stream`.
+ * Anything that inputs can come from: an array, set, map or generator, an async iterable, or a `Stream`.
  *
  * **Details**
  *
- * Shape: pulled lazily, once, and never further ahead of what is done than `concurrency + preDispatch`; where tasks go
- * in batches, so many batches are in flight. A `Stream` is pulled a chunk at a time, and only when there is room for
- * one more: its last chunk may go beyond. An iterator that is not used up is closed. A string is its characters, as for
- * any `for` loop. Errors: an iterator that throws is a defect of the run, a stream that fails is its error, and its
- * services join the run's. Effects, options and results are refused, though they can be iterated: run an effect of
- * inputs first.
+ * Inputs are pulled lazily, once, and never further ahead of the inputs that are done than `concurrency + preDispatch`;
+ * if tasks are sent in batches, that many batches are in flight. A `Stream` is pulled one chunk at a time, and only if
+ * there is room for one more input, so its last chunk may go beyond. An iterator is closed if the run stops early. A
+ * string is its characters, as in any `for` loop.
+ *
+ * An iterator that throws is a defect of the run. A stream adds its error and its services to those of the run.
+ *
+ * **Gotchas**
+ *
+ * An effect, an `Option` or a `Result` is refused, although it can be iterated: run an effect of inputs first.
  *
  * @category models
  * @since 0.1.0

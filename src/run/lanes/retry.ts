@@ -14,8 +14,14 @@ import type { Decide } from "../inputs/item.ts"
 export type Retry<E> = Schedule.Schedule<unknown, E> | RetryOptions<E>
 
 interface RetryOptions<in E> {
+  /** Number of retries, which follow the first attempt: an integer of at least 0, or `Infinity`. Default: not limited. */
   readonly times?: number | undefined
+  /** Decides after which delay the next attempt starts, and when to stop. Default: immediately, and never. */
   readonly schedule?: Schedule.Schedule<unknown, E> | undefined
+  /**
+   * Whether an error is retried: a function that returns a boolean, or an effect of one. If it dies, that is a defect
+   * beside the failure. Default: every error is retried.
+   */
   readonly while?: ((error: E) => boolean | Effect.Effect<boolean>) | undefined
 }
 
