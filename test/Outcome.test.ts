@@ -155,7 +155,7 @@ describe("Outcome", () => {
       const stopped = yield* Effect.flip(Parallel.run(huge, (input) => Effect.fail(input), { maxErrors: 1 }))
 
       assert.isBelow(error.message.length, 300)
-      assert.match(error.message, /^5 of 5 inputs failed, first #0 \("x+…\): /)
-      assert.match(stopped.message, /^stopped at 1 failed inputs \(maxErrors: 1\), first #0 /)
+      assert.match(error.message, /^5 of 5 inputs failed; the first was input #0 \("x+…\): /)
+      assert.match(stopped.message, /^stopped at 1 failed input \(maxErrors: 1\); the first was input #0 /)
     }))
 })

@@ -1,5 +1,5 @@
 /**
- * Outcomes as a run makes them: their facts as numbers, and the classes that hold these.
+ * Outcomes as a run makes them: their facts as numbers, and the classes that hold them.
  */
 import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
@@ -12,20 +12,15 @@ import { kinds, type MessageWaits, none, sum, toWaits, type WaitedNanos, type Wa
 export const TypeId = "~effect-parallel/Outcome"
 
 /**
- * What is known of an input whether it succeeded or failed.
+ * What is known of an input, whether it succeeded or failed.
  *
  * **Details**
  *
- * Units: `index` starts at 0 and is the input's place among the inputs. `attempts` counts starts: 1 when the first
- * attempt settled it, one more for each retry, each straggler's copy, and each start that was lost with its worker. `elapsed` runs from the start of the first
- * attempt to the end of the last, waits between attempts included; what was spent in a queue or on a limit before the
- * first attempt is not in it. `startedAt` is when the first attempt started, counted from the start of the run; an
- * input that was settled without running has the time of the one before. On threads and processes both are what the
- * worker measured, on the monotonic clock of the machine. `waits` is what the input waited for, over all its attempts.
- * `worker` numbers, from 0, the lane that settled the input: one of `concurrency`; for a task on threads or processes,
- * the worker that ran it. `history` has every attempt where there was more than one, in the order in which they ended,
- * and is empty otherwise. `recorded` is there where nothing ran in this run, since a journal knew what had become of the input, or an equal
- * one was under way: `attempts` is 0 then, `elapsed` is zero and `worker` is -1.
+ * On threads and processes, `startedAt` and `elapsed` are what the worker measured, on the monotonic clock of the
+ * machine.
+ *
+ * If a journal knew the outcome of the input, or if an equal input was in flight, nothing ran for it: `attempts` is 0,
+ * `elapsed` is zero, `worker` is -1, and `recorded` is set.
  *
  * **Gotchas**
  *
@@ -36,14 +31,38 @@ export const TypeId = "~effect-parallel/Outcome"
  */
 export interface Settled<out I> {
   readonly [TypeId]: typeof TypeId
+  /** Position of the input among the inputs of the run, from 0. */
   readonly index: number
+  /** The input itself. */
   readonly input: I
+  /**
+   * Number of attempts that were started: 1 if the first attempt settled it, and one more for each retry, each copy of
+   * a straggler, and each start that was lost with its worker. 0 if nothing ran.
+   */
   readonly attempts: number
+  /**
+   * When the first attempt started, measured from the start of the run. An input that was settled without running has
+   * the time of the input before it.
+   */
   readonly startedAt: Duration.Duration
+  /**
+   * Time from the start of the first attempt to the end of the last, with the waits between attempts. Time in a queue
+   * or at a limit before the first attempt is not included.
+   */
   readonly elapsed: Duration.Duration
+  /** What the input waited for, summed over all its attempts. */
   readonly waits: Waits
+  /**
+   * Number, from 0, of the worker that settled the input on threads, processes or machines; on fibers, of one of
+   * `concurrency` lanes. -1 if nothing ran.
+   */
   readonly worker: number
+  /**
+   * Every attempt, in the order in which they ended, if there was more than one; otherwise empty. `Outcome.tries` has
+   * the single attempt too.
+   */
   readonly history: ReadonlyArray<Attempt>
+  /** What a journal has recorded of the input; undefined if the input ran in this run. */
   readonly recorded: Recorded | undefined
   /** Returns a line for logs: the index, the input, the value or the error, and the number of attempts. */
   toString(): string
@@ -54,41 +73,45 @@ export interface Settled<out I> {
  *
  * **Details**
  *
- * `at` is when it was recorded. `attempts`, `elapsed` and `history` are those of the run in which it ran: the times of the
- * history are counted from the start of that run.
+ * `attempts`, `elapsed` and `history` are those of the run in which the input ran. The times in `history` are measured
+ * from the start of that run.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Recorded extends Pick<Settled<unknown>, "attempts" | "elapsed" | "history"> {
+  /** Date at which the outcome was recorded. */
   readonly at: DateTime.Utc
 }
 
 /**
- * One attempt of several at an input.
- *
- * **Details**
- *
- * - `startedAt` is counted from the start of the run.
- * - `waits` is what this attempt waited for before it began, and for its result to come back.
- * - `end` is `"Interrupted"` for a straggler or its copy when the other was first, and `"Lost"` where the worker ended under
- *   the attempt because of another input, so that the input was dispatched again.
- * - `message` is what a failed attempt failed with, on one line and shortened: the cause itself is kept for an input that
- *   failed in the end, and not for what was tried again.
+ * One of several attempts at an input.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Attempt {
+  /** When the attempt started, measured from the start of the run. */
   readonly startedAt: Duration.Duration
+  /** Time from the start of the attempt to its end. */
   readonly elapsed: Duration.Duration
+  /** What the attempt waited for before it started, and for its result to come back. */
   readonly waits: Waits
+  /** Number, from 0, of the worker that ran the attempt; on fibers, of one of `concurrency` lanes. */
   readonly worker: number
+  /**
+   * How it ended. `"Interrupted"` is a straggler or its copy, if the other one finished first. `"Lost"` means that the
+   * worker ended during the attempt because of another input, so this input was dispatched again.
+   */
   readonly end: "Succeeded" | "Failed" | "Interrupted" | "Lost"
+  /**
+   * What a failed attempt failed with, shortened to one line; undefined if it did not fail. The whole cause is kept
+   * only for an input that failed in the end, not for attempts that were retried.
+   */
   readonly message: string | undefined
 }
 
-/** Facts of an input that is settled. */
+/** What is known of a settled input. */
 export interface Facts<out I> {
   readonly index: number
   readonly input: I
@@ -99,11 +122,11 @@ export interface Facts<out I> {
   readonly started: number
   /** Time from there to the end of the last attempt, as a duration or in nanoseconds. */
   readonly took: Duration.Duration | number
-  /** What the input waited for; undefined if for nothing. */
+  /** What the input waited for; undefined if it waited for nothing. */
   readonly waited: Waits | WaitedNanos | MessageWaits | undefined
 }
 
-/** History of an input that was tried once. */
+/** The history of an input with one attempt. */
 export const once: ReadonlyArray<Attempt> = []
 
 /** Time of a worker at one attempt, in nanoseconds since the start of the run. */
@@ -172,18 +195,18 @@ const inNanos = ({ limit, queue, retry, startup, transfer }: Waits): WaitedNanos
   transfer: nanosOf(transfer)
 })
 
-/** Makes a success; `recorded` is what a journal has known of it. */
+/** Makes a success; `recorded` is what a journal knew of it. */
 export const succeeded = <I, A>(facts: Facts<I>, value: A, recorded?: Recorded): Settled<I> & SuccessPart<A> =>
   recalled(new Success(facts, value), recorded)
 
-/** Makes a failure; `recorded` is what a journal has known of it. */
+/** Makes a failure; `recorded` is what a journal knew of it. */
 export const failed = <I, E>(
   facts: Facts<I>,
   cause: Cause.Cause<E>,
   recorded?: Recorded
 ): Settled<I> & FailurePart<E> => recalled(new Failure(facts, cause), recorded)
 
-/** Adds what a journal has known. Outcomes without it have no such field of their own, which they would pay for. */
+/** Adds what a journal knew. Other outcomes have no such field of their own, since it would cost them time. */
 const recalled = <O extends object>(outcome: O, recorded: Recorded | undefined): O =>
   recorded === undefined ? outcome : Object.assign(outcome, { recorded })
 
@@ -198,8 +221,8 @@ interface FailurePart<out E> {
 }
 
 /**
- * Common part of outcomes. Times are numbers until they are read: as durations they would cost a quick input as much as
- * everything else about its outcome.
+ * The common part of outcomes. Times are numbers until they are read: as durations, they would cost a quick input as much
+ * as everything else in its outcome.
  */
 class Base<I, Tag extends string> implements Settled<I> {
   declare readonly [TypeId]: typeof TypeId
@@ -275,11 +298,11 @@ class Base<I, Tag extends string> implements Settled<I> {
 Object.assign(Base.prototype, { [TypeId]: TypeId, recorded: undefined })
 
 /**
- * Classes of outcomes. Two things keep an instance cheap.
+ * The classes of outcomes. Two things keep an instance cheap.
  *
- * A class that is the value of a key takes its name from the key, so a class can print as the name of a type or
- * function of its module. A name that is set after the class is made (`Object.defineProperty`) makes V8 take ten times
- * as long for each instance.
+ * A class that is the value of a key takes its name from the key, so it prints with the name of a type or function of
+ * its module. Setting the name after the class is made (`Object.defineProperty`) makes V8 take ten times as long for each
+ * instance.
  *
  * Fields are declared, not defined: only the constructor writes them, once.
  */

@@ -1,5 +1,5 @@
 /**
- * Waits: where the time of an attempt went apart from its work.
+ * Waits: the time of an attempt that was not its work.
  */
 import * as Duration from "effect/Duration"
 
@@ -8,26 +8,32 @@ import * as Duration from "effect/Duration"
  *
  * **Details**
  *
- * - `limit`: from when a lane took the input until the limits of the run let it through. Less than 0.01 ms is none.
- * - `queue`: behind other inputs: for a worker with room, and at the worker behind inputs that were there before. An
- *   input that is tried again also waits here for a free lane. Inputs that no lane has taken yet do not count.
- * - `startup`: until the worker had started, imported the module of the task and built its layer.
- * - `transfer`: on the way to the worker and back: encoding, messages, decoding.
- * - `retry`: the delay before this attempt that the retry policy asked for.
+ * On fibers only `limit`, `queue` and `retry` can be above zero.
  *
- * On fibers only `limit`, `queue` and `retry` can be above zero. The waits of an attempt and its `elapsed` add up to the time
- * from when it was dispatched, or the attempt before had failed, until its result was known. Those of an input that was
- * tried again are the sums over its attempts, and lie in its `elapsed` too, as far as they are between attempts. What an
- * input waited for in a batch that gave it back is not counted.
+ * The waits of an attempt and its `elapsed` add up to the time until its result was known, measured from when it was
+ * dispatched, or from when the attempt before it had failed. The waits of an input with several attempts are the sums
+ * over its attempts; those between attempts are also in its `elapsed`. What an input waited for in a batch that gave it
+ * back is not counted.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Waits {
+  /**
+   * Wait for the limits of the run, from when a lane took the input until they let it through. Less than 0.01 ms counts
+   * as zero.
+   */
   readonly limit: Duration.Duration
+  /**
+   * Wait behind other inputs: for a worker with room, at the worker behind earlier inputs, and, for an input that is
+   * tried again, for a free lane. Inputs that no lane has taken yet do not count.
+   */
   readonly queue: Duration.Duration
+  /** Wait until the worker had started, imported the module of the task and built its layer. */
   readonly startup: Duration.Duration
+  /** Time on the way to the worker and back: encoding, messages, decoding. */
   readonly transfer: Duration.Duration
+  /** Delay before this attempt that the retry policy asked for. */
   readonly retry: Duration.Duration
 }
 
@@ -37,13 +43,13 @@ export const kinds = ["retry", "limit", "queue", "startup", "transfer"] as const
 /** Waits in nanoseconds. */
 export type WaitedNanos = { readonly [K in keyof Waits]: number }
 
-/** Waits of an attempt at which only the way of its message is known: they depend on when it ran. */
+/** Waits of an attempt that is known only by the times of its messages: they depend on when it ran. */
 export interface MessageWaits {
   /** Computes the waits of an attempt that ran between two times, in nanoseconds since the start of the run. */
   readonly waited: (startedAt: number, endedAt: number) => WaitedNanos
 }
 
-/** Waits of an attempt that did not wait. */
+/** The waits, in nanoseconds, of an attempt that waited for nothing. */
 export const noWaits: WaitedNanos = { limit: 0, queue: 0, startup: 0, transfer: 0, retry: 0 }
 
 export const add = (a: WaitedNanos, b: WaitedNanos): WaitedNanos => ({
@@ -54,7 +60,7 @@ export const add = (a: WaitedNanos, b: WaitedNanos): WaitedNanos => ({
   retry: a.retry + b.retry
 })
 
-/** Waits as durations of an attempt that did not wait. */
+/** The waits, as durations, of an attempt that waited for nothing. */
 export const none: Waits = {
   limit: Duration.zero,
   queue: Duration.zero,

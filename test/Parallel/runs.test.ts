@@ -119,7 +119,7 @@ describe("Parallel", () => {
         assert.instanceOf(error, Outcome.FailedExamples)
         assert.deepStrictEqual(error?.failures.map((failure) => failure.input), [1, 3])
         assert.deepStrictEqual(error?.report.values, [0, 2])
-        assert.match(error?.message ?? "", /^2 of 4 inputs failed, first #1 \(1\): /)
+        assert.match(error?.message ?? "", /^2 of 4 inputs failed; the first was input #1 \(1\): /)
       }))
 
     it.effect("keeps a defect in its input's cause, with its stack, and goes on", () =>
