@@ -1,5 +1,5 @@
 /**
- * Outcomes as a whole: what a run came to, as counts, as text, as data and as a page.
+ * Reports of runs: as counts, text, JSON, a trace, and a page.
  *
  * @since 0.1.0
  */
@@ -31,23 +31,41 @@ export { Json, type Options } from "./report/json.ts"
 export type { Trace, TraceEvent } from "./report/trace.ts"
 
 /**
- * A run in numbers: `total` inputs were settled, `retried` of them took more than one attempt,
- * what became of `recalled` of them was known without an attempt, and `attempts` is the sum of all starts.
+ * A run in numbers.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Tally {
+  /** Number of inputs that were settled. */
   readonly total: number
+  /** Number of inputs that succeeded. */
   readonly succeeded: number
+  /** Number of inputs that failed. */
   readonly failed: number
+  /** Number of inputs that took more than one attempt. */
   readonly retried: number
+  /** Number of inputs whose outcome was known without an attempt, from a journal. */
   readonly recalled: number
+  /** Number of attempts that were started, over all inputs. */
   readonly attempts: number
 }
 
 /**
  * Counts the outcomes of a report.
+ *
+ * **Example** (Counting failures)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Report } from "effect-parallel"
+ *
+ * const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+ * const report = await Effect.runPromise(Parallel.run([2, 3, 4], half, { retry: { times: 1 } }))
+ * const { attempts, failed, total } = Report.tally(report)
+ *
+ * console.log(`${failed} of ${total} failed, ${attempts} attempts`) // => "1 of 3 failed, 4 attempts"
+ * ```
  *
  * @category converting
  * @since 0.1.0
@@ -67,32 +85,40 @@ export const tally = (self: Outcome.Report<unknown, unknown, unknown>): Tally =>
 }
 
 /**
- * What the workers of a run, or its lanes on fibers, did with their time: each field is a sum over all of them.
+ * What the workers of a run did with their time; on fibers, its lanes.
  *
  * **Details**
  *
- * `working` is the time at attempts; where a worker had several at once, it counts once. The time between two attempts
- * counts for what the later one had waited for (`Outcome.Waits`); what that does not explain is `idle`. All fields
- * together are `workers` times the time of the run. Only workers that have run an input are counted.
+ * Each time is a sum over all workers, and all times together are `workers` times the duration of the run. Only workers
+ * that have run an input are counted. The time between two attempts counts as what the later one waited for
+ * (`Outcome.Waits`); the time that this does not explain is `idle`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Usage {
+  /** Number of workers that have run an input. */
   readonly workers: number
+  /** Time spent on attempts. If a worker had several attempts at the same time, that time counts once. */
   readonly working: Duration.Duration
+  /** Time spent waiting for the delay before a retry. */
   readonly retry: Duration.Duration
+  /** Time spent waiting for limits. */
   readonly limit: Duration.Duration
+  /** Time spent waiting behind other inputs. */
   readonly queue: Duration.Duration
+  /** Time until workers had started, imported the task and built its layer. */
   readonly startup: Duration.Duration
+  /** Time that inputs and results spent on their way to workers and back. */
   readonly transfer: Duration.Duration
+  /** Time that nothing else explains. */
   readonly idle: Duration.Duration
 }
 
 /**
- * Sums up what the workers of a run did with their time: the answer to why a run was slow.
+ * Sums up what the workers of a run did with their time, which says why a run was slow.
  *
- * **Example** (One slow start)
+ * **Example** (Finding out that a limit was the bottleneck)
  *
  * ```ts
  * import { Duration, Effect } from "effect"
@@ -152,17 +178,21 @@ const rowsOf = (self: Outcome.Report<unknown, unknown, unknown>): Map<number, Ar
 }
 
 /**
- * A report as lines to print: one that counts, then one for each failed input.
+ * Formats a report as lines to print: one with counts, then one for each failed input.
  *
  * **Details**
  *
- * Shape: the first line counts. Where waits took at least a twentieth of the time of the workers, the last one says what
- * they did with it (`usage`), and where limits took as much, for which of them inputs waited. Inputs and errors are shortened to a line; with `causes` the cause, stacks included, stands
- * below each, and frames of libraries are counted, not shown. A line counts what failed in runs that attempts have started. At most `failures` (20) failed inputs are listed, and the rest is counted. Inputs are shown by the option `show` of the
- * run. What errors and inputs are does not matter: what cannot be read is left out, and control characters and
- * direction marks are shown as escapes.
+ * Inputs and errors are shortened to one line. Inputs are shown by the option `show` of the run. Failed inputs beyond
+ * the first 20, or the option `failures`, are only counted.
  *
- * **Example** (A run with a failure)
+ * Further lines follow if there is something to say: how many inputs failed in runs that attempts have started; what
+ * the workers did with their time (`usage`), if at least 5 % of it was waiting; and which limits inputs waited for, if
+ * that took at least 5 %.
+ *
+ * Errors and inputs may be any values: what cannot be read is left out, and control characters and direction marks are
+ * shown as escapes.
+ *
+ * **Example** (Printing a run with a failure)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -180,7 +210,15 @@ const rowsOf = (self: Outcome.Report<unknown, unknown, unknown>): Map<number, Ar
  */
 export const toText = (
   self: Outcome.Report<unknown, unknown, unknown>,
-  options?: { readonly causes?: boolean | undefined; readonly failures?: number | undefined }
+  options?: {
+    /**
+     * Whether the cause of each failed input follows below it, with its stack; frames of libraries are counted, not
+     * shown. Default: `false`.
+     */
+    readonly causes?: boolean | undefined
+    /** Maximum number of failed inputs to list; the others are counted. Default: 20. */
+    readonly failures?: number | undefined
+  }
 ): string => {
   const shown = self.failures.slice(0, options?.failures ?? 20)
   const lines = [summary(self)]
@@ -195,16 +233,17 @@ export const toText = (
 }
 
 /**
- * A report as plain JSON, in the versioned format of the schema `Report.Json`.
+ * Converts a report to plain JSON, in the versioned format of the schema `Report.Json`.
  *
  * **Details**
  *
- * Shape: the tally and every outcome in input order, with its time, worker and error, and each attempt where there was
- * more than one. Values are not in it, and of an input a line. A long message or cause stands once in `texts`, and as a
- * number wherever it occurs. Units: milliseconds. Memory: about 150 bytes an outcome when it is written; `toJsonStream`
- * needs none for the whole.
+ * Returns the tally and every outcome in input order, with its times in milliseconds, its worker and its error, and
+ * with each attempt if there was more than one. An input is one line of text. Values are left out unless the option
+ * `value` shows them. A long message or cause is written once, in `texts`, and its number is used wherever it occurs.
  *
- * **Example** (To a file and back)
+ * When it is written, an outcome takes about 150 bytes. `toJsonStream` does not need the whole in memory.
+ *
+ * **Example** (Writing a report and reading it again)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -229,14 +268,14 @@ export const toJson = <I, A>(
 ): ReportJson.Json => ReportJson.make(self, tally(self), options)
 
 /**
- * A report as JSON text, in pieces: for a report so large that its JSON should not be in memory as a whole.
+ * Converts a report to a stream of JSON text, for a report too large to hold its JSON in memory.
  *
  * **Details**
  *
- * Shape: pieces of one JSON document, which is that of `toJson`, of 256 outcomes each. Each piece is made when it is
- * pulled. Errors: none.
+ * Emits one JSON document, that of `toJson`, in pieces of 256 outcomes each. A piece is made when it is pulled. The
+ * stream never fails.
  *
- * **Example** (The same document)
+ * **Example** (Joining the pieces)
  *
  * ```ts
  * import { Effect, Stream } from "effect"
@@ -257,19 +296,33 @@ export const toJsonStream = <I, A>(
 ): Stream.Stream<string> =>
   Stream.suspend(() =>
     Stream.fromIterable(ReportJson.write(self, tally(self), options), { chunkSize: 1 }).pipe(
-      // a turn of the event loop between two pieces, for those who do not wait for anything themselves
+      // a turn of the event loop between two pieces, for consumers that do not yield themselves
       Stream.tap(() => Effect.yieldNow)
     )
   )
 
 /**
- * A report as a trace that Perfetto (ui.perfetto.dev) and chrome://tracing open: a row for each worker, a bar for each
- * attempt.
+ * Converts a report to a trace that Perfetto (ui.perfetto.dev) and chrome://tracing open: a row for each worker, a bar
+ * for each attempt.
  *
  * **Details**
  *
- * Shape: the JSON object format of the Trace Event Format; write it with `JSON.stringify`. Units: microseconds since
- * the start of the run. What an attempt came to is its category, and stands in its arguments with index and message.
+ * Returns the JSON object format of the Trace Event Format; write it with `JSON.stringify`. Times are microseconds
+ * since the start of the run. The category of a bar says how the attempt ended; its arguments say that too, with index
+ * and message.
+ *
+ * **Example** (Making a trace)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Report } from "effect-parallel"
+ *
+ * const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+ * const report = await Effect.runPromise(Parallel.run([2, 3, 4], half))
+ * const { traceEvents } = Report.toTrace(report)
+ *
+ * console.log(traceEvents.filter((event) => event.ph === "X" && event.cat === "failed").length) // => 1
+ * ```
  *
  * @category converting
  * @since 0.1.0
@@ -280,18 +333,25 @@ export const toTrace = <I, A>(
 ): ReportTrace.Trace => ReportTrace.make(plain(toJson(self, { ...options, causes: 0 })))
 
 /**
- * A report as a page: one HTML file that needs no network and shows the run at a glance.
+ * Converts a report to a page: one HTML file that needs no network.
  *
  * **Details**
  *
- * Shape: the verdict in a sentence; what every worker did over time, with failures and retries, to zoom and point at; what went
- * wrong, by kind; what the workers did with their time, how many inputs were done at a time, how long they took; a table of all inputs,
- * to sort and filter, each of which opens with its attempts, waits, logs and cause; runs and flows inside; options, backend, versions.
- * Inputs and messages are shortened and shown as text, whatever they hold; values only with the option `value`. The data inside is that
- * of `toJson`, which the page can save, as it can the trace. A report of 100 000 outcomes has about 6 MB (more with long inputs) and opens
- * in less than two seconds.
+ * The page shows:
  *
- * **Example** (A page)
+ * - the verdict in a sentence
+ * - what every worker did over time, with failures and retries, to zoom and point at
+ * - what went wrong, by kind
+ * - what the workers did with their time, how many inputs were done at a time, and how long they took
+ * - a table of all inputs, to sort and filter, each of which opens with its attempts, waits, logs and cause
+ * - runs and flows inside
+ * - options, backend and versions
+ *
+ * Inputs and messages are shortened, and shown as text whatever they hold. Values are shown only with the option
+ * `value`. The page holds the data of `toJson` and can save it, and the trace too. A report of 100,000 outcomes takes
+ * about 6 MB (more with long inputs) and opens in less than two seconds.
+ *
+ * **Example** (Making a page)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -317,7 +377,7 @@ const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
   return `${shortenName(self.name)}: ${parts.join(", ")} in ${rounded(self.elapsed)}`
 }
 
-/** Returns a line about runs inside that had failures; none where there are none. */
+/** Returns a line about nested runs with failures; nothing if there are none. */
 const insideLine = ({ runs, runsLeft }: Outcome.RunInside): ReadonlyArray<string> => {
   const failed = runs.reduce((sum, run) => sum + run.failed, 0)
   if (failed === 0) return []
@@ -326,10 +386,10 @@ const insideLine = ({ runs, runsLeft }: Outcome.RunInside): ReadonlyArray<string
   return [`  ${failed} of ${total} inputs failed in ${many} inside`]
 }
 
-/** Least share of the time of workers that waits must have to be told of. */
+/** Smallest share of the time of workers at which waits are worth a line. */
 const leastWaits = 0.05
 
-/** Returns a line about the time of workers; none where little was waited for. */
+/** Returns a line about the time of workers; nothing if they waited little. */
 const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArray<string> => {
   if (!self.outcomes.some((outcome) => spansOf(outcome).some(({ waits }) => waits !== undefined))) return []
   const { idle, workers, working, ...times } = sums(self)
@@ -345,7 +405,7 @@ const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArr
   return times.limit < leastWaits * all || self.limits.length === 0 ? [line] : [line, limitsLine(self.limits)]
 }
 
-/** Number of limits that are named. */
+/** Maximum number of limits to name. */
 const mostLimits = 5
 
 const limitsLine = (limits: ReadonlyArray<Outcome.LimitWait>): string => {

@@ -11,156 +11,248 @@ import { shortenInput, shortenMessage, shortenName } from "../primitives/shorten
 import { host } from "./host.ts"
 import { inputLength, messageOf, textOfCause } from "./texts.ts"
 
-/** A text, or its place in `texts`, from 0. */
+/** A text, or its position in `texts`, from 0. */
 const Text = Schema.Union([Schema.String, Schema.Int])
 
-/** What was waited for, in milliseconds; what is left out took no time. */
+/** What an attempt waited for, in milliseconds. A wait that took no time is left out. */
 const Waits = Schema.Struct({
+  /** Delay before a retry. */
   retry: Schema.optionalKey(Schema.Finite),
+  /** Wait for limits. */
   limit: Schema.optionalKey(Schema.Finite),
+  /** Wait behind other inputs. */
   queue: Schema.optionalKey(Schema.Finite),
+  /** Wait for the worker to start. */
   startup: Schema.optionalKey(Schema.Finite),
+  /** Time on the way to the worker and back. */
   transfer: Schema.optionalKey(Schema.Finite)
 })
 
-/** What inputs have waited for the limits of a name: how often, and how long together. */
-const LimitWait = Schema.Struct({ name: Schema.String, waits: Schema.Int, waited: Schema.Finite })
+/** What inputs have waited for the limits of one name. */
+const LimitWait = Schema.Struct({
+  /** Name of the limits. */
+  name: Schema.String,
+  /** Number of waits. */
+  waits: Schema.Int,
+  /** Sum of the times of all waits, in milliseconds. */
+  waited: Schema.Finite
+})
 
 /** Inputs of a run, counted. */
 const Counted = Schema.Struct({
+  /** Number of inputs that were settled. */
   total: Schema.Int,
+  /** Number of inputs that succeeded. */
   succeeded: Schema.Int,
+  /** Number of inputs that failed. */
   failed: Schema.Int,
+  /** Number of inputs that took more than one attempt. */
   retried: Schema.Int,
+  /** Number of inputs whose outcome was known without an attempt. */
   recalled: Schema.Int
 })
 
-/**
- * A run that an attempt has started. `parent` is the place in `nested` of the run whose attempt that was, and is left out where it was one
- * of the report's own; `index` is the input of that attempt. `failures` counts failed inputs by their messages, the most frequent first.
- */
+/** A run that an attempt has started. */
 const Nested = Schema.Struct({
+  /** Name of the run. */
   name: Schema.String,
+  /** Position in `nested` of the run whose attempt has started this one; left out if that is the reported run. */
   parent: Schema.optionalKey(Schema.Int),
+  /** Index of the input whose attempt has started this run; left out if no attempt has. */
   index: Schema.optionalKey(Schema.Int),
+  /** When this run started, in milliseconds from the start of the reported run. */
   startedAt: Schema.Finite,
+  /** Time of this run, in milliseconds. */
   elapsed: Schema.Finite,
+  /** How it ended; `"running"` if it had not when the report was made. */
   state: Schema.Literals(["done", "stopped", "interrupted", "running"]),
+  /** Its inputs, counted. */
   tally: Counted,
-  failures: Schema.optionalKey(Schema.Array(Schema.Struct({ message: Text, count: Schema.Int, input: Schema.String })))
+  /** Failed inputs counted by their messages, the most frequent first; left out if there are none. */
+  failures: Schema.optionalKey(Schema.Array(Schema.Struct({
+    /** The message. */
+    message: Text,
+    /** Number of inputs that failed with it. */
+    count: Schema.Int,
+    /** The first of these inputs, as one line of text. */
+    input: Schema.String
+  })))
 })
 
-/**
- * A flow that attempts have walked through. `name` is its path, and `walks` how often it was entered. Of a node it is counted how often it was entered,
- * and how often it failed; of an edge how often it was taken. An edge leads to a node or, as an exit, out of the flow.
- */
+/** A flow that attempts have walked through. */
 const FlowCounts = Schema.Struct({
+  /** Path of the flow. */
   name: Schema.String,
+  /** How often the flow was entered. */
   walks: Schema.Int,
+  /** Name of the node at which it starts. */
   start: Schema.String,
+  /** Its nodes. */
   nodes: Schema.Array(Schema.Struct({
+    /** Name of the node in the flow. */
     name: Schema.String,
+    /** What kind of node it is. */
     kind: Schema.Literals(["Node", "BatchNode", "Flow", "BatchFlow", "FanOut", "Race"]),
+    /** How often the node was entered. */
     entered: Schema.Int,
+    /** How often the node failed. */
     failed: Schema.Int
   })),
+  /** Its edges: what follows each action of each node. */
   edges: Schema.Array(Schema.Struct({
+    /** Name of the node at which the edge begins. */
     from: Schema.String,
+    /** Action of that node that takes the edge. */
     action: Schema.String,
+    /** Name of the node to which it leads; left out if it leaves the flow. */
     to: Schema.optionalKey(Schema.String),
+    /** Action by which it leaves the flow; left out if it leads to a node. */
     exit: Schema.optionalKey(Schema.String),
+    /** How often the edge was taken. */
     taken: Schema.Int
   }))
 })
 
-/** What an attempt has logged. `at` is counted from the start of the run; `within` names the nested run that it was in. */
+/** A line that an attempt has logged. */
 const LogLine = Schema.Struct({
+  /** Index of the input of the reported run. */
   index: Schema.Int,
+  /** Number of the attempt at this input, from 1; left out if it is not known. */
   attempt: Schema.optionalKey(Schema.Int),
+  /** When it was logged, in milliseconds from the start of the reported run. */
   at: Schema.Finite,
+  /** Log level, such as `"Info"`. */
   level: Schema.String,
+  /** What was logged. */
   message: Text,
+  /** Name of the nested run inside which it was logged; left out outside of nested runs. */
   within: Schema.optionalKey(Schema.String)
 })
 
-/** One attempt. Times are milliseconds; `startedAt` is counted from the start of the run. */
+/** One attempt at an input. */
 const Attempt = Schema.Struct({
+  /** When it started, in milliseconds from the start of the run. */
   startedAt: Schema.Finite,
+  /** How long it took, in milliseconds. */
   elapsed: Schema.Finite,
+  /** What it waited for; left out if that is nothing. */
   waits: Schema.optionalKey(Waits),
+  /** Number of the worker that ran it, from 0. */
   worker: Schema.Int,
+  /** How it ended. */
   end: Schema.Literals(["Succeeded", "Failed", "Interrupted", "Lost"]),
+  /** What it failed with; left out if it did not fail. */
   message: Schema.optionalKey(Text)
 })
 
-/**
- * The outcome of one input. `value` is there if it succeeded and values are shown, `error` if it failed, `history` if it took more than one attempt, and `recorded` if a journal
- * knew what had become of it: when that was recorded, after how many attempts and which time.
- */
+/** The outcome of one input. */
 const Settled = Schema.Struct({
+  /** Position of the input among the inputs of the run, from 0. */
   index: Schema.Int,
+  /** Whether the input succeeded or failed. */
   _tag: Schema.Literals(["Success", "Failure"]),
+  /** The input, as one line of text. */
   input: Schema.String,
+  /** Number of attempts that were started. */
   attempts: Schema.Int,
+  /** When the first attempt started, in milliseconds from the start of the run. */
   startedAt: Schema.Finite,
+  /** Time from the start of the first attempt to the end of the last, in milliseconds. */
   elapsed: Schema.Finite,
+  /** What the input waited for; left out if that is nothing. */
   waits: Schema.optionalKey(Waits),
+  /** Number of the worker that settled the input, from 0; -1 if nothing ran. */
   worker: Schema.Int,
+  /** The value, as one line of text; only with the option `value`. */
   value: Schema.optionalKey(Schema.String),
+  /** Why the input failed; left out if it succeeded. */
   error: Schema.optionalKey(Schema.Struct({
+    /** The error, as one line of text. */
     message: Text,
+    /** The whole cause, with its stack; only for as many failures as the option `causes` says. */
     cause: Schema.optionalKey(Text)
   })),
+  /** Every attempt, if there was more than one. */
   history: Schema.optionalKey(Schema.Array(Attempt)),
+  /** What a journal knew of the input; left out if the input ran in this run. */
   recorded: Schema.optionalKey(Schema.Struct({
+    /** Date at which the outcome was recorded, in ISO 8601. */
     at: Schema.String,
+    /** Number of attempts that it took. */
     attempts: Schema.Int,
+    /** Time that it took, in milliseconds. */
     elapsed: Schema.Finite
   }))
 })
 
 /**
- * The format of `Report.toJson`.
+ * The schema of reports as JSON: the format of `Report.toJson`.
  *
  * **Details**
  *
- * Units: all times are milliseconds, to the microsecond; `startedAt` of the report is its date in ISO 8601, elsewhere
- * it is counted from the start of the run. `waits` has what an input, or an attempt, waited for (`Outcome.Waits`), and is
- * left out where that is nothing. Inputs and messages are shortened to a line. Messages and causes that are
- * long stand once in `texts`, and elsewhere as their place there, counted from 0; when `texts` holds 10 000, any others
- * stand where they belong. `machines` has the name of each worker's machine by the number of the worker, where a run was on
- * several machines, and `limits` what inputs waited for the limits of each name, the longest first. `backend` and `options` are what the run was asked
- * for, and `host` says where it ran, by which versions. `nested`, `flows` and `logs` are what was inside (`Outcome.RunInside`). `version` changes when a reader of the version before would misread it; keys may be added
- * without. Version 1 had no `texts`; this schema reads it too.
+ * Times are milliseconds, to the microsecond, measured from the start of the run. Dates are in ISO 8601. Inputs and
+ * messages are shortened to one line.
+ *
+ * A long message or cause is written once, in `texts`; wherever it occurs, there is its position in `texts`, from 0.
+ * Once `texts` holds 10,000, further ones are written where they occur.
+ *
+ * `version` changes when a reader of the version before would misread the document; keys may be added without that.
+ * Version 1 had no `texts`; this schema reads it too.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const Json = Schema.Struct({
+  /** Tells reports of this library from other documents. */
   format: Schema.Literal("effect-parallel/report"),
+  /** Version of the format. */
   version: Schema.Literals([1, 2]),
+  /** Name of the run. */
   name: Schema.String,
+  /** Date at which the run started, in ISO 8601; left out if it is not known. */
   startedAt: Schema.optionalKey(Schema.String),
+  /** Time of the whole run, in milliseconds. */
   elapsed: Schema.Finite,
+  /** The run in numbers. */
   tally: Schema.Struct({
+    /** Number of inputs that were settled. */
     total: Schema.Int,
+    /** Number of inputs that succeeded. */
     succeeded: Schema.Int,
+    /** Number of inputs that failed. */
     failed: Schema.Int,
+    /** Number of inputs that took more than one attempt. */
     retried: Schema.Int,
+    /** Number of inputs whose outcome was known without an attempt. */
     recalled: Schema.Int,
+    /** Number of attempts that were started, over all inputs. */
     attempts: Schema.Int
   }),
+  /** One outcome for each input, in input order. */
   outcomes: Schema.Array(Settled),
+  /**
+   * Names of the machines of workers, by the number of the worker; left out unless the backend has several machines.
+   */
   machines: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  /** What inputs waited for limits, the longest first; left out if that is nothing. */
   limits: Schema.optionalKey(Schema.Array(LimitWait)),
+  /** Name of the backend of the task; left out for a function, which runs on fibers. */
   backend: Schema.optionalKey(Schema.String),
+  /** Options of the run, as text, by their names. */
   options: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  /** System, cores and versions that the run ran with, by name. */
   host: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  /** Runs that attempts have started. */
   nested: Schema.optionalKey(Schema.Array(Nested)),
+  /** Number of such runs beyond those in `nested`. */
   nestedLeft: Schema.optionalKey(Schema.Int),
+  /** Flows that attempts have walked through. */
   flows: Schema.optionalKey(Schema.Array(FlowCounts)),
+  /** Lines that attempts have logged. */
   logs: Schema.optionalKey(Schema.Array(LogLine)),
+  /** Number of such lines beyond those in `logs`. */
   logsLeft: Schema.optionalKey(Schema.Int),
+  /** Long messages and causes, by their positions. */
   texts: Schema.optionalKey(Schema.Array(Schema.String))
 })
 
@@ -180,13 +272,20 @@ export interface Json extends Schema.Schema.Type<typeof Json> {}
  */
 export interface Options<in I, in A = never> {
   /**
-   * Shows an input as a line of text, at most 120 characters of it. Use it to leave out what must not be written. Default: the
-   * option `show` of the run; without that, a text is itself and anything else is shortened. If it throws, the input is not shown.
+   * Shows an input as one line of text, cut to 120 characters. Use it to leave out what must not be written. If it
+   * throws, the input is not shown. Default: the option `show` of the run; without that, a string is itself and any
+   * other input is shortened.
    */
   readonly input?: ((input: I) => string) | undefined
-  /** Shows a value as a line of text, at most 240 characters of it. Default: values are not written, since they may be large or secret. */
+  /**
+   * Shows a value as one line of text, cut to 240 characters. Default: values are not written, since they may be large
+   * or secret.
+   */
   readonly value?: ((value: A) => string) | undefined
-  /** Of how many failed inputs the whole cause is kept, stacks included; of the others the message. Default: 1000. */
+  /**
+   * Number of failed inputs of which the whole cause is kept, with its stack. Of the others, the message is kept.
+   * Default: 1000.
+   */
   readonly causes?: number | undefined
 }
 

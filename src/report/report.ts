@@ -8,20 +8,46 @@ import { millis } from "../primitives/clock.ts"
 import { shortenName } from "../primitives/shorten.ts"
 
 /**
- * Makes a report of outcomes that are in input order. Its texts show inputs by `show`, or shortened where there is none.
+ * Makes a report from outcomes, which are in input order.
+ *
+ * **When to use**
+ *
+ * Use to test code that reads reports, or to report on outcomes of your own, such as those of `Parallel.stream`.
+ *
+ * **Example** (Reporting on a part of a run)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Report } from "effect-parallel"
+ *
+ * const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
+ * const { elapsed, outcomes } = await Effect.runPromise(Parallel.run([2, 3, 4], half))
+ * const part = Report.make({ name: "the first two", outcomes: outcomes.slice(0, 2), elapsed })
+ *
+ * console.log(Report.tally(part).total) // => 2
+ * ```
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = <I, A, E>(options: {
+  /** Name of the run. */
   readonly name: string
+  /** One outcome for each input, in input order. */
   readonly outcomes: ReadonlyArray<Outcome.Outcome<I, A, E>>
+  /** Date at which the run started. Default: not known. */
   readonly startedAt?: DateTime.Utc | undefined
+  /** Wall-clock time of the whole run. */
   readonly elapsed: Duration.Duration
+  /** Shows an input as text. Default: the input itself, shortened. */
   readonly show?: ((input: NoInfer<I>) => string) | undefined
+  /** Names of the machines that workers ran on, by the number of the worker. Default: none. */
   readonly machines?: ReadonlyMap<number, string> | undefined
+  /** What inputs have waited for limits, the longest first. Default: nothing. */
   readonly limits?: ReadonlyArray<Outcome.LimitWait> | undefined
+  /** What the run was asked for. Default: no backend and no options. */
   readonly settings?: Outcome.RunSettings | undefined
+  /** Runs and flows that attempts have started, and what attempts have logged. Default: nothing. */
   readonly inside?: Outcome.RunInside | undefined
 }): Outcome.Report<I, A, E> => new ReportImpl(options)
 

@@ -5,40 +5,60 @@ import type { Plain, PlainAttempt, PlainOutcome, Wait } from "./plain.ts"
 import { type Busy, gapsOf } from "./usage.ts"
 
 /**
- * One event of a trace: an attempt or what a worker waited for before it (`X`), or the name of a row (`M`). Times are
- * microseconds.
+ * One event of a trace.
+ *
+ * **Details**
+ *
+ * An event with `ph: "X"` is an attempt, or what a worker waited for before it. An event with `ph: "M"` names a row.
+ * Times are microseconds.
  *
  * @category models
  * @since 0.1.0
  */
 export type TraceEvent =
   | {
+    /** A period of time: an attempt, or a wait. */
     readonly ph: "X"
+    /** The input of the attempt, or what the worker waited for. */
     readonly name: string
+    /** How the attempt ended, such as `"failed"`; `"waiting"` for a wait. */
     readonly cat: string
+    /** Start, in microseconds since the start of the run. */
     readonly ts: number
+    /** Duration, in microseconds. */
     readonly dur: number
+    /** Always 1: the run. */
     readonly pid: number
+    /** Row: the number of the worker plus 1. */
     readonly tid: number
+    /** Index, number and end of the attempt, its waits in milliseconds, and its message; empty for a wait. */
     readonly args: Readonly<Record<string, string | number>>
   }
   | {
+    /** A name. */
     readonly ph: "M"
+    /** What has the name: the run (`"process_name"`) or a worker (`"thread_name"`). */
     readonly name: "process_name" | "thread_name"
+    /** Always 1: the run. */
     readonly pid: number
+    /** Row: the number of the worker plus 1; 0 for the run. */
     readonly tid: number
+    /** The name itself. */
     readonly args: { readonly name: string }
   }
 
 /**
- * The JSON object format of the Trace Event Format.
+ * A trace in the JSON object format of the Trace Event Format.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Trace {
+  /** Unit in which viewers show times. */
   readonly displayTimeUnit: "ms"
+  /** Name and start of the run, and its tally. */
   readonly otherData: Readonly<Record<string, string | number>>
+  /** Attempts, waits of workers, and the names of rows. */
   readonly traceEvents: ReadonlyArray<TraceEvent>
 }
 
