@@ -1,5 +1,5 @@
 /**
- * Watching runs: how far they are, how fast they go, and how long they will take.
+ * Watches runs: how far they are, how fast they go, and how much time is left.
  *
  * @since 0.1.0
  */
@@ -25,22 +25,29 @@ export { toText } from "./observability/line.ts"
 export type { LogOptions } from "./observability/log.ts"
 
 /**
- * Shows progress on stderr: lines that are rewritten where stderr is a terminal, and log lines elsewhere.
+ * Shows progress on stderr: progress bars on a terminal, log lines otherwise.
  *
  * **When to use**
  *
- * Use at the edge of a program that somebody watches. `layerLog` writes lines whatever stderr is, `layerCallback` and
- * `layerRef` are for a screen of your own.
+ * Use at the entry point of a program that somebody watches. `layerLog` always writes log lines; `layerCallback` and
+ * `layerRef` feed a display of your own.
  *
  * **Details**
  *
- * Shape: a line for each run that has gone on for a tenth of a second, runs inside another below it and indented; a bar
- * where the total is known; then how many inputs are done, failed, tried again, running, how fast, and the time left.
- * Lines are shortened to the width of the terminal. A run that is not inside another leaves its last line. What the
- * program writes to its terminal meanwhile, by logger, console or stream, goes above. No colours where `NO_COLOR` is
- * set; log lines where `TERM` is `dumb`. Units: at most ten updates a second, whatever the number of inputs.
- * Interruption: the last line says how far the run was. At Ctrl-C a terminal drops what it has not shown yet; where that
- * is half of a redraw, lines of before stay above the last ones (`stty noflsh` makes it keep everything).
+ * On a terminal, each run that has lasted a tenth of a second has a line. Runs inside it are below it and indented. A
+ * line has a bar, if the number of inputs is known, and says how many inputs are done, failed, retried and running, how
+ * fast the run goes, and how much time is left. It is shortened to the width of the terminal.
+ *
+ * Lines are redrawn at most ten times a second, whatever the number of inputs. What the program writes to its terminal
+ * meanwhile, by logger, console or stream, appears above them. A run that is not inside another leaves its last line;
+ * if it was interrupted, that line says how far it was.
+ *
+ * There are no colors if `NO_COLOR` is set, and log lines if `TERM` is `dumb`.
+ *
+ * **Gotchas**
+ *
+ * At Ctrl-C, a terminal drops what it has not shown yet. If that is half of a redraw, old lines stay above the last
+ * ones. `stty noflsh` makes the terminal keep everything.
  *
  * @category layers
  * @since 0.1.0
@@ -56,14 +63,33 @@ export const layer: Layer.Layer<never> = Layer.effect(
 )
 
 /**
- * Shows progress as lines of Effect's logger, rarer as a run goes on.
+ * Shows progress as log lines, which become rarer the longer a run lasts.
  *
  * **Details**
  *
- * Shape: nothing for runs that end within `after` (1 second), unless they are interrupted; then a line at level `Info`
- * whenever the run has gone on half as long again, at least every half hour, and a last one. A run of a minute has
- * about ten lines, one of an hour twenty. Errors: an `after` that is no positive duration is a defect. Source: joblib's
- * `verbose`.
+ * The first line comes when a run has lasted `after` (1 second), the next ones whenever it has lasted half as long
+ * again, but at least every half hour, and one at its end. So a run of a minute has about ten lines, and a run of an
+ * hour about twenty. Lines have the level `Info`. A run that ends before its first line logs nothing, unless it is
+ * interrupted.
+ *
+ * An `after` that is not a positive duration is a defect. The idea is that of `verbose` in joblib.
+ *
+ * **Example** (Logging how a run ended)
+ *
+ * ```ts
+ * import { Effect, Logger } from "effect"
+ * import { Parallel, Progress } from "effect-parallel"
+ *
+ * const lines: Array<string> = []
+ * const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+ * const program = Parallel.forEach([1, 2], () => Effect.sleep(20), { name: "naps" }).pipe(
+ *   Effect.provide(Progress.layerLog({ after: "10 millis" })),
+ *   Effect.provide(logger)
+ * )
+ * await Effect.runPromise(program)
+ *
+ * console.log(lines.at(-1)?.split(",")[0]) // => "naps: 2 of 2 (100%) done"
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -72,18 +98,18 @@ export const layerLog = (options?: Log.LogOptions): Layer.Layer<never> =>
   Layer.effect(Contract.Progress, Log.make(options))
 
 /**
- * Shows progress to a function, at most ten times a second.
+ * Passes progress to a function, at most ten times a second.
  *
  * **Details**
  *
- * Shape: every run that is under way, each before those inside it, and once more, with its last snapshot, each that has
- * ended. It is never called twice at a time, and runs that it starts are not watched.
+ * The function gets a snapshot of every run that is in progress, each before the runs inside it. A run that has ended
+ * is passed once more, with its last snapshot. Calls never overlap, and runs that the function starts are not watched.
  *
- * Errors: no run pays for its progress. A function that fails, dies or is interrupted is logged once, as a warning, and
- * called again when it is due. The end of a run waits for it at most 5 seconds, by Effect's clock; then it is
- * interrupted, which is logged too, and from then on no run waits for it. The same holds for the other layers.
+ * A function that fails, dies or is interrupted never affects a run: that is logged once, as a warning, and the
+ * function is called again when it is due. The end of a run waits for it at most 5 seconds, by Effect's clock. Then it
+ * is interrupted, which is logged too, and from then on no run waits for it. The same applies to the other layers.
  *
- * **Example** (How it ended)
+ * **Example** (Keeping the last snapshots)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -106,11 +132,28 @@ export const layerCallback = (
 ): Layer.Layer<never> => Layer.effect(Contract.Progress, Board.make(show))
 
 /**
- * Keeps progress in a reference, whose `SubscriptionRef.changes` is the stream of it.
+ * Keeps progress in a `SubscriptionRef`, whose `SubscriptionRef.changes` streams it.
  *
  * **Details**
  *
- * Shape and units: as `layerCallback`. A run that has ended is in one update, and then no more.
+ * The reference has the snapshots that `layerCallback` passes, and changes as often. A run that has ended is in one
+ * update, and not in later ones.
+ *
+ * **Example** (Reading how far a run is)
+ *
+ * ```ts
+ * import { Effect, SubscriptionRef } from "effect"
+ * import { Parallel, Progress } from "effect-parallel"
+ *
+ * const program = Effect.gen(function*() {
+ *   const ref = yield* SubscriptionRef.make<ReadonlyArray<Progress.Snapshot>>([])
+ *   yield* Effect.provide(Parallel.forEach([1, 2, 3], Effect.succeed), Progress.layerRef(ref))
+ *   return yield* SubscriptionRef.get(ref)
+ * })
+ *
+ * const [run] = await Effect.runPromise(program)
+ * console.log(`${run?.done} of ${run?.total}`) // => "3 of 3"
+ * ```
  *
  * @category layers
  * @since 0.1.0

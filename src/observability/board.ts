@@ -27,19 +27,41 @@ const patience = 5000
 const mostEnded = 1000
 
 /**
- * Makes a progress of a function that is shown all runs, at most ten times a second.
+ * Makes a progress that passes snapshots of all runs to a function, at most ten times a second.
+ *
+ * **When to use**
+ *
+ * Use for a progress that needs a scope of its own; `layerCallback` does the same as a layer.
  *
  * **Details**
  *
- * Shape: `show` is given every run that is under way, each before those that it contains, and once more, with its last
- * snapshot, every run that has ended since. A run that ends is shown at once, where that is not the eleventh time in a
- * second; a quick succession of runs is shown together. `show` is never called twice at a time, and runs that it starts
- * are not watched. Units: the first time is 100 milliseconds after the start of a run. Interruption: when the scope
- * closes, what has ended and was not shown yet is shown.
+ * `show` gets a snapshot of every run that is in progress, each before the runs inside it, and once more, with its last
+ * snapshot, every run that has ended since. The first call comes 100 milliseconds after the start of a run. A run that
+ * ends is shown immediately, unless that would be the eleventh call within a second; runs that follow each other
+ * quickly are shown together. Calls never overlap, and runs that `show` starts are not watched. When the scope closes,
+ * runs that have ended and were not shown yet are shown.
  *
- * Errors: no run pays for its progress. A `show` that fails, dies or is interrupted is logged once, as a warning, and
- * called again when it is due. The end of a run, and of the scope, waits for `show` at most 5 seconds, by Effect's clock;
- * then `show` is interrupted, which is logged, and from then on no run waits for it.
+ * A `show` that fails, dies or is interrupted never affects a run: that is logged once, as a warning, and `show` is
+ * called again when it is due. The end of a run, and of the scope, waits for it at most 5 seconds, by Effect's clock.
+ * Then `show` is interrupted, which is logged, and from then on no run waits for it.
+ *
+ * **Example** (Watching the runs inside an effect)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Progress } from "effect-parallel"
+ *
+ * const ended: Array<string> = []
+ * const program = Effect.gen(function*() {
+ *   const progress = yield* Progress.make((snapshots) =>
+ *     Effect.sync(() => ended.push(...snapshots.filter(({ state }) => state !== "running").map(({ name }) => name)))
+ *   )
+ *   yield* Effect.provideService(Parallel.forEach([1], Effect.succeed, { name: "pages" }), Progress.Progress, progress)
+ * })
+ * await Effect.runPromise(Effect.scoped(program))
+ *
+ * console.log(ended) // => ["pages"]
+ * ```
  *
  * @category constructors
  * @since 0.1.0

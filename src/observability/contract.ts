@@ -13,79 +13,102 @@ import type * as Effect from "effect/Effect"
  *
  * **Details**
  *
- * `total` is how many inputs there are, once that is known: at the start for arrays and the like, at the end of the
- * inputs otherwise. `done` inputs have their outcome, `failed` of them a failure; `retried` took more than one attempt
- * and of `recalled` it was known without one what became of them. `running` inputs are in hand, one a lane at most; `waiting`
- * ones wait to be tried again, or for another worker. Those that wait for limits are neither: `limited` has how many wait for
- * which, by the names of limits.
+ * Inputs that wait for a limit are counted in `limited`, not in `running` or `waiting`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Counts {
+  /**
+   * Number of inputs; undefined until it is known: at the start for arrays and other collections, otherwise once the
+   * inputs have ended.
+   */
   readonly total: number | undefined
+  /** Number of inputs that have their outcome. */
   readonly done: number
+  /** Number of inputs that failed. */
   readonly failed: number
+  /** Number of inputs that took more than one attempt. */
   readonly retried: number
+  /** Number of inputs whose outcome was known without an attempt, from a journal. */
   readonly recalled: number
+  /** Number of inputs that are running: at most one per lane. */
   readonly running: number
+  /** Number of inputs that wait for their retry, or for another worker. */
   readonly waiting: number
-  readonly limited: ReadonlyArray<{ readonly name: string; readonly waiting: number }>
+  /** How many inputs wait for limits, by the names of the limits; empty if none waits. */
+  readonly limited: ReadonlyArray<{
+    /** Name of the limits. */
+    readonly name: string
+    /** Number of inputs that wait for them. */
+    readonly waiting: number
+  }>
 }
 
 /**
  * A run that can be watched.
  *
- * **Details**
- *
- * `counts` may be asked at any time, also after the end; it does not change anything and costs next to nothing.
- * `parent` is the run whose attempt has started this one.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Run {
+  /** Name of the run. */
   readonly name: string
+  /** The run whose attempt has started this one; undefined if there is none. */
   readonly parent: Run | undefined
+  /**
+   * Reads how far the run is. It may be called at any time, also after the end, changes nothing, and costs next to
+   * nothing.
+   */
   readonly counts: () => Counts
 }
 
 /**
- * How far a run is, and how it goes.
- *
- * **Details**
- *
- * Units: `rate` is inputs a second over the last ten seconds, or over all where none was done in them; recalled inputs
- * are not in it. `left` is the time that the rest takes at that rate, where both are known. `id` numbers the runs of a
- * progress from 0, `parent` is the `id` of the run around, and `depth` how many are around. `state` is `"stopped"`
- * where the run ended before all inputs were done: by a failure, its error budget, or inputs that failed.
+ * How far a run is, and how fast it goes.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Snapshot extends Counts {
+  /** Number of the run among those that this progress has watched, from 0. */
   readonly id: number
+  /** The `id` of the run that this one is inside; undefined if there is none. */
   readonly parent: number | undefined
+  /** Number of runs that this one is inside. */
   readonly depth: number
+  /** Name of the run. */
   readonly name: string
+  /** Time since the run started. */
   readonly elapsed: Duration.Duration
+  /**
+   * Inputs per second over the last ten seconds, or over the whole run if none was done in them. Recalled inputs do not
+   * count.
+   */
   readonly rate: number
+  /**
+   * Time that the remaining inputs take at this rate; undefined if `total` or the rate is not known, and after the end.
+   */
   readonly left: Duration.Duration | undefined
+  /**
+   * `"running"`, `"done"` with all its inputs, `"interrupted"`, or `"stopped"` before all inputs were done: by a
+   * failure, by its error budget, or by inputs that failed.
+   */
   readonly state: "running" | "done" | "stopped" | "interrupted"
 }
 
 /**
- * Watches runs: `watch` is put around each, and must neither fail nor change how it ends.
+ * What watches runs.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Progress {
+  /** Wraps each run while it is watched. It must neither fail nor change how the run ends. */
   readonly watch: <A, E, R>(run: Run, self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /**
- * Watches nothing.
+ * A progress that watches nothing.
  *
  * @category constructors
  * @since 0.1.0
@@ -93,7 +116,7 @@ export interface Progress {
 export const none: Progress = { watch: (_, self) => self }
 
 /**
- * What watches the runs inside; nothing unless it is provided.
+ * The progress that watches the runs inside an effect. Nothing watches them unless it is provided.
  *
  * @category services
  * @since 0.1.0

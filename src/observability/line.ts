@@ -7,7 +7,20 @@ import { shortenName } from "../primitives/shorten.ts"
 import type { Snapshot } from "./contract.ts"
 
 /**
- * A snapshot as a line of text without a bar: what is zero is left out.
+ * Formats a snapshot as a line of text without a bar. Counts that are zero are left out.
+ *
+ * **Example** (Writing a status line)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Progress } from "effect-parallel"
+ *
+ * const lines: Array<string> = []
+ * const watch = Progress.layerCallback((snapshots) => Effect.sync(() => lines.push(...snapshots.map(Progress.toText))))
+ * await Effect.runPromise(Effect.provide(Parallel.forEach([1, 2, 3], Effect.succeed, { name: "pages" }), watch))
+ *
+ * console.log(lines.at(-1)?.split(",")[0]) // => "pages: 3 of 3 (100%) done"
+ * ```
  *
  * @category converting
  * @since 0.1.0

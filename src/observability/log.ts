@@ -1,5 +1,5 @@
 /**
- * Progress as sparse lines through Effect's logger, for CI and files.
+ * Progress as rare lines of Effect's logger, for CI and files.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,17 +11,16 @@ import type { Progress, Snapshot } from "./contract.ts"
 import { toText } from "./line.ts"
 
 /**
- * When lines are logged.
- *
- * **Details**
- *
- * `after`: how long a run goes on before its first line; a positive duration, 1 second. Quicker runs leave none, unless
- * they are interrupted.
+ * When `layerLog` logs lines.
  *
  * @category models
  * @since 0.1.0
  */
 export interface LogOptions {
+  /**
+   * How long a run lasts before its first line: a positive duration. Quicker runs log nothing, unless they are
+   * interrupted. Default: 1 second.
+   */
   readonly after?: Duration.Input | undefined
 }
 
