@@ -1,5 +1,5 @@
 /**
- * How often, or how many at once, work may start: limits that several runs and programs share.
+ * Limits: how often work may start, or how many attempts may run concurrently. Several runs and programs can share one.
  *
  * @since 0.1.0
  */
@@ -17,8 +17,21 @@ import * as check from "./primitives/check.ts"
 
 /** @since 0.1.0 */
 export type { Limit, State } from "./limit/contract.ts"
+
 /**
- * Tells whether a value is a limit.
+ * Checks whether a value is a limit.
+ *
+ * **Example** (Keeping only the limits that are configured)
+ *
+ * ```ts
+ * import { Limit } from "effect-parallel"
+ *
+ * const api = Limit.rate({ limit: 10, window: "1 second" })
+ * const maintenance = undefined
+ * const limits = [api, maintenance].filter(Limit.isLimit)
+ *
+ * console.log(limits.map(({ name }) => name)) // => ["rate(10 per 1s)"]
+ * ```
  *
  * @category guards
  * @since 0.1.0
@@ -26,20 +39,20 @@ export type { Limit, State } from "./limit/contract.ts"
 export const isLimit = (u: unknown): u is Limit => hasProperty(u, Contract.TypeId)
 
 /**
- * A limit of your own: anything that can be said around an attempt.
+ * Makes a limit of your own: anything that can be wrapped around an attempt.
  *
  * **Details**
  *
- * `around` is called once for every attempt, and the effect that it gives runs in its place. Of several limits on one
- * attempt those that were made first are taken first, whatever the order they are named in, and rates last: so two runs
- * that hold the same limits never wait for each other. Errors: none; a missing `name` or `around` is a defect.
+ * If an attempt has several limits, those that were made first are taken first, whatever the order in which they are
+ * named, and rates are taken last. So two runs that hold the same limits never wait for each other. A missing `name` or
+ * `around` is a defect.
  *
  * **Gotchas**
  *
- * `around` has to run the attempt once, and to give back what it holds when it is interrupted. Such a limit does not
- * lend: if it holds something while the attempt runs, a nested run that names it too may wait for ever.
+ * Such a limit does not lend. If it holds something while the attempt runs, a nested run with the same limit may wait
+ * forever.
  *
- * **Example** (A note of each attempt)
+ * **Example** (Counting the attempts that end)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -59,7 +72,12 @@ export const isLimit = (u: unknown): u is Limit => hasProperty(u, Contract.TypeI
  * @since 0.1.0
  */
 export const make = <I = unknown>(options: {
+  /** Name of the limit in reports, progress and metrics: a non-empty string. */
   readonly name: string
+  /**
+   * Wraps each attempt. It is called once per attempt, and the effect that it returns runs instead of the attempt. It
+   * has to run the attempt once, and to give back what it holds if it is interrupted.
+   */
   readonly around: Limit<I>["around"]
 }): Limit<I> => {
   check.knownKeys("Limit.make options", options, ["name", "around"])
@@ -80,35 +98,40 @@ export const make = <I = unknown>(options: {
  * @since 0.1.0
  */
 export interface Stated<in I = unknown> extends Limit<I> {
+  /** Reads how much of the limit is in use now. */
   readonly state: Effect.Effect<Contract.State>
 }
 
 /**
- * A number of permits, which can be changed.
+ * A limit with a number of permits, which can be changed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Concurrency extends Stated {
-  /** Changes how many attempts may be under way at once; those above the new number go on to their end. */
+  /**
+   * Changes the number of permits: a positive integer. Attempts that already run continue, even above the new number.
+   */
   readonly resize: (permits: number) => Effect.Effect<void>
 }
 
 /**
- * At most `permits` attempts at once, over all runs that name this limit, nested ones too.
+ * Limits how many attempts run concurrently, over all runs that name this limit, nested ones included.
  *
  * **Details**
  *
- * Units: `permits` is a positive integer. First come, first served. A nested run borrows the permit of the attempt that
- * started it, one nested attempt at a time, beside what is free: 8 runs of 8 inputs nested in 8 attempts under one
- * `Limit.concurrency(8)` keep 8 inner attempts in flight. Errors: none; another `permits` is a defect.
+ * `permits` is a positive integer; anything else is a defect. Attempts get permits in the order in which they ask.
+ *
+ * A nested run borrows the permit of the attempt that started it, for one nested attempt at a time, in addition to
+ * permits that are free. So 8 runs of 8 inputs, nested in 8 attempts under one `Limit.concurrency(8)`, keep 8 inner
+ * attempts in flight.
  *
  * **Gotchas**
  *
- * Nested runs that name different limits must name them in the same order, outer to inner, or they may wait for each
- * other for ever.
+ * Nested runs with different limits must name them in the same order, from outer to inner. Otherwise they may wait for
+ * each other forever.
  *
- * **Example** (Two runs that share a database)
+ * **Example** (Sharing a database between two runs)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -128,7 +151,13 @@ export interface Concurrency extends Stated {
  * @category constructors
  * @since 0.1.0
  */
-export const concurrency = (permits: number, options?: { readonly name?: string | undefined }): Concurrency => {
+export const concurrency = (permits: number, options?: {
+  /**
+   * Name of the limit in reports, progress and metrics: a non-empty string. Default: `"concurrency(4)"`, with the
+   * number of permits.
+   */
+  readonly name?: string | undefined
+}): Concurrency => {
   check.positiveInteger("permits", permits)
   check.knownKeys("Limit.concurrency options", options ?? {}, ["name"])
   const name = check.nonEmptyString("name", options?.name ?? `concurrency(${permits})`)
@@ -136,7 +165,7 @@ export const concurrency = (permits: number, options?: { readonly name?: string 
 }
 
 class ResizablePermits extends Permits {
-  /** Number of permits that it was made with: another is not forgotten. */
+  /** Number of permits at the start. A limit with another number has something to lose, so `keyed` keeps it. */
   private readonly made = this.size
 
   override isIdle(now: number): boolean {
@@ -150,52 +179,50 @@ class ResizablePermits extends Permits {
 }
 
 /**
- * A rate, whose costs can be corrected.
+ * A rate limit, whose costs can be corrected.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Rate<in I = unknown> extends Stated<I> {
   /**
-   * Corrects what the attempt around has taken to what it has cost, as its `cost` was an estimate: what was too much is
-   * there again at once, and what is missing is taken, though it may not be there yet. May be called again as more
-   * becomes known. Outside of an attempt that this rate has let through, the whole cost is taken.
+   * Corrects the cost of the current attempt, if its `cost` was an estimate: a finite number of at least 0. If the
+   * estimate was too high, the difference is available again immediately; if it was too low, the difference is taken,
+   * even if the bucket does not have it yet. It may be called again as more becomes known. Outside of an attempt that
+   * this rate has let through, the whole cost is taken.
    */
   readonly settle: (cost: number) => Effect.Effect<void>
 }
 
 /**
- * So many tokens in each `window`, as a token bucket: a full one lets `burst` attempts start at once, and then one token
- * comes back every `window / limit`.
+ * Limits how many attempts start, or how many tokens they take, per window of time: a token bucket.
  *
  * **When to use**
  *
- * Use for a service that counts: calls a second, tokens a minute. Several rates hold together: an attempt takes the
- * tokens of all of them when it starts. Most services count as this bucket does. One that allows no more than `limit` in
- * any window is kept below with a `burst` of half the limit and a `window` twice as long: a full bucket and what comes back
- * meanwhile are half of it each.
+ * Use for a service that counts: calls per second, tokens per minute. Several rates can be combined: an attempt takes
+ * the tokens of all of them when it starts.
+ *
+ * Most services count as this bucket does: if it is full, `burst` attempts start immediately, and then one token comes
+ * back every `window / limit`. If a service allows no more than `limit` in any window, use a `burst` of half the limit
+ * and a `window` twice as long: then a full bucket and what comes back meanwhile are half of the limit each.
  *
  * **Details**
  *
- * Units: `limit` is a positive integer, `window` a positive, finite duration, `burst` a positive integer, by default
- * `limit`. Every attempt takes tokens: retries, copies of stragglers and nested attempts too. `cost` says how many, from
- * the input: a number from 0 to `burst`, fractions included; by default 1. It may be asked several times for an attempt.
- * Where the cost is known only after the call, `settle` corrects it.
+ * Every attempt takes tokens: retries, copies of stragglers and nested attempts too. Attempts get tokens in the order
+ * in which they ask; an attempt that needs fewer does not go first. Tokens are taken in the step in which the attempt
+ * starts, so an attempt that is interrupted while it waits has spent nothing. Tokens of inputs of a batch that were not
+ * started come back.
  *
- * First come, first served, and nobody who needs less goes before. Tokens are taken in the step in which the attempt
- * starts, so who is interrupted while it waits has spent nothing. Of a batch the tokens of inputs that were not started
- * come back.
- *
- * Each limit has a bucket of its own in memory. With a `key`, and an Effect `RateLimiter` provided around the run (on a
- * store in Redis, say), it is that limiter's bucket of this name instead, which all programs share that name it: so nothing
- * is shared that has not been given a name. Errors: none of its own; a `cost` out of its range and a store that fails
- * are defects of the attempt.
+ * Each limit has its own bucket, in memory. With a `key`, and Effect's `RateLimiter` provided around the run (on a
+ * store in Redis, for example), it is the bucket of that limiter with this key, and all programs that use the key share
+ * it. A store that fails is a defect of the attempt.
  *
  * **Gotchas**
  *
- * Inputs with a `cost` go to workers one by one. A batch without one has no more inputs than may start within 25 ms.
+ * Inputs with a `cost` go to workers one by one. Without a `cost`, a batch has no more inputs than may start within 25
+ * ms.
  *
- * **Example** (At most 200 calls a second)
+ * **Example** (Making at most 200 calls per second)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -207,7 +234,7 @@ export interface Rate<in I = unknown> extends Stated<I> {
  * console.log(await Effect.runPromise(lengths)) // => [1, 2]
  * ```
  *
- * **Example** (Tokens a minute, whose number is known after the call)
+ * **Example** (Counting tokens that are known after the call)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -228,11 +255,30 @@ export interface Rate<in I = unknown> extends Stated<I> {
  * @since 0.1.0
  */
 export const rate = <I = unknown>(options: {
+  /** Number of tokens that come back per `window`: a positive integer. */
   readonly limit: number
+  /** Time in which `limit` tokens come back: a positive, finite duration. */
   readonly window: Duration.Input
+  /**
+   * Size of the bucket, which is the number of tokens that can be taken immediately when it is full: a positive
+   * integer. Default: `limit`.
+   */
   readonly burst?: number | undefined
+  /**
+   * Number of tokens that an attempt at this input takes: from 0 to `burst`, fractions included. It may be called
+   * several times for an attempt; a cost out of range is a defect of the attempt. Where the cost is known only after
+   * the call, correct it with `settle`. Default: 1.
+   */
   readonly cost?: ((input: I) => number) | undefined
+  /**
+   * Name of the bucket at the `RateLimiter` that is provided, which all programs with this key share: a non-empty
+   * string. Default: none, so that the bucket is not shared.
+   */
   readonly key?: string | undefined
+  /**
+   * Name of the limit in reports, progress and metrics: a non-empty string. Default: `"rate(200 per 1s)"`, with the
+   * limit and the window.
+   */
   readonly name?: string | undefined
 }): Rate<I> => {
   check.knownKeys("Limit.rate options", options, ["limit", "window", "burst", "cost", "key", "name"])
@@ -248,26 +294,27 @@ export const rate = <I = unknown>(options: {
 }
 
 /**
- * A gate, which is open or closed.
+ * A limit that is open or closed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Gate extends Stated {
-  /** Closes it: nothing more starts, and what has started goes on. */
+  /** Closes the gate: no further attempt starts, and attempts that have started continue. */
   readonly pause: Effect.Effect<void>
-  /** Opens it. */
+  /** Opens the gate. */
   readonly resume: Effect.Effect<void>
 }
 
 /**
- * A gate: while it is closed by `pause`, no attempt of any run that names it starts; `resume` lets all go on.
+ * Makes a gate: while it is closed by `pause`, no attempt of any run that names it starts, and `resume` lets them
+ * start.
  *
  * **Details**
  *
- * It is open unless `open` is `false`. Attempts that are under way go on, and those that wait keep their slots. Errors: none.
+ * Attempts that have started continue. Attempts that wait keep their slots.
  *
- * **Example** (Nothing starts before the gate is opened)
+ * **Example** (Starting nothing before the gate is opened)
  *
  * ```ts
  * import { Effect, Fiber } from "effect"
@@ -287,7 +334,12 @@ export interface Gate extends Stated {
  * @category constructors
  * @since 0.1.0
  */
-export const gate = (options?: { readonly open?: boolean | undefined; readonly name?: string | undefined }): Gate => {
+export const gate = (options?: {
+  /** Whether the gate is open at the start. Default: `true`. */
+  readonly open?: boolean | undefined
+  /** Name of the limit in reports, progress and metrics: a non-empty string. Default: `"gate"`. */
+  readonly name?: string | undefined
+}): Gate => {
   check.knownKeys("Limit.gate options", options ?? {}, ["open", "name"])
   const isOpen: unknown = options?.open ?? true
   if (typeof isOpen !== "boolean") check.wrongType("open", "a boolean", isOpen)
@@ -301,27 +353,32 @@ export const gate = (options?: { readonly open?: boolean | undefined; readonly n
  * @since 0.1.0
  */
 export interface Keyed<in I, out K> extends Limit<I> {
-  /** The states of the limits by key, of those keys that are in use or were lately. */
+  /**
+   * Reads the states of the limits, by key: of the keys that are in use, or were recently. Limits made by `Limit.make`
+   * have no state and are left out.
+   */
   readonly states: Effect.Effect<ReadonlyMap<K, Contract.State>>
 }
 
 /**
- * A limit for each key: for each host, tenant or model.
+ * Makes a limit for each key: for each host, tenant or model.
  *
  * **When to use**
  *
- * Use where inputs share a limit with those of the same key and with no others. An input that waits for its key keeps no
- * slot of its run: inputs of other keys pass it, as far as the run looks ahead (`concurrency + preDispatch`), and results
- * stay in order. In the `exec` of a node, and for the copy of a straggler, who waits keeps its slot.
+ * Use when inputs share a limit with inputs of the same key only. An input that waits for its key holds no slot of its
+ * run: inputs of other keys pass it, as far as the run reads ahead (`concurrency + preDispatch`), and results stay in
+ * order. In the `exec` of a node, and for the copy of a straggler, an attempt that waits keeps its slot.
  *
  * **Details**
  *
- * `key` gives the key of an input, compared as in a `Map`; `make` the limit of a key, when it is first needed. A key that no
- * input has used for `idle` (1 minute unless given) is forgotten, unless its limit would lose something by that: a bucket
- * that is not full, a gate that is closed, permits whose number was changed. What `Limit.adaptive` has learned goes with it. Limits of your own (`Limit.make`) are kept for good, since nobody can tell
- * whether they are in use. Errors: none; a `key` or `make` that throws is a defect of the attempt.
+ * `key` returns the key of an input; keys are compared as in a `Map`. `make` returns the limit of a key when it is
+ * first needed. A `key` or `make` that throws is a defect of the attempt.
  *
- * **Example** (One download at a time from each host)
+ * A key that no input has used for `idle` is forgotten, and with it what `Limit.adaptive` has learned. It is kept if
+ * its limit would lose something: a bucket that is not full, a gate that is closed, or permits whose number was
+ * changed. Limits of your own (`Limit.make`) are always kept, since it is not known whether they are in use.
+ *
+ * **Example** (Downloading one file at a time from each host)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -341,7 +398,15 @@ export interface Keyed<in I, out K> extends Limit<I> {
 export const keyed = <I, K>(
   key: (input: I) => K,
   make: (key: K) => Limit,
-  options?: { readonly idle?: Duration.Input | undefined; readonly name?: string | undefined }
+  options?: {
+    /** How long an unused key is kept: a positive duration. Default: 1 minute. */
+    readonly idle?: Duration.Input | undefined
+    /**
+     * Name of the limit where reports list the options of a run: a non-empty string. Waits are counted by the names of
+     * the limits that `make` returns. Default: `"keyed"`.
+     */
+    readonly name?: string | undefined
+  }
 ): Keyed<I, K> => {
   if (typeof key !== "function") check.wrongType("key", "a function", key)
   if (typeof make !== "function") check.wrongType("make", "a function", make)
@@ -351,39 +416,35 @@ export const keyed = <I, K>(
 }
 
 /**
- * A limit that finds by itself how many attempts at once a service bears.
+ * A limit that finds out how many concurrent attempts a service can handle.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Adaptive extends Stated {
-  /** How many attempts it lets run at once now. */
+  /** Reads how many attempts it lets run concurrently now: from `min` to `max`. */
   readonly current: Effect.Effect<number>
 }
 
 /**
- * As many attempts at once as a service bears, and at most `max`: found from what it refuses, and from how long it
- * takes if `latency` says so.
+ * Limits concurrent attempts to what a service can handle, which it learns from the calls that the service refuses, and
+ * from how long calls take if `latency` is set.
  *
  * **Details**
  *
- * Units: `max` and `min` are positive integers, `min` is 1 unless given and not above `max`; it starts at 10, or the
- * nearest that is allowed. `overload` is shown the typed error of a failed attempt (a timeout is one too), and says whether
- * it means overload: `true`, or how long the service asked to be left alone (the `retry-after` of a 429), a finite
- * duration. During that time nothing starts. `latency` is how many times as long as without other attempts an attempt may
- * take on average, a number above 1, for a service that lets calls wait instead of refusing them: 2 is a good start where
- * all inputs take about as long, and nothing is learned from times unless it is given. `overload` may be left out then.
+ * It starts with 10 concurrent attempts, or the nearest number that is allowed. A refused attempt takes its slot with
+ * it: what remains is what the service can handle. From there it tries one more slot now and then. As long as nothing
+ * is refused and all slots are in use, it grows by steps of one, two, four and so on, up to half of what it has.
  *
- * A refused attempt takes its slot with it: what is left is what the service bears. From there it tries one slot more now
- * and then, and grows by steps of one, two, four and so on, up to half of what it has, as long as nothing is refused and all
- * slots are in use. Errors: none of its own; when `overload` throws, or says something else, nothing is learnt, and
- * that is a defect beside the failure in its cause (which, as any with a defect, is not tried again).
+ * If `overload` throws or returns something else, nothing is learned, and that is a defect beside the failure in its
+ * cause (which is not retried, like any cause with a defect).
  *
- * Source: slow start and the steps are those of TCP (RFC 5681, RFC 9438, RFC 7661), the use of times that of TCP Vegas and of
- * Netflix's concurrency-limits. The decrease is its own: halving gives up slots that the service still grants. Effect's
- * `RateLimiter.adaptiveConsume` learns a rate from the `retry-after` of a 429, and not how many calls are borne at once.
+ * Slow start and the steps are those of TCP (RFC 5681, RFC 9438, RFC 7661); the use of times is that of TCP Vegas and
+ * of Netflix's concurrency-limits. The decrease differs, because halving gives up slots that the service still grants.
+ * Effect's `RateLimiter.adaptiveConsume` learns a rate from the `retry-after` of a 429, not how many concurrent calls a
+ * service can handle.
  *
- * **Example** (A service that answers 429)
+ * **Example** (Calling a service that answers 429)
  *
  * ```ts
  * import { Data, Effect } from "effect"
@@ -408,10 +469,26 @@ export interface Adaptive extends Stated {
  * @since 0.1.0
  */
 export const adaptive = (options: {
+  /** Maximum number of concurrent attempts: a positive integer. */
   readonly max: number
+  /** Minimum number of concurrent attempts: a positive integer, not above `max`. Default: 1. */
   readonly min?: number | undefined
+  /**
+   * Says whether the typed error of a failed attempt (a timeout is one too) means overload: `false`, `true`, or how
+   * long the service asks for a pause (the `retry-after` of a 429), a finite duration. Nothing starts during the pause.
+   * May be left out if `latency` is set; then no error means overload.
+   */
   readonly overload?: ((error: unknown) => boolean | Duration.Input) | undefined
+  /**
+   * How many times longer than without other attempts an attempt may take on average: a finite number above 1. For a
+   * service that lets calls wait instead of refusing them; 2 is a good start if all inputs take about as long. Default:
+   * nothing is learned from times.
+   */
   readonly latency?: number | undefined
+  /**
+   * Name of the limit in reports, progress and metrics: a non-empty string. Default: `"adaptive(1 to 8)"`, with the
+   * bounds.
+   */
   readonly name?: string | undefined
 }): Adaptive => {
   check.knownKeys("Limit.adaptive options", options, ["max", "min", "overload", "latency", "name"])
