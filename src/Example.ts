@@ -1,5 +1,5 @@
 /**
- * Rows with input fields and label fields: what goes in, and what should come out.
+ * Rows of a data set with input fields and label fields: what work gets, and what it should return.
  *
  * @since 0.1.0
  */
@@ -15,14 +15,16 @@ import type { Work } from "./run/types.ts"
 const TypeId = "~effect-parallel/Example"
 
 /**
- * A row: the fields that work may see, and those that tell how good its answer is.
+ * A row of a data set.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Example<out Inputs, out Labels> {
   readonly [TypeId]: typeof TypeId
+  /** The fields that work may see. */
   readonly inputs: Inputs
+  /** The fields that say how good its answer is. */
   readonly labels: Labels
 }
 
@@ -33,22 +35,24 @@ export interface Example<out Inputs, out Labels> {
  * @since 0.1.0
  */
 export interface Rows<Inputs, Labels> {
-  /** The schema of a row as it stands in a file: all fields side by side in one object. */
+  /** Schema of a row in a file: one object with all fields side by side. */
   readonly schema: Schema.Codec<Inputs & Labels, unknown>
-  /** A row of values that are there already; values that do not fit the schemas are a defect. */
+  /** Makes a row from values. Values that do not fit the schemas are a defect. */
   readonly make: (fields: Inputs & Labels) => Example<Inputs, Labels>
-  /** A row of unknown data. */
+  /** Reads a row from unknown data. */
   readonly decode: (row: unknown) => Effect.Effect<Example<Inputs, Labels>, Schema.SchemaError>
 }
 
 /**
- * A line of a text with its number, which starts at 1.
+ * A line of a text.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Line {
+  /** Number of the line in the text, from 1. */
   readonly number: number
+  /** The line, without white space around it. */
   readonly text: string
 }
 
@@ -59,6 +63,7 @@ export interface Line {
  * @since 0.1.0
  */
 export class NotJson extends Schema.TaggedError<NotJson>("effect-parallel/Example/NotJson")("NotJson", {
+  /** What the parser said. */
   issue: Schema.String
 }) {
   override get message(): string {
@@ -67,28 +72,32 @@ export class NotJson extends Schema.TaggedError<NotJson>("effect-parallel/Exampl
 }
 
 /**
- * The line is JSON, but no row: fields are missing, or are not what their schemas say.
+ * The line is JSON, but not a row: fields are missing, or do not fit their schemas.
  *
  * @category errors
  * @since 0.1.0
  */
 export class NotARow extends Schema.TaggedError<NotARow>("effect-parallel/Example/NotARow")("NotARow", {
+  /** Which fields do not fit, and why. */
   issue: Schema.String
 }) {
   override get message(): string {
-    return `is no row: ${shortenName(this.issue)}`
+    return `is not a row: ${shortenName(this.issue)}`
   }
 }
 
 /**
- * A line that could not be read as a row, with its number and the beginning of its text.
+ * A line could not be read as a row.
  *
  * @category errors
  * @since 0.1.0
  */
 export class LineError extends Schema.TaggedError<LineError>("effect-parallel/Example/LineError")("LineError", {
+  /** Number of the line, from 1. */
   line: Schema.Int,
+  /** The beginning of its text. */
   shown: Schema.String,
+  /** Why it could not be read. `Effect.catchReason` catches one reason. */
   reason: Schema.Union([NotJson, NotARow])
 }) {
   override get message(): string {
@@ -97,7 +106,19 @@ export class LineError extends Schema.TaggedError<LineError>("effect-parallel/Ex
 }
 
 /**
- * Tells whether a value is an example.
+ * Checks whether a value is an example.
+ *
+ * **Example** (Finding examples among other values)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Example } from "effect-parallel"
+ *
+ * const Sums = Example.make({ inputs: { sum: Schema.String }, labels: { answer: Schema.Int } })
+ * const values: ReadonlyArray<unknown> = [Sums.make({ sum: "1 + 1", answer: 2 }), { sum: "2 + 2" }]
+ *
+ * console.log(values.filter(Example.isExample).map(({ inputs }) => inputs)) // => [{ sum: "1 + 1" }]
+ * ```
  *
  * @category guards
  * @since 0.1.0
@@ -105,14 +126,14 @@ export class LineError extends Schema.TaggedError<LineError>("effect-parallel/Ex
 export const isExample = (u: unknown): u is Example<unknown, unknown> => hasProperty(u, TypeId)
 
 /**
- * Says what rows look like: the fields that are inputs, the fields that are labels, and the schema of each.
+ * Describes the rows of a data set: which fields are inputs, which are labels, and the schema of each.
  *
  * **Details**
  *
- * Shape: a row is one flat object outside, and `inputs` beside `labels` here; fields of neither are dropped. `labels`
- * may be left out. Errors: a field that is both is a defect. Source: `dspy.Example` with its `with_inputs`.
+ * In a file, a row is one flat object; here, an example has `inputs` and `labels` side by side. Other fields are
+ * dropped. A field that is both an input and a label is a defect. This is `dspy.Example` with its `with_inputs`.
  *
- * **Example** (Questions with answers)
+ * **Example** (Reading questions with answers)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -137,7 +158,9 @@ export const isExample = (u: unknown): u is Example<unknown, unknown> => hasProp
  * @since 0.1.0
  */
 export const make = <const Inputs extends SchemaFields, const Labels extends SchemaFields = {}>(options: {
+  /** Schemas of the fields that work may see, by their names. */
   readonly inputs: Inputs
+  /** Schemas of the fields that say how good an answer is, by their names. Default: none. */
   readonly labels?: Labels | undefined
 }): Rows<Schema.Struct.Type<Inputs>, Schema.Struct.Type<Labels>> => {
   knownKeys("example options", options, ["inputs", "labels"])
@@ -159,30 +182,35 @@ export const make = <const Inputs extends SchemaFields, const Labels extends Sch
 }
 
 /**
- * The lines of a text, numbered; empty ones are left out, and still count.
- *
- * **Details**
- *
- * Shape: lazy. A string gives an iterable that can be read again; a stream of text, in pieces of any length, gives a
- * stream, so that a file need never be in memory as a whole. A line ends at `\n`, `\r\n` or `\r`. White space around a
- * line and a byte order mark are dropped. Errors: those of the stream; anything but a string or a stream is a defect.
- *
- * **Example** (A text, and a stream of its pieces)
- *
- * ```ts
- * import { Effect, Stream } from "effect"
- * import { Example } from "effect-parallel"
- *
- * const pieces = Stream.make("one\r", "\n\ntw", "o")
- *
- * console.log([...Example.lines("one\n\ntwo")].map((line) => line.number)) // => [1, 3]
- * console.log((await Effect.runPromise(Stream.runCollect(Example.lines(pieces))))[1]) // => { number: 3, text: "two" }
- * ```
+ * Splits a text, or a stream of its pieces, into numbered lines. Empty lines are left out, but are counted.
  *
  * @category converting
  * @since 0.1.0
  */
 export const lines: {
+  /**
+   * Splits a text, or a stream of its pieces, into numbered lines. Empty lines are left out, but are counted.
+   *
+   * **Details**
+   *
+   * A string gives an iterable, which can be read more than once. A stream of text, in pieces of any length, gives a
+   * stream, so a file need not be in memory as a whole. Both are lazy, and the errors are those of the stream.
+   *
+   * A line ends at `\n`, `\r\n` or `\r`. White space around a line and a byte order mark are dropped. Anything but a
+   * string or a stream is a defect.
+   *
+   * **Example** (Splitting a text and a stream of its pieces)
+   *
+   * ```ts
+   * import { Effect, Stream } from "effect"
+   * import { Example } from "effect-parallel"
+   *
+   * const pieces = Stream.make("one\r", "\n\ntw", "o")
+   *
+   * console.log([...Example.lines("one\n\ntwo")].map((line) => line.number)) // => [1, 3]
+   * console.log((await Effect.runPromise(Stream.runCollect(Example.lines(pieces))))[1]) // => { number: 3, text: "two" }
+   * ```
+   */
   (text: string): Iterable<Line>
   <E, R>(text: Stream.Stream<string, E, R>): Stream.Stream<Line, E, R>
 } = (text: string | Stream.Stream<string, any, any>): any =>
@@ -196,11 +224,25 @@ export const lines: {
     : wrongType("text", "a string or a Stream of strings", text)
 
 /**
- * A line of JSON as a row.
+ * Reads a line of JSON as a row.
  *
  * **Details**
  *
- * Errors: `LineError` with the line's number; its `reason` says whether it was no JSON or no row.
+ * Fails with `LineError`, which has the number of the line. Its `reason` says whether the line is not JSON or not a
+ * row.
+ *
+ * **Example** (Finding out what is wrong with a line)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Example } from "effect-parallel"
+ *
+ * const Sums = Example.make({ inputs: { sum: Schema.String } })
+ * const read = Example.fromLine(Sums, { number: 7, text: "1 + 1" })
+ *
+ * const error = await Effect.runPromise(Effect.flip(read))
+ * console.log([error.line, error.reason._tag]) // => [7, "NotJson"]
+ * ```
  *
  * @category converting
  * @since 0.1.0
@@ -221,12 +263,34 @@ export const fromLine = <Inputs, Labels>(
 }
 
 /**
- * Makes work over rows work over lines of JSON: a line that is no row is a failed input, not the end of the run.
+ * Turns work over rows into work over lines of JSON.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const onLine: {
+  /**
+   * Turns work over rows into work over lines of JSON.
+   *
+   * **Details**
+   *
+   * A line that is not a row is a failed input with a `LineError`. It does not end the run.
+   *
+   * **Example** (Running work over a file of JSON lines)
+   *
+   * ```ts
+   * import { Effect, Schema } from "effect"
+   * import { Example, Parallel } from "effect-parallel"
+   *
+   * const Words = Example.make({ inputs: { word: Schema.String }, labels: { length: Schema.Int } })
+   * const check = Example.onLine(Words, ({ inputs, labels }) => Effect.succeed(inputs.word.length === labels.length))
+   * const lines = Example.lines(`{"word": "one", "length": 3}\n{"word": "two"}`)
+   *
+   * const [checked, failures] = await Effect.runPromise(Parallel.partition(lines, check))
+   * console.log(checked) // => [true]
+   * console.log(failures.map(({ input }) => input.number)) // => [2]
+   * ```
+   */
   <Inputs, Labels, A, E, R>(
     work: Work<Example<Inputs, Labels>, A, E, R>
   ): (rows: Rows<Inputs, Labels>) => Work<Line, A, E | LineError, R>
@@ -241,11 +305,26 @@ export const onLine: {
 (line, index) => Effect.flatMap(fromLine(rows, line), (example) => work(example, index)))
 
 /**
- * Makes work over inputs work over whole examples, whose labels it then does not see.
+ * Turns work over inputs into work over examples, whose labels it does not see.
  *
  * **Details**
  *
- * Source: `dspy.Parallel` with `access_examples`; a work that is to see the whole example needs nothing.
+ * This is `dspy.Parallel` with `access_examples`. Work that should see the whole example needs no change.
+ *
+ * **Example** (Scoring answers by their labels)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Example, Parallel, Report } from "effect-parallel"
+ *
+ * const Words = Example.make({ inputs: { word: Schema.String }, labels: { length: Schema.Int } })
+ * const rows = [Words.make({ word: "one", length: 3 }), Words.make({ word: "two", length: 4 })]
+ * const measure = Example.onInputs(({ word }: { readonly word: string }) => Effect.succeed(word.length))
+ *
+ * const report = await Effect.runPromise(Parallel.run(rows, measure))
+ * console.log(report.values.filter((length, i) => length === rows[i]?.labels.length).length) // => 1
+ * console.log(Report.tally(report).failed) // => 0
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -254,7 +333,7 @@ export const onInputs =
   <Inputs, A, E, R>(work: Work<Inputs, A, E, R>): Work<Example<Inputs, unknown>, A, E, R> => (example, index) =>
     work(example.inputs, index)
 
-/** Schemas of fields by name. */
+/** Schemas of fields, by their names. */
 type SchemaFields = { readonly [name: string]: Schema.Codec<any, any> }
 
 const pick = (row: Record<string, unknown>, fields: SchemaFields): Record<string, unknown> => {

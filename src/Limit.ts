@@ -480,9 +480,9 @@ export const adaptive = (options: {
    */
   readonly overload?: ((error: unknown) => boolean | Duration.Input) | undefined
   /**
-   * How many times longer than without other attempts an attempt may take on average: a finite number above 1. For a
-   * service that lets calls wait instead of refusing them; 2 is a good start if all inputs take about as long. Default:
-   * nothing is learned from times.
+   * Average time of an attempt that is tolerated, as a multiple of its time without other attempts: a finite number
+   * above 1. For a service that lets calls wait instead of refusing them; 2 is a good start if all inputs take about
+   * equally long. Default: nothing is learned from times.
    */
   readonly latency?: number | undefined
   /**

@@ -1,5 +1,6 @@
 /**
- * Typed concurrency for Effect: one piece of work over many inputs.
+ * Typed concurrency for Effect: runs one effect over many inputs, bounded, retried and timed out, on fibers, threads or
+ * processes, and gives a typed account of every one.
  *
  * @since 0.1.0
  */

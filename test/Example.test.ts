@@ -114,7 +114,7 @@ describe("Example", () => {
         ])
         assert.deepStrictEqual(errors.map((error) => [error.line, error.reason._tag]), [[3, "NotJson"], [4, "NotARow"]])
         assert.match(errors[0]!.message, /^line 3 is not JSON \(.*\): "not json"$/)
-        assert.match(errors[1]!.message, /^line 4 is no row: .*answer.*: "\{\\"question\\": \\"three\\"\}"$/)
+        assert.match(errors[1]!.message, /^line 4 is not a row: .*answer.*: "\{\\"question\\": \\"three\\"\}"$/)
       }
     }))
 

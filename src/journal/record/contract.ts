@@ -1,5 +1,5 @@
 /**
- * The contract of journals: what a run asks of one, and what a journal asks of its store.
+ * The contract of journals: what a run asks of a journal, and what a journal asks of its store.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,84 +11,86 @@ import type { Recorded, Settled } from "../../outcome/settled.ts"
 import type { JournalError } from "./errors.ts"
 
 /**
- * A run as its store knows it: records of one name and version belong together, and were written through the same schemas.
+ * Identifies a run in a store. Records of one name and version belong together, and were written with the same schemas.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RunId {
+  /** Name of the run. */
   readonly name: string
+  /** Version of the run; an empty string if it has none. */
   readonly version: string
-  /** Fingerprint of the schemas through which values and errors are written. */
+  /** Fingerprint of the schemas by which values and errors are written. */
   readonly schemas: string
 }
 
 /**
  * What a store holds of a run.
  *
- * **Details**
- *
- * `recorded` counts inputs, each once, and `failed` those of them that failed the last time. Both are undefined where the store
- * cannot count.
- *
  * @category models
  * @since 0.1.0
  */
 export interface RunInfo extends RunId {
+  /** Number of inputs that are recorded, each counted once; undefined if the store cannot count. */
   readonly recorded: number | undefined
+  /** Number of them that failed the last time; undefined if the store cannot count. */
   readonly failed: number | undefined
 }
 
 /**
- * A record as it is stored: `key` identifies its input among those of the run, `text` is JSON.
+ * A record as it is stored.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StoredRecord {
+  /** Identifies the input among those of the run. */
   readonly key: string
+  /** The outcome, as JSON. */
   readonly text: string
-  /** True if the input has failed. */
+  /** Whether the input failed. */
   readonly failed: boolean
 }
 
 /**
  * The records of one run in a store.
  *
- * **Details**
- *
- * - `mayHold` answers at once whether a key may be recorded: if it is false, the store is not asked. Absent where only the
- *   store itself knows.
- * - `get` reads the texts of keys, in their order; undefined for one that is not recorded. The last record of a key counts.
- * - `append` writes records, and succeeds once they are durable. It is called for one group after another.
- *
  * @category models
  * @since 0.1.0
  */
 export interface StoredRun {
+  /** Number of inputs that are recorded, each counted once; undefined if the store cannot count. */
   readonly recorded: number | undefined
+  /** Number of them that failed the last time; undefined if the store cannot count. */
   readonly failed: number | undefined
+  /**
+   * Says without waiting whether a key may be recorded. If it returns `false`, the store is not asked. Left out if only
+   * the store itself knows.
+   */
   readonly mayHold?: ((key: string) => boolean) | undefined
+  /**
+   * Reads the texts of keys, in their order: the last record of each key, or undefined for a key that is not recorded.
+   */
   readonly get: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string | undefined>, JournalError>
+  /** Writes records, and succeeds once they are durable. It is called for one group after another. */
   readonly append: (records: ReadonlyArray<StoredRecord>) => Effect.Effect<void, JournalError>
 }
 
 /**
  * A place where records are kept.
  *
- * **Details**
- *
- * `open` begins or continues a run; it refuses one whose name and version are recorded through other schemas. `forget` drops
- * all records of a name, or of one version of it. `inspect` lists the runs that are recorded. `name` is what errors call the
- * store.
- *
  * @category models
  * @since 0.1.0
  */
 export interface RecordStore {
+  /** What errors call the store. */
   readonly name: string
+  /** Starts or continues a run. Fails with `SchemasDiffer` if its name and version are recorded with other schemas. */
   readonly open: (run: RunId) => Effect.Effect<StoredRun, JournalError, Scope.Scope>
+  /** Removes all records of the runs with a name, or of one version of them. */
   readonly forget: (name: string, version?: string) => Effect.Effect<void, JournalError>
+  /** Lists the runs that are recorded. */
   readonly inspect: Effect.Effect<ReadonlyArray<RunInfo>, JournalError>
 }
 
@@ -131,14 +133,15 @@ export interface RunJournal {
 }
 
 /**
- * Records what becomes of inputs, and recalls it when they come again.
+ * Records the outcomes of inputs, and recalls them when the inputs come again.
  *
  * @category services
  * @since 0.1.0
  */
 export class Journal extends Context.Service<Journal, {
+  /** Where records are kept. */
   readonly store: RecordStore
-  /** Begins or continues the journal of a run. */
+  /** Starts or continues the journal of a run. */
   readonly attach: (settings: JournalSettings) => Effect.Effect<RunJournal, JournalError, Scope.Scope>
 }>()("effect-parallel/Journal") {}
 

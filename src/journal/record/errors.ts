@@ -1,28 +1,26 @@
 /**
- * Errors of a journal: why a run could not be recorded, or what was recorded could not be read.
+ * Errors of a journal: why a run could not be recorded, or records could not be read.
  */
 import * as Data from "effect/Data"
 import type * as Outcome from "../../Outcome.ts"
 import { shorten, shortenMessage, shortenName } from "../../primitives/shorten.ts"
 
 /**
- * A value that the journal cannot keep as it is: what JSON would make something else of, what a schema refuses, or a
- * secret.
- *
- * **Details**
- *
- * `value` says which: an `"input"`, of which a key is made, the value of a `"success"`, or an `"error"`. `index` is the
- * place of its input, or `node` names the node of a flow. `path` is where in the value, like `.jobs[3].at`; it is empty for
- * the value itself.
+ * A value that the journal cannot keep unchanged: one that JSON would change, one that a schema refuses, or a secret.
  *
  * @category errors
  * @since 0.1.0
  */
 export class NotEncodable extends Data.TaggedError("NotEncodable")<{
+  /** Which value it is: the `"input"`, of which a key is made, the value of a `"success"`, or an `"error"`. */
   readonly value: "input" | "success" | "error"
+  /** Index of the input; undefined in a flow. */
   readonly index: number | undefined
+  /** Where in the value the problem is, such as `.jobs[3].at`; empty for the value itself. */
   readonly path: string
+  /** What is wrong with it. */
   readonly issue: string
+  /** Name of the node, in a flow; undefined otherwise. */
   readonly node?: string | undefined
 }> {
   override get message(): string {
@@ -38,18 +36,21 @@ export class NotEncodable extends Data.TaggedError("NotEncodable")<{
 }
 
 /**
- * What is recorded was written through other schemas than those of this run.
+ * What is recorded was written with other schemas than those of this run.
  *
  * **Details**
  *
- * Give the run another `version`, which leaves the old records where they are, or forget them (`Journal.forget`).
+ * Give the run another `version`, which leaves the old records in place, or forget them (`Journal.forget`).
  *
  * @category errors
  * @since 0.1.0
  */
 export class SchemasDiffer extends Data.TaggedError("SchemasDiffer")<{
+  /** Version of the run; an empty string if it has none. */
   readonly version: string
+  /** Fingerprint of the schemas by which the records were written. */
   readonly recorded: string
+  /** Fingerprint of the schemas of this run. */
   readonly given: string
 }> {
   override get message(): string {
@@ -60,17 +61,19 @@ export class SchemasDiffer extends Data.TaggedError("SchemasDiffer")<{
 }
 
 /**
- * What is stored is not what was written: a record was changed, or part of it is missing.
+ * The store does not contain what was written: a record was changed, or part of it is missing.
  *
  * **Details**
  *
- * `record` says which, as far as that is known. Nothing is written to such a store any more.
+ * Nothing more is written to such a store.
  *
  * @category errors
  * @since 0.1.0
  */
 export class Damaged extends Data.TaggedError("Damaged")<{
+  /** Which record is damaged, as far as that is known. */
   readonly record: string
+  /** What is wrong with it. */
   readonly issue: string
 }> {
   override get message(): string {
@@ -79,13 +82,15 @@ export class Damaged extends Data.TaggedError("Damaged")<{
 }
 
 /**
- * The store was written by a newer version of this library.
+ * A newer version of this library wrote the store.
  *
  * @category errors
  * @since 0.1.0
  */
 export class NewerFormat extends Data.TaggedError("NewerFormat")<{
+  /** Format of the store. */
   readonly format: number
+  /** Newest format that this version of the library knows. */
   readonly known: number
 }> {
   override get message(): string {
@@ -94,16 +99,15 @@ export class NewerFormat extends Data.TaggedError("NewerFormat")<{
 }
 
 /**
- * Another program has the store, and lives.
- *
- * **Details**
- *
- * `pid` is that program's process, as far as it is known.
+ * Another program that is still running has the store.
  *
  * @category errors
  * @since 0.1.0
  */
-export class InUse extends Data.TaggedError("InUse")<{ readonly pid: number | undefined }> {
+export class InUse extends Data.TaggedError("InUse")<{
+  /** Process number of that program; undefined if it is not known. */
+  readonly pid: number | undefined
+}> {
   override get message(): string {
     return `it is in use by ${this.pid === undefined ? "another program" : `process ${this.pid}`}`
   }
@@ -122,43 +126,52 @@ export class NoSpace extends Data.TaggedError("NoSpace")<{}> {
 }
 
 /**
- * The store may not be written: its file, or its folder, is read-only.
+ * The store cannot be written, because its file or its folder is read-only.
  *
  * @category errors
  * @since 0.1.0
  */
-export class ReadOnly extends Data.TaggedError("ReadOnly")<{ readonly issue: string }> {
+export class ReadOnly extends Data.TaggedError("ReadOnly")<{
+  /** What the system or the database said. */
+  readonly issue: string
+}> {
   override get message(): string {
     return `it cannot be written: ${shortenMessage(this.issue, 200)}`
   }
 }
 
 /**
- * The file is something else than a journal.
+ * The file is not a journal.
  *
  * @category errors
  * @since 0.1.0
  */
-export class NoJournal extends Data.TaggedError("NoJournal")<{ readonly issue: string }> {
+export class NoJournal extends Data.TaggedError("NoJournal")<{
+  /** Why it is not one. */
+  readonly issue: string
+}> {
   override get message(): string {
     return `it is no journal: ${shortenMessage(this.issue, 200)}`
   }
 }
 
 /**
- * The store failed for another reason, which is its `cause`: a database that cannot be reached, say.
+ * The store failed for another reason, such as a database that cannot be reached.
  *
  * @category errors
  * @since 0.1.0
  */
-export class StoreFailed extends Data.TaggedError("StoreFailed")<{ readonly cause: unknown }> {
+export class StoreFailed extends Data.TaggedError("StoreFailed")<{
+  /** What the store failed with. */
+  readonly cause: unknown
+}> {
   override get message(): string {
     return `the store failed: ${shortenMessage(this.cause, 300)}`
   }
 }
 
 /**
- * Why a journal could not go on.
+ * Why a journal failed.
  *
  * @category errors
  * @since 0.1.0
@@ -175,21 +188,23 @@ export type JournalReason =
   | StoreFailed
 
 /**
- * A journal could not record, or could not be read. The run ends with it, and nothing that was recorded is lost.
- *
- * **Details**
- *
- * `reason` says why, `store` where: the path of a file, or what the store calls itself. `run` is the name of the run, if
- * there is one. `report` holds what was finished and reported before, as in `TooManyErrors`; it is undefined where a store
- * was asked without a run. Of `Parallel.stream`, which has handed its outcomes on already, it holds the failures alone.
+ * A journal could not record, or its records could not be read. The run ends with this error, and nothing that was
+ * recorded is lost.
  *
  * @category errors
  * @since 0.1.0
  */
 export class JournalError<I = unknown, A = unknown, E = unknown> extends Data.TaggedError("JournalError")<{
+  /** Where the records are: the path of a file, or what the store calls itself. */
   readonly store: string
+  /** Name of the run; undefined if there is none. */
   readonly run: string | undefined
+  /** Why the journal failed. `Effect.catchReason` catches one reason. */
   readonly reason: JournalReason
+  /**
+   * Report of the inputs that were finished and reported before, as in `TooManyErrors`; undefined if the store was
+   * asked outside of a run. `Parallel.stream` has already emitted the values: here its report has only the failures.
+   */
   readonly report: Outcome.Report<I, A, E> | undefined
 }> {
   override get message(): string {

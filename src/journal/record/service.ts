@@ -15,7 +15,36 @@ import { Damaged, JournalError, type JournalReason, NotEncodable } from "./error
 import { mayHideSecret, secretIssue, Unkept } from "./json.ts"
 
 /**
- * Makes a journal of a store.
+ * Makes a journal from a store.
+ *
+ * **When to use**
+ *
+ * Use to keep records in a place that this library does not know. `journalSuite` of `effect-parallel/testing` tests a
+ * store.
+ *
+ * **Example** (Writing a store)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Journal, Parallel } from "effect-parallel"
+ *
+ * const texts = new Map<string, string>()
+ * const store: Journal.RecordStore = {
+ *   name: "map",
+ *   open: ({ name }) => Effect.succeed({
+ *     recorded: undefined,
+ *     failed: undefined,
+ *     get: (keys) => Effect.sync(() => keys.map((key) => texts.get(`${name} ${key}`))),
+ *     append: (records) => Effect.sync(() => records.forEach(({ key, text }) => texts.set(`${name} ${key}`, text)))
+ *   }),
+ *   forget: () => Effect.sync(() => texts.clear()),
+ *   inspect: Effect.succeed([])
+ * }
+ * const program = Parallel.forEach(["a", "bb"], (text) => Effect.succeed(text.length), { name: "lengths", journal: true })
+ * await Effect.runPromise(Effect.provide(program, Layer.succeed(Journal.Journal, Journal.make(store))))
+ *
+ * console.log(texts.size) // => 2
+ * ```
  *
  * @category constructors
  * @since 0.1.0
