@@ -21,16 +21,17 @@ export type { Limit, State } from "./limit/contract.ts"
 /**
  * Checks whether a value is a limit.
  *
- * **Example** (Keeping only the limits that are configured)
+ * **Example** (Finding the limits of a configuration)
  *
  * ```ts
  * import { Limit } from "effect-parallel"
  *
- * const api = Limit.rate({ limit: 10, window: "1 second" })
- * const maintenance = undefined
- * const limits = [api, maintenance].filter(Limit.isLimit)
+ * const config: Record<string, unknown> = {
+ *   url: "https://api.test",
+ *   limit: Limit.rate({ limit: 10, window: "1 second" })
+ * }
  *
- * console.log(limits.map(({ name }) => name)) // => ["rate(10 per 1s)"]
+ * console.log(Object.values(config).filter(Limit.isLimit).map(({ name }) => name)) // => ["rate(10 per 1s)"]
  * ```
  *
  * @category guards

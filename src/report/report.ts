@@ -96,7 +96,7 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
     return `Report(${shortenName(name)}: ${outcomes.length - failures.length} of ${outcomes.length} succeeded)`
   }
 
-  /** Returns the fields for JSON; times in milliseconds. \`Report.toJson\` has a schema and keeps to a size. */
+  /** Returns the fields for JSON; times in milliseconds. `Report.toJson` has a schema and keeps to a size. */
   toJSON(): object {
     const { elapsed, inside, limits, machines, name, outcomes, settings, startedAt } = this
     return {
