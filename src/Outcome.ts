@@ -44,7 +44,7 @@ export interface Success<out I, out A> extends Settled<I> {
 export interface Failure<out I, out E> extends Settled<I> {
   /** Tells it apart from a `Success`. */
   readonly _tag: "Failure"
-  /** The whole cause: typed errors, defects with their stacks, or an interruption that the work brought on itself. */
+  /** The whole cause: typed errors, defects with their stacks, or an interruption that the work itself caused. */
   readonly cause: Cause.Cause<E>
 }
 
@@ -157,8 +157,8 @@ export interface NestedRun {
   /** Wall-clock time of this run; if it is still running, until the report was made. */
   readonly elapsed: Duration.Duration
   /**
-   * How it ended: `"done"` with all its inputs settled, `"stopped"` before that, `"interrupted"` from outside, or not
-   * yet: `"running"`, in a fiber of its own, when the report was made.
+   * `"done"`: all its inputs were settled. `"stopped"`: it ended before that. `"interrupted"`: it was interrupted from
+   * outside. `"running"`: it had not ended when the report was made, because it runs in a fiber of its own.
    */
   readonly state: "done" | "stopped" | "interrupted" | "running"
   /** Number of inputs that succeeded. */

@@ -510,7 +510,7 @@ export const all = <
 }
 
 /**
- * Runs pairs of a work and its input, where each work may be different, and collects the values.
+ * Runs each pair of a work and its input, and collects the values. Each work may be different.
  *
  * **When to use**
  *

@@ -53,8 +53,8 @@ export interface Settled<out I> {
   /** What the input waited for, summed over all its attempts. */
   readonly waits: Waits
   /**
-   * Number, from 0, of the worker that settled the input on threads, processes or machines; on fibers, of one of
-   * `concurrency` lanes. -1 if nothing ran.
+   * The worker that settled the input; on fibers, the lane, which is one of `concurrency`. Numbered from 0; -1 if
+   * nothing ran.
    */
   readonly worker: number
   /**
@@ -97,7 +97,7 @@ export interface Attempt {
   readonly elapsed: Duration.Duration
   /** What the attempt waited for before it started, and for its result to come back. */
   readonly waits: Waits
-  /** Number, from 0, of the worker that ran the attempt; on fibers, of one of `concurrency` lanes. */
+  /** The worker that ran the attempt; on fibers, the lane, which is one of `concurrency`. Numbered from 0. */
   readonly worker: number
   /**
    * How it ended. `"Interrupted"` is a straggler or its copy, if the other one finished first. `"Lost"` means that the
