@@ -14,6 +14,7 @@ import { GateTurnstile } from "./limit/gate.ts"
 import { Permits } from "./limit/permits.ts"
 import { TokenBucket } from "./limit/rate.ts"
 import * as check from "./primitives/check.ts"
+import type { DurationInput } from "./primitives/duration.ts"
 
 /** @since 0.1.0 */
 export type { Limit, State } from "./limit/contract.ts"
@@ -259,7 +260,7 @@ export const rate = <I = unknown>(options: {
   /** Number of tokens that come back per `window`: a positive integer. */
   readonly limit: number
   /** Time in which `limit` tokens come back: a positive, finite duration. */
-  readonly window: Duration.Input
+  readonly window: DurationInput<"1 minute">
   /**
    * Size of the bucket, which is the number of tokens that can be taken immediately when it is full: a positive
    * integer. Default: `limit`.
@@ -401,7 +402,7 @@ export const keyed = <I, K>(
   make: (key: K) => Limit,
   options?: {
     /** How long an unused key is kept: a positive duration. Default: 1 minute. */
-    readonly idle?: Duration.Input | undefined
+    readonly idle?: DurationInput<"1 minute"> | undefined
     /**
      * Name of the limit where reports list the options of a run: a non-empty string. Waits are counted by the names of
      * the limits that `make` returns. Default: `"keyed"`.

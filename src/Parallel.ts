@@ -26,12 +26,12 @@ import type {
   EffectErrors,
   EffectServices,
   EffectValue,
+  InputsOrWork,
   Journaled,
   Journaling,
   JournalService,
   NoJournaling,
   Timed,
-  Timeout,
   WorkErrors,
   WorkOrOptions
 } from "./run/types.ts"
@@ -66,7 +66,7 @@ export type { CurrentAttempt } from "./task/attempt.ts"
  */
 export interface StreamOptions<
   E = unknown,
-  T extends Timeout = Timeout,
+  T extends Types.Timeout = Types.Timeout,
   M extends Budget = Budget,
   I = unknown,
   A = unknown,
@@ -123,7 +123,7 @@ export const forEach: {
    * console.log(await Effect.runPromise(program)) // => [1, 2, 3]
    * ```
    */
-  <I, A, E, R, T extends Timeout = never, J extends Journaling = NoJournaling>(
+  <I, A, E, R, T extends Types.Timeout = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(
@@ -133,7 +133,7 @@ export const forEach: {
     Timed<T, E> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <I, A, E, R, EI = never, RI = never, T extends Timeout = never, J extends Journaling = NoJournaling>(
+  <I, A, E, R, EI = never, RI = never, T extends Types.Timeout = never, J extends Journaling = NoJournaling>(
     inputs: Types.Inputs<I, EI, RI>,
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, Budget, NoInfer<I>, NoInfer<A>, J>
@@ -142,14 +142,14 @@ export const forEach: {
     Timed<T, E> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
-    inputsOrWork: F,
-    workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
+  <F>(
+    inputsOrWork: F & InputsOrWork<F>,
+    ...workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
   ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E, Timeout, Budget, I, A, any>
+  options?: Types.Options<E, Types.Timeout, Budget, I, A, any>
 ): Effect.Effect<Array<A>, E | EI, R | RI> => Collect.values(Plan.make(inputs, work, options)))
 
 /**
@@ -188,7 +188,7 @@ export const validate: {
    * console.log(await Effect.runPromise(program)) // => ["x", "y"]
    * ```
    */
-  <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
+  <I, A, E, R, T extends Types.Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(inputs: Types.Inputs<I, EI, RI>) => Effect.Effect<
@@ -206,7 +206,7 @@ export const validate: {
     R,
     EI = never,
     RI = never,
-    T extends Timeout = never,
+    T extends Types.Timeout = never,
     M extends Budget = never,
     J extends Journaling = NoJournaling
   >(
@@ -221,14 +221,14 @@ export const validate: {
     | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
-    inputsOrWork: F,
-    workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
+  <F>(
+    inputsOrWork: F & InputsOrWork<F>,
+    ...workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
   ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E, Timeout, Budget, I, A, any>
+  options?: Types.Options<E, Types.Timeout, Budget, I, A, any>
 ): Effect.Effect<Array<A>, Outcome.FailedExamples<I, A, E> | Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Effect.flatMap(Collect.report(Plan.make(inputs, work, options)), Collect.validated))
 
@@ -268,7 +268,7 @@ export const partition: {
    * console.log(failures.map((failure) => failure.input)) // => [3]
    * ```
    */
-  <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
+  <I, A, E, R, T extends Types.Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(inputs: Types.Inputs<I, EI, RI>) => Effect.Effect<
@@ -283,7 +283,7 @@ export const partition: {
     R,
     EI = never,
     RI = never,
-    T extends Timeout = never,
+    T extends Types.Timeout = never,
     M extends Budget = never,
     J extends Journaling = NoJournaling
   >(
@@ -295,14 +295,14 @@ export const partition: {
     Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
-    inputsOrWork: F,
-    workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
+  <F>(
+    inputsOrWork: F & InputsOrWork<F>,
+    ...workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
   ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E, Timeout, Budget, I, A, any>
+  options?: Types.Options<E, Types.Timeout, Budget, I, A, any>
 ): Effect.Effect<
   [values: Array<A>, failures: Array<Outcome.Failure<I, E>>],
   Outcome.TooManyErrors<I, A, E> | EI,
@@ -345,7 +345,7 @@ export const run: {
    * console.log(Report.tally(report).retried) // => 1
    * ```
    */
-  <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
+  <I, A, E, R, T extends Types.Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: Types.Options<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(
@@ -362,7 +362,7 @@ export const run: {
     R,
     EI = never,
     RI = never,
-    T extends Timeout = never,
+    T extends Types.Timeout = never,
     M extends Budget = never,
     J extends Journaling = NoJournaling
   >(
@@ -374,14 +374,14 @@ export const run: {
     Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
-    inputsOrWork: F,
-    workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
+  <F>(
+    inputsOrWork: F & InputsOrWork<F>,
+    ...workOrOptions: WorkOrOptions<F, Types.Options<WorkErrors<F>>>
   ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  options?: Types.Options<E, Timeout, Budget, I, A, any>
+  options?: Types.Options<E, Types.Timeout, Budget, I, A, any>
 ): Effect.Effect<Report.Report<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
   Collect.report(Plan.make(inputs, work, options)))
 
@@ -428,7 +428,7 @@ export const stream: {
    * console.log(await Effect.runPromise(first)) // => [1]
    * ```
    */
-  <I, A, E, R, T extends Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
+  <I, A, E, R, T extends Types.Timeout = never, M extends Budget = never, J extends Journaling = NoJournaling>(
     work: Types.Work<I, A, E, R>,
     options?: StreamOptions<NoInfer<E>, T, M, NoInfer<I>, NoInfer<A>, J>
   ): <EI = never, RI = never>(
@@ -445,7 +445,7 @@ export const stream: {
     R,
     EI = never,
     RI = never,
-    T extends Timeout = never,
+    T extends Types.Timeout = never,
     M extends Budget = never,
     J extends Journaling = NoJournaling
   >(
@@ -457,14 +457,14 @@ export const stream: {
     Budgeted<M, I, A, Timed<T, E>> | Journaled<J, I, A, Timed<T, E>> | NoInfer<EI>,
     R | JournalService<J> | NoInfer<RI>
   >
-  <F extends Types.Inputs<any, any, any> | Types.Work<any, any, any, any>>(
-    inputsOrWork: F,
-    workOrOptions: WorkOrOptions<F, StreamOptions<WorkErrors<F>>>
+  <F>(
+    inputsOrWork: F & InputsOrWork<F>,
+    ...workOrOptions: WorkOrOptions<F, StreamOptions<WorkErrors<F>>>
   ): unknown
 } = dual(isDataFirst, <I, A, E, R, EI, RI>(
   inputs: Types.Inputs<I, EI, RI>,
   work: Types.Work<I, A, E, R>,
-  { order = "input", ...options }: StreamOptions<E, Timeout, Budget, I, A, any> = {}
+  { order = "input", ...options }: StreamOptions<E, Types.Timeout, Budget, I, A, any> = {}
 ): Stream.Stream<Outcome.Outcome<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> => {
   oneOf("order", order, ["input", "completion"], `"input" or "completion"`)
   return RunStream.stream(Plan.make(inputs, work, options), order)
@@ -494,7 +494,7 @@ export const stream: {
  */
 export const all = <
   const Effects extends ReadonlyArray<AnyEffect> | Readonly<Record<string, AnyEffect>>,
-  T extends Timeout = never
+  T extends Types.Timeout = never
 >(effects: Effects, options?: Types.Options<EffectErrors<Effects[keyof Effects]>, T>): Effect.Effect<
   { -readonly [K in keyof Effects]: EffectValue<Effects[K]> },
   Timed<T, EffectErrors<Effects[keyof Effects]>>,
@@ -540,7 +540,7 @@ export const all = <
  */
 export const pairs = <
   const Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>,
-  T extends Timeout = never
+  T extends Types.Timeout = never
 >(
   pairs: Pairs & Fitting<Pairs>,
   options?: Types.Options<EffectErrors<ReturnType<Pairs[number][0]>>, T, Budget, Pairs[number]>

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import { positiveDuration } from "../primitives/check.ts"
+import type { DurationInput } from "../primitives/duration.ts"
 import { make as makeProgress } from "./board.ts"
 import type { Progress, Snapshot } from "./contract.ts"
 import { toText } from "./line.ts"
@@ -21,7 +22,7 @@ export interface LogOptions {
    * How long a run lasts before its first line: a positive duration. Quicker runs log nothing, unless they are
    * interrupted. Default: 1 second.
    */
-  readonly after?: Duration.Input | undefined
+  readonly after?: DurationInput<"5 seconds"> | undefined
 }
 
 /** Factor by which the elapsed time of a run grows from one line to the next. */

@@ -14,6 +14,8 @@ import type { Journal } from "../journal/record/contract.ts"
 import type { JournalError } from "../journal/record/errors.ts"
 import type * as Limit from "../limit/contract.ts"
 import type * as Outcome from "../Outcome.ts"
+import type { DurationInput } from "../primitives/duration.ts"
+import type { Inputs } from "./inputs/source.ts"
 import type * as Retry from "./lanes/retry.ts"
 
 /** @since 0.1.0 */
@@ -99,7 +101,7 @@ export interface Options<
    */
   readonly stragglers?: {
     /** How long an input has to run before it is copied: a positive duration. */
-    readonly after: Duration.Input
+    readonly after: DurationInput<"5 seconds">
     /** Copies start only while at most this many inputs are unfinished: a positive integer. Default: 3. */
     readonly limit?: number | undefined
   } | undefined
@@ -252,7 +254,7 @@ export type DefaultOptions = Omit<Options, "timeout" | "maxErrors" | "name" | "j
  * @category type-level
  * @since 0.1.0
  */
-export type Timeout = Duration.Input | undefined
+export type Timeout<Form = "5 seconds"> = Duration.Input | Extract<undefined, Form | undefined>
 
 /**
  * The types that the option `maxErrors` can have. A run infers which one, to know whether it adds `TooManyErrors`.
@@ -288,10 +290,25 @@ export type Budgeted<M, I, A, E> = [Exclude<M, undefined>] extends [never] ? nev
  * @category type-level
  * @since 0.1.0
  */
-export type WorkOrOptions<First, Options> = First extends AnyWork ? Options & NoMatch
+export type WorkOrOptions<First, Options> = First extends AnyWork ? [options: Options & NoMatch]
+  : First extends AnyFunction ? [options?: unknown]
   : First extends Stream.Stream<infer I, any, any> | AsyncIterable<infer I> | Iterable<infer I>
-    ? ((input: I, index: number) => Effect.Effect<unknown, unknown, unknown>) & NoMatch
-  : never
+    ? [work: ((input: I, index: number) => Effect.Effect<unknown, unknown, unknown> | ReturnsPromise) & NoMatch]
+  : Array<never>
+
+/** What compilers say of work that returns something else. */
+type ReturnsPromise = "work has to return an Effect: wrap a promise with Effect.tryPromise"
+
+/** The first argument of a run, in the same overload; a function has to return an effect. */
+export type InputsOrWork<First> = First extends AnyWork | Inputs<any, any, any> ? First
+  : First extends AnyFunction ? (input: any, index: number) => AnyEffect | ReturnsPromise
+  : First extends AnyEffect ? InsideEffect
+  : Inputs<any, any, any> | Work<any, any, any, any>
+
+/** What compilers say of inputs that an effect returns. */
+type InsideEffect = "Inputs cannot be an Effect: take them out of it with Effect.flatMap"
+
+type AnyFunction = (input: any, index: number) => unknown
 
 declare const noMatch: unique symbol
 interface NoMatch {

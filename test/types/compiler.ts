@@ -1,10 +1,46 @@
-/** The compiler, as a user of the library meets it. */
+/** The compilers, as a user of the library meets them: that of the project, and TypeScript 5.9, which many editors still run. */
+import { getLibFiles, ts } from "@ts-morph/common"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
+export const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** Makes a program of TypeScript 5.9 with the options of the project. `texts` are files that are not on the disk. */
+export const oldProgram = (
+  files: ReadonlyArray<string>,
+  texts: ReadonlyMap<string, string> = new Map()
+): ts.Program => {
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile) as { readonly config: object }
+  const options = { ...ts.parseJsonConfigFileContent(config, ts.sys, root).options, noEmit: true }
+  const host = ts.createCompilerHost(options)
+  const library = new Map(getLibFiles().map(({ fileName, text }) => [`/lib/${fileName}`, text]))
+  const known = (file: string) => texts.get(file) ?? library.get(file)
+  return ts.createProgram(files, options, {
+    ...host,
+    getDefaultLibLocation: () => "/lib",
+    getDefaultLibFileName: (options) => `/lib/${ts.getDefaultLibFileName(options)}`,
+    fileExists: (file) => known(file) !== undefined || host.fileExists(file),
+    readFile: (file) => known(file) ?? host.readFile(file),
+    getSourceFile: (file, version) => {
+      const text = known(file)
+      return text === undefined ? host.getSourceFile(file, version) : ts.createSourceFile(file, text, version)
+    }
+  })
+}
+
+/** What TypeScript 5.9 says of each line of a program, by the number of the line, from 1. */
+export const oldMessagesOf = (source: string): ReadonlyMap<number, string> => {
+  const file = join(root, "test", "types", "program.ts")
+  const program = oldProgram([file], new Map([[file, source]]))
+  const messages = new Map<number, string>()
+  for (const { messageText, start } of ts.getPreEmitDiagnostics(program, program.getSourceFile(file))) {
+    const line = program.getSourceFile(file)!.getLineAndCharacterOfPosition(start ?? 0).line + 1
+    messages.set(line, `${messages.get(line) ?? ""}${ts.flattenDiagnosticMessageText(messageText, "\n")}\n`)
+  }
+  return messages
+}
 
 /** What the compiler says of each line of a program that imports the library, by the number of the line, from 1. */
 export const messagesOf = (source: string): ReadonlyMap<number, string> => {

@@ -1,6 +1,6 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
-import { messagesOf } from "./compiler.ts"
+import { messagesOf, oldMessagesOf } from "./compiler.ts"
 
 /** Mistakes that are made, and what the compiler has to say of each, at its first and its last line. */
 const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<RegExp>]> = [
@@ -17,12 +17,22 @@ const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<R
   [
     "a duration that is none",
     "Parallel.run([1], half, { timeout: \"1 sec\" })",
-    [/Type '"1 sec"' is not assignable to type 'Timeout'/]
+    [/Type '"1 sec"' is not assignable to type 'Timeout<"5 seconds">'/]
   ],
   [
     "a duration that is none, with the inputs last",
     "Parallel.run(half, { timeout: \"1 sec\" })",
-    [/Type '"1 sec"' is not assignable to type 'Timeout'/]
+    [/Type '"1 sec"' is not assignable to type 'Timeout<"5 seconds">'/]
+  ],
+  [
+    "a duration that is none, deeper in the options",
+    "Parallel.run([1], half, { stragglers: { after: \"1 sec\" } })",
+    [/Type '"1 sec"' is not assignable to type 'DurationInput<"5 seconds">'/]
+  ],
+  [
+    "a window that is none",
+    "Limit.rate({ limit: 1, window: \"1 min\" })",
+    [/Type '"1 min"' is not assignable to type 'DurationInput<"1 minute">'/]
   ],
   [
     "work that takes other inputs",
@@ -33,14 +43,39 @@ const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<R
     ]
   ],
   [
-    "work that gives no effect",
+    "work that returns a promise",
     "Parallel.forEach([1], async (n) => n)",
-    [/Type 'Promise<number>' is missing the following properties from type 'Effect</]
+    [/Type 'Promise<number>' is not assignable to type '.*wrap a promise with Effect\.tryPromise/]
+  ],
+  [
+    "work that returns a promise, with the inputs last",
+    "Effect.succeed([1]).pipe(Effect.flatMap(Parallel.forEach(async (n: number) => n)))",
+    [/Type 'Promise<number>' is not assignable to type '.*wrap a promise with Effect\.tryPromise/]
+  ],
+  [
+    "work that returns a promise, with the inputs last, after options",
+    "Parallel.forEach(async (n: number) => n, { concurrency: 3 })",
+    [/Type 'Promise<number>' is not assignable to type '.*wrap a promise with Effect\.tryPromise/]
+  ],
+  [
+    "work that returns a value",
+    "Parallel.forEach([1], (n) => n)",
+    [/Type 'number' is not assignable to type '.*work has to return an Effect/]
   ],
   [
     "an effect of inputs",
     "Parallel.forEach(Effect.succeed([1]), half)",
-    [/Argument of type 'Effect<number\[\], never, never>' is not assignable to parameter of type '.*Inputs</]
+    [/Argument of type 'Effect<number\[\], never, never>' is not assignable.*Inputs cannot be an Effect.*Effect\.flatMap/]
+  ],
+  [
+    "a module where its layer is meant",
+    "Effect.provide(Parallel.forEach([1], half), Threads)",
+    [/'typeof import\(".*backend\/Threads"/]
+  ],
+  [
+    "a layer that was not made",
+    "Effect.provide(Parallel.forEach([1], half), Threads.layer)",
+    [/Argument of type '\(options\?: .*\) => .*Layer<never/]
   ],
   [
     "a schedule of other errors",
@@ -60,27 +95,31 @@ const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<R
 ]
 
 const prelude = `import { Context, Effect, Schedule } from "effect"
-import { Parallel } from "effect-parallel"
+import { Limit, Parallel } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
 export class Model extends Context.Service<Model, {
   readonly ask: (prompt: string) => Effect.Effect<string>
 }>()("test/Model") {}
 export const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
-export const used = [Effect, Schedule, Parallel]`
+export const used = [Effect, Schedule, Parallel, Limit, Threads]`
 
-describe("the compiler's message for", () => {
-  const first = prelude.split("\n").length + 1
-  let messages: ReadonlyMap<number, string>
+describe.each([["TypeScript 7", messagesOf], ["TypeScript 5.9", oldMessagesOf]])(
+  "the message of %s for",
+  (_, ofSource) => {
+    const first = prelude.split("\n").length + 1
+    let messages: ReadonlyMap<number, string>
 
-  beforeAll(() => {
-    messages = messagesOf([prelude, ...mistakes.map(([, code]) => `void ${code}`)].join("\n"))
-  })
-
-  mistakes.forEach(([name, , says], n) => {
-    it(`${name} names it`, () => {
-      for (const said of says) assert.match(messages.get(first + n) ?? "", said)
+    beforeAll(() => {
+      messages = ofSource([prelude, ...mistakes.map(([, code]) => `void ${code}`)].join("\n"))
     })
-  })
-})
+
+    mistakes.forEach(([name, , says], n) => {
+      it(`${name} names it`, () => {
+        for (const said of says) assert.match(messages.get(first + n) ?? "", said)
+      })
+    })
+  }
+)
 
 describe("what does not compile", () => {
   const directive = /\/\/ @ts-expect-error (.*)$/
