@@ -1,5 +1,5 @@
 /**
- * Where tasks run: the contract that every backend keeps, and the one that needs nothing.
+ * Where tasks run: the interface of a backend, and the default backend, which runs tasks on fibers.
  *
  * @since 0.1.0
  */
@@ -46,139 +46,153 @@ export {
 } from "./task/errors.ts"
 
 /**
- * What a backend needs to know of a task.
- *
- * **Details**
- *
- * `module` is the URL of the module that makes the task, where a worker finds it under its `name`. A value crosses
- * through its schema where there is one, and as it is (or structured-cloned) where there is none.
+ * The parts of a task that a backend uses. Every task is a job.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Job<in I, out A, out E> {
+  /** Name of the task, unique within its module. */
   readonly name: string
+  /** URL of the module that makes and exports the task. A worker imports it and looks for the name. */
   readonly module: string
+  /**
+   * Schema through which payloads are sent. Undefined: they are structured-cloned, or handed over within one process.
+   */
   readonly payload: Schema.Codec<any, any> | undefined
+  /** Schema through which values come back. Undefined: the same holds as for payloads. */
   readonly success: Schema.Codec<any, any> | undefined
+  /** Schema through which errors come back. Undefined: the same holds as for payloads. */
   readonly error: Schema.Codec<any, any> | undefined
+  /** Runs one payload. The effect needs the services of `layer`, and no others. */
   readonly run: (payload: I) => Effect.Effect<A, E, any>
+  /** Makes the services of `run`. Undefined if it needs none. */
   readonly layer: Layer.Layer<any, any> | undefined
 }
 
 /**
- * Some inputs of one run that go to a worker together: at least one, which the worker takes one after another, in order.
+ * Inputs of one run that go to a worker together.
  *
  * **Details**
  *
- * `show` and what stands below it serve reports and errors, and a backend may ignore them. What it neither reports nor calls `lost`
- * for had not begun.
+ * The worker runs the inputs one after another, in order. `position` is the place of an input in the batch, from 0.
+ * `worker` is the number of a worker, from 0, or undefined if the backend does not number them. `startedAt` is a time
+ * as in `OnExit`.
+ *
+ * An input that the backend neither reports nor passes to `lost` counts as not started. `show` and the properties below
+ * it serve reports and errors, and a backend may ignore them.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Batch<out I> {
+  /** The inputs, at least one. */
   readonly inputs: ReadonlyArray<I>
-  /** The place of the input at a position among those of the run; none for a task that is called by itself. */
+  /** Returns the index in the run of the input at a position, from 0; undefined for a task that is called directly. */
   readonly index: (position: number) => number | undefined
-  /** The place of the first input, where the others follow it in order. */
+  /** Index in the run of the first input, if the others follow it in order; otherwise undefined. */
   readonly first?: number | undefined
-  /** Which attempt at its input the one at a position is, from 1; absent where all are first ones. */
+  /** Returns the number of the attempt at the input at a position, from 1. Undefined if all are first attempts. */
   readonly attempt?: ((position: number) => number) | undefined
-  /** The key by which a journal knows the input at a position; absent without a journal. */
+  /** Returns the key under which a journal records the input at a position. Undefined without a journal. */
   readonly key?: ((position: number) => string) | undefined
-  /** Bounds each attempt from the moment it starts on the worker. */
+  /** Time limit of each attempt, measured from its start on the worker. Undefined: no limit. */
   readonly timeout?: Duration.Duration | undefined
-  /** When the batch has run for so long, no further input is started. */
+  /** Once the batch has run for this long, the backend starts no further input of it. Undefined: no limit. */
   readonly budget?: Duration.Duration | undefined
   /**
-   * How many batches the run has under way at once, at most; where it is more than there are workers, a worker has several
-   * at once.
+   * How many batches the run has under way at most. If that is more than the backend has workers, a worker runs several
+   * concurrently.
    */
   readonly concurrency: number
+  /** How the run asks for inputs that have not started. Undefined if it never asks. */
   readonly recall?: Recall | undefined
-  /** The run that sends it: all its batches have the same. A task that is called by itself is a run of one input. */
+  /**
+   * The run that sends the batch, the same for all its batches. A task that is called directly is a run of one input.
+   */
   readonly run: RunIdentity
-  /** How the run shows an input: an error about one goes through `shownBy`. */
+  /**
+   * Shows an input as a text: the option `show` of the run. Pass the reason of an error about an input to `shownBy`.
+   */
   readonly show?: ((input: never) => string) | undefined
-  /** The frame of the call in the program, for the causes of failures. */
+  /** Stack frame of the call in the program, for the causes of failures. */
   readonly caller?: StackFrame | undefined
   /**
-   * Takes an input that begins. A backend that runs batches for another program calls it as soon as it knows; others need
-   * not.
+   * Call it when an input starts, as soon as the backend knows. Only a backend that runs batches for another program
+   * has to call it.
    */
   readonly began?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
   /**
-   * Takes where the time went on the way of the exits that are reported next. It is absent where a run reports no times: then
-   * those of its inputs need not be exact, as long as their sum is that of the batch. A backend that calls it also calls
-   * `interrupted`: of two copies of a straggler the one that it does not tell of was no attempt.
+   * Call it before `onExit`, with what the exits that follow have waited for. A backend that calls it also calls
+   * `interrupted`: of two copies of a straggler, the one that was not passed there counts as no attempt. Undefined if
+   * the run reports no times; then the times of single inputs may be inexact, if their sum is the time of the batch.
    */
   readonly delivered?: ((delivery: Delivery) => void) | undefined
-  /** Takes an input that has begun and is interrupted, in the same turn. */
+  /** Call it when an input that has started is interrupted, in the same turn of the event loop. */
   readonly interrupted?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
   /**
-   * Takes an input that has begun and of which no exit will come, though nobody interrupts it. That start counts as an
-   * attempt, and the input is dispatched again.
+   * Call it when an input has started and will have no exit, although nothing has interrupted it. The start counts as
+   * an attempt, and the run dispatches the input again.
    */
   readonly lost?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
 }
 
 /**
- * What a run is known by: `id` differs from those of all other runs, of other programs too, and `name` is that of its
- * options, or of the task.
+ * Identifies a run.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RunIdentity {
+  /** Differs from the ids of all other runs, also of other programs. */
   readonly id: string
+  /** The option `name` of the run, or the name of the task. */
   readonly name: string
 }
 
 /**
- * What a batch waited for until it could begin at its worker, and what its results wait for on the way back.
- *
- * **Details**
- *
- * All three are milliseconds from the call of `execute` on: `queue` for a worker with room, `startup` for a worker that
- * starts, imports the task's module and builds its layer, `transfer` for messages on their way to the worker, with
- * encoding and decoding.
+ * What a batch waited for, in milliseconds from the call of `execute`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Delivery {
+  /** Milliseconds that the batch waited for a worker with room. */
   readonly queue: number
+  /** Milliseconds that the worker took to start, to import the task's module and to build its layer. */
   readonly startup: number
+  /** Milliseconds that messages took on their way to the worker, encoding and decoding included. */
   readonly transfer: number
 }
 
 /**
- * How a run gets back what of a batch has not started, when other workers have nothing to do.
- *
- * **Details**
- *
- * When `signal` aborts, the backend starts no more of the batch. As soon as it knows that nothing from some position on
- * was started, it may say so with `giveBack`, before the input at hand has ended; or it lets the batch end early.
+ * How a run gets back the inputs of a batch that have not started, when other workers are idle.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Recall {
+  /** When it aborts, the backend starts no further input of the batch. */
   readonly signal: AbortSignal
+  /**
+   * Call it as soon as it is certain that no input from a position on has started. This is optional: a backend may also
+   * let the batch end early, after the inputs that have started.
+   */
   readonly giveBack: (from: number) => void
 }
 
 /**
- * Takes the exit of the input at a position; also which worker it was, from 0, and when its attempt began and ended there,
- * where the backend knows.
+ * Receives the exit of the input at a position.
  *
  * **Details**
  *
- * Times are milliseconds of the monotonic time of the program's `Clock`, fractions included. Of Effect's own clock that
- * is the monotonic clock of the machine, `process.hrtime`, which all processes and threads of a machine share. A run
- * moves times that cannot be: an attempt begins after its dispatch and ends before its report. Without times, an attempt
- * is reported to have run from its dispatch until its report.
+ * `worker` is the number of the worker, from 0; `startedAt` and `endedAt` are when the attempt started and ended there.
+ * A backend that does not know them leaves them out: then the attempt counts as having run from its dispatch to its
+ * report.
+ *
+ * Times are milliseconds of the monotonic time of the program's `Clock`, with fractions. Effect's own clock uses the
+ * monotonic clock of the machine, `process.hrtime`, which all its processes and threads share. The run corrects
+ * impossible times: an attempt starts after its dispatch and ends before its report.
  *
  * @category models
  * @since 0.1.0
@@ -192,22 +206,26 @@ export type OnExit<A, E> = (
 ) => void
 
 /**
- * What a backend has told of an attempt beside its exit.
+ * What a backend reports about an attempt besides its exit.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Told {
+  /** Number of the worker, from 0; undefined if the backend did not report it. */
   readonly worker: number | undefined
+  /** When the attempt started, as in `OnExit`; undefined if the backend did not report it. */
   readonly startedAt: number | undefined
+  /** When the attempt ended, as in `OnExit`; undefined if it has not ended, or the backend did not report it. */
   readonly endedAt: number | undefined
+  /** What the attempt waited for; undefined if the backend did not report it. */
   readonly delivery: Delivery | undefined
-  /** True if this start was lost, and another follows. */
+  /** True if this start was lost and another one follows. Default: false. */
   readonly isLost?: boolean
 }
 
 /**
- * Takes what a backend has told of an attempt.
+ * Receives what a backend reports about an attempt besides its exit.
  *
  * @category models
  * @since 0.1.0
@@ -215,48 +233,64 @@ export interface Told {
 export type OnAttempt = (told: Told) => void
 
 /**
- * Where tasks run.
+ * Runs tasks.
  *
  * **When to use**
  *
- * Provide one to run the tasks of a program elsewhere; write one to run them where nobody has run them yet. The suite
- * of `effect-parallel/testing` tells whether it keeps the contract.
+ * Provide a backend to run the tasks of a program elsewhere. Write one for a place that no backend reaches yet, and
+ * test it with the conformance suite of `effect-parallel/testing`.
  *
  * **Details**
  *
- * `workers` is how many tasks it runs at once when a run does not say: a positive integer or `Infinity`. One that has
- * no `batches` gets one input at a time. `execute` reports each exit as it happens, by the input's position in the
- * batch, once; what it has not reported when it ends is dispatched again. It never fails: what goes wrong with one
- * input is that input's exit, with `BackendError` where the task is not to blame. What it must keep for the length of a
- * run it adds to the run's scope. Interrupting it stops what it started, and returns when that has stopped.
+ * Mistakes of a backend are defects that name the backend, the task and the input: an `execute` that throws or fails,
+ * and a report of a position that is not in the batch, or of something that is not an `Exit`. A second report of a
+ * position is ignored, and so is a report after `execute` has ended.
  *
- * One with `prefetch` may be sent as many batches of a run again as the batch's `concurrency`: it keeps them until one of that
- * run ends, so that a worker need not wait for its next batch, and never runs more than `concurrency` of them at once. A run
- * does this for batches that take some milliseconds, where it needs no more batches at once than there are workers.
- *
- * A second report of a position is ignored, and so is one that comes after the end. All else that breaks the contract is
- * a defect that names the backend, the task and the input: an `execute` that throws or fails, a report of a position that
- * is not in the batch or of something that is no exit. An input that comes back again and again with nothing of its batch
- * done, though the run has not recalled it, is dispatched again after a delay that grows to one second; after 30 seconds, and 40
- * times at least, it fails with `NoWorkers`.
- *
- * Workers that come and go: `workers` is read again whenever `onResize` tells that it has changed, and a run without a
- * `concurrency` of its own follows. Workers on several machines are numbered through, and `machineOf` names the machine of
- * a worker. `messageMillis` is about how many milliseconds a batch spends on the way there and back; where that is more
- * than half a millisecond, batches are made to run for longer.
+ * An input may come back unstarted, with nothing of its batch done, although the run did not recall it. The run then
+ * dispatches it again, after a delay that grows to one second. After 30 seconds, and at least 40 times, the input fails
+ * with `NoWorkers`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Backend {
+  /** Name of the backend in errors and reports. */
   readonly name: string
+  /**
+   * How many inputs of a run without `concurrency` are in flight: a positive integer, or `Infinity`. If it changes,
+   * call the functions that were given to `onResize`.
+   */
   readonly workers: number
+  /** Whether `execute` takes several inputs in a batch. Default: false, which sends one input at a time. */
   readonly batches?: boolean | undefined
+  /**
+   * Whether a run may send twice as many batches as their `concurrency`, so that a worker need not wait for its next
+   * batch. The backend keeps the additional ones until a batch of the run ends, and never runs more than `concurrency`
+   * of them at the same time. A run does this for batches that take some milliseconds, if it needs no more batches than
+   * there are workers. Default: false.
+   */
   readonly prefetch?: boolean | undefined
-  /** Calls `changed` whenever `workers` has changed, until the function that is returned is called. */
+  /**
+   * Calls `changed` whenever `workers` has changed, until the returned function is called. A run without `concurrency`
+   * follows the number. Left out if it never changes.
+   */
   readonly onResize?: ((changed: () => void) => () => void) | undefined
+  /**
+   * Returns the name of a worker's machine. Workers of several machines are numbered consecutively. Left out if all
+   * workers are on this machine.
+   */
   readonly machineOf?: ((worker: number) => string | undefined) | undefined
+  /**
+   * About how many milliseconds a batch spends on the way to a worker and back: a number of at least 0. If it is above
+   * 0.5, a run makes batches that take longer. Left out if a message takes almost no time.
+   */
   readonly messageMillis?: number | undefined
+  /**
+   * Runs the inputs of a batch and reports the exit of each as it ends, once, by its position. Inputs without a report
+   * when it ends are dispatched again. It never fails: a failure of an input is that input's exit, a `BackendError` if
+   * the task is not to blame. Add to the scope what has to last as long as the run. Interruption stops what it has
+   * started, and waits until that has stopped.
+   */
   readonly execute: <I, A, E>(
     job: Job<I, A, E>,
     batch: Batch<I>,
@@ -265,12 +299,12 @@ export interface Backend {
 }
 
 /**
- * Fibers in this process: the default, and the way to debug a task.
+ * Runs tasks on fibers in this process. It is the default, and the way to debug a task.
  *
  * **Details**
  *
- * Values pass through the task's schemas as they would to a worker, so what a schema refuses is refused here too;
- * values without a schema are handed over as they are, not cloned. A task's layer is built once for each run.
+ * Values pass through the task's schemas as on the way to a worker, so a schema refuses the same values here. Values
+ * without a schema are handed over unchanged, without a clone. A task's layer is built once for each run.
  *
  * @category backends
  * @since 0.1.0
@@ -297,7 +331,7 @@ export const async: Backend = {
 }
 
 /**
- * The backend that tasks run on; `Backend.async` unless another is provided.
+ * The backend that tasks run on. Default: `Backend.async`.
  *
  * @category services
  * @since 0.1.0
@@ -307,8 +341,26 @@ export const Backend: Context.Reference<Backend> = Context.Reference<Backend>(Co
 })
 
 /**
- * Returns the backend on which tasks run in a context: the one that is provided there, or `Backend.async` inside
- * `Parallel.sequential`. What is provided and is no backend is a defect.
+ * Returns the backend on which tasks run in a context.
+ *
+ * **Details**
+ *
+ * That is the backend that is provided there, or `Backend.async` inside `Parallel.sequential`. A provided value that is
+ * not a backend is a defect.
+ *
+ * **Example** (Ask how many workers there are)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backend } from "effect-parallel"
+ *
+ * const workers = Effect.map(Effect.context(), (context) => Backend.backendOf(context).workers)
+ *
+ * console.log(await Effect.runPromise(workers)) // => 8
+ *
+ * const three = Backend.layer({ ...Backend.async, name: "three", workers: 3 })
+ * console.log(await Effect.runPromise(Effect.provide(workers, three))) // => 3
+ * ```
  *
  * @category running
  * @since 0.1.0
@@ -317,12 +369,36 @@ export const backendOf = (context: Context.Context<never>): Backend =>
   Context.get(context, Sequential) ? async : Contract.checkBackend(Context.get(context, Backend))
 
 /**
- * A layer that runs the tasks inside on the given backend.
+ * Provides a backend, on which the tasks of a program then run.
  *
  * **Details**
  *
- * Errors: none; a backend without a `name` or an `execute`, or whose `workers` are no positive integer or `Infinity`, is
- * a defect, thrown here, and where the first task runs if the backend was provided in another way.
+ * A backend without a `name` or an `execute`, or with a wrong value in another property, is a defect, thrown here. If
+ * the backend is provided in another way, the defect is thrown when the first task runs.
+ *
+ * **Example** (Log what the default backend runs)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backend, Parallel, Task } from "effect-parallel"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(n * 2) })
+ *
+ * const log: Array<string> = []
+ * const logged: Backend.Backend = {
+ *   name: "logged",
+ *   workers: 1,
+ *   execute: (job, batch, onExit) => {
+ *     log.push(`${job.name} of ${batch.inputs[0]}`)
+ *     return Backend.async.execute(job, batch, onExit)
+ *   }
+ * }
+ *
+ * const program = Parallel.forEach([1, 2], double).pipe(Effect.provide(Backend.layer(logged)))
+ *
+ * console.log(await Effect.runPromise(program)) // => [2, 4]
+ * console.log(log) // => ["double of 1", "double of 2"]
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -330,13 +406,27 @@ export const backendOf = (context: Context.Context<never>): Backend =>
 export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Backend, Contract.checkBackend(backend))
 
 /**
- * Runs one input of a task on the provided backend.
+ * Runs one input of a task on the provided backend, as a call of the task does.
  *
  * **Details**
  *
- * Where this is called stands in the causes of its failures, as `at task name (file:line:column)`, and in the stack of a
- * `BackendError`. A program that calls more often than 20 times in 10 ms has this for 20 of them; the others show the name
- * of the task alone.
+ * The place of the call is in the causes of its failures, as `at task name (file:line:column)`, and in the stack of a
+ * `BackendError`. If a program makes more than 20 calls in 10 ms, 20 of them have the place; the others have only the
+ * name of the task.
+ *
+ * **Example** (Call any job)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backend, Task } from "effect-parallel"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(n * 2) })
+ *
+ * const timed = <I, A, E>(job: Backend.Job<I, A, E>, input: I) =>
+ *   Backend.call(job, input).pipe(Effect.timed, Effect.map(([, value]) => `${job.name}: ${value}`))
+ *
+ * console.log(await Effect.runPromise(timed(double, 2))) // => "double: 4"
+ * ```
  *
  * @category running
  * @since 0.1.0
@@ -357,13 +447,33 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
 const framesOfCall = 5
 
 /**
- * Runs what executes a batch in this process, so that `Parallel.attempt` inside tells of the input at `position`.
+ * Runs the execution of a batch so that `Parallel.attempt` inside it returns the attempt at the input at `position`.
  *
  * **When to use**
  *
- * Use in a backend of your own that runs tasks in fibers of the program. One that runs them elsewhere sends `index`,
- * `attempt`, `key` and the name of the run there; for a task that is called by itself, what `Parallel.attempt` tells where
- * `execute` runs.
+ * Use in a backend of your own that runs tasks on fibers of the program. A backend that runs them elsewhere sends
+ * `index`, `attempt`, `key` and the name of the run there; for a task that is called directly, it sends what
+ * `Parallel.attempt` returns where `execute` runs.
+ *
+ * **Example** (Tasks that know their attempt)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backend, Parallel, Task } from "effect-parallel"
+ *
+ * const indexOf = Task.make("indexOf", {
+ *   module: import.meta.url,
+ *   run: (_: string) => Effect.map(Parallel.attempt, ({ index }) => index)
+ * })
+ *
+ * const execute: Backend.Backend["execute"] = (job, batch, onExit) => {
+ *   const exit = Effect.exit(job.run(batch.inputs[0]!)) as Effect.Effect<any>
+ *   return Backend.insideBatch(Effect.map(exit, (exit) => onExit(0, exit)), batch, () => 0)
+ * }
+ * const mine = Backend.layer({ name: "mine", workers: 2, execute })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(Parallel.forEach(["a", "b"], indexOf), mine))) // => [0, 1]
+ * ```
  *
  * @category running
  * @since 0.1.0
@@ -375,8 +485,34 @@ export const insideBatch: <A, E, R>(
 ) => Effect.Effect<A, E, R> = Attempt.insideBatch
 
 /**
- * Makes the batch of the one input at a position of another, for a backend that takes no batches. What is told of it is told
- * of that position; it has no `budget` and no `recall`, which are those of the whole.
+ * Makes a batch of the one input at a position of another batch.
+ *
+ * **When to use**
+ *
+ * Use in a backend that takes batches, to pass their inputs to a backend that takes one input at a time.
+ *
+ * **Details**
+ *
+ * What is reported about the new batch is reported about that position of the other one. It has no `budget` and no
+ * `recall`, which concern the whole batch.
+ *
+ * **Example** (Pass inputs on one by one)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backend, Parallel, Task } from "effect-parallel"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(n * 2) })
+ *
+ * const execute: Backend.Backend["execute"] = (job, batch, onExit) =>
+ *   Effect.forEach(batch.inputs, (_, position) =>
+ *     Backend.async.execute(job, Backend.batchOfOne(batch, position), (_, exit) => onExit(position, exit)), {
+ *     discard: true
+ *   })
+ * const layer = Backend.layer({ name: "mine", workers: 2, batches: true, execute })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(Parallel.forEach([1, 2, 3], double), layer))) // => [2, 4, 6]
+ * ```
  *
  * @category models
  * @since 0.1.0
@@ -384,35 +520,70 @@ export const insideBatch: <A, E, R>(
 export const batchOfOne: <I>(batch: Batch<I>, position: number) => Batch<I> = Contract.batchOfOne
 
 /**
- * How `attempt` runs an input: those fields of a `Batch` that have the same names, and what is told of it.
+ * How `attempt` runs an input. A `Batch` has most of these properties, and may be passed on as the options.
  *
  * @category models
  * @since 0.1.0
  */
 export interface AttemptOptions {
+  /** Time limit of the attempt, measured from its start on the worker. Default: no limit. */
   readonly timeout?: Duration.Duration | undefined
+  /** How many batches the run has under way at most, this one included. */
   readonly concurrency: number
+  /** The run of the input. Default: a new run with the name of the task. */
   readonly run?: RunIdentity | undefined
+  /** Shows the input in errors. Default: the input itself, shortened. */
   readonly show?: ((input: never) => string) | undefined
+  /** Receives what the backend reports about the attempt besides its exit. Default: nothing receives it. */
   readonly told?: OnAttempt | undefined
+  /** The place of the call, which the causes of failures then show. Default: they show no place. */
   readonly calledFrom?: CalledFrom | undefined
 }
 
 /**
- * An input, its place in its run if it has one, and which attempt at it this is: 1 unless given; its key, if the run has a journal.
+ * An input for `attempt`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface AttemptedInput<out I> {
+  /** The input. */
   readonly input: I
+  /** Its index in its run, from 0. Left out for a task that is called directly. */
   readonly index?: number
+  /** Which attempt at it this is, from 1. Default: 1. */
   readonly attempts?: number | undefined
+  /** The key under which a journal records it. Default: none. */
   readonly key?: string | undefined
 }
 
 /**
  * Runs one input of a task on a backend, as a batch of its own.
+ *
+ * **When to use**
+ *
+ * Use in a backend of your own that runs inputs on another backend. `Backend.call` runs an input on the provided one.
+ *
+ * **Details**
+ *
+ * Fails with the error of the task, with `BackendError`, or, with a `timeout`, with `TimeoutError`. An input that comes
+ * back unstarted is dispatched again.
+ *
+ * **Example** (An attempt with a time limit)
+ *
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { Backend, Task } from "effect-parallel"
+ *
+ * const sleep = Task.make("sleep", { module: import.meta.url, run: (millis: number) => Effect.sleep(millis) })
+ *
+ * const program = Backend.attempt(Backend.async, sleep, { input: 5000 }, {
+ *   concurrency: 1,
+ *   timeout: Duration.millis(10)
+ * })
+ *
+ * console.log((await Effect.runPromise(Effect.flip(Effect.scoped(program))))._tag) // => "TimeoutError"
+ * ```
  *
  * @category running
  * @since 0.1.0
@@ -477,7 +648,25 @@ export const attempt = <I, A, E>(
 }
 
 /**
- * The error of an input that its backend gave back again and again.
+ * Makes the error of an input that no worker started.
+ *
+ * **Details**
+ *
+ * `since` and `until` are the times between which the input was dispatched, in milliseconds; `times` is how often it
+ * came back.
+ *
+ * **Example** (The message of the error)
+ *
+ * ```ts
+ * import { Backend } from "effect-parallel"
+ *
+ * const error = Backend.noWorkers(
+ *   { backend: "mine", task: "double", index: 3 },
+ *   { since: 0, until: 30_000, times: 45 }
+ * )
+ *
+ * console.log(error.reason.message) // => "no worker started it in 30 s; it was given back 45 times"
+ * ```
  *
  * @category errors
  * @since 0.1.0
@@ -494,8 +683,26 @@ export const noWorkers = (
   })
 
 /**
- * How a task runs in the fiber of its run, as a function does: on `async`, where it has no layer. Nothing on other backends,
- * and for tasks with a layer: they run by `attempt`, or in batches.
+ * Returns a function that runs a task in the fiber of its caller, if the backend runs the task there.
+ *
+ * **Details**
+ *
+ * That is so on `Backend.async`, for a task without a layer. For other backends and tasks it returns undefined: they
+ * need `Backend.attempt`, or batches. The function takes an input and its index in the run.
+ *
+ * **Example** (Whether a task runs in this fiber)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backend, Task } from "effect-parallel"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(n * 2) })
+ * const calledFrom = { site: undefined, frame: { name: "double", stack: () => undefined, parent: undefined } }
+ *
+ * const run = Backend.inline(Backend.async, double, { calledFrom })!
+ * console.log(await Effect.runPromise(run(4, 0))) // => 8
+ * console.log(Backend.inline({ ...Backend.async, name: "mine" }, double, { calledFrom })) // => undefined
+ * ```
  *
  * @category running
  * @since 0.1.0

@@ -132,7 +132,7 @@ describe("Flow", () => {
           error,
           new Flow.StepLimit({ path: "game/loop", limit: 5, last: ["a", "b", "a", "b", "a"] })
         )
-        assert.strictEqual(error.message, "flow game/loop took 5 steps and was not left; the last were a, b, a, b, a")
+        assert.strictEqual(error.message, "flow game/loop ran 5 nodes and did not exit; the last were a, b, a, b, a")
         assert.deepInclude(byDefault, { limit: 10_000, last: ["a", "b", "a", "b", "a", "b", "a", "b"] })
       }))
 
@@ -191,11 +191,11 @@ describe("Flow", () => {
 
         assert.match(
           Cause.pretty((defects[0] as Exit.Failure<unknown, unknown>).cause),
-          /`a` was left by the action "toString"/
+          /node `a` exited by the action "toString", which has no target/
         )
         assert.match(
           Cause.pretty((defects[1] as Exit.Failure<unknown, unknown>).cause),
-          /expected `a` to be left by .*, got 3/
+          /expected node `a` to exit by .*, got 3/
         )
       }))
 

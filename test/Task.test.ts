@@ -110,7 +110,7 @@ describe("Task", () => {
 
       assert.match(
         String(exit),
-        /task t, backend silent: no worker has begun it in 3\d(\.\d+)? s, .* given back 49 times/
+        /task t, backend silent: no worker started it in 3\d(\.\d+)? s; .* given back 49 times/
       )
       assert.strictEqual(times, 49)
     }))

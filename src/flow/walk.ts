@@ -12,23 +12,22 @@ import { type Any, isOut, type Out, out, runAt } from "./node.ts"
 import * as Path from "./path.ts"
 
 /**
- * A flow took as many steps as it may, and was not left.
- *
- * **Details**
- *
- * `path` is the flow, with those around it; `limit` its `maxSteps`; `last` names the last nodes it ran, at most eight.
+ * A flow ran as many nodes as its `maxSteps` allows, and did not exit.
  *
  * @category errors
  * @since 0.1.0
  */
 export class StepLimit extends Schema.TaggedError<StepLimit>("effect-parallel/Flow/StepLimit")("StepLimit", {
+  /** The path of the flow: the names of the flows around it and its own, separated by slashes. */
   path: Schema.String,
+  /** The `maxSteps` of the flow. */
   limit: Schema.Int,
+  /** Names of the last nodes that ran, at most eight, the latest last. */
   last: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     const [path, last] = [shortenName(this.path), shortenName(this.last.join(", "))]
-    return `flow ${path} took ${this.limit} steps and was not left; the last were ${last}`
+    return `flow ${path} ran ${this.limit} nodes and did not exit; the last were ${last}`
   }
 }
 
@@ -146,7 +145,7 @@ class Walk {
     const { name } = this.path
     this.isInside = false
     if (!isOut(exit)) {
-      throw new TypeError(`expected \`${shortenName(name)}\` to be left by a \`Node.out\`, got ${shorten(exit)}`)
+      throw new TypeError(`expected node \`${shortenName(name)}\` to exit by a \`Node.out\`, got ${shorten(exit)}`)
     }
     const target = this.current.on.get(exit.action)
     if (target !== undefined || this.route.open) { for (const each of this.seen) each.left(name, exit.action) }
@@ -155,7 +154,7 @@ class Walk {
       this.value = exit.value
     } else if (target === undefined && !this.route.open) {
       throw new TypeError(
-        `\`${shortenName(name)}\` was left by the action ${shorten(exit.action)}, which leads nowhere`
+        `node \`${shortenName(name)}\` exited by the action ${shorten(exit.action)}, which has no target in \`on\``
       )
     } else {
       this.exit = target?._tag === "Leave" ? out(target.action, exit.value) : exit

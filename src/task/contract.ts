@@ -98,9 +98,9 @@ export const executed = <R>(
     return isEffect(effect)
       ? Effect.catch(
         effect as Effect.Effect<void, unknown, R>,
-        (error) => Effect.die(mistake(blamed, "its `execute` failed, which it must not", error))
+        (error) => Effect.die(mistake(blamed, "its `execute` failed; it has to report failures of inputs by their exits", error))
       )
-      : Effect.die(mistake(blamed, "its `execute` returned no effect"))
+      : Effect.die(mistake(blamed, "its `execute` did not return an Effect"))
   })
 
 /** Tells what is wrong with the report of an exit, if something is; `size` is the number of inputs of the batch. */
@@ -109,7 +109,7 @@ export const wrongReport = (position: unknown, exit: unknown, size: number): str
     ? `it reported position ${shorten(position)} of a batch of ${size}`
     : isWholeExit(exit)
     ? undefined
-    : `it reported ${shorten(exit)}, which is no exit`
+    : `it reported ${shorten(exit)}, which is not an Exit`
 
 /** What is told of a position of a batch. */
 type AtPosition<A> = ((position: number, ...told: any) => A) | undefined

@@ -1,5 +1,5 @@
 /**
- * Errors of the way to a task and back, apart from the errors of the task itself.
+ * Errors of delivering inputs to a task and results back. The errors of the task itself are not among them.
  */
 import * as Schema from "effect/Schema"
 import { prefix, printable } from "../primitives/printable.ts"
@@ -10,7 +10,7 @@ import { BackendErrorTypeId } from "./stacks.ts"
 const explained = (text: string): string => printable(prefix(text, 1000))
 
 /**
- * A value that the task's schema refuses, so it cannot cross.
+ * A schema of the task refuses a value, so the value cannot be sent.
  *
  * @category errors
  * @since 0.1.0
@@ -18,8 +18,11 @@ const explained = (text: string): string => printable(prefix(text, 1000))
 export class ValueRefused extends Schema.TaggedError<ValueRefused>("effect-parallel/Backend/ValueRefused")(
   "ValueRefused",
   {
+    /** Which value of the task it is, and so which schema refuses it. */
     value: Schema.Literals(["payload", "success", "error"]),
+    /** The value as a text: the payload as the option `show` of the run shows it, otherwise the value, shortened. */
     shown: Schema.String,
+    /** Why the schema refuses it. */
     issue: Schema.String
   }
 ) {
@@ -35,6 +38,7 @@ export class ValueRefused extends Schema.TaggedError<ValueRefused>("effect-paral
  * @since 0.1.0
  */
 export class LayerFailed extends Schema.TaggedError<LayerFailed>("effect-parallel/Backend/LayerFailed")("LayerFailed", {
+  /** Why: the error of the layer, or its defect. */
   cause: Schema.Defect()
 }) {
   override get message(): string {
@@ -43,13 +47,12 @@ export class LayerFailed extends Schema.TaggedError<LayerFailed>("effect-paralle
 }
 
 /**
- * The worker ended while it was at this input: it called `exit`, was killed, ran out of memory, or something threw
- * where nobody caught it.
+ * The worker ended while it ran this input: it called `process.exit`, was killed, ran out of memory, or threw an error
+ * that nothing caught.
  *
  * **Details**
  *
- * `exitCode` or `signal` as the operating system gave it; neither where no worker could be started. `stderr` is the end
- * of what the worker wrote there.
+ * If no worker could be started, there is neither an `exitCode` nor a `signal`.
  *
  * @category errors
  * @since 0.1.0
@@ -57,28 +60,30 @@ export class LayerFailed extends Schema.TaggedError<LayerFailed>("effect-paralle
 export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-parallel/Backend/WorkerCrashed")(
   "WorkerCrashed",
   {
+    /** Exit code of the worker; undefined if a signal ended it. */
     exitCode: Schema.optionalKey(Schema.Int),
+    /** Name of the signal that ended the worker, such as `SIGKILL`. */
     signal: Schema.optionalKey(Schema.String),
+    /** The last lines that the worker wrote to its standard error. */
     stderr: Schema.String
   }
 ) {
   override get message(): string {
     const how = this.signal !== undefined
-      ? `its worker ended by ${shortenName(this.signal)}`
+      ? `its worker was ended by ${shortenName(this.signal)}`
       : this.exitCode !== undefined
-      ? `its worker ended with exit code ${this.exitCode}`
+      ? `its worker exited with code ${this.exitCode}`
       : "its worker could not be started"
     return this.stderr === "" ? how : `${how}: ${shortenMessage(this.stderr)}`
   }
 }
 
 /**
- * A value that cannot be cloned, so it cannot cross: a function, a promise, a handle.
+ * A value holds something that cannot be cloned, such as a function, a promise or a handle, so it cannot be sent.
  *
  * **Details**
  *
- * `path` says where in the value, like `.jobs[3].callback`; it is empty for the value itself. Give the task a schema
- * that makes plain data of it, or send less.
+ * Send less, or give the task a schema that encodes the value as plain data.
  *
  * @category errors
  * @since 0.1.0
@@ -86,42 +91,56 @@ export class WorkerCrashed extends Schema.TaggedError<WorkerCrashed>("effect-par
 export class NotCloneable extends Schema.TaggedError<NotCloneable>("effect-parallel/Backend/NotCloneable")(
   "NotCloneable",
   {
+    /** Which value of the task it is. */
     value: Schema.Literals(["payload", "success", "error"]),
+    /** The way to the part that cannot be cloned, such as `.jobs[3].callback`; empty for the value itself. */
     path: Schema.String,
+    /** Why it cannot be cloned. */
     issue: Schema.String
   }
 ) {
   override get message(): string {
-    const where = this.path === "" ? "its root" : shortenName(this.path)
-    return `the ${this.value} cannot be cloned at ${where}: ${shortenName(this.issue)}`
+    const where = this.path === "" ? "" : ` at ${shortenName(this.path)}`
+    return `the ${this.value} cannot be cloned${where}: ${shortenName(this.issue)}`
   }
 }
 
 /**
- * A worker does not find the task's module: its `module` has to be `import.meta.url` of a file that is there when it
- * runs.
+ * A worker cannot find the task's module.
+ *
+ * **Details**
+ *
+ * The `module` of a task has to be the `import.meta.url` of a file that exists when the worker starts.
  *
  * @category errors
  * @since 0.1.0
  */
 export class ModuleMissing extends Schema.TaggedError<ModuleMissing>("effect-parallel/Backend/ModuleMissing")(
   "ModuleMissing",
-  { module: Schema.String }
+  {
+    /** URL of the module. */
+    module: Schema.String
+  }
 ) {
   override get message(): string {
-    return `its worker finds no module ${shortenName(this.module)}`
+    return `its worker cannot find the module ${shortenName(this.module)}`
   }
 }
 
 /**
- * The task's module threw when a worker imported it, or ended the worker.
+ * The task's module threw an error, or ended the worker, when the worker imported it.
  *
  * @category errors
  * @since 0.1.0
  */
 export class ModuleFailed extends Schema.TaggedError<ModuleFailed>("effect-parallel/Backend/ModuleFailed")(
   "ModuleFailed",
-  { module: Schema.String, cause: Schema.Defect() }
+  {
+    /** URL of the module. */
+    module: Schema.String,
+    /** What the module threw, or how the worker ended. */
+    cause: Schema.Defect()
+  }
 ) {
   override get message(): string {
     return `its worker could not import ${shortenName(this.module)}: ${shorten(this.cause)}`
@@ -129,14 +148,21 @@ export class ModuleFailed extends Schema.TaggedError<ModuleFailed>("effect-paral
 }
 
 /**
- * The task's module exports no task of its name.
+ * The task's module does not export a task with its name.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TaskMissing extends Schema.TaggedError<TaskMissing>("effect-parallel/Backend/TaskMissing")(
   "TaskMissing",
-  { module: Schema.String, task: Schema.String, found: Schema.Array(Schema.String) }
+  {
+    /** URL of the module. */
+    module: Schema.String,
+    /** Name of the task. */
+    task: Schema.String,
+    /** Names of the tasks that the module exports. */
+    found: Schema.Array(Schema.String)
+  }
 ) {
   override get message(): string {
     const found = this.found.length === 0 ? "no task" : shortenName(this.found.join(", "))
@@ -145,14 +171,22 @@ export class TaskMissing extends Schema.TaggedError<TaskMissing>("effect-paralle
 }
 
 /**
- * The task's module starts its program again when a worker imports it.
+ * The task's module starts the program again when a worker imports it.
+ *
+ * **Details**
+ *
+ * Put the task into a module of its own. From Node.js 24.2 on, the module may also start the program only
+ * `if (import.meta.main)`.
  *
  * @category errors
  * @since 0.1.0
  */
 export class ProgramStarted extends Schema.TaggedError<ProgramStarted>("effect-parallel/Backend/ProgramStarted")(
   "ProgramStarted",
-  { module: Schema.String }
+  {
+    /** URL of the module. */
+    module: Schema.String
+  }
 ) {
   override get message(): string {
     return `${
@@ -163,63 +197,58 @@ export class ProgramStarted extends Schema.TaggedError<ProgramStarted>("effect-p
 }
 
 /**
- * No worker has taken the input: a fleet had no machine for too long, or the backend gave the input back again and again.
- *
- * **Details**
- *
- * Units: `millis` is how long that was tried. `givenBack` is how often the input came back unstarted; 0 where there was
- * nobody to give it to.
+ * No worker started the input: there was no machine for too long, or the backend gave the input back every time.
  *
  * @category errors
  * @since 0.1.0
  */
 export class NoWorkers extends Schema.TaggedError<NoWorkers>("effect-parallel/Backend/NoWorkers")("NoWorkers", {
+  /** How long the run tried, in milliseconds. */
   millis: Schema.Finite,
+  /** How many times the input came back without having started; 0 if there was no worker to send it to. */
   givenBack: Schema.Int
 }) {
   override get message(): string {
     const seconds = `${this.millis / 1000} s`
     return this.givenBack === 0
-      ? `there was no worker for it for ${seconds}`
-      : `no worker has begun it in ${seconds}, in which it was given back ${this.givenBack} times`
+      ? `there was no worker to run it for ${seconds}`
+      : `no worker started it in ${seconds}; it was given back ${this.givenBack} times`
   }
 }
 
 /**
- * Machine after machine was lost while it had this input.
- *
- * **Details**
- *
- * `machine` is the last of them, `losses` how many there were. `how` tells whether the last one was gone, or has not been
- * heard of for its lease.
+ * As many machines as the option `maxLosses` allows were lost while they had this input.
  *
  * @category errors
  * @since 0.1.0
  */
 export class MachineLost extends Schema.TaggedError<MachineLost>("effect-parallel/Backend/MachineLost")("MachineLost", {
+  /** Name of the last machine that was lost. */
   machine: Schema.String,
+  /** How the last machine was lost: its connection was gone, or it was silent for its lease. */
   how: Schema.Literals(["gone", "silent"]),
+  /** How many machines were lost. */
   losses: Schema.Int
 }) {
   override get message(): string {
-    const how = this.how === "gone" ? "is gone" : "was silent for its lease"
-    const before = this.losses > 1 ? `, and ${this.losses - 1} before it were lost at this input too` : ""
-    return `the machine ${shortenName(this.machine)} ${how}${before}`
+    const machine = shortenName(this.machine)
+    const how = this.how === "gone" ? "lost its connection" : "was silent for its lease"
+    return this.losses === 1
+      ? `the machine ${machine} ${how} while it had the input`
+      : `${this.losses} machines were lost while they had the input; the last, ${machine}, ${how}`
   }
 }
 
 /**
- * The way to the machines was closed for too long: a queue or a network that cannot be reached.
- *
- * **Details**
- *
- * Units: `millis` is how long it was tried. `cause` is what the transport said last.
+ * The machines could not be reached for too long, for instance because the queue or the network was down.
  *
  * @category errors
  * @since 0.1.0
  */
 export class Unreachable extends Schema.TaggedError<Unreachable>("effect-parallel/Backend/Unreachable")("Unreachable", {
+  /** How long the program tried, in milliseconds. */
   millis: Schema.Finite,
+  /** The last error of the transport. */
   cause: Schema.Defect()
 }) {
   override get message(): string {
@@ -228,59 +257,58 @@ export class Unreachable extends Schema.TaggedError<Unreachable>("effect-paralle
 }
 
 /**
- * A machine has taken the input and does not have its task.
- *
- * **Details**
- *
- * `found` lists the tasks that it has: those that it was started with.
+ * A machine took the input, but does not have its task.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TaskUnknown extends Schema.TaggedError<TaskUnknown>("effect-parallel/Backend/TaskUnknown")("TaskUnknown", {
+  /** Name of the machine. */
   machine: Schema.String,
+  /** Names of the tasks that the machine was started with. */
   found: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     const found = this.found.length === 0 ? "none" : shortenName(this.found.join(", "))
-    return `the machine ${shortenName(this.machine)} has no such task; its tasks: ${found}`
+    return `the machine ${shortenName(this.machine)} does not have this task; its tasks: ${found}`
   }
 }
 
 /**
- * A machine has a task of this name whose values cross in another form: program and machine are of different versions.
+ * A machine has a task with this name but with another schema: program and machine run different versions.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TaskDiffers extends Schema.TaggedError<TaskDiffers>("effect-parallel/Backend/TaskDiffers")("TaskDiffers", {
+  /** Name of the machine. */
   machine: Schema.String,
+  /** Which schema differs. */
   value: Schema.Literals(["payload", "success", "error"])
 }) {
   override get message(): string {
-    return `the ${this.value} schema of the task on the machine ${
+    return `the machine ${
       shortenName(this.machine)
-    } is not that of this program`
+    } has another ${this.value} schema for this task: run the same version there`
   }
 }
 
 /**
- * A value that makes a message larger than its transport carries.
- *
- * **Details**
- *
- * Units: `bytes` of the value as it is sent, and `most` that a message may have.
+ * A value is too large for a message of the transport.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TooLarge extends Schema.TaggedError<TooLarge>("effect-parallel/Backend/TooLarge")("TooLarge", {
+  /** Which value of the task it is. */
   value: Schema.Literals(["payload", "success", "error"]),
+  /** Size of the value as it is sent, in bytes. */
   bytes: Schema.Int,
+  /** Greatest size of a message, in bytes. */
   most: Schema.Int
 }) {
   override get message(): string {
-    return `the ${this.value} has ${this.bytes} bytes, and a message may have ${this.most}`
+    return `the ${this.value} has ${this.bytes} bytes, but a message may have at most ${this.most}`
   }
 }
 
@@ -303,12 +331,12 @@ export const reasons = [
 ] as const
 
 /**
- * The backend could not bring an input to the task, or its result back: the task's own errors are never wrapped in it.
+ * The backend could not deliver an input to the task, or the result back to the program.
  *
  * **Details**
  *
- * `index` is the input's place in its run, from 0; a task that was called by itself has none. `reason` tells what went
- * wrong, for `Effect.catchReason`.
+ * The task's own errors are never wrapped in it. Handle it with `Effect.catchTag`, or one of its reasons with
+ * `Effect.catchReason`.
  *
  * @category errors
  * @since 0.1.0
@@ -316,9 +344,13 @@ export const reasons = [
 export class BackendError extends Schema.TaggedError<BackendError>("effect-parallel/Backend/BackendError")(
   "BackendError",
   {
+    /** Name of the backend. */
     backend: Schema.String,
+    /** Name of the task. */
     task: Schema.String,
+    /** Index of the input in its run, from 0; undefined if the task was called directly. */
     index: Schema.optionalKey(Schema.Int),
+    /** What went wrong. */
     reason: Schema.Union(reasons)
   }
 ) {
@@ -332,7 +364,26 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
 }
 
 /**
- * The reason of an error about the input at a position of a batch, with the input shown as the run shows its inputs.
+ * Shows an input in the reason of an error as the run shows its inputs.
+ *
+ * **When to use**
+ *
+ * Use in a backend of your own, for each `BackendError` about the input at a position of a batch.
+ *
+ * **Details**
+ *
+ * Changes only a `ValueRefused` of a payload, in a run with the option `show`. Returns any other reason unchanged.
+ *
+ * **Example** (Hide a secret in an error)
+ *
+ * ```ts
+ * import { Backend } from "effect-parallel"
+ *
+ * const refused = new Backend.ValueRefused({ value: "payload", shown: "hunter2", issue: "too short" })
+ * const batch = { inputs: [{ user: "ada", password: "hunter2" }], show: ({ user }: { user: string }) => user }
+ *
+ * console.log(Backend.shownBy(batch, 0, refused).message) // => "the payload schema refuses ada: too short"
+ * ```
  *
  * @category converting
  * @since 0.1.0

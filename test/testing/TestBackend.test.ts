@@ -76,7 +76,7 @@ describe("TestBackend", () => {
 
       assert.deepStrictEqual(values, [0, 2, 6, 8, 10])
       assert.strictEqual(error._tag === "BackendError" && error.reason._tag, "WorkerCrashed")
-      assert.strictEqual(error.message, "task double, input #2, backend test: its worker ended with exit code 137")
+      assert.strictEqual(error.message, "task double, input #2, backend test: its worker exited with code 137")
     }).pipe(Effect.provide(TestBackend.layer({
       when: ({ index }) => index === 2 ? TestBackend.crash(137) : TestBackend.run
     }))))

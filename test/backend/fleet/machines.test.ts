@@ -335,7 +335,7 @@ describe("a program", () => {
       const never = yield* Effect.forkChild(Effect.exit(half(2)))
       yield* pass("31 seconds")
       const exit = yield* Fiber.join(never)
-      assert.match(String(exit), /NoWorkers|there was no worker for it for 30(\.5)? s/)
+      assert.match(String(exit), /NoWorkers|there was no worker to run it for 30(\.5)? s/)
     }).pipe(Effect.provide(fleet({ machines: 0 }))))
 
   it.live("whose event loop is held for longer than a lease takes nobody for lost, and neither do machines", () =>

@@ -38,7 +38,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(failures.map((failure) => failure.index), fatal.map((_, n) => 3 * n + 1))
           assert.deepStrictEqual(crashes.map((crash) => crash.signal ?? crash.exitCode), fatal.map(([, how]) => how))
           for (const [n, [, , words]] of fatal.entries()) assert.match(crashes[n]!.stderr, words)
-          assert.match(crashes[0]!.message, /ended with exit code 42: the disk is full/)
+          assert.match(crashes[0]!.message, /exited with code 42: the disk is full/)
         }))
 
       it.effect("between two batches fail nobody", () =>

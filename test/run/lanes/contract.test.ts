@@ -159,9 +159,9 @@ describe("a backend", () => {
       throw new Error("thrown")
     }, /^thrown$/],
     "dies": [() => Effect.die(new Error("died")), /^died$/],
-    "fails": [() => Effect.fail("no"), /input #0, backend bad: its `execute` failed, which it must not/],
-    "returns nothing": [() => undefined, /backend bad: its `execute` returned no effect/],
-    "returns a promise": [() => Promise.resolve(), /backend bad: its `execute` returned no effect/],
+    "fails": [() => Effect.fail("no"), /input #0, backend bad: its `execute` failed; it has to report/],
+    "returns nothing": [() => undefined, /backend bad: its `execute` did not return an Effect/],
+    "returns a promise": [() => Promise.resolve(), /backend bad: its `execute` did not return an Effect/],
     "reports a position beyond the batch": [
       (_, { inputs }, onExit) => Effect.sync(() => onExit(inputs.length, Exit.succeed(1))),
       /backend bad: it reported position \d+ of a batch of \d+/
@@ -180,15 +180,15 @@ describe("a backend", () => {
     ],
     "reports a value as an exit": [
       (_, __, onExit) => Effect.sync(() => onExit(0, 5)),
-      /backend bad: it reported 5, which is no exit/
+      /backend bad: it reported 5, which is not an Exit/
     ],
     "reports no exit": [
       (_, __, onExit) => Effect.sync(() => onExit(0)),
-      /backend bad: it reported undefined, which is no exit/
+      /backend bad: it reported undefined, which is not an Exit/
     ],
     "reports half an exit": [
       (_, __, onExit) => Effect.sync(() => onExit(0, { "~effect/Exit": "~effect/Exit", _tag: "Failure" })),
-      /backend bad: it reported .*, which is no exit/
+      /backend bad: it reported .*, which is not an Exit/
     ]
   }
   for (const [name, [execute, message]] of Object.entries(mistakes)) {
