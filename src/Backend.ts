@@ -348,7 +348,7 @@ export const Backend: Context.Reference<Backend> = Context.Reference<Backend>(Co
  * That is the backend that is provided there, or `Backend.async` inside `Parallel.sequential`. A provided value that is
  * not a backend is a defect.
  *
- * **Example** (Ask how many workers there are)
+ * **Example** (Asking how many workers there are)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -376,7 +376,7 @@ export const backendOf = (context: Context.Context<never>): Backend =>
  * A backend without a `name` or an `execute`, or with a wrong value in another property, is a defect, thrown here. If
  * the backend is provided in another way, the defect is thrown when the first task runs.
  *
- * **Example** (Log what the default backend runs)
+ * **Example** (Logging what the default backend runs)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -414,7 +414,7 @@ export const layer = (backend: Backend): Layer.Layer<never> => Layer.succeed(Bac
  * `BackendError`. If a program makes more than 20 calls in 10 ms, 20 of them have the place; the others have only the
  * name of the task.
  *
- * **Example** (Call any job)
+ * **Example** (Timing a call of any task)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -455,7 +455,7 @@ const framesOfCall = 5
  * `index`, `attempt`, `key` and the name of the run there; for a task that is called directly, it sends what
  * `Parallel.attempt` returns where `execute` runs.
  *
- * **Example** (Tasks that know their attempt)
+ * **Example** (Running tasks that ask for their attempt)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -496,7 +496,7 @@ export const insideBatch: <A, E, R>(
  * What is reported about the new batch is reported about that position of the other one. It has no `budget` and no
  * `recall`, which concern the whole batch.
  *
- * **Example** (Pass inputs on one by one)
+ * **Example** (Passing inputs on one by one)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -569,7 +569,7 @@ export interface AttemptedInput<out I> {
  * Fails with the error of the task, with `BackendError`, or, with a `timeout`, with `TimeoutError`. An input that comes
  * back unstarted is dispatched again.
  *
- * **Example** (An attempt with a time limit)
+ * **Example** (Running an attempt with a time limit)
  *
  * ```ts
  * import { Duration, Effect } from "effect"
@@ -655,7 +655,7 @@ export const attempt = <I, A, E>(
  * `since` and `until` are the times between which the input was dispatched, in milliseconds; `times` is how often it
  * came back.
  *
- * **Example** (The message of the error)
+ * **Example** (Reading the message of the error)
  *
  * ```ts
  * import { Backend } from "effect-parallel"
@@ -690,7 +690,7 @@ export const noWorkers = (
  * That is so on `Backend.async`, for a task without a layer. For other backends and tasks it returns undefined: they
  * need `Backend.attempt`, or batches. The function takes an input and its index in the run.
  *
- * **Example** (Whether a task runs in this fiber)
+ * **Example** (Asking whether a task runs in this fiber)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -1,5 +1,5 @@
 /**
- * A named piece of work that can run somewhere else.
+ * Named functions that can run on another thread, process or machine.
  *
  * @since 0.1.0
  */
@@ -15,61 +15,78 @@ import { knownKeys, nonEmptyString, outOfRange, wrongType } from "./primitives/c
 const TypeId = "~effect-parallel/Task"
 
 /**
- * A named, serialisable piece of work. Called with a payload it runs on the provided backend; given to `Parallel` it
- * runs over many payloads there.
+ * A named function that any backend can run.
  *
  * **When to use**
  *
- * Use a task where a function would do but the work should be able to move to a thread, a process or another machine
- * without a change. A plain function always stays on fibers.
+ * Use a task instead of a plain function if the work should be able to move to a thread, a process or another machine
+ * without a change. A plain function always runs on fibers.
+ *
+ * **Details**
+ *
+ * Call it with a payload to run it once, on the provided backend. Pass it to `Parallel` to run it over many payloads
+ * there.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Task<in I, out A, out E = never> extends Backend.Job<I, A, E> {
   (payload: I): Effect.Effect<A, E | Backend.BackendError>
-  /** How a run reaches the backend that is provided; a run itself knows no backend. */
+  /** How a run reaches the provided backend. */
   readonly [TypeId]: {
     readonly backendOf: typeof Backend.backendOf
     readonly attempt: typeof Backend.attempt
     readonly inline: typeof Backend.inline
     readonly noWorkers: typeof Backend.noWorkers
   }
+  /** The name that `make` was given, unique within its module. */
   readonly name: string
 }
 
 /**
- * What makes a task. Without `layer`, `run` needs no services.
+ * The options of a task. Without `layer`, `run` needs no services.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options<I, A, E, R> {
-  /** `import.meta.url` of the module that makes the task and exports it: a worker finds it there. */
+  /** `import.meta.url` of the module that makes and exports the task. A worker imports that module. */
   readonly module: string
   /**
-   * How payloads cross: as JSON, but for what `cloned` keeps as it is. Left out, they are structured-cloned, or handed
-   * over as they are within one process.
+   * Schema of payloads, which are sent as JSON, except for values of `cloned` and `moved`. Default: payloads are
+   * structured-cloned, or handed over unchanged on fibers.
    */
   readonly payload?: Schema.Codec<I, any> | undefined
-  /** How values cross; left out, as payloads do. */
+  /** Schema of values, which come back as JSON. Default: as for payloads. */
   readonly success?: Schema.Codec<A, any> | undefined
   /**
-   * How errors cross. Left out, they arrive as data that looks like them: name, message, stack, cause and fields, as
-   * far as they can be cloned; within one process as they are.
+   * Schema of errors: with it, an error arrives as an instance of its class. Default: an error arrives as data with the
+   * same name, message, stack, cause and fields, as far as they can be cloned; on fibers, unchanged.
    */
   readonly error?: Schema.Codec<E, any> | undefined
-  /** The work. */
+  /** The work: runs one payload. */
   readonly run: (payload: I) => Effect.Effect<A, E, R>
   /**
-   * The services of `run`, built once for each worker and released when it ends, unless it crashes; on fibers, built
-   * and released with each run.
+   * Provides the services of `run`. A worker builds it once, and releases it when the worker ends, unless it crashes.
+   * On fibers it is built and released with each run. Default: `run` needs no services.
    */
   readonly layer?: Layer.Layer<R, any> | undefined
 }
 
 /**
- * Tells whether a value is a task.
+ * Checks whether a value is a task.
+ *
+ * **Example** (Collecting the tasks of a module)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Task } from "effect-parallel"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(n * 2) })
+ * const exported: Record<string, unknown> = { double, limit: 3 }
+ *
+ * console.log(Object.values(exported).filter(Task.isTask).map(({ name }) => name)) // => ["double"]
+ * ```
  *
  * @category guards
  * @since 0.1.0
@@ -77,38 +94,43 @@ export interface Options<I, A, E, R> {
 export const isTask = (u: unknown): u is Task<never, unknown, unknown> => hasProperty(u, TypeId)
 
 /**
- * Names a piece of work, so that any backend can run it.
- *
- * **Details**
- *
- * Shape: make it at the top of a module and export it; a worker imports the module and looks for the name. Names are
- * unique within a module. Errors: the task's own come through its `error` schema as what they are, never wrapped; what
- * goes wrong between the program and the task is a `BackendError`. Interrupting a call interrupts `run` where it runs.
- *
- * **Example** (A task called, and a task over many payloads)
- *
- * ```ts
- * import { Effect, Schema } from "effect"
- * import { Parallel, Task } from "effect-parallel"
- *
- * class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Number }) {}
- *
- * export const root = Task.make("root", {
- *   module: import.meta.url,
- *   payload: Schema.Number,
- *   success: Schema.Number,
- *   error: Negative,
- *   run: (n) => n < 0 ? Effect.fail(new Negative({ n })) : Effect.succeed(Math.sqrt(n))
- * })
- *
- * console.log(await Effect.runPromise(root(9))) // => 3
- * console.log(await Effect.runPromise(Parallel.forEach([1, 4, 16], root))) // => [1, 2, 4]
- * ```
+ * Makes a task: a function with a name, which any backend can run.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make: {
+  /**
+   * Makes a task: a function with a name, which any backend can run.
+   *
+   * **Details**
+   *
+   * Make a task at the top level of a module and export it: a worker imports the module and looks for the name. Names
+   * are unique within a module.
+   *
+   * A call fails with the task's own error, never wrapped, or with `BackendError`, if something goes wrong between the
+   * program and the task. Interrupting a call interrupts `run` where it runs. A wrong option is a defect, thrown here.
+   *
+   * **Example** (Calling a task, and running it over many payloads)
+   *
+   * ```ts
+   * import { Effect, Schema } from "effect"
+   * import { Parallel, Task } from "effect-parallel"
+   *
+   * class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Number }) {}
+   *
+   * export const root = Task.make("root", {
+   *   module: import.meta.url,
+   *   payload: Schema.Number,
+   *   success: Schema.Number,
+   *   error: Negative,
+   *   run: (n) => n < 0 ? Effect.fail(new Negative({ n })) : Effect.succeed(Math.sqrt(n))
+   * })
+   *
+   * console.log(await Effect.runPromise(root(9))) // => 3
+   * console.log(await Effect.runPromise(Parallel.forEach([1, 4, 16], root))) // => [1, 2, 4]
+   * ```
+   */
   <I, A, E = never>(
     name: string,
     options: Options<I, A, E, never> & { readonly layer?: undefined }
@@ -133,16 +155,19 @@ export const make: {
 }
 
 /**
- * A schema whose values cross as they are, and not as JSON: for what a structured clone keeps and JSON would spell out,
- * such as a `Float64Array`.
+ * Makes a schema whose values are sent as structured clones, and not as JSON.
+ *
+ * **When to use**
+ *
+ * Use for values that a structured clone keeps and that are long as JSON, such as a `Float64Array`.
  *
  * **Details**
  *
- * Shape: the same values as those of `schema`, checked on both sides; their transformations are left out. Between
- * threads and processes they are structured-cloned, and large typed arrays pass to threads as shared memory. Errors:
- * what cannot be cloned is refused as `NotCloneable`. A queue that keeps jobs as JSON cannot carry such values.
+ * The schema takes the values of `schema`, checks them on both sides, and does not apply its transformations. Large
+ * typed arrays reach threads as shared memory. A value that cannot be cloned fails with `NotCloneable`. A queue that
+ * keeps jobs as JSON cannot carry such values.
  *
- * **Example** (Samples beside a date)
+ * **Example** (Sending samples with a date)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -165,22 +190,25 @@ export const cloned = <S extends Schema.Constraint>(schema: S): Schema.Codec<S["
   Schema.Any.pipe(Schema.decodeTo(Schema.toType(schema))) as Schema.Codec<S["Type"], any>
 
 /**
- * A schema whose values cross as with `cloned`, and whose binary data is moved and not copied: for large arrays that
- * their maker does not need any more.
+ * Makes a schema whose values are sent as with `cloned`, and whose binary data is moved instead of copied.
+ *
+ * **When to use**
+ *
+ * Use for large arrays that the sender does not need any more.
  *
  * **Details**
  *
- * Shape: the same values as those of `schema`, checked on both sides. Moved are the buffers of typed arrays, and
- * `ArrayBuffer`s, in up to four levels of objects, arrays and maps; shared memory stays shared. To and from threads a
- * moved array costs nothing, whatever its size; between processes and machines it is copied. A payload that moves goes in
- * a message of its own. Errors: as those of `cloned`.
+ * The schema takes the values of `schema` and checks them on both sides. It moves `ArrayBuffer`s and the buffers of
+ * typed arrays in up to four levels of objects, arrays and maps; shared memory stays shared. Moving an array to or from
+ * a thread costs nothing, whatever its size. Between processes and machines it is copied. A payload that moves goes in
+ * a message of its own. A value that cannot be cloned fails with `NotCloneable`.
  *
  * **Gotchas**
  *
- * The array that was sent is empty afterwards, and so is any other view of its buffer: what a task keeps for its next
- * input must not be moved. A payload that has moved cannot be sent again: a further attempt at it fails as `NotCloneable`.
+ * The array that was sent is empty afterwards, and so is any other view of its buffer. So do not move what a task keeps
+ * for its next input. A payload that has moved cannot be sent again: another attempt at it fails with `NotCloneable`.
  *
- * **Example** (An array that a task makes)
+ * **Example** (Moving an array that a task makes)
  *
  * ```ts
  * import { Effect, Schema } from "effect"

@@ -374,7 +374,7 @@ export class BackendError extends Schema.TaggedError<BackendError>("effect-paral
  *
  * Changes only a `ValueRefused` of a payload, in a run with the option `show`. Returns any other reason unchanged.
  *
- * **Example** (Hide a secret in an error)
+ * **Example** (Hiding a secret in an error)
  *
  * ```ts
  * import { Backend } from "effect-parallel"
