@@ -1,5 +1,5 @@
 /**
- * Nodes wired to each other: the compiler checks every edge, and a flow is a node again.
+ * Workflows: nodes connected by their actions. The compiler checks every connection, and a flow is a node too.
  *
  * @since 0.1.0
  */
@@ -39,7 +39,7 @@ export type { FlowJournal } from "./flow/recorded.ts"
 export { StepLimit } from "./flow/walk.ts"
 
 /**
- * The target of an edge that leaves the flow, by the action that led there.
+ * The target of an action that exits the flow. The flow exits by the same action.
  *
  * @category constructors
  * @since 0.1.0
@@ -47,9 +47,9 @@ export { StepLimit } from "./flow/walk.ts"
 export const end: End = Object.freeze({ _tag: "End" })
 
 /**
- * The target of an edge that leaves the flow by another action.
+ * Makes the target of an action that exits the flow by another action.
  *
- * **Example** (Two ways out that mean the same)
+ * **Example** (Merging two actions into one)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -73,23 +73,21 @@ export const end: End = Object.freeze({ _tag: "End" })
 export const exit = <const A extends string>(action: A): Leave<A> => Object.freeze({ _tag: "Leave", action })
 
 /**
- * Wires nodes into a flow, which is a node again.
+ * Makes a flow from nodes that are connected by their actions. A flow is a node too.
  *
  * **Details**
  *
- * Graph: `on` says for each node and each of its actions where it leads: to a node, by its name in `nodes`, out of the
- * flow (`Flow.end`), or out of it by another action (`Flow.exit`). The flow takes what its `start` takes, and is left
- * by the actions that lead out of it. Loops are allowed. Nodes run one after another; the event loop has its turn at
- * least every 8 ms of steps that do not wait.
+ * The input of the flow is the input of its start node. The flow exits by the actions whose target is `Flow.end` or
+ * `Flow.exit`. Loops are allowed. Nodes run one after another. The flow yields to the event loop at least every 8 ms of
+ * steps that do not wait.
  *
- * What does not fit does not compile: an action that is not wired, or that the node does not have; a node that is not
- * wired; a target that does not exist, or that takes another type than the edge carries.
+ * A missing or mismatched connection is a compile error: a node or an action without a target, an action that the node
+ * does not have, a target that does not exist, or a target whose input has another type than the value of the action.
  *
- * Units: `maxSteps` is how many nodes may run, those of nested flows not counted: a positive integer or `Infinity`,
- * default 10,000. Errors: those of all nodes, and `StepLimit` when so many have run. Each says where it came from
- * (`Node.location`). Interruption stops the node under way.
+ * The flow fails with the errors of its nodes, and with `StepLimit` after `maxSteps` nodes. `Node.location` returns
+ * where a failure comes from. Interruption stops the node that runs.
  *
- * **Example** (A loop)
+ * **Example** (Looping until a draft is accepted)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -122,9 +120,19 @@ export const exit = <const A extends string>(action: A): Leave<A> => Object.free
 export const make = <const Ns extends Nodes, const S extends keyof Ns & string, const W extends Edges<Ns>>(
   name: string,
   options: {
+    /** The name in `nodes` of the node that runs first. */
     readonly start: S
+    /** The nodes, by the names that `start` and `on` use. At least one. */
     readonly nodes: Ns
+    /**
+     * The target of each action of each node: the name of the node that runs next, `Flow.end` to exit the flow by the
+     * same action, or `Flow.exit(action)` to exit it by another one.
+     */
     readonly on: W & Checked<Ns, W>
+    /**
+     * How many nodes may run, without those of nested flows: a positive integer, or `Infinity`. If the flow has not
+     * exited by then, it fails with `StepLimit`. Default: 10,000.
+     */
     readonly maxSteps?: number | undefined
   }
 ): Node<
@@ -161,14 +169,15 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
 }
 
 /**
- * Runs nodes in a straight line: each leads on to the next by `"default"`.
+ * Makes a flow that runs nodes in sequence: the action `"default"` of each leads to the next.
  *
  * **Details**
  *
- * Graph: it takes what the first takes, and is left as the last is left. Any other action than `"default"` of a node
- * before the last leaves the line at once, by that action. Errors: those of the nodes.
+ * The input of the flow is the input of its first node. The flow exits as its last node exits. If an earlier node exits
+ * by another action than `"default"`, the flow exits immediately by that action. The flow fails with the errors of its
+ * nodes.
  *
- * **Example** (A line)
+ * **Example** (Running three steps, or exiting after the second)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -202,15 +211,15 @@ export const chain = <const Ns extends readonly [Any, ...Array<Any>]>(
 }
 
 /**
- * Runs different nodes at once on the same input, and joins what they come to.
+ * Makes a node that runs several nodes concurrently on the same input, and combines their values.
  *
  * **Details**
  *
- * Graph: it is left by `"default"` with a record of their values, by their names, when all have been left by
- * `"default"`. Any other action leaves at once, by that action, and interrupts the rest. Errors: the first of a node,
- * which interrupts the rest and waits for their finalizers.
+ * When all nodes have exited by `"default"`, it exits by `"default"` with a record of their values, by the names of the
+ * nodes. If one exits by another action, it interrupts the others and exits immediately by that action. If one fails,
+ * it interrupts the others, waits for their finalizers, and fails with that error.
  *
- * **Example** (Two questions at once)
+ * **Example** (Counting words and letters concurrently)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -249,14 +258,15 @@ export const fanOut = <const Ns extends Nodes>(name: string, nodes: Ns): Node<
 }
 
 /**
- * Runs different nodes at once on the same input; the first that succeeds interrupts the rest.
+ * Makes a node that runs several nodes concurrently on the same input; the first that succeeds wins.
  *
  * **Details**
  *
- * Graph: it is left as the winner was left. Errors: when none succeeds, the failures of all in one cause. It waits for
- * the finalizers of those that lost. For a race over items, see `collect: "race"` of a batch node.
+ * It exits as the winner exits, after it has interrupted the others and waited for their finalizers. If no node
+ * succeeds, it fails with the failures of all in one cause. For a race over items, see `collect: "race"` of a batch
+ * node.
  *
- * **Example** (The faster of two)
+ * **Example** (Taking the faster of two)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -284,34 +294,39 @@ export const race = <const Ns extends Nodes>(
 }
 
 /**
- * Runs a flow, or any other node, from its input to the `Out` by which it is left.
- *
- * **Details**
- *
- * Errors: those of its nodes, each as it was; `Node.location` tells where in the flow it came from. Where a tracer is
- * provided there is a span for the flow and each of its nodes, items and attempts, with the path; without one there are
- * none, and they cost nothing. Interruption stops what is under way and waits for its finalizers. With a `journal`, a flow that
- * is run again goes on after the last node that was left (`RunOptions`).
- *
- * **Example** (By which action a flow was left)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Flow, Node } from "effect-parallel"
- *
- * const sign = Node.make("sign", {
- *   post: (n: number) => n < 0 ? Node.out("negative", -n) : Node.out("positive", n)
- * })
- *
- * const { action, value } = await Effect.runPromise(Flow.run(sign, -3))
- * console.log(action) // => "negative"
- * console.log(value) // => 3
- * ```
+ * Runs a flow, or any other node, and returns its exit: an action and a value.
  *
  * @category running
  * @since 0.1.0
  */
 export const run: {
+  /**
+   * Runs a flow, or any other node, and returns its exit: an action and a value.
+   *
+   * **Details**
+   *
+   * It fails with the errors of the nodes, unchanged. `Node.location` returns where in the flow an error comes from.
+   * Interruption stops the nodes that run, and waits for their finalizers. With the option `journal`, a flow that is
+   * run again continues after the last node that has exited.
+   *
+   * If a tracer is provided, the flow and each of its nodes, items and attempts have a span with the path. Without a
+   * tracer, there are no spans, and they cost nothing.
+   *
+   * **Example** (Reading the action and the value of an exit)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Flow, Node } from "effect-parallel"
+   *
+   * const sign = Node.make("sign", {
+   *   post: (n: number) => n < 0 ? Node.out("negative", -n) : Node.out("positive", n)
+   * })
+   *
+   * const { action, value } = await Effect.runPromise(Flow.run(sign, -3))
+   * console.log(action) // => "negative"
+   * console.log(value) // => 3
+   * ```
+   */
   <I>(input: I): <X extends Out<string, unknown>, E, R>(self: Node<I, X, E, R>) => Effect.Effect<X, E, R>
   <I, J extends Journaling>(
     input: I,
@@ -344,19 +359,20 @@ export const run: {
 )
 
 /**
- * How a flow is run.
- *
- * **Details**
- *
- * - `journal`: records by which action and value each node was left, before the next begins; a flow that is run again with the same
- *   input goes on after the last node that is recorded. Adds `JournalError`, and needs a `Journal`. Values have to be what JSON
- *   keeps as it is, or the node states their schema (`Node.withSchema`). A node that was under way when the program ended runs
- *   again, and so does one that failed.
+ * The options of `Flow.run`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RunOptions<I = unknown, J extends Journaling = never> {
+  /**
+   * Records the action and the value of each exit before the next node starts: `true`, or the options of `FlowJournal`.
+   * A flow that is run again with the same input continues after the last recorded node. A node that was running when
+   * the program ended runs again, and so does a node that failed.
+   *
+   * Values have to be what JSON keeps unchanged, or the node needs their schema (`Node.withSchema`). Adds the error
+   * `JournalError`, and needs a `Journal`. Default: no records.
+   */
   readonly journal?: (J & FlowJournal<I>) | undefined
 }
 
@@ -365,11 +381,11 @@ export interface RunOptions<I = unknown, J extends Journaling = never> {
  *
  * **Details**
  *
- * Graph: the text of a `flowchart TD`, the same for the same flow. A nested flow is a box with its nodes inside; edges
- * that enter or leave it begin and end at the box. Edges are labelled with their actions, ways out with the action by
- * which the flow is left. The ways out of a `Flow.chain` are not drawn: only its type knows them.
+ * Returns the text of a `flowchart TD`, the same for the same flow. A nested flow is a box around its nodes; edges to
+ * or from it start and end at the box. An edge has its action as a label, and an exit of the flow the action by which
+ * the flow exits. The exits of a `Flow.chain` are not drawn: only its type knows them.
  *
- * **Example** (A node that leads back to itself)
+ * **Example** (Drawing a node that leads back to itself)
  *
  * ```ts
  * import { Flow, Node } from "effect-parallel"

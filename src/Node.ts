@@ -1,5 +1,5 @@
 /**
- * A step of a flow: it takes a value, and leaves by an action with a value.
+ * Steps of a workflow: a node takes a value, and exits by an action, with a value.
  *
  * @since 0.1.0
  */
@@ -50,30 +50,27 @@ type Default<T> = OutsIn<T> | ([ResultsIn<T>] extends [never] ? never : Out<"def
 type ExecError<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F>
 
 /**
- * Makes a node of three steps, each of them an effect or a plain value, and each optional: `prep` makes the input
- * ready, `exec` does the work, `post` chooses how to leave.
+ * Makes a node of up to three steps: `prep` prepares the input, `exec` does the work, `post` chooses the exit.
  *
  * **Details**
  *
- * Graph: `exec` is given what `prep` gave, or the input; `post` is given the input, what `prep` gave and the result of
- * `exec`, and leaves by `Node.out(action, value)`. Without `post` the node leaves by `"default"` with the result. An
- * `Out` that `exec` or `fallback` gives back is the exit already: `post` is not asked. `exec` may be a `Task`, and then
- * runs on the provided backend.
+ * Each step returns an effect or a plain value. A node needs `exec` or `post`. If `exec` or `fallback` returns an
+ * `Out`, that is the exit, and `post` does not run.
  *
- * `retry`, `timeout`, `limit` and `fallback` belong to `exec`. The timeout starts with each attempt, when its limits
- * have let it through; a retry waits outside the limits; `fallback` sees the cause of the last attempt.
+ * `retry`, `timeout`, `limit` and `fallback` apply to `exec`. The timeout of an attempt starts when its limits have let
+ * it through. A wait for a retry holds no limit.
  *
- * Errors: those of the three steps; `timeout` adds `TimeoutError`; a `fallback` puts its own in place of those of
- * `exec`. Options out of their range are defects, thrown here. Interruption stops the step under way, and nothing is
- * tried again.
+ * The node fails with the errors of the three steps. `timeout` adds `TimeoutError`, and `fallback` replaces the errors
+ * of `exec` by its own. Interruption stops the step that runs, and nothing is retried. Wrong options are defects,
+ * thrown here.
  *
  * **Gotchas**
  *
- * `Effect.fn` and `Effect.fnUntraced` in place, beside a step whose parameters are not annotated, leave the compiler
- * without a type for these: give the function a name first (`exec: read`), or write `exec: (file: string) =>
- * read(file)`.
+ * If `exec` is an inline `Effect.fn` or `Effect.fnUntraced`, next to a step whose parameters have no type annotations,
+ * the compiler cannot infer their types. Give the function a name first (`exec: read`), or write `exec: (file: string)
+ * => read(file)`.
  *
- * **Example** (A node that is tried again, and then gives up by another action)
+ * **Example** (Retrying, and then giving up by another action)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -105,23 +102,39 @@ export const make: <
 >(
   name: string,
   options: NoPromise<"prep", P> & NoPromise<"exec", X> & {
+    /** Prepares the input: returns a value for `exec`, or an effect of one. Default: the input itself. */
     readonly prep?: (input: I) => P
+    /**
+     * Does the work: receives the result of `prep`, or the input, and returns a value or an effect of one. It may be a
+     * `Task`, which runs on the provided backend. Default: passes on what it receives.
+     */
     readonly exec?: (prepared: ExecInput<I, P>) => X
+    /**
+     * Chooses the exit: receives the input, the result of `prep` and the result of `exec`, and returns a `Node.out`, or
+     * an effect of one. Default: exits by `"default"` with the result of `exec`.
+     */
     readonly post?: (
       input: I,
       prepared: ExecInput<I, P>,
       result: Without<X, ExecInput<I, P>, ResultsIn<Of<X> | Of<F>>>
     ) => O
     /**
-     * When a failed attempt is followed by another. Typed errors and timeouts are tried again, defects are not. Default:
-     * that of `Parallel.withDefaults`, or none.
+     * When a failed attempt is followed by another: a `Schedule`, or `{ times, schedule, while }`. Typed errors and
+     * timeouts are retried, defects are not. Default: the `retry` of `Parallel.withDefaults`, or no retry.
      */
     readonly retry?: Types.RetryOption<ErrorOf<X> | Late<T>> | undefined
-    /** How long an attempt may take. */
+    /** Time limit of each attempt: a positive duration. A late attempt is interrupted. Default: none. */
     readonly timeout?: T | undefined
-    /** What each attempt passes before it starts. Default: that of `Parallel.withDefaults`, or none. */
+    /**
+     * What each attempt has to pass before it starts: a `Limit`, several of them, or a function of the input of `exec`
+     * that returns them. Default: the `limit` of `Parallel.withDefaults`, or none.
+     */
     readonly limit?: Types.LimitOption<ExecInput<I, P>> | undefined
-    /** Takes the place of `exec` when no attempt is left: for errors, timeouts and defects, never for interruption. */
+    /**
+     * Replaces the failure of `exec` when no attempt is left: receives the input of `exec` and the cause of the last
+     * attempt, and returns a result, an `Out`, or an effect of one. It runs for errors, timeouts and defects, never for
+     * an interruption. Default: the node fails.
+     */
     readonly fallback?: (prepared: ExecInput<I, P>, cause: Cause.Cause<ErrorOf<X> | Late<T>>) => F
   }
 ) => Node<
@@ -136,7 +149,7 @@ export const make: <
     optionalFunction(step, given)
   }
   if (exec === undefined) {
-    if (post === undefined) wrongType("exec", "given, or `post`", exec)
+    if (post === undefined) wrongType("exec", "given where there is no `post`", exec)
     const extra = Object.entries({ fallback, ...attempts }).find(([, given]) => given !== undefined)
     if (extra !== undefined) wrongType(extra[0], "left out where there is no `exec`", extra[1])
   }
@@ -166,15 +179,18 @@ interface NodeSteps extends Exec.NodeAttempts {
 }
 
 /**
- * States the schema of the values by which a node is left, for a flow that is recorded: values that JSON does not keep as they
- * are need one.
+ * Returns a copy of a node with a schema for the values of its exits.
+ *
+ * **When to use**
+ *
+ * Use for a flow that a journal records, if a node exits with values that JSON does not keep unchanged.
  *
  * **Details**
  *
- * Shape: the same node, of whatever kind; the one that is given stays as it is. The schema has to take the values of all its exits. It
- * is used by `Flow.run` with a `journal`, and by nothing else.
+ * The node may be of any kind, and is not changed. The schema has to accept the values of all its exits. Only
+ * `Flow.run` with a `journal` uses it.
  *
- * **Example** (A date that is known again)
+ * **Example** (Recording a date)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -199,15 +215,14 @@ export const withSchema = <I, X extends Out<string, unknown>, E, R>(
 }
 
 /**
- * Where the failure of a node came from; none when the cause is not a node's.
+ * Returns where the failure of a node comes from, or none if the cause is not from a node.
  *
  * **Details**
  *
- * Every failure of a node carries its location as an annotation of its cause, and as a line of the printed cause. The
- * error itself stays what it was, so handlers of typed errors see no difference. A nested flow's failure keeps the
- * location of the innermost node.
+ * The location is an annotation of the cause, and a line of the printed cause. The error itself is unchanged, so
+ * handlers of typed errors see no difference. In nested flows, it is the location of the innermost node.
  *
- * **Example** (The node behind a failure)
+ * **Example** (Finding the node that failed)
  *
  * ```ts
  * import { Effect, Option } from "effect"

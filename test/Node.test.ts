@@ -223,7 +223,7 @@ describe("Node", () => {
       const exec = (n: number) => n
       const bad: ReadonlyArray<readonly [unknown, unknown, ErrorConstructor, RegExp]> = [
         ["", { exec }, RangeError, /expected `name` to be a non-empty string, got ""/],
-        ["n", {}, TypeError, /expected `exec` to be given, or `post`/],
+        ["n", {}, TypeError, /expected `exec` to be given where there is no `post`/],
         ["n", { exec: 3 }, TypeError, /expected `exec` to be a function, got 3/],
         [
           "n",

@@ -3,23 +3,26 @@
  */
 
 /**
- * Leaves the flow by the action that led here.
+ * The type of `Flow.end`: the target of an action that exits the flow by the same action.
  *
  * @category models
  * @since 0.1.0
  */
 export interface End {
+  /** Tells it apart from a `Leave`. */
   readonly _tag: "End"
 }
 
 /**
- * Leaves the flow by another action.
+ * The type of `Flow.exit(action)`: the target of an action that exits the flow by another action.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Leave<out A extends string> {
+  /** Tells it apart from an `End`. */
   readonly _tag: "Leave"
+  /** The action by which the flow exits. */
   readonly action: A
 }
 

@@ -13,30 +13,34 @@ const TypeId = "~effect-parallel/Node"
 const OutTypeId = "~effect-parallel/Node/Out"
 
 /**
- * How a node was left: by which action, with which value.
+ * The exit of a node: an action and a value.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Out<out A extends string, out V> {
   readonly [OutTypeId]: typeof OutTypeId
+  /** The action, which decides what runs next. */
   readonly action: A
+  /** The value, which is the input of the next node, or the result of the flow. */
   readonly value: V
 }
 
 /**
- * A step that takes an `I`, and leaves by one of the exits `X`. Flows, batches and batch flows are nodes too.
+ * A step of a workflow: it takes an `I`, and exits by one of the exits `X`.
  *
  * **Details**
  *
- * `X` is a union of `Out`s, one for each action. Nodes are immutable: all that changes during a run lives in the run,
- * so one node may stand in many flows and run many times at once. State that nodes share is a service in `R`.
+ * Flows, batch nodes and batch flows are nodes too. `X` is a union of `Out`s, one for each action. Nodes are immutable,
+ * and state belongs to the run: one node may be part of many flows, and run many times concurrently. State that nodes
+ * share is a service in `R`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Node<in I, out X extends Out<string, unknown>, out E = never, out R = never> {
   readonly [TypeId]: Inner<I, X, E, R>
+  /** The name that `make` was given, which is part of the path of failures and spans. */
   readonly name: string
 }
 
@@ -60,7 +64,7 @@ interface Inner<in I, out X, out E, out R> {
 export type Any = Node<any, Out<string, any>, any, any>
 
 /**
- * What a node takes.
+ * The input of a node.
  *
  * @category type-level
  * @since 0.1.0
@@ -68,7 +72,7 @@ export type Any = Node<any, Out<string, any>, any, any>
 export type Input<N> = N extends Node<infer I, any, any, any> ? I : never
 
 /**
- * The `Out`s by which a node may be left.
+ * The exits of a node: a union of `Out`s.
  *
  * @category type-level
  * @since 0.1.0
@@ -92,7 +96,18 @@ export type Error<N> = N extends Node<any, any, infer E, any> ? E : never
 export type Services<N> = N extends Node<any, any, any, infer R> ? R : never
 
 /**
- * Tells whether a value is a node.
+ * Checks whether a value is a node.
+ *
+ * **Example** (Finding the nodes of a module)
+ *
+ * ```ts
+ * import { Node } from "effect-parallel"
+ *
+ * const trim = Node.make("trim", { exec: (text: string) => text.trim() })
+ * const exported: Record<string, unknown> = { trim, limit: 3 }
+ *
+ * console.log(Object.values(exported).filter(Node.isNode).map(({ name }) => name)) // => ["trim"]
+ * ```
  *
  * @category guards
  * @since 0.1.0
@@ -100,7 +115,18 @@ export type Services<N> = N extends Node<any, any, any, infer R> ? R : never
 export const isNode = (u: unknown): u is Any => hasProperty(u, TypeId)
 
 /**
- * Tells whether a value is an exit of a node.
+ * Checks whether a value is an exit of a node.
+ *
+ * **Example** (Giving plain values the default action)
+ *
+ * ```ts
+ * import { Node } from "effect-parallel"
+ *
+ * const exitOf = (result: unknown) => Node.isOut(result) ? result : Node.out("default", result)
+ *
+ * console.log(exitOf(3).action) // => "default"
+ * console.log(exitOf(Node.out("empty", null)).action) // => "empty"
+ * ```
  *
  * @category guards
  * @since 0.1.0
@@ -108,19 +134,19 @@ export const isNode = (u: unknown): u is Any => hasProperty(u, TypeId)
 export const isOut = (u: unknown): u is Out<string, unknown> => hasProperty(u, OutTypeId)
 
 /**
- * Leaves a node by an action, with a value for the next.
+ * Makes the exit of a node: an action, and a value for the next node.
  *
- * **Example** (A decision)
+ * **Example** (Deciding what runs next)
  *
  * ```ts
- * import { Node } from "effect-parallel"
+ * import { Effect } from "effect"
+ * import { Flow, Node } from "effect-parallel"
  *
  * const sign = Node.make("sign", {
  *   post: (n: number) => n < 0 ? Node.out("negative", -n) : Node.out("positive", n)
  * })
  *
- * console.log(sign.name) // => "sign"
- * console.log(Node.out("negative", 3).action) // => "negative"
+ * console.log((await Effect.runPromise(Flow.run(sign, -3))).action) // => "negative"
  * ```
  *
  * @category constructors

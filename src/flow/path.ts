@@ -44,16 +44,19 @@ export interface PathRecorder {
 }
 
 /**
- * Where a failure came from: `path` names the nodes from the outermost flow down (`approval/perFile[2]/load`), `node`
- * the last of them, `index` the item of the nearest batch (from 0), `attempt` which attempt it was (from 1).
+ * Where a failure of a node comes from.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Location {
+  /** Names of the nodes from the outermost flow to the one that failed, such as `approval/perFile[2]/load`. */
   readonly path: string
+  /** Name of the node that failed. */
   readonly node: string
+  /** Index of the item of the nearest batch around the node, from 0; undefined outside of batches. */
   readonly index: number | undefined
+  /** Number of the attempt that failed, from 1. */
   readonly attempt: number
 }
 
@@ -97,7 +100,10 @@ export const inside = (parent: Path, name: string, step = 0): Path => ({
 /** Makes the path of an item of a batch. */
 export const item = (at: Path, index: number): Path => ({ ...at, index })
 
-/** Makes the path of what the journal of its flow does not record by itself: an item, which is known by what it is and not by where. */
+/**
+ * Makes the path of what the journal of its flow does not record by itself: an item, which is known by what it is and
+ * not by where.
+ */
 export const unrecorded = (path: Path): Path => path.recorder === undefined ? path : { ...path, recorder: undefined }
 
 /** Formats a path: the names from the outermost flow down, as in `approval/perFile[2]/load`. */

@@ -1,8 +1,8 @@
 /**
  * The journal of a flow: what each node was left by, so that a flow which is run again goes on after the last of them.
  *
- * A node is known by the flow, its input, the path to the node, and the number of its step in each flow on that path: a node in a
- * loop runs many times.
+ * A node is known by the flow, its input, the path to the node, and the number of its step in each flow on that path: a
+ * node in a loop runs many times.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -22,20 +22,17 @@ import { fromPlain, plainOut } from "./outCodec.ts"
 import * as Path from "./path.ts"
 
 /**
- * How a flow is recorded: `true`, or an object of these.
- *
- * **Details**
- *
- * - `key`: what tells one input of the flow from another, as a string. By default a digest of the input as JSON.
- * - `version`: a name for what the flow does. Records of another version are kept and not recalled.
+ * How a flow is recorded. `true` stands for an object without options.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FlowJournal<in I> {
+  /** Identifies an input of the flow. Default: a digest of the input as JSON. */
   readonly key?: ((input: I) => string) | undefined
+  /** Names what the flow does. Records of another version are kept and not recalled. Default: none. */
   readonly version?: string | undefined
-  /** What `true` has too: it stands for an object without options. */
+  /** A method of every value, so that the type also accepts `true`. */
   valueOf(): unknown
 }
 
