@@ -1,5 +1,5 @@
 /**
- * A flow that runs once for each of many items, several at a time.
+ * Flows that run once for each of many items, several at a time, and then combine the results.
  *
  * @since 0.1.0
  */
@@ -30,19 +30,18 @@ import type { Journaled, Journaling, JournalService, NoJournaling } from "./run/
 export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow/batch.ts"
 
 /**
- * Makes a node that runs a whole flow once for each item that `prep` gives.
+ * Makes a node that runs a whole flow once for each item that `prep` returns.
  *
  * **Details**
  *
- * Graph: as `BatchNode.make`, with a flow (or any node) in the place of `exec`: each item is what the flow takes, and
- * comes to the `Out` by which the flow was left. `post` gets these, in input order under `collect: "forEach"`. Items
- * share nothing but the services that the flow names. All options are those of a batch node: a `timeout` and a `retry`
- * are for the whole flow of an item.
+ * It is a batch node whose work is a flow, or any other node. Each item is an input of the flow, and its value is the
+ * `Out` by which the flow exited. `timeout` and `retry` apply to the whole flow of an item. Items share only the
+ * services that the flow needs.
  *
- * Errors: as `BatchNode.make`; the errors of the flow are those of the items. A failure's location names the item
- * (`perFile[2]/load`). Interruption stops every item.
+ * The errors of the flow are the errors of the items. The option `collect` decides whether a failed item makes the node
+ * fail. The location of a failure names the item (`perFile[2]/load`). Interruption stops every item.
  *
- * **Example** (A line of nodes for each of three texts)
+ * **Example** (Running two nodes for each of three texts)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -82,8 +81,17 @@ export const make: <
   name: string,
   options:
     & {
+      /**
+       * Returns the items: an array, set, generator, async iterable or `Stream`, or an effect of one. Default: the
+       * input is the items.
+       */
       readonly prep?: (input: I) => P
+      /** The flow, or another node, whose input is an item. */
       readonly flow: Node<Each<P, J>, X, E, R>
+      /**
+       * Chooses the exit, once all items are done: receives the input and the exits of the flow, as `collect` says, and
+       * returns a `Node.out`, or an effect of one. Default: exits by `"default"` with the exits of the flow.
+       */
       readonly post?: (
         input: BatchInput<I, P, J>,
         outs: Results<C, Each<P, J>, X | Of<F>, SettledError<E, F, T>>

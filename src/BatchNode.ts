@@ -1,5 +1,5 @@
 /**
- * A step of a flow that does its work once for each of many items, several at a time.
+ * Steps of a workflow that run once for each of many items, several at a time, and then combine the results.
  *
  * @since 0.1.0
  */
@@ -28,30 +28,24 @@ import type { Journaled, Journaling, JournalService, NoJournaling } from "./run/
 export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow/batch.ts"
 
 /**
- * Makes a node that runs `exec` once for each item that `prep` gives.
+ * Makes a node that runs `exec` once for each item that `prep` returns.
  *
  * **Details**
  *
- * Graph: `prep` gives the items: an array, set, generator, async iterable or `Stream`, or an effect of one; without it
- * the input is the items. `exec` gets an item and its index, and may be a `Task`, which runs on the provided backend.
- * `collect` decides what `post` gets; values are in input order. `post` runs once, when all items are done, and leaves
- * by `Node.out(action, value)`; without it the node leaves by `"default"`. Each of the three may be an effect or a
- * value.
+ * `prep`, `exec` and `post` return an effect or a plain value. The option `collect` decides which results `post`
+ * receives, and whether a failed item makes the node fail: by default, `post` receives all values, and the first
+ * failure fails the node.
  *
- * Units: `concurrency` has to be stated. `retry`, `timeout`, `limit` and `fallback` are for each item, its attempts
- * counted apart. `watch` sees each outcome with its index, in the order in which they come.
- *
- * Errors: with `forEach` the first error of an item, which interrupts the others and waits for their finalizers; with
- * `validate`, and `race` when no item succeeds, `FailedExamples`; none for an item with `partition` and `run`.
- * `maxErrors` adds `TooManyErrors`, `timeout` adds `TimeoutError`, a stream its own error. A race over no items is a
- * defect. Interruption stops every item.
+ * `retry`, `timeout`, `limit` and `fallback` apply to each item, with its own count of attempts. `timeout` adds the
+ * error `TimeoutError`, `maxErrors` adds `TooManyErrors`, and a stream of items adds its own error. Interruption stops
+ * every item.
  *
  * **Gotchas**
  *
- * `Effect.fn` and `Effect.fnUntraced` in place, beside a step whose parameters are not annotated, leave the compiler
- * without a type for these: give the function a name first (`exec: read`).
+ * If `exec` is an inline `Effect.fn` or `Effect.fnUntraced`, next to a step whose parameters have no type annotations,
+ * the compiler cannot infer their types. Give the function a name first (`exec: read`).
  *
- * **Example** (Both sides of a batch)
+ * **Example** (Handling values and failures of a batch)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -90,8 +84,19 @@ export const make: <
   name: string,
   options:
     & {
+      /**
+       * Returns the items: an array, set, generator, async iterable or `Stream`, or an effect of one. Default: the
+       * input is the items.
+       */
       readonly prep?: (input: I) => P
+      /**
+       * Runs one item: receives the item and its index, from 0. It may be a `Task`, which runs on the provided backend.
+       */
       readonly exec: (item: Each<P, J>, index: number) => X
+      /**
+       * Chooses the exit, once all items are done: receives the input and the results, and returns a `Node.out`, or an
+       * effect of one. Default: exits by `"default"` with the results.
+       */
       readonly post?: (
         input: BatchInput<I, P, J>,
         results: Results<C, Each<P, J>, Of<X> | Of<F>, SettledError<ErrorOf<X>, F, T>>

@@ -19,8 +19,7 @@ import type * as Path from "./path.ts"
 import type { ErrorOf, Late, Of, Without } from "./types.ts"
 
 /**
- * What `post` gets of the items: all values or the first failure (`forEach`), all values or every failure (`validate`),
- * values and failures apart (`partition`), the report of every outcome (`run`), or the first value (`race`).
+ * The modes of the option `collect`: which results `post` receives, and whether a failed item makes the node fail.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +27,7 @@ import type { ErrorOf, Late, Of, Without } from "./types.ts"
 export type Collect = Items.Mode
 
 /**
- * What `post` gets under the mode `C`, of items `I` with values `A` and errors `E`.
+ * The results that `post` receives under the mode `C`, from items `I` with values `A` and errors `E`.
  *
  * @category type-level
  * @since 0.1.0
@@ -40,7 +39,7 @@ export type Results<C extends Collect, I, A, E> = C extends "partition"
   : ReadonlyArray<A>
 
 /**
- * How a batch can fail under the mode `C`, with a `maxErrors` of type `M`.
+ * The errors of a batch under the mode `C`, with a `maxErrors` of type `M`.
  *
  * @category type-level
  * @since 0.1.0
@@ -50,7 +49,7 @@ export type Failures<C extends Collect, I, A, E, M> =
   | (C extends "forEach" ? never : Budgeted<M, I, A, E>)
 
 /**
- * The items of inputs of any kind.
+ * The type of an item of inputs of any kind.
  *
  * @category type-level
  * @since 0.1.0
@@ -68,7 +67,7 @@ export type InputServices<T> = T extends Stream.Stream<any, any, infer R> ? R : 
 export type PreparedInputs = Types.Inputs<any, any, any> | Effect.Effect<Types.Inputs<any, any, any>, any, any>
 
 /**
- * How the items are run; as in `Parallel`, where each option is explained.
+ * How the items are run. The options are those of a run of `Parallel`, for the items of a node.
  *
  * @category models
  * @since 0.1.0
@@ -76,25 +75,63 @@ export type PreparedInputs = Types.Inputs<any, any, any> | Effect.Effect<Types.I
 export interface Options<I, A, E, F, C extends Collect, T, M, W, J extends Types.Journaling = never>
   extends Pick<Types.Options<any>, "stragglers" | "preDispatch" | "batchSize">
 {
-  /** How texts show an item. */
+  /**
+   * Shows an item as a text, in messages of errors, in reports and on dashboards. Default: the item itself, shortened,
+   * without the value of a `Redacted`.
+   */
   readonly show?: ((item: I) => string) | undefined
-  /** How many items are in flight; 1 runs one after another. It has to be said. */
+  /** How many items are in flight: a positive integer, or `"unbounded"`. 1 runs one after another. Required. */
   readonly concurrency: number | "unbounded"
-  /** What `post` gets; default `"forEach"`. */
+  /**
+   * Which results `post` receives, and whether a failed item makes the node fail. Default: `"forEach"`.
+   *
+   * - `"forEach"`: all values, in input order. The node fails with the first error of an item, after it has interrupted
+   *   the other items and waited for their finalizers.
+   * - `"validate"`: all values, in input order. If items have failed, the node fails with `FailedExamples` when all
+   *   have run.
+   * - `"partition"`: the values and the failures of the items, both in input order.
+   * - `"run"`: the report of every outcome.
+   * - `"race"`: the first value. If no item succeeds, the node fails with `FailedExamples`. A race over no items is a
+   *   defect.
+   */
   readonly collect?: C | undefined
-  /** When a failed attempt at an item is followed by another: each item has its own count. */
+  /**
+   * When a failed attempt at an item is followed by another: a `Schedule`, or `{ times, schedule, while }`. Each item
+   * has its own count. Typed errors and timeouts are retried, defects are not. Default: the `retry` of
+   * `Parallel.withDefaults`, or no retry.
+   */
   readonly retry?: Types.RetryOption<E | Late<T>> | undefined
-  /** How long an attempt at an item may take. */
+  /**
+   * Time limit of each attempt at an item, measured from its start: a positive duration. A late attempt is interrupted,
+   * and fails with `TimeoutError`. Default: none.
+   */
   readonly timeout?: T | undefined
-  /** What each attempt at an item passes before it starts. */
+  /**
+   * What each attempt at an item has to pass before it starts: a `Limit`, several of them, or a function of the item
+   * that returns them. Default: the `limit` of `Parallel.withDefaults`, or none.
+   */
   readonly limit?: Types.LimitOption<I> | undefined
-  /** Stops the batch when so many items have failed. */
+  /**
+   * Stops the batch when this many items have failed for good: a positive integer, or `Infinity`, the default. Adds the
+   * error `TooManyErrors`, except under `"forEach"`, which stops at the first failure anyway.
+   */
   readonly maxErrors?: M | undefined
-  /** Records what became of each item, under the name of the node. A flow's journal records when the batch is over. */
+  /**
+   * Records the outcome of each item, under the name of the node: `true`, or an object of options, as in `Parallel`.
+   * The journal of a flow records the node only when its batch is over. Adds the error `JournalError`, and needs a
+   * `Journal`. Default: no records.
+   */
   readonly journal?: (J & Types.JournalOption<I, A, SettledError<E, F, T>>) | undefined
-  /** Takes the place of an item's failure when no attempt is left: for errors, timeouts and defects. */
+  /**
+   * Replaces the failure of an item when no attempt is left: receives the item and the cause of its last attempt, and
+   * returns a value or an effect of one. It runs for errors, timeouts and defects, never for an interruption. Default:
+   * the item fails.
+   */
   readonly fallback?: (item: I, cause: Cause.Cause<E | Late<T>>) => F
-  /** Is shown each outcome as it comes; the next waits until it is done. */
+  /**
+   * Receives each outcome as it is settled, and returns an effect or a value. The next outcome waits until the effect
+   * has ended. Default: nothing receives them.
+   */
   readonly watch?: ((outcome: Outcome.Outcome<I, A, SettledError<E, F, T>>) => W) | undefined
 }
 
