@@ -35,7 +35,7 @@ export type { Collect, Failures, ItemOf as Item, Options, Results } from "./flow
  * **Details**
  *
  * It is a batch node whose work is a flow, or any other node. Each item is an input of the flow, and its value is the
- * `Out` by which the flow exited. `timeout` and `retry` apply to the whole flow of an item. Items share only the
+ * `Out` with which the flow exited. `timeout` and `retry` apply to the whole flow of an item. Items share only the
  * services that the flow needs.
  *
  * The errors of the flow are the errors of the items. The option `collect` decides whether a failed item makes the node
@@ -90,7 +90,7 @@ export const make: <
       readonly flow: Node<Each<P, J>, X, E, R>
       /**
        * Chooses the exit, once all items are done: receives the input and the exits of the flow, as `collect` says, and
-       * returns a `Node.out`, or an effect of one. Default: exits by `"default"` with the exits of the flow.
+       * returns a `Node.out`, or an effect of one. Default: exits with `"default"` and the exits of the flow.
        */
       readonly post?: (
         input: BatchInput<I, P, J>,

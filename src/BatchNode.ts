@@ -95,7 +95,7 @@ export const make: <
       readonly exec: (item: Each<P, J>, index: number) => X
       /**
        * Chooses the exit, once all items are done: receives the input and the results, and returns a `Node.out`, or an
-       * effect of one. Default: exits by `"default"` with the results.
+       * effect of one. Default: exits with `"default"` and the results.
        */
       readonly post?: (
         input: BatchInput<I, P, J>,

@@ -1,5 +1,5 @@
 /**
- * Runs while they go on, in a browser.
+ * A page in the browser that shows runs while they go on.
  *
  * This module runs on Node.js, and needs the package `@effect/platform-node`.
  *
@@ -24,17 +24,17 @@ import { nanoClock } from "./primitives/clock.ts"
 import { shortenName } from "./primitives/shorten.ts"
 
 /**
- * Where a dashboard is served.
+ * The options of a dashboard.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** The port, from 0 to 65 535. Default: 0, which is any free port. */
+  /** The port: an integer from 0 to 65,535. Default: 0, which takes any free port. */
   readonly port?: number | undefined
   /**
-   * The address of this machine at which it listens. Default: `127.0.0.1`, which no other machine reaches. Traffic is not
-   * encrypted: at any other address, those who see the network see the inputs.
+   * The address of this machine on which the server listens. Default: `127.0.0.1`, which other machines cannot reach.
+   * Traffic is not encrypted: on another address, everybody who can read the network can read the inputs.
    */
   readonly host?: string | undefined
   /** The title of the page. Default: `effect-parallel`. */
@@ -42,32 +42,45 @@ export interface Options {
 }
 
 /**
- * The dashboard of a program. `url` is the address of its page, with the token without which nobody sees it.
+ * The dashboard of a program.
  *
  * @category services
  * @since 0.1.0
  */
-export class Dashboard extends Context.Service<Dashboard, { readonly url: string }>()("effect-parallel/Dashboard") {}
+export class Dashboard extends Context.Service<Dashboard, {
+  /** The address of the page, with a token. Without the token, the server shows nothing. */
+  readonly url: string
+}>()("effect-parallel/Dashboard") {}
 
 /**
  * Serves a page that shows the runs of the effects for which it is provided, while they go on.
  *
  * **Details**
  *
- * Its address is logged, and is the `url` of `Dashboard`. The page shows runs with those inside of them, their rates and the time
- * that is left; inputs that are under way; failures by their messages; the last 1 000 outcomes; how flows are walked; and, once a
- * run has made a report, the whole of it. It is told of changes at most ten times a second, as server-sent events. Memory is bounded,
- * however many inputs there are: 200 runs that have ended are kept, and the last five reports.
+ * The address of the page is logged, and is the `url` of `Dashboard`. The page shows:
  *
- * Cost: a run that is shown clocks each attempt, and writes down a line for each input: some two microseconds for a short one, up to a
- * millisecond for an object of thousands of keys, unless the option `show` of the run is quicker. Runs for which no dashboard is provided pay nothing.
- * Of two dashboards the outer sees what the inner sees; beside each other, as in one `Layer.mergeAll`, the last is the only one that sees.
+ * - runs and the runs inside of them, with their rates and the time that is left,
+ * - the inputs that are running, the last 1,000 outcomes, and failures by their messages,
+ * - how often each node and edge of a flow was taken,
+ * - the whole report of each run that makes one.
  *
- * Errors: `ServeError` if the port is taken. Options that are none are a defect. Interruption: when the scope closes, the page is
- * told so, and the server ends within a second. What goes on in worker processes and machines by itself, as runs that a task starts there, is not
- * seen.
+ * The server sends changes to the page at most ten times a second, as server-sent events. Memory is bounded, however
+ * many inputs there are: it keeps 200 runs that have ended, and the last five reports. Runs that a task starts in a
+ * worker process or on a machine are not shown.
  *
- * **Example** (Watch a run)
+ * A run that is shown measures the time of each attempt, and writes a line for each input. That takes about two
+ * microseconds for a short input, and up to a millisecond for an object with thousands of keys, unless the option
+ * `show` of the run is faster. Runs without a dashboard pay nothing.
+ *
+ * Building the layer fails with `ServeError` if the port is taken. Wrong options are defects. When the scope closes,
+ * the page says so, and the server ends within a second.
+ *
+ * **Gotchas**
+ *
+ * If a dashboard is provided inside another one, the outer one shows what the inner one shows. If two are next to each
+ * other, as in one `Layer.mergeAll`, only the last one shows runs.
+ *
+ * **Example** (Watching a run)
  *
  * ```ts
  * import { Effect } from "effect"

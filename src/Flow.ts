@@ -39,7 +39,7 @@ export type { FlowJournal } from "./flow/recorded.ts"
 export { StepLimit } from "./flow/walk.ts"
 
 /**
- * The target of an action that exits the flow. The flow exits by the same action.
+ * The target of an action that exits the flow. The flow exits with the same action.
  *
  * @category constructors
  * @since 0.1.0
@@ -47,7 +47,7 @@ export { StepLimit } from "./flow/walk.ts"
 export const end: End = Object.freeze({ _tag: "End" })
 
 /**
- * Makes the target of an action that exits the flow by another action.
+ * Makes the target of an action that exits the flow with another action.
  *
  * **Example** (Merging two actions into one)
  *
@@ -77,7 +77,7 @@ export const exit = <const A extends string>(action: A): Leave<A> => Object.free
  *
  * **Details**
  *
- * The input of the flow is the input of its start node. The flow exits by the actions whose target is `Flow.end` or
+ * The input of the flow is the input of its start node. The flow exits with the actions whose target is `Flow.end` or
  * `Flow.exit`. Loops are allowed. Nodes run one after another. The flow yields to the event loop at least every 8 ms of
  * steps that do not wait.
  *
@@ -125,8 +125,8 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
     /** The nodes, by the names that `start` and `on` use. At least one. */
     readonly nodes: Ns
     /**
-     * The target of each action of each node: the name of the node that runs next, `Flow.end` to exit the flow by the
-     * same action, or `Flow.exit(action)` to exit it by another one.
+     * The target of each action of each node: the name of the node that runs next, `Flow.end` to exit the flow with the
+     * same action, or `Flow.exit(action)` to exit it with another one.
      */
     readonly on: W & Checked<Ns, W>
     /**
@@ -174,8 +174,8 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
  * **Details**
  *
  * The input of the flow is the input of its first node. The flow exits as its last node exits. If an earlier node exits
- * by another action than `"default"`, the flow exits immediately by that action. The flow fails with the errors of its
- * nodes.
+ * with another action than `"default"`, the flow exits immediately with that action. The flow fails with the errors of
+ * its nodes.
  *
  * **Example** (Running three steps, or exiting after the second)
  *
@@ -215,9 +215,9 @@ export const chain = <const Ns extends readonly [Any, ...Array<Any>]>(
  *
  * **Details**
  *
- * When all nodes have exited by `"default"`, it exits by `"default"` with a record of their values, by the names of the
- * nodes. If one exits by another action, it interrupts the others and exits immediately by that action. If one fails,
- * it interrupts the others, waits for their finalizers, and fails with that error.
+ * When all nodes have exited with `"default"`, it exits with `"default"` and a record of their values, by the names of
+ * the nodes. If one exits with another action, it interrupts the others and exits immediately with that action. If one
+ * fails, it interrupts the others, waits for their finalizers, and fails with that error.
  *
  * **Example** (Counting words and letters concurrently)
  *

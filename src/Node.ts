@@ -1,5 +1,5 @@
 /**
- * Steps of a workflow: a node takes a value, and exits by an action, with a value.
+ * Steps of a workflow: a node takes a value, and exits with an action and a value.
  *
  * @since 0.1.0
  */
@@ -70,7 +70,7 @@ type ExecError<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F
  * the compiler cannot infer their types. Give the function a name first (`exec: read`), or write `exec: (file: string)
  * => read(file)`.
  *
- * **Example** (Retrying, and then giving up by another action)
+ * **Example** (Retrying, and then giving up with another action)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -111,7 +111,7 @@ export const make: <
     readonly exec?: (prepared: ExecInput<I, P>) => X
     /**
      * Chooses the exit: receives the input, the result of `prep` and the result of `exec`, and returns a `Node.out`, or
-     * an effect of one. Default: exits by `"default"` with the result of `exec`.
+     * an effect of one. Default: exits with `"default"` and the result of `exec`.
      */
     readonly post?: (
       input: I,

@@ -191,11 +191,11 @@ describe("Flow", () => {
 
         assert.match(
           Cause.pretty((defects[0] as Exit.Failure<unknown, unknown>).cause),
-          /node `a` exited by the action "toString", which has no target/
+          /node `a` exited with the action "toString", which has no target/
         )
         assert.match(
           Cause.pretty((defects[1] as Exit.Failure<unknown, unknown>).cause),
-          /expected node `a` to exit by .*, got 3/
+          /expected node `a` to exit with .*, got 3/
         )
       }))
 

@@ -3,7 +3,7 @@
  */
 
 /**
- * The type of `Flow.end`: the target of an action that exits the flow by the same action.
+ * The type of `Flow.end`: the target of an action that exits the flow with the same action.
  *
  * @category models
  * @since 0.1.0
@@ -14,7 +14,7 @@ export interface End {
 }
 
 /**
- * The type of `Flow.exit(action)`: the target of an action that exits the flow by another action.
+ * The type of `Flow.exit(action)`: the target of an action that exits the flow with another action.
  *
  * @category models
  * @since 0.1.0
@@ -22,7 +22,7 @@ export interface End {
 export interface Leave<out A extends string> {
   /** Tells it apart from an `End`. */
   readonly _tag: "Leave"
-  /** The action by which the flow exits. */
+  /** The action with which the flow exits. */
   readonly action: A
 }
 

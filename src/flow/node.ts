@@ -27,7 +27,7 @@ export interface Out<out A extends string, out V> {
 }
 
 /**
- * A step of a workflow: it takes an `I`, and exits by one of the exits `X`.
+ * A step of a workflow: it takes an `I`, and exits with one of the exits `X`.
  *
  * **Details**
  *

@@ -145,7 +145,7 @@ class Walk {
     const { name } = this.path
     this.isInside = false
     if (!isOut(exit)) {
-      throw new TypeError(`expected node \`${shortenName(name)}\` to exit by a \`Node.out\`, got ${shorten(exit)}`)
+      throw new TypeError(`expected node \`${shortenName(name)}\` to exit with a \`Node.out\`, got ${shorten(exit)}`)
     }
     const target = this.current.on.get(exit.action)
     if (target !== undefined || this.route.open) { for (const each of this.seen) each.left(name, exit.action) }
@@ -154,7 +154,7 @@ class Walk {
       this.value = exit.value
     } else if (target === undefined && !this.route.open) {
       throw new TypeError(
-        `node \`${shortenName(name)}\` exited by the action ${shorten(exit.action)}, which has no target in \`on\``
+        `node \`${shortenName(name)}\` exited with the action ${shorten(exit.action)}, which has no target in \`on\``
       )
     } else {
       this.exit = target?._tag === "Leave" ? out(target.action, exit.value) : exit

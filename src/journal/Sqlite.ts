@@ -1,5 +1,5 @@
 /**
- * A journal in a file: the store for one program on one machine.
+ * A journal in a file, for one program on one machine.
  *
  * @since 0.1.0
  */
@@ -13,16 +13,16 @@ import { make } from "./record/service.ts"
 import { JournalClient } from "./sqlite/client.ts"
 
 /**
- * Where the file is.
- *
- * **Details**
- *
- * - `path`: the file; a path that is not absolute begins at the working directory. It is made if it is not there, its folder is not.
+ * The options of a journal in a file.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /**
+   * The path of the file, relative to the working directory, or absolute. If the file does not exist, it is created;
+   * its folder has to exist.
+   */
   readonly path: string
 }
 
@@ -31,31 +31,38 @@ export interface Options {
  *
  * **Details**
  *
- * Shape: one file that only grows, and beside it `-journal`, which is of SQLite, and `.lock`, by which a program has it. All are
- * readable for their owner alone. Where at least half of its records are superseded or forgotten, it is
- * compacted when it is opened. Durable means that the operating system says the file is on its disk (`synchronous = EXTRA`), so a
- * crash of the program, or of the machine, loses nothing that was reported.
+ * Next to the file there are two others: `-journal`, which belongs to SQLite, and `.lock`, which names the program that
+ * uses the file. Only their owner can read the three files. The file grows until it is opened with at least half of its
+ * records superseded or forgotten: then it is compacted.
  *
- * Every group of records has a checksum that is chained to the one before, and all are read when the file is opened: a file that was
- * changed or cut anywhere ends in `Damaged`, and not in other values. One program at a time has the file: another gets `InUse`. After
- * a program that was killed the next one takes over, and logs a warning.
+ * A record is durable when the operating system says that it is on the disk (`synchronous = EXTRA`). So a crash of the
+ * program, or of the machine, loses nothing that was reported. Every group of records has a checksum, which includes
+ * the one before, and all are read when the file is opened. So a file that was changed or cut fails with `Damaged`, and
+ * never returns wrong values.
  *
- * Units: opening reads the file once, about half a second for a million small records; the keys take 23 to 46 bytes each
- * in memory. A record is at most 1 GB. Errors: `JournalError`, when the layer is built: `Damaged`, `InUse`, `NewerFormat`, `NoJournal`, `NoSpace`, `ReadOnly`.
+ * Only one program at a time can use the file; another one fails with `InUse`. After a program was killed, the next one
+ * takes over, and logs a warning.
  *
- * **Example** (A run that goes on where it was stopped)
+ * Opening reads the file once, which takes about half a second for a million small records. The keys take 23 to 46
+ * bytes each in memory. A record has at most 1 GB. Building the layer fails with `JournalError`; its reasons are
+ * `Damaged`, `InUse`, `NewerFormat`, `NoJournal`, `NoSpace` and `ReadOnly`.
+ *
+ * **Example** (Continuing a run)
  *
  * ```ts
  * import { Effect } from "effect"
  * import { Parallel } from "effect-parallel"
  * import * as Sqlite from "effect-parallel/journal/Sqlite"
  *
- * const length = (word: string) => Effect.succeed(word.length)
+ * let calls = 0
+ * const length = (word: string) => Effect.sync(() => (calls++, word.length))
+ * const program = Parallel.forEach(["a", "bb", "ccc"], length, { name: "lengths", journal: true }).pipe(
+ *   Effect.provide(Sqlite.layer({ path: "lengths.db" }))
+ * )
  *
- * const program = Parallel.forEach(["a", "bb", "ccc"], length, { name: "lengths", journal: true })
- *
- * const lengths = await Effect.runPromise(program.pipe(Effect.provide(Sqlite.layer({ path: "lengths.db" }))))
- * console.log(lengths) // => [1, 2, 3]
+ * console.log(await Effect.runPromise(program)) // => [1, 2, 3]
+ * console.log(await Effect.runPromise(program)) // => [1, 2, 3]
+ * console.log(calls) // => 3
  * ```
  *
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * A clean stop of a program: Ctrl-C lets what is under way end.
+ * A clean stop of a program: after Ctrl-C, runs take no more inputs and let their attempts end.
  *
  * @since 0.1.0
  */
@@ -12,16 +12,13 @@ import { knownKeys, positiveDuration } from "../primitives/check.ts"
 import { Shutdown, type ShutdownSignal, type StoppableRun } from "../primitives/shutdown.ts"
 
 /**
- * How a program is stopped.
- *
- * **Details**
- *
- * - `drain`: how long attempts that are under way may take to end; a positive duration, default 10 seconds.
+ * The options of a clean stop.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /** How long running attempts may take to end after the first signal: a positive duration. Default: 10 seconds. */
   readonly drain?: Duration.Input | undefined
 }
 
@@ -31,21 +28,24 @@ type Signal = typeof signals[number]
 const exitCode = 130
 
 /**
- * Ends the runs inside cleanly at the first SIGINT or SIGTERM.
+ * Stops the runs of a program cleanly at the first SIGINT or SIGTERM.
  *
  * **Details**
  *
- * At the first signal the runs take no more inputs and let attempts end; what waits for a limit, or to be tried again,
- * does not begin. Then each run says where it stood, and ends as interrupted, after what it has finished is recorded,
- * if it has a journal. What takes longer than `drain` is interrupted, and a journal that does not answer is waited for
- * five seconds more. When no run is left, whoever listened to the signal before hears of it: `NodeRuntime.runMain`
- * interrupts the rest of the program; without a listener the program ends by the signal. The second signal ends the
- * program at once, with exit code 130. Several layers of one program, nested or beside each other, share the signals.
+ * At the first signal, runs take no more inputs, and running attempts may end. Attempts that wait for a limit or for a
+ * retry do not start. An attempt that takes longer than `drain` is interrupted. When its attempts have ended, a run
+ * logs how far it came, and ends as interrupted. A run with a journal first records what it has finished; it waits at
+ * most five seconds more for a journal that does not answer.
  *
- * Interruption from the program itself is immediate, as without this layer. Runs of worker threads and processes are those of the
- * program; a single call of a task (`task(input)`) is not a run, and is interrupted with the program.
+ * When no run is left, the signal is passed to the listeners that were there before: `NodeRuntime.runMain` then
+ * interrupts the remaining program. Without a listener, the signal ends the program. The second signal ends the program
+ * immediately, with exit code 130. Several layers of one program, nested or next to each other, share the signals.
  *
- * **Example** (A program that stops cleanly)
+ * An interruption that comes from the program itself is immediate, as without this layer. Runs on worker threads and
+ * processes belong to the program that started them. A single call of a task (`task(input)`) is not a run, and is
+ * interrupted with the program.
+ *
+ * **Example** (Giving attempts ten seconds to end)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -171,8 +171,8 @@ class Signals implements ShutdownSignal {
       for (const run of this.runs) run.stop()
     })
     const told = Effect.logWarning(
-      `${signal}: attempts that are under way may end within ${Duration.format(this.drain)}; ` +
-        "another signal ends them immediately"
+      `${signal}: running attempts may end within ${Duration.format(this.drain)}; ` +
+        "another signal ends the program immediately"
     )
     this.late = Effect.runForkWith(this.context)(Effect.andThen(told, Effect.delay(late, this.drain)))
     for (const run of this.runs) run.drain()
