@@ -382,8 +382,8 @@ export interface RunOptions<I = unknown, J extends Journaling = never> {
  * **Details**
  *
  * Returns the text of a `flowchart TD`, the same for the same flow. A nested flow is a box around its nodes; edges to
- * or from it start and end at the box. An edge has its action as a label, and an exit of the flow the action by which
- * the flow exits. The exits of a `Flow.chain` are not drawn: only its type knows them.
+ * or from it start and end at the box. Edges are labeled with their actions, and exits with the action of the flow. The
+ * exits of a `Flow.chain` are not drawn: only its type knows them.
  *
  * **Example** (Drawing a node that leads back to itself)
  *

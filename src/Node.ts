@@ -67,8 +67,8 @@ type ExecError<X, F, T> = [F] extends [never] ? ErrorOf<X> | Late<T> : ErrorOf<F
  * **Gotchas**
  *
  * If `exec` is an inline `Effect.fn` or `Effect.fnUntraced`, next to a step whose parameters have no type annotations,
- * the compiler cannot infer their types. Give the function a name first (`exec: read`), or write `exec: (file: string)
- * => read(file)`.
+ * the compiler cannot infer their types. Give the function a name first (`exec: read`), or annotate its parameter
+ * (`exec: (file: string) => read(file)`).
  *
  * **Example** (Retrying, and then giving up with another action)
  *

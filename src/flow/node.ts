@@ -40,7 +40,10 @@ export interface Out<out A extends string, out V> {
  */
 export interface Node<in I, out X extends Out<string, unknown>, out E = never, out R = never> {
   readonly [TypeId]: Inner<I, X, E, R>
-  /** The name that `make` was given, which is part of the path of failures and spans. */
+  /**
+   * The name that `make` was given. The path of a failure starts with the name of the outermost node; inside a flow, it
+   * uses the names that `nodes` gives.
+   */
   readonly name: string
 }
 

@@ -52,7 +52,7 @@ export interface PathRecorder {
 export interface Location {
   /** Names of the nodes from the outermost flow to the one that failed, such as `approval/perFile[2]/load`. */
   readonly path: string
-  /** Name of the node that failed. */
+  /** Name of the node that failed, as the flow around it calls it. */
   readonly node: string
   /** Index of the item of the nearest batch around the node, from 0; undefined outside of batches. */
   readonly index: number | undefined
