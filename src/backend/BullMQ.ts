@@ -1,7 +1,7 @@
 /**
- * Tasks on a fleet of machines, by a queue of BullMQ in Redis.
+ * A backend that runs tasks on other machines, through a BullMQ queue in Redis.
  *
- * It needs `bullmq` and `ioredis`, which are loaded by this module alone.
+ * It needs `bullmq` and `ioredis`. Only this module loads them.
  *
  * @since 0.1.0
  */
@@ -19,27 +19,27 @@ import * as Transport from "./Transport.ts"
 export type { RedisConnection } from "../bullmq/address.ts"
 
 /**
- * Where the queue is.
- *
- * **Details**
- *
- * - `connection`: a URL (`redis://user:password@host:6379`, `rediss://` for TLS) or options of `ioredis`. Nothing of it is logged.
- * - `queue`: its name, without a ":". Programs and machines of one name work together.
- * - `prefix`: that of BullMQ's keys in Redis. Default: `bull`, which is BullMQ's own.
- * - `maxBytes`: how many bytes a message may have. Default: 4 MiB; what is larger fails with `TooLarge`.
+ * A queue in Redis, which programs and machines share.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RedisQueue {
+  /** A URL (`redis://user:password@host:6379`, or `rediss://` for TLS), or options of `ioredis`. It is never logged. */
   readonly connection: Connection
+  /** Name of the queue, without a ":". Programs and machines with the same name work together. */
   readonly queue: string
+  /** Prefix of BullMQ's keys in Redis, without a ":". Default: `bull`, as in BullMQ. */
   readonly prefix?: string | undefined
+  /**
+   * Greatest size of a message, in bytes: an integer of at least 65,536. A value that is larger on its own fails with
+   * `TooLarge`. Default: 4 MiB.
+   */
   readonly maxBytes?: number | undefined
 }
 
 /**
- * Options of a program: where the queue is, and how it deals with machines (`Transport.Options`).
+ * The options of a program: its queue, and how it treats machines.
  *
  * @category models
  * @since 0.1.0
@@ -47,36 +47,56 @@ export interface RedisQueue {
 export interface ProgramOptions extends RedisQueue, Transport.Options {}
 
 /**
- * Options of a machine: where the queue is, and what the machine runs (`Transport.ServeOptions`).
- *
- * **Details**
- *
- * `machine` is its name, which no other machine has at the same time; by default that of the host, with the number of the process
- * and some characters more.
+ * The options of a machine: its queue, and what it runs.
  *
  * @category models
  * @since 0.1.0
  */
 export interface LayerWorkerOptions extends RedisQueue, Transport.ServeOptions {
+  /**
+   * Name of the machine, which no other machine has at the same time. Default: the name of the host, the number of the
+   * process and four random characters.
+   */
   readonly machine?: string | undefined
 }
 
 const queueKeys = ["connection", "queue", "prefix", "maxBytes"]
 
 /**
- * Runs the tasks inside on the machines that take batches from a queue.
+ * Runs the tasks of a program on the machines that take batches from a queue.
  *
  * **When to use**
  *
- * Use where one machine is not enough: the program stays as it is, and workers are started elsewhere (`layerWorker`).
+ * Use if one machine is not enough. The program does not change; other machines run `layerWorker`.
  *
  * **Details**
  *
- * A batch is a job of BullMQ, named after its run; its inputs have their outcomes one by one, as they end. Interruption stops what
- * runs. A machine whose connection is gone is known to be lost within half a second, one that is frozen after its `lease`;
- * what it had runs elsewhere. While Redis cannot be reached the run waits, and says so once; after `patience` inputs fail with
- * `Unreachable`, and without machines with `NoWorkers`. Errors: options out of their range are defects; what goes wrong with an
- * input is its `BackendError`.
+ * A batch is a job of BullMQ with the name of its run. Each input has its outcome as soon as it ends. Interruption
+ * stops what runs. If something goes wrong between program and machine, the input fails with `BackendError`. Wrong
+ * options are defects, thrown here.
+ *
+ * A machine counts as lost at most half a second after its connection is gone, or, if it is frozen, after its `lease`.
+ * Its inputs then run elsewhere. While Redis cannot be reached, the run waits, and logs that once. After `patience`,
+ * inputs fail with `Unreachable`, or with `NoWorkers` if there is no machine.
+ *
+ * **Example** (Handling a Redis that cannot be reached)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Task } from "effect-parallel"
+ * import * as BullMQ from "effect-parallel/backend/BullMQ"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(2 * n) })
+ *
+ * // nothing listens on this port
+ * const machines = BullMQ.layer({ connection: "redis://127.0.0.1:1", queue: "numbers", patience: "50 millis" })
+ * const program = double(4).pipe(
+ *   Effect.provide(machines),
+ *   Effect.catchReason("BackendError", "Unreachable", () => Effect.succeed("later"))
+ * )
+ *
+ * console.log(await Effect.runPromise(program)) // => "later"
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -92,14 +112,31 @@ export const layer = (options: ProgramOptions): Layer.Layer<never> => {
 }
 
 /**
- * A machine, for as long as the layer: it takes batches from the queue, and runs those of its `tasks`.
+ * Runs a machine that takes batches from the queue and runs its `tasks`, until the layer is released.
  *
  * **Details**
  *
- * With `NodeRuntime.runMain(Layer.launch(layerWorker(…)))` a program is a machine, which ends at SIGTERM: it takes no more, lets its
- * batches go on for `drain`, and gives back the rest. It imports nothing that it was sent, and payloads are decoded by the
- * schemas of its tasks. While Redis cannot be reached it waits, and says so once. A thread of its own says that it is there, also
- * while a task holds its event loop. Errors: none; options out of their range are defects.
+ * `NodeRuntime.runMain(Layer.launch(layerWorker(…)))` is the program of a machine. At SIGTERM, it takes no more
+ * batches, lets running ones continue for `drain`, and gives back the others.
+ *
+ * The machine imports nothing that it was sent, and decodes payloads with the schemas of its own tasks. While Redis
+ * cannot be reached, it waits, and logs that once. A thread of its own tells programs that the machine is alive, also
+ * while a task blocks its event loop. Wrong options are defects, thrown here.
+ *
+ * **Example** (Starting a machine before Redis)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Task } from "effect-parallel"
+ * import * as BullMQ from "effect-parallel/backend/BullMQ"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(2 * n) })
+ *
+ * // nothing listens on this port, so the machine waits
+ * const machine = BullMQ.layerWorker({ connection: "redis://127.0.0.1:1", queue: "numbers", tasks: [double] })
+ *
+ * console.log((await Effect.runPromise(Effect.timeoutOption(Layer.launch(machine), 20)))._tag) // => "None"
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Tasks on worker processes.
+ * A backend that runs tasks on worker processes.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ import { NotStarted, type ToFar } from "../worker/wire/messages.ts"
 import { FilePositions } from "../worker/wire/positions.ts"
 
 /**
- * How worker processes are kept.
+ * The options of worker processes.
  *
  * @category models
  * @since 0.1.0
@@ -28,13 +28,43 @@ import { FilePositions } from "../worker/wire/positions.ts"
 export interface Options extends Workers.WorkerOptions {}
 
 /**
- * Runs the tasks inside on worker processes: for work that must not share a heap with the program, such as native
- * addons and what leaks.
+ * Runs the tasks of a program on worker processes.
+ *
+ * **When to use**
+ *
+ * Use for work that must not share a process with the program, such as native addons, or code that leaks memory.
  *
  * **Details**
  *
- * Shape and errors are those of `Threads.layer`. A process that is killed tells its signal. Payloads and results are
- * copied through pipes: a view of shared memory arrives as a copy, and large arrays cost their copy for each payload.
+ * Processes start when there is work for them, are shared by all runs inside, and end with the layer's scope. A process
+ * imports the module of a task by its URL, and builds the layer of the task once. Wrong options are defects, thrown
+ * here.
+ *
+ * If a process ends while it runs an input, that input fails with `BackendError` (`WorkerCrashed`), which has the exit
+ * code, or the signal that killed the process. What the process had finished is kept, and its remaining inputs go to
+ * another process. If it ran several inputs concurrently, each of them runs again on its own.
+ *
+ * Interruption and timeouts reach the task as on fibers. If the task does not stop within `grace`, its process is
+ * killed and replaced. Payloads and results are copied through pipes, for each payload again. A view of shared memory
+ * arrives as a copy.
+ *
+ * **Example** (Surviving an input that ends its process)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel } from "effect-parallel"
+ * import * as Processes from "effect-parallel/backend/Processes"
+ * import { tasks } from "effect-parallel/testing"
+ *
+ * // `endsOn` returns its input, but ends its process if the input is "end"
+ * const program = Parallel.partition([1, "end", 3], tasks.endsOn).pipe(
+ *   Effect.provide(Processes.layer({ workers: 1 }))
+ * )
+ *
+ * const [values, failures] = await Effect.runPromise(program)
+ * console.log(values) // => [1, 3]
+ * console.log(failures.map(({ index }) => index)) // => [1]
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Tasks on worker threads.
+ * A backend that runs tasks on worker threads.
  *
  * @since 0.1.0
  */
@@ -18,39 +18,59 @@ import { ports } from "../worker/wire/ports.ts"
 import { SharedPositions } from "../worker/wire/positions.ts"
 
 /**
- * How worker threads are kept.
- *
- * **Details**
- *
- * `maxBytes` is from how many bytes on a typed array in a payload crosses as shared memory: once for each run, however
- * many payloads hold it or a part of it; a positive integer or `Infinity`, 1 MiB unless given. A task may read it; what
- * it writes is seen by the other inputs of the run, and not by the program. `resourceLimits` are those of Node's
- * `Worker`.
+ * The options of worker threads.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options extends Workers.WorkerOptions {
+  /** The `resourceLimits` of Node's `Worker`, such as the size of its heap. Default: those of Node.js. */
   readonly resourceLimits?: ResourceLimits | undefined
+  /**
+   * From how many bytes a typed array in a payload is sent as shared memory: a positive integer, or `Infinity` for
+   * never. An array is sent once for each run, however many payloads hold it or a part of it. A task may read it. What
+   * a task writes to it, the other inputs of the run see, but the program does not. Default: 1 MiB.
+   */
   readonly maxBytes?: number | undefined
 }
 
 /**
- * Runs the tasks inside on worker threads.
+ * Runs the tasks of a program on worker threads.
  *
  * **Details**
  *
- * Shape: `workers` threads (all cores unless given; -1 is all, -2 all but one), started when there is work for them,
- * shared by all runs inside, and ended with the layer's scope. A worker imports a task's module by its URL and builds
- * the task's layer once. Errors: a thread that ends at an input fails that input with `BackendError` (`WorkerCrashed`);
- * what it had finished is kept, the rest goes to another. Where it was at several inputs, each of them runs again
- * alone. Interruption and timeouts reach the task as they do on fibers; a thread that does not heed them within `grace`
- * is terminated and replaced. Bad options are defects, thrown at once.
+ * Threads start when there is work for them, are shared by all runs inside, and end with the layer's scope. A thread
+ * imports the module of a task by its URL, and builds the layer of the task once. Wrong options are defects, thrown
+ * here.
+ *
+ * If a thread ends while it runs an input, that input fails with `BackendError` (`WorkerCrashed`). What the thread had
+ * finished is kept, and its remaining inputs go to another thread. If it ran several inputs concurrently, each of them
+ * runs again on its own.
+ *
+ * Interruption and timeouts reach the task as on fibers. If the task does not stop within `grace`, its thread is
+ * terminated and replaced.
  *
  * **Gotchas**
  *
- * A thread shares its process with the program: a native addon that fails ends both, and so does some code that runs
- * out of memory faster than Node.js can stop it, whatever `resourceLimits` say.
+ * A thread shares its process with the program. A native addon that crashes ends both, and so does code that runs out
+ * of memory faster than Node.js can stop it, whatever `resourceLimits` says.
+ *
+ * **Example** (Running a task on two threads)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Task } from "effect-parallel"
+ * import * as Threads from "effect-parallel/backend/Threads"
+ * import { isMainThread } from "node:worker_threads"
+ *
+ * export const square = Task.make("square", { module: import.meta.url, run: (n: number) => Effect.succeed(n * n) })
+ *
+ * const program = Parallel.forEach([1, 2, 3], square).pipe(Effect.provide(Threads.layer({ workers: 2 })))
+ *
+ * // threads import this module too, and must not start the program again
+ * const squares = isMainThread ? await Effect.runPromise(program) : []
+ * console.log(squares) // => [1, 4, 9]
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -1,9 +1,10 @@
 /**
- * Tasks on other machines, by any way that carries texts.
+ * A backend that runs tasks on other machines, through any transport that carries texts.
  *
- * `Transport` and `Consumer` are the two ends of such a way. `layer` is the backend of a program that has the one, `serve` is
- * a machine that has the other. What both do is the same whatever lies between them: values cross as JSON through the schemas
- * of their task and are decoded by the last hop alone; losses, interruption, logs and spans are seen to here.
+ * A transport has two ends: `Transport` in the program, and `Consumer` in a machine. `layer` is the backend of a
+ * program with a `Transport`, and `serve` runs a machine with a `Consumer`. Values are sent as JSON, through the
+ * schemas of their task, and only the receiver decodes them. Losses, interruption, logs and spans are handled here,
+ * whatever the transport is.
  *
  * @since 0.1.0
  */
@@ -31,37 +32,59 @@ export { type BatchLabel, Consumer, type TakenBatch, Transport, type TransportEv
 export { Network } from "../fleet/memory.ts"
 
 /**
- * How a program deals with machines.
- *
- * **Details**
- *
- * - `lease`: how long a machine may be silent until it is taken for lost. Default: 3 seconds. Machines say six times a lease
- *   that they are there, by the lease that `serve` was given: give both the same. A program whose event loop is held for longer
- *   than a lease is taken for lost by its machines.
- * - `patience`: how long an input waits while there is no machine, or none can be reached. Default: 30 seconds. Then it fails,
- *   with `NoWorkers` or `Unreachable`.
- * - `maxLosses`: how many machines may be lost while they have an input, until the input fails with `MachineLost`. Default: 3.
- *   After the first loss the input goes by itself; once one more would fail it, to a machine that does nothing else meanwhile, if
- *   it comes to that in a lease.
+ * How a program treats its machines.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /**
+   * How long a machine may be silent before it counts as lost: a finite, positive duration. A machine sends a message
+   * six times in a lease, by the `lease` that `serve` was given: give both the same. A program whose event loop is
+   * blocked for longer than the lease counts as lost for its machines. Default: 3 seconds.
+   */
   readonly lease?: Duration.Input | undefined
+  /**
+   * How long an input waits if there is no machine, or if none can be reached: a positive duration. Then it fails with
+   * `NoWorkers` or `Unreachable`. Default: 30 seconds.
+   */
   readonly patience?: Duration.Input | undefined
+  /**
+   * How many machines may be lost while they have an input, until the input fails with `MachineLost`: a positive
+   * integer. After the first loss, the input is sent in a batch of its own. Before the loss that would fail it, it is
+   * sent to a machine that runs nothing else meanwhile, if one becomes free within a lease. Default: 3.
+   */
   readonly maxLosses?: number | undefined
 }
 
 /**
- * Runs the tasks inside on the machines that its transport reaches.
+ * Runs the tasks of a program on the machines that its transport reaches.
  *
  * **Details**
  *
- * A run without a `concurrency` has as many batches under way as the machines have slots together, and follows when machines
- * come and go. Each attempt and each input that was given back is dispatched again when its machine is lost; so an input may
- * run twice, and its outcome is told once. Interruption stops what runs there, and returns when that has stopped, or when its
- * machine is lost. Errors: those of the options are defects; what goes wrong on the way is a `BackendError`.
+ * A run without `concurrency` has as many batches under way as all machines have slots, and follows when machines come
+ * and go. When a machine is lost, the inputs that it had are dispatched again. So an input may run twice, but it has
+ * one outcome.
+ *
+ * Interruption stops what runs on machines, and returns when it has stopped, or its machine is lost. If something goes
+ * wrong between program and machine, the input fails with `BackendError`. Wrong options are defects, thrown here.
+ *
+ * **Example** (Running a task on two machines in memory)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Parallel, Task } from "effect-parallel"
+ * import * as Transport from "effect-parallel/backend/Transport"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(2 * n) })
+ *
+ * const machines = Transport.layerMemory({ tasks: [double], machines: ["a", "b"] })
+ * const program = Parallel.forEach([1, 2, 3], double).pipe(
+ *   Effect.provide(Layer.provide(Transport.layer({ patience: "10 seconds" }), machines))
+ * )
+ *
+ * console.log(await Effect.runPromise(program)) // => [2, 4, 6]
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -95,7 +118,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
       yield* Effect.forkScoped(Effect.forever(sent))
       const heard = Stream.runForEach(transport.events, (event) => Effect.sync(() => fleet.receive(event)))
       yield* Effect.forkScoped(
-        Traffic.saidAtEnd(heard, `${shortenName(transport.name)}: nothing is heard of machines any more`)
+        Traffic.saidAtEnd(heard, `${shortenName(transport.name)}: the messages of machines have ended`)
       )
       // machines learn at once that nobody waits for what they keep
       yield* Effect.addFinalizer(() => {
@@ -121,36 +144,65 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
 }
 
 /**
- * What a machine runs.
- *
- * **Details**
- *
- * - `tasks`: those that it runs, by their names. A batch of another task is refused with `TaskUnknown`, one of a task with other
- *   schemas with `TaskDiffers`. A machine imports nothing that it was sent.
- * - `backend`: where they run. Default: `Threads.layer()`. With `Backend.layer(Backend.async)` they run on fibers, and a task
- *   that holds the event loop for a lease makes its machine look lost.
- * - `slots`: how many batches it runs at once. Default: the number of workers of its backend.
- * - `lease`: as for the program, which is taken for lost when it is silent for so long: its batches are dropped.
- * - `drain`: how long batches may go on when the machine is to end. Default: not at all.
+ * What a machine runs, and how.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ServeOptions {
+  /**
+   * The tasks that the machine runs, each with another name. It refuses a batch of another task with `TaskUnknown`, and
+   * a batch of a task with other schemas with `TaskDiffers`. It imports nothing that it was sent.
+   */
   readonly tasks: ReadonlyArray<Backend.Job<any, any, any>>
+  /**
+   * Where the tasks run. With `Backend.layer(Backend.async)` they run on fibers: then a task that blocks the event loop
+   * for a lease makes the machine look lost. Default: `Threads.layer()`.
+   */
   readonly backend?: Layer.Layer<never> | undefined
+  /** How many batches it runs concurrently: a positive integer. Default: the number of workers of its backend. */
   readonly slots?: number | undefined
+  /**
+   * How long a program may be silent before it counts as lost, and its batches are dropped: a finite, positive
+   * duration. Give it the same value as the program has. Default: 3 seconds.
+   */
   readonly lease?: Duration.Input | undefined
+  /**
+   * How long running batches may continue when the machine is interrupted. Default: they are interrupted immediately.
+   */
   readonly drain?: Duration.Input | undefined
 }
 
 /**
- * A machine: it takes batches and runs them, until it is interrupted.
+ * Runs a machine: it takes batches and runs them, until it is interrupted.
  *
  * **Details**
  *
- * Interrupting it takes no further batch, lets those that run go on for `drain`, interrupts the others, and tells the program,
- * which dispatches their inputs again. Errors: none; two tasks of one name, or an option out of its range, are defects.
+ * When it is interrupted, it takes no further batch, and lets running batches continue for `drain`. It then interrupts
+ * what still runs, and tells the program, which dispatches those inputs again. Two tasks with the same name, and other
+ * wrong options, are defects, thrown here.
+ *
+ * **Example** (Connecting a machine)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Backend, Task } from "effect-parallel"
+ * import * as Transport from "effect-parallel/backend/Transport"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(2 * n) })
+ *
+ * const sent: Array<string> = []
+ * const consumer = Transport.Consumer.of({
+ *   machine: "a",
+ *   take: Effect.never, // no batch comes
+ *   broadcasts: Stream.never,
+ *   reply: (message) => Effect.sync(() => sent.push(message))
+ * })
+ * const machine = Transport.serve({ tasks: [double], backend: Backend.layer(Backend.async) })
+ *
+ * await Effect.runPromise(Effect.timeoutOption(Effect.provideService(machine, Transport.Consumer, consumer), 20))
+ * console.log(sent.length > 0) // => true
+ * ```
  *
  * @category running
  * @since 0.1.0
@@ -168,40 +220,50 @@ export const serve = (options: ServeOptions): Effect.Effect<never, never, Consum
 }
 
 /**
- * What is there in memory.
+ * The machines of a network in memory, and their messages.
  *
  * **Details**
  *
- * `machines` are their names, or how many there are: 2, unless given. `latency` is how long each message takes, or a function
- * that is asked for each; default: no time. With `tells: false` the program is not told which machine takes a batch. The others
- * are those of `serve`; `backend` is fibers here, unless another is given, with one slot a machine.
+ * The other options are those of `serve`, for every machine, with two other defaults: `backend` is fibers, and `slots`
+ * is 1.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MemoryOptions extends ServeOptions {
+  /** How many machines there are at the start, or their names. Default: 2. */
   readonly machines?: number | ReadonlyArray<string> | undefined
+  /** How long a message takes, or a function that is called for each message. Default: no time. */
   readonly latency?: Duration.Input | (() => Duration.Input) | undefined
+  /** Whether the program learns which machine has taken a batch. Default: true. */
   readonly tells?: boolean | undefined
+  /** Greatest size of a message, in bytes. Default: any size. */
   readonly maxBytes?: number | undefined
 }
 
 /**
- * A transport in memory, with its machines, for tests: of programs that use machines, and of what happens when these are lost.
+ * Makes a transport in memory, with its machines, for tests.
+ *
+ * **When to use**
+ *
+ * Use to test a program that uses machines, and what happens when it loses some of them. `Network` controls the
+ * machines.
  *
  * **Details**
  *
- * Everything that takes time takes it on the clock that is provided, so that a test clock says when. `Network` says what
- * happens to machines.
+ * All times are measured with the provided clock, so a test can use the `TestClock`.
  *
- * **Example** (A machine that dies)
+ * **Example** (Losing a machine)
  *
  * ```ts
  * import { Effect, Fiber, Layer } from "effect"
  * import { Parallel, Task } from "effect-parallel"
  * import * as Transport from "effect-parallel/backend/Transport"
  *
- * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.delay(Effect.succeed(2 * n), 20) })
+ * const double = Task.make("double", {
+ *   module: import.meta.url,
+ *   run: (n: number) => Effect.delay(Effect.succeed(2 * n), 20)
+ * })
  * const machines = Transport.layerMemory({ tasks: [double], machines: ["a", "b"] })
  *
  * const program = Effect.gen(function*() {
@@ -259,7 +321,20 @@ const checked = ({ drain = 0, lease, slots, tasks, ...others }: ServeOptions) =>
 }
 
 /**
- * Checks a lease, and returns its milliseconds: those of the default where it is not given. For transports that have a use for it.
+ * Checks a lease, and returns its milliseconds. The default is 3 seconds.
+ *
+ * **When to use**
+ *
+ * Use in a transport of your own that needs the lease.
+ *
+ * **Example** (Deriving a time limit from a lease)
+ *
+ * ```ts
+ * import * as Transport from "effect-parallel/backend/Transport"
+ *
+ * console.log(Transport.leaseMillis("6 seconds") / 2) // => 3000
+ * console.log(Transport.leaseMillis()) // => 3000
+ * ```
  *
  * @category options
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What a transport is: the two ends of a way between programs and machines, which carries texts and knows nothing of what
+ * The interface of a transport: its end in a program and its end in a machine. It carries texts, and does not know what
  * they mean.
  */
 import * as Context from "effect/Context"
@@ -7,9 +7,14 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 
 /**
- * What a program hears through its transport: a message of a machine; that a machine has taken a batch from the queue, where
- * the transport knows; that a machine is gone, because its connection is; that the program's own connection was gone and is back,
- * so that the queue may have lost batches.
+ * What a transport reports to its program.
+ *
+ * **Details**
+ *
+ * - `Message`: a machine has sent a message.
+ * - `Taken`: a machine has taken a batch from the queue. A transport that does not know this leaves it out.
+ * - `Gone`: the connection of a machine is gone.
+ * - `Reconnected`: the connection of the program was gone and is back, so the queue may have lost batches.
  *
  * @category models
  * @since 0.1.0
@@ -21,81 +26,89 @@ export type TransportEvent =
   | { readonly _tag: "Reconnected" }
 
 /**
- * What a batch is about, for whoever looks at the queue: the names of its run and of its task.
+ * What a batch in the queue belongs to, for people who look at the queue.
  *
  * @category models
  * @since 0.1.0
  */
 export interface BatchLabel {
+  /** Name of the run. */
   readonly run: string
+  /** Name of the task. */
   readonly task: string
 }
 
 /**
- * A batch that a machine has taken, and what is run when it is no longer there: its program knows what became of it, or is gone.
- * A machine that ends does not run it for those that it still has.
+ * A batch that a machine has taken from the queue.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TakenBatch {
+  /** The batch, as it was given to `offer`. */
   readonly batch: string
+  /**
+   * Runs when the machine no longer has the batch, because the program knows its outcomes, or is gone. A machine that
+   * ends does not run it for the batches that it still has. Default: nothing runs.
+   */
   readonly over?: Effect.Effect<void> | undefined
 }
 
 /**
- * The program's end of a way to machines: a queue of batches, a way for messages to all machines, and the messages that come
- * back.
+ * The end of a transport in a program: a queue of batches, messages to all machines, and the messages that come back.
  *
  * **When to use**
  *
- * Write one to run tasks on machines that nothing here reaches yet. Encoding, leases, losses, interruption, logs and spans
- * are seen to by `layer`; a transport carries texts.
+ * Write one to run tasks on machines that no transport reaches yet. It only carries texts: `layer` does the encoding,
+ * and handles leases, losses, interruption, logs and spans.
  *
  * **Details**
  *
- * - `offer` puts a batch into the queue, from which one machine takes it; its label is for whoever looks at the queue. It fails while the machines cannot be reached; it is
- *   tried again then.
- * - `withdraw` takes a batch out of the queue. True if no machine has it, nor will get it.
- * - `broadcast` sends a message to all machines.
- * - `events` are what comes back, for as long as the program runs.
- * - `program` is the name under which machines reply to this program; a new one, unless it is given.
- * - `maxBytes` is how many bytes a message may have; without it, any number.
- *
- * A message may be lost, come twice, or come after one that was sent later: what matters is sent again. Each call may take
- * its time, but must heed its interruption. `name` is that of the backend.
+ * A message may be lost, arrive twice, or arrive after a later one: messages that matter are sent again. A call may
+ * take long, but has to respond to its interruption.
  *
  * @category services
  * @since 0.1.0
  */
 export class Transport extends Context.Service<Transport, {
+  /** Name of the backend. */
   readonly name: string
+  /** Greatest size of a message, in bytes. Default: any size. */
   readonly maxBytes?: number | undefined
+  /** Name under which machines reply to this program. Default: a new name, which no other program has. */
   readonly program?: string | undefined
+  /**
+   * Puts a batch into the queue, from which one machine takes it. The label is for people who look at the queue. It
+   * fails while the queue cannot be reached, and is then called again.
+   */
   readonly offer: (id: string, batch: string, label: BatchLabel) => Effect.Effect<void, unknown>
+  /** Takes a batch out of the queue. Returns true if no machine has it, and none will get it. */
   readonly withdraw: (id: string) => Effect.Effect<boolean>
+  /** Sends a message to all machines. */
   readonly broadcast: (message: string) => Effect.Effect<void>
+  /** What comes back, for as long as the program runs. */
   readonly events: Stream.Stream<TransportEvent>
 }>()("effect-parallel/backend/Transport") {}
 
 /**
- * A machine's end: it takes batches from the queue, hears what is sent to all machines, and replies.
- *
- * **Details**
- *
- * - `machine` is its name, which no other machine has at the same time.
- * - `take` waits for a batch. One call at a time; one that is interrupted has taken nothing, or puts it back.
- * - `broadcasts` are the messages to all machines.
- * - `reply` sends a message to the program of that name, or to all programs where there is none.
- * - `maxBytes` is how many bytes a message may have.
+ * The end of a transport in a machine: it takes batches from the queue, receives what is sent to all machines, and
+ * replies.
  *
  * @category services
  * @since 0.1.0
  */
 export class Consumer extends Context.Service<Consumer, {
+  /** Name of the machine, which no other machine has at the same time. */
   readonly machine: string
+  /** Greatest size of a message, in bytes. Default: any size. */
   readonly maxBytes?: number | undefined
+  /**
+   * Waits for a batch and takes it. Only one call waits at a time. A call that is interrupted has taken nothing, or
+   * puts the batch back.
+   */
   readonly take: Effect.Effect<TakenBatch>
+  /** The messages to all machines. */
   readonly broadcasts: Stream.Stream<string>
+  /** Sends a message to the program with this name, or, if it is undefined, to all programs. */
   readonly reply: (message: string, program: string | undefined) => Effect.Effect<void>
 }>()("effect-parallel/backend/Transport/Consumer") {}

@@ -13,33 +13,36 @@ import * as Stream from "effect/Stream"
 import { Consumer, type Transport, type TransportEvent } from "./contract.ts"
 
 /**
- * What is to happen to machines in memory.
+ * Controls the machines of `layerMemory`: starts, stops, kills, freezes and disconnects them.
  *
  * **Details**
  *
- * - `start` starts a machine of that name; one that is there goes on.
- * - `stop` ends a machine in peace: what it has goes back. Returns when it has ended.
- * - `kill` ends one without a word. What it ran is interrupted where nobody sees it. The program is told that the connection is
- *   gone, unless the machine is `silent`: then it learns that by the lease.
- * - `freeze` stops a machine as a debugger does: its timers do not fire, messages to it and from it wait, until `thaw`.
- * - `part` cuts the way to a machine: messages both ways are lost, and it takes no batch, until `heal`.
- * - `machines` are the names of those that are there.
- * - `queued` is how many batches wait in the queue.
- *
- * Nothing happens to a machine that is not there.
+ * A call for a machine that does not exist does nothing.
  *
  * @category services
  * @since 0.1.0
  */
 export class Network extends Context.Service<Network, {
+  /** Starts a machine with this name, unless there is one. */
   readonly start: (machine: string) => Effect.Effect<void>
+  /** Ends a machine cleanly: its batches go back to the program. Returns when it has ended. */
   readonly stop: (machine: string) => Effect.Effect<void>
+  /**
+   * Ends a machine without a message. What it ran is interrupted, and its results are lost. The program learns
+   * immediately that the connection is gone, or, with `silent`, when the lease has passed.
+   */
   readonly kill: (machine: string, options?: { readonly silent?: boolean | undefined }) => Effect.Effect<void>
+  /** Stops a machine as a debugger does, until `thaw`: its timers do not fire, and messages to it and from it wait. */
   readonly freeze: (machine: string) => Effect.Effect<void>
+  /** Continues a machine that is frozen. */
   readonly thaw: (machine: string) => Effect.Effect<void>
+  /** Disconnects a machine, until `heal`: messages to it and from it are lost, and it takes no batch. */
   readonly part: (machine: string) => Effect.Effect<void>
+  /** Connects a machine again. */
   readonly heal: (machine: string) => Effect.Effect<void>
+  /** Names of the machines that exist. */
   readonly machines: Effect.Effect<ReadonlyArray<string>>
+  /** Number of batches that wait in the queue. */
   readonly queued: Effect.Effect<number>
 }>()("effect-parallel/backend/Transport/Network") {}
 

@@ -11,23 +11,31 @@ import { workers as countOf } from "./cores.ts"
 import type { Platform, PoolOptions } from "./platform.ts"
 import { Pool } from "./pool.ts"
 
-/** How workers are kept. */
+/** The options of workers. */
 export interface WorkerOptions {
-  /** How many; -1 is one for each core, -2 one less, as joblib counts. Default: one for each core. */
+  /**
+   * How many workers there are: a positive integer, or -1 for all cores, -2 for all but one, and so on, as joblib
+   * counts. Default: all cores that this process may use.
+   */
   readonly workers?: number | undefined
-  /** How long a worker with nothing to do is kept. Default: as long as the layer. */
+  /** How long an idle worker is kept: a positive duration. Default: until the layer is released. */
   readonly idleTimeout?: Duration.Input | undefined
-  /** How many tasks a worker runs before another takes its place; against leaks. Default: no limit. */
+  /**
+   * How many inputs a worker runs before it is replaced, against memory leaks: a positive integer. Default: no limit.
+   */
   readonly maxTasksPerWorker?: number | undefined
-  /** How long a task may take to heed its interruption or deadline before its worker is ended. Default: 1 second. */
+  /**
+   * How long a task may take to stop after an interruption or a timeout: a positive duration. Then its worker is
+   * terminated, and replaced. Default: 1 second.
+   */
   readonly grace?: Duration.Input | undefined
   /**
-   * How long a worker that has nothing else to do may take until it begins an input that it was sent: its start, the
-   * import of the task's module and the build of the task's layer count. A worker that takes longer is ended, and what
-   * waited for it fails with `WorkerCrashed`. Default: 30 seconds.
+   * How long a worker that is not busy may take until it starts an input that it was sent: a positive duration, which
+   * includes its own start, the import of the task's module and the build of the task's layer. A slower worker is
+   * terminated, and the inputs that waited for it fail with `WorkerCrashed`. Default: 30 seconds.
    */
   readonly startTimeout?: Duration.Input | undefined
-  /** Environment variables of the workers, beside those of this process. */
+  /** Environment variables of the workers, in addition to those of this process. Default: none. */
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Command-line options of Node.js for the workers. Default: those of this process. */
   readonly execArgv?: ReadonlyArray<string> | undefined
