@@ -1,5 +1,5 @@
 /**
- * A backend for tests: it runs tasks on fibers, records what it was asked, and fails, stalls or crashes on request.
+ * A backend for tests: it runs tasks on fibers, records each call, and lets calls fail, stall or crash.
  *
  * @since 0.1.0
  */
@@ -14,23 +14,26 @@ import type * as Scope from "effect/Scope"
 import * as Backend from "../Backend.ts"
 
 /**
- * One attempt that a task was asked for. `index` is the input's place in its run; a task that is called by itself has
- * none. `attempt` counts those of a task at one index, from 1; `batch` counts the batches that the backend was given,
- * from 0.
+ * One attempt at an input of a task.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Call {
+  /** Name of the task. */
   readonly task: string
+  /** Index of the input in its run, from 0; undefined for a task that is called directly. */
   readonly index: number | undefined
+  /** The input. */
   readonly input: unknown
+  /** Number of the attempt at this index by this task, from 1. */
   readonly attempt: number
+  /** Number of the batch, from 0, in the order in which the backend got them. */
   readonly batch: number
 }
 
 /**
- * What is to happen to a call: it runs, fails, waits until `release`, or takes its worker down.
+ * What happens to a call: it runs, fails, stalls until `release`, or ends its worker.
  *
  * @category models
  * @since 0.1.0
@@ -42,22 +45,22 @@ export type Behaviour =
   | { readonly _tag: "Crash"; readonly exitCode: number }
 
 /**
- * What the backend has seen, and what a test can tell it.
+ * The calls that the backend has seen, and a way to release those that stall.
  *
  * @category services
  * @since 0.1.0
  */
 export class TestBackend extends Context.Service<TestBackend, {
-  /** The calls that have started, in the order of their start. */
+  /** The calls that have started, in the order in which they did. */
   readonly started: Effect.Effect<ReadonlyArray<Call>>
-  /** The calls that run or stall now. */
+  /** The calls that run or stall at the moment. */
   readonly running: Effect.Effect<ReadonlyArray<Call>>
-  /** Lets every call that stalls now run. */
+  /** Lets every call run that stalls at the moment. */
   readonly release: Effect.Effect<void>
 }>()("effect-parallel/testing/TestBackend") {}
 
 /**
- * The call runs as it would without this backend.
+ * The call runs as on the default backend.
  *
  * @category behaviours
  * @since 0.1.0
@@ -65,7 +68,28 @@ export class TestBackend extends Context.Service<TestBackend, {
 export const run: Behaviour = { _tag: "Run" }
 
 /**
- * The call fails with an error, as if the task had: through the task's error schema, where it has one.
+ * The call fails with an error, as if the task had failed with it.
+ *
+ * **Details**
+ *
+ * The error passes through the error schema of the task, if it has one.
+ *
+ * **Example** (Testing a retry)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Parallel, Task } from "effect-parallel"
+ * import { TestBackend } from "effect-parallel/testing"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(n * 2) })
+ * const failingOnce = TestBackend.layer({
+ *   when: ({ attempt }) => attempt === 1 ? TestBackend.fail("down") : TestBackend.run
+ * })
+ *
+ * const program = Parallel.run([1, 2], double, { retry: { times: 1 } }).pipe(Effect.provide(failingOnce))
+ *
+ * console.log((await Effect.runPromise(program)).outcomes.map(({ attempts }) => attempts)) // => [2, 2]
+ * ```
  *
  * @category behaviours
  * @since 0.1.0
@@ -73,7 +97,7 @@ export const run: Behaviour = { _tag: "Run" }
 export const fail = (error: unknown): Behaviour => ({ _tag: "Fail", error })
 
 /**
- * The call waits until it is released, interrupted or late.
+ * The call stalls until it is released, interrupted or timed out.
  *
  * @category behaviours
  * @since 0.1.0
@@ -81,8 +105,28 @@ export const fail = (error: unknown): Behaviour => ({ _tag: "Fail", error })
 export const stall: Behaviour = { _tag: "Stall" }
 
 /**
- * The worker ends at this call, which fails with `BackendError` (`WorkerCrashed`); the rest of its batch is dispatched
- * again.
+ * The worker ends at this call, which fails with `BackendError` (`WorkerCrashed`).
+ *
+ * **Details**
+ *
+ * The remaining inputs of its batch are dispatched again. The default exit code is 1.
+ *
+ * **Example** (Testing how a program survives a crash)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Task } from "effect-parallel"
+ * import { TestBackend } from "effect-parallel/testing"
+ *
+ * const double = Task.make("double", { module: import.meta.url, run: (n: number) => Effect.succeed(n * 2) })
+ *
+ * const program = double(4).pipe(
+ *   Effect.catchReason("BackendError", "WorkerCrashed", ({ exitCode }) => Effect.succeed(`exit code ${exitCode}`)),
+ *   Effect.provide(TestBackend.layer({ when: () => TestBackend.crash(137) }))
+ * )
+ *
+ * console.log(await Effect.runPromise(program)) // => "exit code 137"
+ * ```
  *
  * @category behaviours
  * @since 0.1.0
@@ -90,16 +134,14 @@ export const stall: Behaviour = { _tag: "Stall" }
 export const crash = (exitCode = 1): Behaviour => ({ _tag: "Crash", exitCode })
 
 /**
- * Provides the backend, and the service that tells what it has seen.
+ * Provides the backend, and the service that returns its calls.
  *
  * **Details**
  *
- * Units: `workers` is 2 unless given. `when` is asked at the start of each call, and is `run` unless given. A timeout
- * bounds a call that stalls, on the test's clock. With `batches` the backend takes inputs by the batch, as threads and
- * processes do: a call that stalls holds up what is behind it in its batch, until another worker asks for that. Reports
- * have the times at which calls began and ended on the test's clock.
+ * All times are measured with the provided clock, such as the `TestClock`: the timeout of a call that stalls, and the
+ * times in reports.
  *
- * **Example** (A task that fails once)
+ * **Example** (Counting the attempts at a task that fails once)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -123,8 +165,14 @@ export const crash = (exitCode = 1): Behaviour => ({ _tag: "Crash", exitCode })
  * @since 0.1.0
  */
 export const layer = (options: {
+  /** How many workers the backend has: a positive integer, or `Infinity`. Default: 2. */
   readonly workers?: number | undefined
+  /**
+   * Whether the backend takes several inputs in a batch, as threads and processes do. Then a call that stalls delays
+   * the inputs behind it in its batch, until another worker asks for them. Default: false.
+   */
   readonly batches?: boolean | undefined
+  /** Decides what happens to a call, when it starts. Default: every call runs. */
   readonly when?: ((call: Call) => Behaviour) | undefined
 } = {}): Layer.Layer<TestBackend> =>
   Layer.effectContext(Effect.sync(() => {

@@ -1,5 +1,5 @@
 /**
- * For the tests of programs that use this library, and of backends for it.
+ * Tools to test programs that use this library, and backends and journals for it.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What every store of a journal has to keep to, as tests.
+ * Conformance tests for the store of a journal.
  *
  * @since 0.1.0
  */
@@ -262,18 +262,37 @@ const cases: Readonly<Record<string, JournalTest>> = {
 }
 
 /**
- * Registers the conformance suite for the store of a journal with vitest.
+ * Registers the conformance tests for the store of a journal with vitest.
  *
  * **When to use**
  *
- * Use in a test file of a store of your own, which `Journal.make` makes a journal of: it passes when every case does.
+ * Use in a test file of your own store, which `Journal.make` turns into a journal.
  *
  * **Details**
  *
- * Shape: one `describe` named `name`, with one test for each case, on the live clock. The layer is built anew for each, and released
- * after it. Runs have names that no other has, so that a store may keep what is in it; the cases forget nothing but their own. With
- * `lasting` there is one more case, for stores that outlive their layer: what is recorded through one layer is recalled through the
- * next. Needs `vitest` and `@effect/vitest`.
+ * Registers one `describe` with the given name, and in it one test for each case, on the live clock. Each test builds
+ * the layer and releases it. The store may hold other records: the runs of the tests have unique names, and the tests
+ * forget only their own records. Needs `vitest` and `@effect/vitest`.
+ *
+ * **Example** (Testing a journal)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Journal, Parallel } from "effect-parallel"
+ * import { journalSuite } from "effect-parallel/testing"
+ *
+ * // put the layer of your own store here
+ * const layer = Journal.layerMemory
+ *
+ * // call this at the top level of a test file
+ * export const registerTests = () => journalSuite("my store", layer)
+ *
+ * // one of the things that the tests check: an input that is recorded does not run again
+ * let calls = 0
+ * const run = Parallel.forEach([1], () => Effect.sync(() => calls++), { name: "numbers", journal: true })
+ * await Effect.runPromise(Effect.provide(Effect.andThen(run, run), layer))
+ * console.log(calls) // => 1
+ * ```
  *
  * @category testing
  * @since 0.1.0
@@ -281,7 +300,13 @@ const cases: Readonly<Record<string, JournalTest>> = {
 export const journalSuite = <E = never>(
   name: string,
   layer: Layer.Layer<Journal.Journal, E>,
-  options?: { readonly lasting?: boolean | undefined }
+  options?: {
+    /**
+     * Whether the store outlives its layer. Then there is one more test: records that were made through one layer are
+     * recalled through the next. Default: false.
+     */
+    readonly lasting?: boolean | undefined
+  }
 ): void => {
   describe(name, () => {
     for (const [title, test] of Object.entries(cases)) {

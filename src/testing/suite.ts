@@ -1,5 +1,5 @@
 /**
- * What every backend has to keep to, as tests.
+ * Conformance tests for backends.
  *
  * @since 0.1.0
  */
@@ -349,12 +349,29 @@ const bounded = <E, R>(test: Effect.Effect<void, E, R>): Effect.Effect<void, E, 
     ))
 
 /**
- * The cases of the suite, each as a program that fails where the backend in its context does not keep the contract.
+ * The cases of the suite by their names, each as a program that fails if the provided backend does not conform.
+ *
+ * **When to use**
+ *
+ * Use to debug one case, or to run cases without vitest.
  *
  * **Details**
  *
- * A case that does not end within 15 seconds fails. They run on the live clock, and write to files in the folder for
- * temporary files, which they remove.
+ * A case that does not end within 15 seconds fails. Cases run on the live clock. They write to files in the folder for
+ * temporary files, and remove them.
+ *
+ * **Example** (Running one case)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backend } from "effect-parallel"
+ * import { cases } from "effect-parallel/testing"
+ *
+ * const layer = Backend.layer({ ...Backend.async, name: "mine" })
+ * const test = Effect.provide(cases["an error with a schema arrives as its class"], layer)
+ *
+ * console.log((await Effect.runPromiseExit(test))._tag) // => "Success"
+ * ```
  *
  * @category testing
  * @since 0.1.0
@@ -372,22 +389,35 @@ export const cases = Object.fromEntries(
 export type Case = keyof typeof runs | keyof typeof isolated | keyof typeof virtual
 
 /**
- * Registers the conformance suite for a backend with vitest.
+ * Registers the conformance tests for a backend with vitest.
  *
  * **When to use**
  *
- * Use in a test file of your own backend: it passes when every case that it does not exempt does.
+ * Use in a test file of your own backend.
  *
  * **Details**
  *
- * Shape: one `describe` named `name`, with one test for each case, on the live clock. The layer is built once and
- * released after the last case. A case that does not end within 15 seconds fails. With `isolated` there are two more cases,
- * of inputs that end their worker with `process.exit`; with `virtual` two of deadlines and budgets on the test clock, for
- * backends that run tasks in this process and on the clock of their caller. With `concurrent` cases run beside each other:
- * for backends that start at once whatever they are given. With `resize`, an effect that makes a number of workers of what
- * there is, there are three more, in which workers come and go; the layer may provide what it needs. `except` names cases that do not hold for this backend, each with the
- * reason; they are listed as skipped with it. A backend that reaches other machines registers the tasks that the cases run
- * there: `tasks.all`. Needs `vitest` and `@effect/vitest`.
+ * Registers one `describe` with the given name, and in it one test for each case, on the live clock. The layer is built
+ * once, and released after the last test. A case that does not end within 15 seconds fails. A backend that reaches
+ * other machines needs the tasks of the cases there: `tasks.all`. Needs `vitest` and `@effect/vitest`.
+ *
+ * **Example** (Testing a backend)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backend } from "effect-parallel"
+ * import { cases, suite } from "effect-parallel/testing"
+ *
+ * // put the layer of your own backend here
+ * const layer = Backend.layer({ ...Backend.async, name: "mine" })
+ *
+ * // call this at the top level of a test file
+ * export const registerTests = () => suite("mine", layer, { virtual: true })
+ *
+ * // one of the cases, as a program
+ * const test = Effect.provide(cases["a call of a task is one input"], layer)
+ * console.log((await Effect.runPromiseExit(test))._tag) // => "Success"
+ * ```
  *
  * @category testing
  * @since 0.1.0
@@ -396,10 +426,27 @@ export const suite = <R = never>(
   name: string,
   layer: Layer.Layer<R>,
   options?: {
+    /**
+     * Whether a worker may end without the program. Adds two cases, whose inputs end their worker with `process.exit`.
+     * Default: false.
+     */
     readonly isolated?: boolean | undefined
+    /**
+     * Whether tasks run in this process, on the clock of their caller. Adds two cases of timeouts and budgets on the
+     * test clock. Default: false.
+     */
     readonly virtual?: boolean | undefined
+    /** Whether cases run concurrently, for backends that start every batch immediately. Default: false. */
     readonly concurrent?: boolean | undefined
+    /**
+     * Changes the number of workers of the backend, with the services of the layer. Adds three cases, in which workers
+     * come and go. Default: no such cases.
+     */
     readonly resize?: ((workers: number) => Effect.Effect<void, never, R>) | undefined
+    /**
+     * Cases that do not hold for this backend, each with the reason, which is shown beside the skipped test. Default:
+     * none.
+     */
     readonly except?: { readonly [K in Case]?: string } | undefined
   }
 ): void => {
