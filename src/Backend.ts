@@ -322,7 +322,7 @@ export const async: Backend = {
         body: () => Effect.exit(runHere(job, batch, position, services)),
         step: (exit) => onExit(position++, exit)
       })
-      // what all inputs have in common is provided once
+      // the services that all inputs share are provided once
       return Effect.provideContext(
         Attempt.insideBatch(loop, batch, () => position),
         inside(Context.empty() as Context.Context<any>, batch.caller)
@@ -443,7 +443,7 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
   ) as Effect.Effect<A, E | BackendError>
 }
 
-/** Number of frames that are captured of a call: those of `capture`, `call` and the task, and of its callers. */
+/** Number of stack frames that are captured at a call: `capture`, `call`, the task, and its callers. */
 const framesOfCall = 5
 
 /**
@@ -729,7 +729,7 @@ export const inline = <I, A, E>(
 const blamed = (job: Job<never, unknown, unknown>, index: number | undefined, reason: BackendError["reason"]) =>
   new BackendError({ backend: async.name, task: job.name, ...(index !== undefined && { index }), reason })
 
-/** Runs an input through the schemas of its task; `refuse` fails with what they refuse. */
+/** Runs an input with its values passed through the schemas of its task; `refuse` fails if a schema refuses one. */
 const throughSchemas = <I, A, E>(
   job: Job<I, A, E>,
   input: I,
@@ -738,7 +738,7 @@ const throughSchemas = <I, A, E>(
 ): Effect.Effect<A, E | BackendError | Cause.TimeoutError> => {
   const crossed = <V>(what: ValueRefused["value"], schema: Schema.Codec<V> | undefined, value: V) =>
     schema === undefined ? Effect.succeed(value) : Effect.catch(cross(what, schema, value), refuse)
-  // the rest of a cause, and the frames of its reasons, stay as they are
+  // the other reasons of a cause, and the frames of all, are unchanged
   const crossedReason = (reason: Cause.Reason<E>): Effect.Effect<Cause.Reason<E>, BackendError> =>
     reason._tag !== "Fail" || isDeadline(reason.error)
       ? Effect.succeed(reason)
@@ -786,8 +786,8 @@ const runHere = <I, A, E>(
 }
 
 /**
- * Makes the context of a task: the services of its layer, and this backend alone, so that there is no pool inside a
- * pool; and the frame of its caller.
+ * Makes the context of a task: the services of its layer, the frame of its caller, and this backend, so that a task
+ * does not start workers of its own.
  */
 const inside = (services: Context.Context<any>, caller: StackFrame | undefined): Context.Context<any> => {
   const context = Context.add(services, Backend, async)

@@ -115,7 +115,7 @@ const serving = (title: string) =>
     const token = randomBytes(18).toString("base64url")
     const board = new LiveBoard(nanoClock(yield* Clock.Clock))
     const closed = yield* Deferred.make<void>()
-    // a trace of requests would have the token in it
+    // traces of requests would contain the token
     yield* Effect.provideService(
       HttpServer.serveEffect(app({ board, title, token, closed })),
       HttpMiddleware.TracerDisabledWhen,

@@ -415,7 +415,7 @@ const checkNodes = (nodes: Readonly<Record<string, unknown>>): void => {
 const isOutward = (target: unknown): boolean =>
   target === end || (target as Leave<string> | undefined)?._tag === "Leave"
 
-/** Returns a name for a node that no other node has. */
+/** Returns a name for a node that is not taken. */
 const freeName = (name: string, taken: ReadonlyArray<string>, count = 1): string => {
   const candidate = count === 1 ? name : `${name} ${count}`
   return taken.includes(candidate) ? freeName(name, taken, count + 1) : candidate
@@ -435,7 +435,7 @@ const fromWiring = (
 const graphsOf = (nodes: Nodes): Readonly<Record<string, GraphNode>> =>
   Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, graphOf(node)]))
 
-/** Runs a node at its path; its failures get that path. */
+/** Runs a node at its path, and adds the path to its failures. */
 const branch = <I, X extends Out<string, unknown>, E, R>(
   node: Node<I, X, E, R>,
   input: I,
@@ -446,7 +446,7 @@ const branch = <I, X extends Out<string, unknown>, E, R>(
     (cause) => Effect.failCause(Path.locate(cause, path, 1))
   )
 
-/** Failure that carries the exit of a fan-out branch which leaves the flow instead of joining. */
+/** Failure with the exit of a fan-out branch whose action is not `"default"`. */
 class LeftAside {
   readonly left: Out<string, unknown>
   constructor(left: Out<string, unknown>) {

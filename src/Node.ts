@@ -40,7 +40,7 @@ type ExecInput<I, P> = Without<P, I, Of<P>>
 /** Exits among the results of `exec` and `fallback`. */
 type OutsIn<T> = T extends Out<string, any> ? T : never
 
-/** Values among them that are not exits. */
+/** The other results of `exec` and `fallback`: values. */
 type ResultsIn<T> = T extends Out<string, any> ? never : T
 
 /** Exits of a node without `post`. */

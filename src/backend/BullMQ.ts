@@ -164,7 +164,7 @@ export const layerWorker = (options: LayerWorkerOptions): Layer.Layer<never> => 
 
 const defaultBytes = 4 * 2 ** 20
 
-/** Least number of bytes of a message: what is sent beside inputs has to fit. */
+/** Smallest `maxBytes`: a message needs room for more than its inputs. */
 const leastBytes = 64 * 1024
 
 const checked = (
@@ -172,7 +172,7 @@ const checked = (
 ): { readonly address: QueueAddress; readonly maxBytes: number } => {
   const isUrl = typeof connection === "string" && /^rediss?:\/\//.test(connection) && URL.canParse(connection)
   if (!isUrl && (typeof connection !== "object" || connection === null)) {
-    // it may hold a password, so it is not shown
+    // it may contain a password, so only its type is shown
     check.wrongType(
       "connection",
       "a URL that begins with redis:// or rediss://, or options of ioredis",

@@ -109,7 +109,7 @@ const kind = (options: Options): Platform => ({
         onNonsense(error)
       }
     })
-    // a process that ends closes its pipes, and its end is told by its own events
+    // a process that ends closes its pipes; other events report its end
     for (const stream of [stdout, stderr, results, requests]) stream.on("error", () => {})
     child.on("error", (error) => {
       failure = shownError(error)
@@ -153,11 +153,11 @@ interface WorkerProcess {
   readonly results: Readable
 }
 
-/** First descriptor of a process that may be one of its channel, and how many there are to choose from. */
+/** First file descriptor that the channel of a process may use, and from how many it is chosen. */
 const firstDescriptor = 32
 const descriptors = 64
 
-/** Starts a process that has the file open. If that fails, the file is closed. */
+/** Starts a process with the file open. If that fails, it closes the file. */
 const start = ({ env, execArgv }: Options, file: number): WorkerProcess => {
   const from = firstDescriptor + Math.floor(Math.random() * descriptors)
   const channel = [from, from + 1, from + 2] as const
@@ -178,13 +178,13 @@ const start = ({ env, execArgv }: Options, file: number): WorkerProcess => {
     })
     const { stderr, stdout } = child
     const [requests, results] = [child.stdio[from], child.stdio[from + 1]]
-    // with too many open files there are no pipes, and Node.js emits the reason later
+    // with too many open files, Node.js makes no pipes, and emits the reason later
     if (stdout == null || stderr == null || requests == null || results == null) {
       throw new Error("a process cannot be started: too many files are open")
     }
     return { child, stdout, stderr, requests: requests as Writable, results: results as Readable }
   } catch (error) {
-    // a process that was never started has no number, and a signal to it would go to this program
+    // a process that has not started has no pid, and a signal to it would reach this program
     child?.on("error", () => {})
     if (child?.pid !== undefined && child.pid > 0) child.kill("SIGKILL")
     closeSync(file)

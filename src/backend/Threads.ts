@@ -126,13 +126,13 @@ const kind = ({ env, execArgv, resourceLimits }: Options): Platform => ({
   }
 })
 
-/** Passes on the messages of a thread that has ended, which wait in its port. */
+/** Passes on the messages of a thread that has ended: they wait in its port. */
 const drain = (port: MessagePort, onMessage: (message: unknown) => void): void => {
   try {
     for (let found = receiveMessageOnPort(port); found !== undefined; found = receiveMessageOnPort(port)) {
       onMessage((found as { readonly message: unknown }).message)
     }
   } catch {
-    // a message that cannot be read is the last that counts
+    // messages after one that cannot be read are ignored
   }
 }

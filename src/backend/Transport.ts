@@ -120,7 +120,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
       yield* Effect.forkScoped(
         Traffic.saidAtEnd(heard, `${shortenName(transport.name)}: the messages of machines have ended`)
       )
-      // machines learn at once that nobody waits for what they keep
+      // tell machines that no program waits for their results
       yield* Effect.addFinalizer(() => {
         fleet.controls.flush()
         const isSaid = Effect.andThen(Effect.yieldNow, Effect.map(Queue.size(outbox), (size) => size === 0))
@@ -300,7 +300,7 @@ export const layerMemory = (options: MemoryOptions): Layer.Layer<Transport | Mem
   ))
 }
 
-/** Longest time in milliseconds in which a program says its last to its machines. */
+/** Greatest time in milliseconds that a program takes for its last messages to machines. */
 const lastMillis = 100
 
 const defaultLease = "3 seconds"

@@ -22,7 +22,7 @@ export interface Options {
   readonly drain?: Duration.Input | undefined
 }
 
-/** Signals that end a program, and the exit code after the second of them: that of Ctrl-C in a shell. */
+/** Signals that stop a program, and the exit code after the second one, as after Ctrl-C in a shell. */
 const signals = ["SIGINT", "SIGTERM"] as const
 type Signal = typeof signals[number]
 const exitCode = 130
@@ -68,7 +68,7 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
   return Layer.effect(
     Shutdown,
     Effect.gen(function*() {
-      // whoever runs the program listens to signals once it has started it
+      // the runner of the program adds its listeners to signals after it has started the program
       yield* Effect.yieldNow
       const context = yield* Effect.context()
       return yield* Effect.acquireRelease(
@@ -79,14 +79,14 @@ export const layer = (options: Options = {}): Layer.Layer<never> => {
   )
 }
 
-/** The signals of the process, as all layers of it share them. */
+/** The signals of the process, which all layers share. */
 class ProcessSignals {
   private readonly layers = new Set<Signals>()
-  /** Listeners of others, which hear of a signal when no run is left. */
+  /** Listeners from before the first layer, which get a signal when no run is left. */
   private others: ReadonlyArray<readonly [Signal, NodeJS.SignalsListener]> = []
   private received: Signal | undefined
 
-  /** Adds a layer; the first takes the signals from those who listened before. */
+  /** Adds a layer. The first one removes the listeners that were there before. */
   open(layer: Signals): void {
     this.layers.add(layer)
     if (this.layers.size > 1) {
@@ -95,14 +95,14 @@ class ProcessSignals {
     }
     this.received = undefined
     this.others = signals.flatMap((signal) =>
-      // raw, so that who listens once does
+      // raw, so that a listener for one signal stays one
       process.rawListeners(signal).map((listener) => [signal, listener as NodeJS.SignalsListener] as const)
     )
     for (const [signal, listener] of this.others) process.removeListener(signal, listener)
     for (const signal of signals) process.on(signal, this.receive)
   }
 
-  /** Removes a layer; the last gives the signals back. */
+  /** Removes a layer. The last one restores the listeners from before. */
   close(layer: Signals): void {
     if (!this.layers.delete(layer) || this.layers.size > 0) return
     for (const signal of signals) process.removeListener(signal, this.receive)
@@ -116,7 +116,7 @@ class ProcessSignals {
     this.passOn()
   }
 
-  /** Passes the signal on, once no run is left and those that ended had time to say what they have to. */
+  /** Passes the signal on when no run is left, after the runs that ended could log. */
   passOn(): void {
     setImmediate(() => {
       const { layers, others, received } = this
@@ -131,13 +131,13 @@ class ProcessSignals {
 
 const processSignals = new ProcessSignals()
 
-/** What one layer tells the runs inside. */
+/** The signals of one layer, for the runs inside. */
 class Signals implements ShutdownSignal {
   private readonly drain: Duration.Duration
   private readonly context: Context.Context<never>
   private readonly runs = new Set<StoppableRun>()
   private received = false
-  /** Fiber that interrupts the runs which are late. */
+  /** Fiber that interrupts runs that take longer than `drain`. */
   private late: Fiber.Fiber<void> | undefined
 
   constructor(drain: Duration.Duration, context: Context.Context<never>) {

@@ -98,7 +98,8 @@ export const executed = <R>(
     return isEffect(effect)
       ? Effect.catch(
         effect as Effect.Effect<void, unknown, R>,
-        (error) => Effect.die(mistake(blamed, "its `execute` failed; it has to report failures of inputs by their exits", error))
+        (error) =>
+          Effect.die(mistake(blamed, "its `execute` failed; it has to report failures of inputs by their exits", error))
       )
       : Effect.die(mistake(blamed, "its `execute` did not return an Effect"))
   })

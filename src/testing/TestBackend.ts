@@ -237,7 +237,7 @@ export const layer = (options: {
           Effect.ensuring(Effect.sync(() => running.delete(call)))
         )
       })
-      // while a call is under way, the calls behind it are given back
+      // the calls behind the running one are given back
       recall?.signal.addEventListener("abort", () => recall.giveBack(position + 1), { once: true })
       const until = batch.budget === undefined ? Infinity : now() + Duration.toMillis(batch.budget)
       const mayContinue = () => recall?.signal.aborted !== true && now() <= until
@@ -257,7 +257,7 @@ export const layer = (options: {
     }).pipe(Context.add(Backend.Backend, { name: "test", workers, batches: takesBatches, execute }))
   }))
 
-/** Copies a job. A task is a function, and spreading it loses its name. */
+/** Copies a job. A task is a function, so a spread does not copy its name. */
 const copyOf = <I, A, E>(job: Backend.Job<I, A, E>): Backend.Job<I, A, E> => ({ ...job, name: job.name })
 
 const runHere = <I, A, E>(job: Backend.Job<I, A, E>, batch: Backend.Batch<I>, position: number) =>

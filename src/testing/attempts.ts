@@ -1,5 +1,5 @@
 /**
- * Cases of the conformance suite about what a task is told of its attempt.
+ * Cases of the conformance suite about `Parallel.attempt` in a task.
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -10,13 +10,13 @@ import * as Parallel from "../Parallel.ts"
 import { until, withFile } from "./files.ts"
 import * as tasks from "./tasks.ts"
 
-/** Number of inputs of a run in which workers come and go, and how long each takes in milliseconds. */
+/** Number of inputs of a run, and how long each takes, in milliseconds. */
 const many = 24
 const millisOfEach = 100
 
-/** Cases of backends whose workers come and go, by how a test makes them do that. */
+/** Makes the cases of a backend from a function that changes the number of its workers. */
 export const elastic = <R>(resize: (workers: number) => Effect.Effect<void, never, R>) => {
-  /** Runs inputs with so many workers, and with another number of them when the first inputs are done. */
+  /** Runs inputs with `before` workers, and with `after` workers once the first inputs are done. */
   const changing = (before: number, after: number) =>
     withFile((file, lines) =>
       Effect.gen(function*() {

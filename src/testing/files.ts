@@ -1,5 +1,5 @@
 /**
- * Files in which tasks leave what they do, wherever they run.
+ * Files in which tasks record what they do, wherever they run.
  */
 import * as Effect from "effect/Effect"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
@@ -22,6 +22,6 @@ export const withFile = <A, E, R>(
     (folder) => Effect.promise(() => rm(folder, { recursive: true }))
   )
 
-/** Waits for a condition that another process or thread makes true. */
+/** Waits until a condition holds, which another process or thread makes true. */
 export const until = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
   Effect.flatMap(condition, (holds) => holds ? Effect.void : Effect.andThen(Effect.sleep(5), until(condition)))

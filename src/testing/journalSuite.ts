@@ -17,13 +17,13 @@ import * as Outcome from "../Outcome.ts"
 import * as Parallel from "../Parallel.ts"
 import { range } from "./range.ts"
 
-/** A case: a program over a journal, with a name that no other run has. */
+/** A case: a program that uses a journal, for a unique name of its runs. */
 type JournalTest = (name: string) => Effect.Effect<void, unknown, Journal.Journal>
 
-/** Keeps runs from logging what their journal holds. */
+/** Turns off the log lines of runs with a journal. */
 const quiet = Effect.provideService(References.MinimumLogLevel, "Warn")
 
-/** Makes a work that counts how often it runs. */
+/** Makes a function that records the inputs it runs for. */
 const counted = <I, A, E>(work: (input: I) => Effect.Effect<A, E>) => {
   const ran: Array<I> = []
   return {

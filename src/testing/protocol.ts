@@ -1,5 +1,5 @@
 /**
- * Cases of the conformance suite that call `execute` themselves: what a backend tells, when, and what it starts.
+ * Cases of the conformance suite that call `execute`: what a backend reports and when, and what it starts.
  */
 import { assert } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -13,7 +13,7 @@ import * as Backend from "../Backend.ts"
 import { until, withFile } from "./files.ts"
 import * as tasks from "./tasks.ts"
 
-/** What a backend has told of an input; `at` is when, in milliseconds of the monotonic clock. */
+/** The report of an exit; `at` is when it was made, in milliseconds of the monotonic clock. */
 interface ToldExit {
   readonly position: number
   readonly exit: Exit.Exit<unknown, unknown>
@@ -25,13 +25,13 @@ interface ToldExit {
 
 const nowMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-/** Time in milliseconds for which a backend is watched after a batch is over. */
+/** For how many milliseconds a backend is watched after a batch has ended. */
 const aftermath = 100
 
-/** Number of batches so far: each is a run of its own. */
+/** Number of batches so far; each is a run of its own. */
 let runs = 0
 
-/** A batch as it goes: what was told so far, and the execution. */
+/** Makes the execution of a batch, and the list of its reports so far. */
 const watched = <I, A, E>(
   job: Backend.Job<I, A, E>,
   inputs: ReadonlyArray<I>,
@@ -48,7 +48,7 @@ const watched = <I, A, E>(
     return { backend, told, run: executing }
   })
 
-/** Executes a batch, and watches for a while what is told after its end. */
+/** Executes a batch, and also collects reports that are made too late. */
 const executed = <I, A, E>(
   job: Backend.Job<I, A, E>,
   inputs: ReadonlyArray<I>,
@@ -64,22 +64,22 @@ const executed = <I, A, E>(
     return { backend, told: told.slice(0, count), late: told.slice(count), calledAt, endedAt }
   })
 
-/** Starts the workers of a backend, so that their start is not in what is measured. */
+/** Starts the workers of a backend, so that a measurement does not include their start. */
 const warm = executed(tasks.echo, ["warm"])
 
 const positionsOf = (told: ReadonlyArray<ToldExit>): ReadonlyArray<number> => told.map(({ position }) => position)
 
-/** True if the backend takes several inputs at a time; what is asked of batches is asked of no other. */
+/** Whether the backend takes batches. Cases about batches pass for other backends. */
 const takesBatches = Effect.map(Backend.Backend, ({ batches }) => batches === true)
 
 const forBatches = <E>(test: Effect.Effect<void, E>): Effect.Effect<void, E> =>
   Effect.flatMap(takesBatches, (takes) => takes ? test : Effect.void)
 
-/** Inputs of `notes`: each sleeps, and then notes its letter. */
+/** Makes inputs of `notes`: each sleeps, and then appends its letter to the file. */
 const notesOf = (file: string, letters: string, millis: number) =>
   letters.split("").map((line) => ({ file, line, millis }))
 
-/** A batch of four, or four of one: what was told of each, and the lines that they noted. */
+/** Executes a batch of four inputs, or four batches of one; returns the reports and the lines of the file. */
 const fourNotes = (file: string, lines: Effect.Effect<ReadonlyArray<string>>) =>
   Effect.gen(function*() {
     const inputs = notesOf(file, "abcd", 20)
@@ -88,7 +88,7 @@ const fourNotes = (file: string, lines: Effect.Effect<ReadonlyArray<string>>) =>
     return { runs, noted: yield* lines }
   })
 
-/** A recall that a test calls for, and the positions that came back. */
+/** Makes a recall that a test can abort, and the list of positions that were given back. */
 const recalling = () => {
   const controller = new AbortController()
   const from: Array<number> = []
@@ -96,7 +96,7 @@ const recalling = () => {
   return { recall, from, abort: () => controller.abort() }
 }
 
-/** Recalls a batch of six when its first exit has come. */
+/** Executes a batch of six inputs, and recalls it after the first exit. */
 const recalled = (file: string, lines: Effect.Effect<ReadonlyArray<string>>) =>
   Effect.gen(function*() {
     yield* warm
@@ -253,7 +253,7 @@ export const protocol = {
   })
 } satisfies Record<string, Effect.Effect<void, unknown>>
 
-/** Cases of backends whose tasks run in this process, on the clock of the caller. */
+/** Cases of backends that run tasks in this process, on the clock of their caller. */
 export const virtual = {
   "a deadline comes to the millisecond of the test clock": Effect.gen(function*() {
     const { run, told } = yield* watched(tasks.sleeps, [1000], { timeout: Duration.millis(300) })
@@ -280,5 +280,5 @@ export const virtual = {
   )
 } satisfies Record<string, Effect.Effect<void, unknown>>
 
-/** Error of a time that was told, in milliseconds: it may come from the clock of another thread. */
+/** Allowed error of a reported time, in milliseconds: it may come from the clock of another thread. */
 const clockError = 1

@@ -31,7 +31,7 @@ const reasonOf = (failure: Outcome.Failure<unknown, unknown> | undefined) => {
   return error
 }
 
-/** Checks that values come back as they were, and as errors where they are those. */
+/** Checks that values come back unchanged, as values and as errors. */
 const assertSurvive = (given: ReadonlyArray<unknown>) =>
   Effect.gen(function*() {
     const values = yield* Parallel.forEach(given, tasks.echo)
@@ -300,7 +300,7 @@ const runs = {
 
   "the loser of a straggler race is stopped": withFile((file, lines) =>
     Effect.gen(function*() {
-      // the loser would note its line a second after the winner: so long may a busy machine keep it from being stopped
+      // the loser would append its line a second after the winner: a busy machine has that long to stop it
       const inputs = [{ file, line: "a", millis: 1200 }]
       const report = yield* Parallel.run(inputs, tasks.notes, { stragglers: { after: 1000 }, concurrency: 2 })
       yield* until(Effect.map(lines, (lines) => lines.length > 0))
@@ -334,10 +334,10 @@ const isolated = {
   })
 } satisfies Record<string, Effect.Effect<void, unknown>>
 
-/** Time that a case may take; then it fails, and what it waits for is left behind. */
+/** Greatest time of a case. Then it fails, without waiting for what it has started. */
 const bound = Duration.seconds(15)
 
-/** Runs a case within its bound, though it may hang for good. */
+/** Fails a case that takes longer than `bound`. */
 const bounded = <E, R>(test: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> =>
   Effect.flatMap(Effect.forkDetach(test), (fiber) =>
     Effect.raceFirst(

@@ -15,13 +15,13 @@ import * as Task from "../Task.ts"
 
 const module = import.meta.url
 
-/** An error that crosses as its class. */
+/** An error with a schema. */
 export class Odd extends Schema.TaggedError<Odd>("effect-parallel/testing/Odd")("Odd", { n: Schema.Int }) {}
 
 /** Returns its payload. */
 export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
 
-/** A value that JSON alone does not keep. */
+/** A value that JSON keeps only with a schema. */
 export class Parcel extends Schema.Class<Parcel>("effect-parallel/testing/Parcel")({
   at: Schema.Date,
   note: Schema.Option(Schema.String),
@@ -29,7 +29,7 @@ export class Parcel extends Schema.Class<Parcel>("effect-parallel/testing/Parcel
   bytes: Schema.Uint8Array
 }) {}
 
-/** Returns its payload, through a schema on either side. */
+/** Returns its payload; both have a schema. */
 export const passes = Task.make("passes", {
   module,
   payload: Parcel,
@@ -37,13 +37,13 @@ export const passes = Task.make("passes", {
   run: (parcel) => Effect.succeed(parcel)
 })
 
-/** Returns its payload, but ends its worker when that is `"end"`. */
+/** Returns its payload, but ends its worker if the payload is `"end"`. */
 export const endsOn = Task.make("endsOn", {
   module,
   run: (value: string | number) => Effect.sync(() => value === "end" ? process.exit(3) : value)
 })
 
-/** Halves even numbers; schemas on every side. */
+/** Halves even numbers, and fails for odd ones; payload, value and error have a schema. */
 export const half = Task.make("half", {
   module,
   payload: Schema.Int,
@@ -52,14 +52,14 @@ export const half = Task.make("half", {
   run: (n) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(new Odd({ n }))
 })
 
-/** Returns what its success schema refuses. */
+/** Returns a value that its schema refuses. */
 export const liar = Task.make("liar", {
   module,
   success: Schema.Int,
   run: (n: number) => Effect.succeed(n + 0.5)
 })
 
-/** Dies of an error with a cause. */
+/** Dies with an error that has a cause. */
 export const dies = Task.make("dies", {
   module,
   run: (message: string): Effect.Effect<never> =>
@@ -81,14 +81,14 @@ export const failsWith = Task.make("failsWith", { module, run: (value: unknown) 
 /** Sleeps for the given number of milliseconds, and returns it. */
 export const sleeps = Task.make("sleeps", { module, run: (millis: number) => Effect.as(Effect.sleep(millis), millis) })
 
-/** Sleeps, and then appends a line to a file, so that its effect can be seen from anywhere. */
+/** Sleeps, and then appends a line to a file, which a test can read wherever the task runs. */
 export const notes = Task.make("notes", {
   module,
   run: ({ file, line, millis }: { readonly file: string; readonly line: string; readonly millis: number }) =>
     Effect.andThen(Effect.sleep(millis), Effect.promise(() => appendFile(file, `${line}\n`)))
 })
 
-/** Appends a line when it begins, sleeps, and appends another. */
+/** Appends a line to a file, sleeps, and appends another line. */
 export const notesBothEnds = Task.make("notesBothEnds", {
   module,
   run: ({ file, millis }: { readonly file: string; readonly millis: number }) =>
@@ -98,14 +98,14 @@ export const notesBothEnds = Task.make("notesBothEnds", {
     )
 })
 
-/** Appends a line when it is interrupted. */
+/** Appends a line to a file when it is interrupted. */
 export const notesInterruption = Task.make("notesInterruption", {
   module,
   run: (file: string): Effect.Effect<void> =>
     Effect.onInterrupt(Effect.never, () => Effect.promise(() => appendFile(file, "interrupted\n")))
 })
 
-/** Appends a line when it starts, goes on for ever, and takes a while to stop. */
+/** Appends a line to a file when it starts, runs forever, and appends another line 50 ms after it is interrupted. */
 export const notesStartAndStop = Task.make("notesStartAndStop", {
   module,
   run: (file: string): Effect.Effect<void> =>
@@ -119,7 +119,7 @@ class Counter extends Context.Service<Counter, { readonly next: () => number }>(
 
 let built = 0
 
-/** Returns how often its layer was built where it runs, and how often it was used since. */
+/** Returns how often its layer was built in its worker, and how often it was used since. */
 export const counts = Task.make("counts", {
   module,
   run: (_: unknown) => Counter.useSync((counter) => [built, counter.next()] as const),
@@ -141,13 +141,13 @@ export const unbuildable = Task.make("unbuildable", {
   layer: Layer.effect(Counter, Effect.fail(new TypeError("no counter")))
 })
 
-/** Returns the name of the backend in the context of a task. */
+/** Returns the name of the backend that a task sees. */
 export const ambient = Task.make("ambient", {
   module,
   run: (_: unknown) => Effect.map(Backend.Backend, (backend) => backend.name)
 })
 
-/** Returns the attempt that it is part of; fails at the first if its input says so. */
+/** Returns its `Parallel.attempt`, or null; fails at the first attempt if its payload says so. */
 export const attempts = Task.make("attempts", {
   module,
   run: ({ failsFirst }: { readonly failsFirst: boolean }) =>
@@ -160,13 +160,13 @@ export const attempts = Task.make("attempts", {
     )
 })
 
-/** Runs another task over some numbers, where it runs itself. */
+/** Runs another task over some numbers, inside the worker. */
 export const nests = Task.make("nests", {
   module,
   run: (numbers: ReadonlyArray<number>) => Parallel.forEach(numbers, half)
 })
 
-/** All of these tasks, for machines that are to serve them. */
+/** All of these tasks, for machines that run them. */
 export const all: ReadonlyArray<Task.Task<any, any, any>> = [
   ambient,
   attempts,
