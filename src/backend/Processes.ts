@@ -45,8 +45,10 @@ export interface Options extends Workers.WorkerOptions {}
  * another process. If it ran several inputs concurrently, each of them runs again on its own.
  *
  * Interruption and timeouts reach the task as on fibers. If the task does not stop within `grace`, its process is
- * killed and replaced. Payloads and results are copied through pipes, for each payload again. A view of shared memory
- * arrives as a copy.
+ * killed and replaced.
+ *
+ * Payloads and results are copied through pipes. A large array costs a copy for each payload that holds it, and a view
+ * of shared memory arrives as a copy.
  *
  * **Example** (Surviving an input that ends its process)
  *

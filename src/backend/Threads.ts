@@ -28,8 +28,8 @@ export interface Options extends Workers.WorkerOptions {
   readonly resourceLimits?: ResourceLimits | undefined
   /**
    * From how many bytes a typed array in a payload is sent as shared memory: a positive integer, or `Infinity` for
-   * never. An array is sent once for each run, however many payloads hold it or a part of it. A task may read it. What
-   * a task writes to it, the other inputs of the run see, but the program does not. Default: 1 MiB.
+   * never. An array is sent once for each run, however many payloads hold it or a part of it. A task may read it. If a
+   * task writes to it, the other inputs of the run see that, and the program does not. Default: 1 MiB.
    */
   readonly maxBytes?: number | undefined
 }

@@ -41,7 +41,7 @@ export interface Options {
   /**
    * How long a machine may be silent before it counts as lost: a finite, positive duration. A machine sends a message
    * six times in a lease, by the `lease` that `serve` was given: give both the same. A program whose event loop is
-   * blocked for longer than the lease counts as lost for its machines. Default: 3 seconds.
+   * blocked for longer than the lease looks lost to its machines. Default: 3 seconds.
    */
   readonly lease?: Duration.Input | undefined
   /**
@@ -62,9 +62,9 @@ export interface Options {
  *
  * **Details**
  *
- * A run without `concurrency` has as many batches under way as all machines have slots, and follows when machines come
- * and go. When a machine is lost, the inputs that it had are dispatched again. So an input may run twice, but it has
- * one outcome.
+ * A run without `concurrency` has as many batches under way as all machines together have slots, and follows when
+ * machines come and go. When a machine is lost, the inputs that it had are dispatched again. So an input may run twice,
+ * but it has one outcome.
  *
  * Interruption stops what runs on machines, and returns when it has stopped, or its machine is lost. If something goes
  * wrong between program and machine, the input fails with `BackendError`. Wrong options are defects, thrown here.
@@ -118,7 +118,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Transpor
       yield* Effect.forkScoped(Effect.forever(sent))
       const heard = Stream.runForEach(transport.events, (event) => Effect.sync(() => fleet.receive(event)))
       yield* Effect.forkScoped(
-        Traffic.saidAtEnd(heard, `${shortenName(transport.name)}: the messages of machines have ended`)
+        Traffic.saidAtEnd(heard, `${shortenName(transport.name)}: no more messages from machines will arrive`)
       )
       // tell machines that no program waits for their results
       yield* Effect.addFinalizer(() => {
@@ -160,7 +160,10 @@ export interface ServeOptions {
    * for a lease makes the machine look lost. Default: `Threads.layer()`.
    */
   readonly backend?: Layer.Layer<never> | undefined
-  /** How many batches it runs concurrently: a positive integer. Default: the number of workers of its backend. */
+  /**
+   * How many batches it runs concurrently: a positive integer. Default: the number of workers of its backend, or 8 if
+   * that is infinite.
+   */
   readonly slots?: number | undefined
   /**
    * How long a program may be silent before it counts as lost, and its batches are dropped: a finite, positive
