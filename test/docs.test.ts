@@ -44,10 +44,23 @@ const instrumented = (code: string): string =>
     )
   }\nexport { seen }\n`
 
+/** The network of the examples: addresses under `.invalid` do not exist, and others answer, but those of this machine are asked. */
+const realFetch = globalThis.fetch
+const offline: typeof fetch = async (input, init) => {
+  const { hostname, protocol } = new URL(input instanceof Request ? input.url : input)
+  if (protocol === "data:" || hostname === "127.0.0.1" || hostname === "localhost") return realFetch(input, init)
+  if (hostname.endsWith(".invalid")) throw new TypeError("fetch failed")
+  return new Response(`<title>${hostname}</title>`)
+}
+
 const folder = mkdtempSync(join(root, "test", "examples-"))
 const started = process.cwd()
-beforeAll(() => process.chdir(folder))
+beforeAll(() => {
+  process.chdir(folder)
+  globalThis.fetch = offline
+})
 afterAll(() => {
+  globalThis.fetch = realFetch
   process.chdir(started)
   rmSync(folder, { recursive: true })
 })

@@ -12,7 +12,9 @@ export const oldProgram = (
   files: ReadonlyArray<string>,
   texts: ReadonlyMap<string, string> = new Map()
 ): ts.Program => {
-  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile) as { readonly config: object }
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (file) => ts.sys.readFile(file)) as {
+    readonly config: object
+  }
   const options = { ...ts.parseJsonConfigFileContent(config, ts.sys, root).options, noEmit: true }
   const host = ts.createCompilerHost(options)
   const library = new Map(getLibFiles().map(({ fileName, text }) => [`/lib/${fileName}`, text]))
