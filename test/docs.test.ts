@@ -91,6 +91,16 @@ describe("the examples of", () => {
     })
   }
 
+  it("docs/recipes.md have at most twenty lines each, blank ones not counted", () => {
+    const recipes = examplesOf("docs/recipes.md").map(({ code, title }) => ({
+      title,
+      lines: code.split("\n").filter((line) => line.trim() !== "").length
+    }))
+
+    assert.isAbove(recipes.length, 5)
+    assert.deepStrictEqual(recipes.filter(({ lines }) => lines > 20), [])
+  })
+
   it("all files are found, whatever surrounds them", () => {
     const missed = [...sources, ...pages].filter((file) =>
       count(textOf(file), /```ts/g) + (file.endsWith(".md") ? 0 : count(textOf(file), /\*\*Example\*\*/g))
