@@ -1,15 +1,16 @@
 /**
- * Admission: inputs of a run whose limits depend on the input. They pass their limits before a lane has them, so that one
- * that waits for its key keeps no slot.
+ * Admission: inputs of a run whose limits depend on the input. They pass their limits before a lane has them, so that
+ * an input that waits for its key keeps no slot.
  *
- * An input passes all its turnstiles in one step, or none. One that cannot pass is put aside at the first turnstile that does
- * not let it through. All inputs that a run has put aside at a turnstile wait there as one, in their order; when its turn has
- * come and a lane is free, the first of them tries again, and goes to that lane or to where it is held up now. A turn that
- * comes while no lane is free is passed over (missed); the next lane that looks for an item, or begins to wait, asks for it.
+ * An input passes all its turnstiles in one step, or none. An input that cannot pass is put aside at the first
+ * turnstile that does not let it through. All inputs that a run has put aside at a turnstile wait there as one line, in
+ * their order. When the turn of the line has come and a lane is free, the first input tries again, and goes to that
+ * lane or to the turnstile that holds it up now. A turn that comes while no lane is free is passed over (missed). The
+ * next lane that looks for an item, or begins to wait, asks for it.
  *
  * Invariants: an input is either put aside in one line, or `granted`, or a lane has started it. What is granted and not
- * started when the run ends is given back. While a lane is free, no line is in `missed`: each has its turn, a timer, or
- * somebody before it.
+ * started when the run ends is given back. While a lane is free, no line is in `missed`: each line has its turn, a
+ * timer, or another line before it.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -29,7 +30,7 @@ import { LinkedQueue, type QueueEntry } from "../../primitives/linkedQueue.ts"
 import type { Timers } from "../../primitives/timers.ts"
 import type { Item } from "./item.ts"
 
-/** What has let an input through, and limits of users that go around its attempt. */
+/** Turnstiles that have let an input through, and limits of users that go around its attempt. */
 export interface Admitted {
   readonly passed: Passed
   readonly others: ReadonlyArray<Limit<any>>
@@ -39,15 +40,15 @@ export interface Admitted {
 export interface AdmissionHost<in I> {
   /** Number of lanes that wait or ask, beyond those for which there is an input already. */
   readonly freeLanes: number
-  /** True once nothing more is to begin. */
+  /** True once nothing more may begin. */
   readonly finished: boolean
-  /** Lets a lane take an item that was put aside, and wakes one unless a lane asks. */
+  /** Lets a lane take an item that was put aside, and wakes one unless a lane is asking. */
   admitted(item: Item<I>): void
-  /** Wakes lanes, because there is something to ask for. */
+  /** Wakes lanes because there is something to ask for. */
   readonly notify: () => void
 }
 
-/** What the admission of a run needs from it. */
+/** Parts of a run that its admission needs. */
 export interface AdmissionOptions<I> {
   readonly limits: ReadonlyArray<Limit<any>>
   readonly waits: LimitWaits
@@ -57,14 +58,14 @@ export interface AdmissionOptions<I> {
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
 
-/** An item that was put aside, and what it asks there. */
+/** An item that was put aside, and its request to the turnstile there. */
 interface PutAside<I> {
   readonly item: Item<I>
   readonly request: Request
 }
 
 export class Admission<I> {
-  /** Reads the clock of all limits, in milliseconds: that of timers has another origin. */
+  /** Reads the clock that all limits use, in milliseconds. The clock of the timers has another origin. */
   readonly now: () => number
   private readonly options: AdmissionOptions<I>
   private readonly lines = new Map<Turnstile, AsideLine<I>>()
@@ -88,7 +89,9 @@ export class Admission<I> {
     return !host.finished && host.freeLanes > 0
   }
 
-  /** Lets an item through, or puts it aside (false). One whose limits fail goes through, with the cause. */
+  /**
+   * Lets an item through, or puts it aside and returns false. An item whose limits fail goes through, with the cause.
+   */
   admits(item: Item<I>): boolean {
     if (item.admitted !== undefined || item.refusal !== undefined) return true
     const request = this.pass(item, undefined)
@@ -98,7 +101,7 @@ export class Admission<I> {
     return false
   }
 
-  /** Asks again where a turn came while no lane was free; called when one is. */
+  /** Asks again for the turns that came while no lane was free. Called when one is. */
   ask(): void {
     for (const line of this.missed) {
       if (!this.hasFreeLane) return
@@ -107,7 +110,7 @@ export class Admission<I> {
     }
   }
 
-  /** Takes what an item was granted, in the step in which its attempt has it. */
+  /** Takes the grants of an item, in the step in which its attempt gets them. */
   start(item: Item<I>): Passed {
     const { passed } = item.admitted!
     item.admitted = undefined
@@ -115,7 +118,7 @@ export class Admission<I> {
     return passed
   }
 
-  /** Leaves all lines, and gives back what was granted and not used. */
+  /** Leaves all lines, and gives back grants that were not used. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const asked: Array<Pick<Request, "turnstile">> = [...this.lines.values()]
     for (const { admitted } of this.granted) {
@@ -130,7 +133,7 @@ export class Admission<I> {
     return Effect.andThen(Fiber.awaitAll(this.inquiries), Effect.suspend(() => returnedOf(asked) ?? Effect.void))
   })
 
-  /** The turn of a line has come: lets its first item through that is not held up elsewhere. */
+  /** Handles the turn of a line: lets through its first item that no other turnstile holds up. */
   serve(line: AsideLine<I>): boolean {
     for (let first = line.take(); first !== undefined; first = line.take()) {
       const { item } = first
@@ -163,7 +166,7 @@ export class Admission<I> {
     return () => timers.cancel(timer)
   }
 
-  /** Passes all turnstiles of an item; returns the request that holds it up, if there is one. */
+  /** Passes all turnstiles of an item. Returns the request that holds it up, if there is one. */
   private pass(item: Item<I>, asker: AsideLine<I> | undefined): Request | undefined {
     const now = this.now()
     const requests: Array<Request> = []
@@ -172,7 +175,7 @@ export class Admission<I> {
       const { context, limits } = this.options
       const visit = visitOf(alone(item.input), context)
       for (const limit of resolved(limits, item.input, now)) {
-        // from one's own on they are taken in the slot, in the order of their ranks
+        // a user's own limit and all after it are taken in the slot, in the order of their ranks
         if (limit instanceof Turnstile && others.length === 0) requests.push(limit.request(visit))
         else others.push(limit)
       }
@@ -189,7 +192,7 @@ export class Admission<I> {
     return undefined
   }
 
-  /** True if a turnstile lets a request through now, and nobody of this run is before it. */
+  /** Returns true if a turnstile lets a request through now, and nothing of this run is before it. */
   private lets(request: Request, now: number, asker: AsideLine<I> | undefined): boolean {
     const { turnstile } = request
     const line = this.lines.get(turnstile)
@@ -207,7 +210,7 @@ export class Admission<I> {
     turnstile.join(line)
   }
 
-  /** Lets others go first, if items are left in a line; otherwise leaves. */
+  /** Leaves the turn to others. If items are left in the line, it joins again at the end. */
   private moveOn(line: AsideLine<I>): void {
     line.turnstile.leave(line)
     if (line.items.size > 0) return line.turnstile.join(line)
@@ -215,7 +218,10 @@ export class Admission<I> {
     this.missed.delete(line)
   }
 
-  /** Asks elsewhere what a turnstile does not know, and keeps the turn meanwhile; false if nothing has to be asked. */
+  /**
+   * Asks the shared store for what a turnstile does not know, and keeps the turn meanwhile. Returns false if there is
+   * nothing to ask.
+   */
   private inquire(line: AsideLine<I>, request: Request): boolean {
     const { turnstile } = line
     const inquiry = turnstile.inquiry(request)
@@ -271,7 +277,7 @@ class AsideLine<I> implements Waiter {
     return first
   }
 
-  /** Puts one back that was taken in this step. */
+  /** Puts back an item that was taken in this step. */
   putBack(item: PutAside<I>): void {
     this.items.unshift(item)
     this.admission.waits.resume(this.turnstile.name, "aside", this.now())

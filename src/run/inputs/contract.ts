@@ -1,16 +1,16 @@
 /**
- * What lanes ask of where their inputs come from, what they tell their run, and what a run says to its queue.
+ * Contracts between lanes, the source of their inputs, their run and its queue.
  */
 import type * as Duration from "effect/Duration"
 import type { AttemptContext, Item } from "./item.ts"
 
-/** Result of a lane that asks for an input. */
+/** Answer to a lane that asks for an input. */
 export type Found = typeof Taken | typeof Waiting | typeof Done
 export const Taken = 0
 export const Waiting = 1
 export const Done = 2
 
-/** Source of the items of a lane, in the program and in a worker. */
+/** Source of the items of a lane, in the program or in a worker. */
 export interface ItemSource<I> {
   /** True if items come back to the lanes, so that each needs an object of its own. */
   readonly revisits: boolean
@@ -18,13 +18,13 @@ export interface ItemSource<I> {
   readonly backToBack: boolean
   /** True once the run was ended early. */
   readonly stopped: boolean
-  /** True once nothing new is to begin. */
+  /** True once nothing new may begin. */
   readonly draining: boolean
-  /** Item of the last `next` that took one, where items come back. */
+  /** The item that the last `next` took, where items come back. */
   readonly item: Item<I>
   /**
-   * Takes an input: into `own`, an item that the lane uses for all its inputs, where items do not come back; otherwise
-   * into `item`.
+   * Takes an input. Where items do not come back, it goes into `own`, an item that the lane uses for all its inputs;
+   * otherwise into `item`.
    */
   next(own: Item<I> | undefined): Found
 }
@@ -49,12 +49,12 @@ export interface QueueOptions {
   readonly widest: number
   readonly retries: boolean
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined
-  /** True if lanes take many inputs together, and may return some unstarted. */
+  /** True if lanes take several inputs together, and may return some of them unstarted. */
   readonly batches: boolean
-  /** True if the sink calls `retire` when an input is done; otherwise an input is done when it is settled. */
+  /** True if the sink calls `retire` when an input is done. Otherwise an input is done when it is settled. */
   readonly retiredElsewhere: boolean
   /** True if attempts are reported. */
   readonly detailed: boolean
-  /** Callback for the early end of the run. */
+  /** Called when the run is ended early. */
   readonly stopped: () => void
 }

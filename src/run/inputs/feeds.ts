@@ -1,5 +1,5 @@
 /**
- * Sources that have to be waited for: their feed pulls inputs into a buffer, beside the lanes.
+ * Sources that have to be waited for. Their feed pulls inputs into a buffer, concurrently with the lanes.
  */
 import * as Channel from "effect/Channel"
 import * as Duration from "effect/Duration"
@@ -40,8 +40,8 @@ abstract class Buffered<I> {
 }
 
 /**
- * An async iterable. Pulled with plain promises: a fiber for each pull would cost as much as the work. Invariant: one
- * pull at a time, and it is counted in `window.pulled` from its start.
+ * An async iterable, pulled with plain promises: a fiber for each pull would cost as much as the work. Invariant: one
+ * pull at a time, counted in `window.pulled` from its start.
  */
 export class AsyncIterableSource<I> extends Buffered<I> implements Source<I, never, never> {
   private readonly inputs: AsyncIterable<I>
@@ -75,7 +75,7 @@ export class AsyncIterableSource<I> extends Buffered<I> implements Source<I, nev
     this.pulling = true
     this.window.pulled++
     try {
-      // not its own `then`, which may call back more than once
+      // not the promise's own `then`, which may call back more than once
       void Promise.prototype.then.call(Promise.resolve(this.iterator.next()), this.onResult as never, this.onDefect)
     } catch (defect) {
       this.onDefect(defect)
@@ -119,9 +119,9 @@ export class AsyncIterableSource<I> extends Buffered<I> implements Source<I, nev
   }
 
   /**
-   * Closes the iterator and waits for `return()`, so that the `finally` of a generator has run when the run is over, but
-   * no longer than `closingTime`. While a pull is pending, an async generator queues `return()` behind it, maybe
-   * forever: then this waits for one turn of the event loop only, and ignores a rejection.
+   * Closes the iterator and waits for `return()`, so that the `finally` of a generator has run when the run is over,
+   * but no longer than `closingTime`. While a pull is pending, an async generator queues `return()` behind it, possibly
+   * forever. Then this waits for only one turn of the event loop, and ignores a rejection.
    */
   readonly close = Effect.suspend(() => {
     const { iterator, pulling } = this
@@ -137,12 +137,12 @@ export class AsyncIterableSource<I> extends Buffered<I> implements Source<I, nev
   })
 }
 
-/** How long a run waits for the `return()` of an async iterator. */
+/** Longest time that a run waits for the `return()` of an async iterator. */
 const closingTime = Duration.seconds(1)
 
 const stillOpen = Effect.logWarning(
-  "the inputs of a run do not close: `return()` of their async iterator is still pending after " +
-    `${Duration.format(closingTime)}, and the run goes on without it`
+  "the inputs of a run did not close: `return()` of their async iterator is still pending after " +
+    `${Duration.format(closingTime)}; the run continues without it`
 )
 
 /**
@@ -201,6 +201,6 @@ export class StreamSource<I, E, R> extends Buffered<I> implements Source<I, E, R
     this.resume()
   }
 
-  /** Does nothing: the feed closes the stream, whose scope is its own. */
+  /** Does nothing: the feed has a scope of its own, which closes the stream. */
   readonly close = Effect.void
 }

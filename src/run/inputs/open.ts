@@ -1,5 +1,5 @@
 /**
- * What inputs are: whether they can be pulled, how many they are, and which source pulls them.
+ * Classifies inputs: checks that they can be pulled, counts them if possible, and picks the source that pulls them.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -9,12 +9,12 @@ import { wrongType } from "../../primitives/check.ts"
 import { AsyncIterableSource, StreamSource } from "./feeds.ts"
 import { ArraySource, type Inputs, IterableSource, type Source, type Window } from "./source.ts"
 
-/** Returns the number of inputs, if they know it themselves. */
+/** Returns the number of inputs, if the inputs know it. */
 export const sizeOf = (inputs: Inputs<unknown, unknown, unknown>): number | undefined =>
   Array.isArray(inputs) ? inputs.length : inputs instanceof Set || inputs instanceof Map ? inputs.size : undefined
 
 /**
- * Checks that inputs can be pulled. An effect, option or result is refused although `yield*` makes it iterable: it
+ * Checks that inputs can be pulled. An effect, option or result is rejected although `yield*` makes it iterable: it
  * would yield itself and not its content.
  */
 export const check = (inputs: unknown): void => {

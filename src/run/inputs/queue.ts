@@ -1,6 +1,6 @@
 /**
- * The queue of inputs: which one a lane takes next. That is a failed one that is due again, a new one, or a straggler
- * to copy, in this order.
+ * The queue of inputs: chooses the input that a lane takes next. That is an input that is due again, a new one, or a
+ * straggler to copy, in this order.
  *
  * An input is in one of these states:
  *
@@ -9,20 +9,20 @@
  * | not taken | the source, pulled ahead as far as the window allows | in flight, by `next` or `takeSlice` |
  * | in flight | counted in `inFlight`; a lane has taken the item | done, dropped, waiting (`delay`), due (`requeue`) |
  * | waiting | counted in `parked`; a timer has the item | due, when its delay has passed |
- * | held | counted in `parked`; the recaller has the item, and the window does not count it | done, by `recalled`; due, by `release` |
+ * | held | counted in `parked`, not in the window; the recaller has the item | done, by `recalled`; due, by `release` |
  * | aside | counted in `parked`; the admission has the item, whose limits hold it up | due, by `admitted` |
  * | due | counted in `parked`; the item is in `retryQueue` | in flight, by `next`; aside, if its limits hold it up |
  * | done | counted in `done` | |
  *
- * The run is over when the source is `exhausted` and nothing is in flight or parked. It is `stopped` when it is ended
- * early; lanes find nothing from then on, and what was in flight stays counted there. It is `draining` when nothing new is to begin:
- * lanes find nothing either, and end with the attempts that are under way. Only the queue writes its fields,
- * on calls of the lanes, the timers, the source and the sink. `inFlight` is kept only where inputs may come back (`tracked`), since lanes
- * need it to know whether to wait.
+ * The run is over when the source is `exhausted` and nothing is in flight or parked. The run is `stopped` when it is
+ * ended early: lanes find nothing from then on, and what was in flight stays counted as in flight. It is `draining`
+ * when nothing new may begin: lanes find nothing either, and end when their current attempts have ended. Only the queue
+ * writes its fields, on calls of the lanes, the timers, the source and the sink. `inFlight` is kept only where inputs
+ * may come back (`tracked`), since lanes need it to know whether to wait.
  *
- * Invariants: `count` equals `inFlight + parked + done` plus the dropped inputs, where inputs are tracked; `onlyNew` is
- * `!stopped && !draining && !exhausted && parked === 0`, so that a lane usually has one flag to read, and `updateOnlyNew` is called
- * wherever one of these three changes.
+ * Invariants: `count` equals `inFlight + parked + done` plus the dropped inputs, where inputs are tracked. `onlyNew` is
+ * `!stopped && !draining && !exhausted && parked === 0`, so that a lane usually has one flag to read. `updateOnlyNew`
+ * is called wherever one of these four changes.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -40,21 +40,26 @@ import * as Source from "./source.ts"
 import { Stragglers } from "./stragglers.ts"
 import { Waiters } from "./waiters.ts"
 
-/** Greatest number of new inputs that a lane gives to a recaller before it looks at the clock. */
+/**
+ * Greatest number of new inputs that a lane passes to the recaller or the admission before it lets the event loop turn.
+ */
 const mostHeldAtOnce = 64
 
 export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, AdmissionHost<I> {
   item!: Item<I>
-  /** The item that the last `next` took back, where it was taken into the item of a lane; whoever uses it clears it. */
+  /**
+   * The item that the last `next` took back, where it was taken into the item of a lane. The code that uses it clears
+   * it.
+   */
   returned: Item<I> | undefined = undefined
-  /** Cause of the failure of the inputs. */
+  /** Cause with which the inputs have failed. */
   failure: Cause.Cause<E> | undefined
   stopped = false
   draining = false
   readonly revisits: boolean
   readonly backToBack: boolean
   readonly stragglers: Stragglers<I> | undefined
-  /** Effect that pulls inputs which have to be waited for; runs concurrently with the lanes. */
+  /** Effect that pulls inputs that have to be waited for. Runs concurrently with the lanes. */
   readonly feed: Effect.Effect<void, E, R> | undefined
   /** Effect that closes the inputs. */
   readonly close: Effect.Effect<void>
@@ -67,31 +72,33 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   private readonly window: Source.Window
   private readonly source: Source.Source<I, E, R>
   private readonly waiters: Waiters
-  /** Number of items that the recaller holds; they are parked too. */
+  /** Number of items that the recaller holds. They are counted in `parked` too. */
   private held = 0
   private readonly retryQueue = new LinkedQueue<Item<I>>()
-  /** False while a lane wants no straggler to copy, since it has other inputs. */
+  /** False while a lane wants no straggler to copy because it has other inputs. */
   mayCopy = true
-  /** Lets the batches of the run tell which inputs are under way. */
+  /** Makes the batches of the run report which inputs are in flight. */
   gather: (() => void) | undefined = undefined
-  /** Asks the batches of the run for what they have not started. */
+  /** Asks the batches of the run to give back the inputs that they have not started. */
   recall: (() => void) | undefined = undefined
-  /** What lets inputs through, in a run whose limits depend on them. */
+  /** Lets inputs through their limits, in a run whose limits depend on the input. */
   admission: Admission<I> | undefined = undefined
-  /** Number of lanes that ask it at this moment, and take the first item that is let through. */
+  /** Number of lanes that are asking the admission right now, and will take the first item that it lets through. */
   private asking = 0
-  /** What inputs wait for, in runs with limits. */
+  /** Counts of the inputs that wait for limits, in runs with limits. */
   limitWaits: LimitWaits | undefined = undefined
-  /** Who is told of attempts, if anybody sees the run. */
+  /** Receiver of the attempts of the run, if anybody watches it. */
   watcher: AttemptWatcher<I> | undefined = undefined
-  /** What is asked of new inputs, in a run with a journal. */
+  /** Looks up new inputs, in a run with a journal. */
   recaller: Recaller<I> | undefined = undefined
 
   /** True if inputs may come back: to be tried again, to be copied, or unstarted. */
   private readonly tracked: boolean
   /** True if a settled input makes room in the window. Lanes that pull one input each need no window. */
   private readonly retires: boolean
-  /** Number of inputs in flight, and number of those waiting or due; the first is kept only if `tracked`. */
+  /**
+   * Number of inputs in flight, kept only if `tracked`, and number of those that wait, are held, are aside or are due.
+   */
   private inFlight = 0
   private parked = 0
   /** True once the source has ended. */
@@ -129,24 +136,24 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     return this.exhausted ? this.count : undefined
   }
 
-  /** Number of inputs that wait to be tried again, or for another worker. */
+  /** Number of inputs that wait to be tried again, for another worker, or for the journal. */
   get waiting(): number {
     return this.parked - (this.limitWaits?.at("aside") ?? 0)
   }
 
-  /** Number of inputs that lanes work on, one each at most; not of those that wait for limits. */
+  /** Number of inputs that lanes work on, at most one for each lane. Inputs that wait for limits are not counted. */
   get running(): number {
     const { limitWaits: waits, waiters: { lanes } } = this
     const taken = this.tracked ? this.inFlight : this.count - this.done
     return Math.min(lanes - (waits?.slots ?? 0), taken - (waits?.at("slot") ?? 0))
   }
 
-  /** Number of inputs that were taken, run and are not settled; only kept if `tracked`. */
+  /** Number of inputs that were taken, have to run, and are not settled. Kept only if `tracked`. */
   get unfinished(): number {
     return this.inFlight + this.parked - this.held
   }
 
-  /** True if no new input waits to be taken. */
+  /** True if no new input is available. */
   get drained(): boolean {
     return this.exhausted || (!this.window.open && this.source.available === 0)
   }
@@ -156,8 +163,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   }
 
   /**
-   * Takes up to `most` adjacent inputs of an array; the first has the index that `count` had before. Returns none if
-   * each has to be taken separately.
+   * Takes up to `most` adjacent inputs of an array. The first has the index that `count` had before. Returns none if
+   * each input has to be taken separately.
    */
   takeSlice(most: number): Array<I> {
     if (!this.onlyNew || this.revisits || this.source.slice === undefined) return []
@@ -172,7 +179,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     this.waiters.lanes++
   }
 
-  /** Removes a lane; if it was waiting, to be woken by `wake`, it waits no longer. */
+  /** Removes a lane. `wake` is the function by which it was waiting, if it was. */
   leave(wake: (() => void) | undefined): void {
     this.waiters.lanes--
     if (wake !== undefined) this.waiters.remove(wake)
@@ -184,7 +191,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     this.admission?.ask()
   }
 
-  /** Wakes lanes, because there is something to take. */
+  /** Wakes lanes because there is something to take. */
   readonly notify = (): void => this.waiters.notify()
 
   /** Registers an attempt that has begun. */
@@ -193,7 +200,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     this.watcher?.began(item, attempt.worker)
   }
 
-  /** Ends the round of an item: this attempt was the first to end, and those that race with it have lost. */
+  /** Ends the round of an item: this attempt ended first, and the attempts that race with it have lost. */
   ended(item: Item<I>, attempt?: AttemptContext): void {
     item.round++
     this.stragglers?.ended(item, attempt)
@@ -216,8 +223,8 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   }
 
   /**
-   * Keeps an item until `delay` has passed; then it is due. Without a delay it is due immediately and no lane is woken:
-   * the calling lane takes next.
+   * Keeps an item until `delay` has passed; then it is due. Without a delay it is due immediately and no lane is woken,
+   * since the calling lane takes next.
    */
   delay(item: Item<I>, delay: Duration.Duration): void {
     this.park()
@@ -230,14 +237,14 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     })
   }
 
-  /** Takes back an item that was not started; any lane may take it, when `delay` has passed if one is given. */
+  /** Takes back an item that was not started. Any lane may take it, after `delay` if one is given. */
   requeue(item: Item<I>, delay?: Duration.Duration): void {
     this.park()
     if (delay === undefined) this.offer(item)
     else this.timers.after(delay, () => this.offer(item))
   }
 
-  /** Counts a held item as done: what became of it was known. */
+  /** Counts a held item as done: its outcome was recorded. */
   recalled(): void {
     this.parked--
     this.held--
@@ -260,29 +267,29 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     if (this.retryQueue.size > this.asking) this.notify()
   }
 
-  /** Number of lanes that wait or ask, beyond those for which there is an input already. */
+  /** Number of lanes that wait or ask and have no due input to take. */
   get freeLanes(): number {
     return this.waiters.waiting + this.asking - this.retryQueue.size
   }
 
-  /** Leaves so many inputs out of the window, or counts them again if negative. */
+  /** Leaves `count` inputs out of the window. A negative `count` counts them again. */
   exempt(count: number): void {
     this.window.retired += count
     if (count > 0) this.source.resume()
   }
 
-  /** Changes the size of the window, as there are more or fewer workers. */
+  /** Changes the size of the window because there are more or fewer workers. */
   resize(window: number): void {
     if (!this.retires && !this.options.retiredElsewhere) return
     this.refill(this.window.resize(window))
   }
 
-  /** Makes room in the window: `count` inputs are done, and as many more may be pulled. */
+  /** Makes room in the window: `count` inputs are done, so that many more may be pulled. */
   retire(count: number): void {
     this.refill(this.window.retire(count))
   }
 
-  /** Lets nothing new begin: lanes end with their attempts, and what waits stays where it is. */
+  /** Lets nothing new begin. Lanes end with their attempts, and inputs that wait are left waiting. */
   drain(): void {
     if (this.stopped || this.draining) return
     this.draining = true
@@ -292,7 +299,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     this.recall?.()
   }
 
-  /** Ends the run early; lanes that come for more find nothing. */
+  /** Ends the run early. Lanes that come for more find nothing. */
   stop(): void {
     if (this.stopped) return
     this.stopped = true
@@ -309,13 +316,13 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     this.stop()
   }
 
-  /** Has inputs pulled that the window lets in; lanes wait for them if it was closed. */
+  /** Pulls the inputs that the window now lets in. If it was closed, lanes are waiting for them and are woken. */
   private refill(closed: boolean): void {
     this.source.resume()
     if (closed) this.notify()
   }
 
-  /** Number of inputs that are there to take. */
+  /** Number of inputs that are available. */
   private get available(): number {
     return this.retryQueue.size + (this.stragglers?.available ?? 0) + this.source.available
   }
@@ -325,12 +332,12 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     return Math.round(this.timers.now() * 1e6)
   }
 
-  /** True if no input is left and none is unfinished; meaningful only if `tracked`, otherwise `exhausted`. */
+  /** True if no input is left and none is unfinished. Meaningful only if `tracked`; otherwise `exhausted` says it. */
   private get over(): boolean {
     return this.exhausted && this.parked === 0 && this.inFlight === 0
   }
 
-  /** Wakes all lanes, so that they end, if no input is left. */
+  /** Wakes all lanes if no input is left, so that they end. */
   private wakeIfOver(): void {
     if (this.over) this.waiters.wake(Infinity)
     else this.stragglers?.watch()
@@ -397,7 +404,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     return Waiting
   }
 
-  /** Handles a poll that gave no input: it may come later, the source has ended, or its iterator threw. */
+  /** Handles a poll that gave no input: one may come later, the source has ended, or its iterator threw. */
   private takeNone(poll: Source.Poll, own: Item<I> | undefined): Found {
     if (poll === Source.Pending) return this.stragglers?.isNear === true ? this.takeCopy(own) ?? Waiting : Waiting
     if (poll === Source.Ended) this.exhausted = true
@@ -408,7 +415,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     return this.takeAny(own)
   }
 
-  /** Takes an input if more than the next new one has to be considered. */
+  /** Takes an input when there is more to consider than the next new one. */
   private takeAny(own: Item<I> | undefined): Found {
     if (this.stopped || this.draining) return Done
     if (this.recaller?.isEnding === true) return Waiting
@@ -425,7 +432,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     return Done
   }
 
-  /** Takes the first item that is due again, and that its limits let through; undefined if there is none. */
+  /** Takes the first item that is due and that its limits let through. Returns undefined if there is none. */
   private takeDue(own: Item<I> | undefined): Found | undefined {
     for (let item = this.retryQueue.shift(); item !== undefined; item = this.retryQueue.shift()) {
       if (this.admission?.admits(item) === false) continue
@@ -438,7 +445,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     return undefined
   }
 
-  /** Takes a straggler to copy; undefined if there is none. */
+  /** Takes a straggler to copy. Returns undefined if there is none. */
   private takeCopy(own: Item<I> | undefined): Found | undefined {
     const item = this.mayCopy ? this.stragglers?.take() : undefined
     if (item === undefined) return undefined
@@ -446,7 +453,7 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     return Taken
   }
 
-  /** Gives an item that has been taken before to a lane. */
+  /** Gives a lane an item that has been taken before. */
   private handOut(item: Item<I>, own: Item<I> | undefined): void {
     if (own === undefined) {
       this.item = item

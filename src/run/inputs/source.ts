@@ -1,6 +1,6 @@
 /**
- * Sources: inputs of any kind as one lazy sequence that lanes poll. Here are the contract, and the sources that lanes pull
- * themselves; those that have to be waited for are in `feeds`.
+ * Sources: inputs of any kind as one lazy sequence that lanes poll. This file has the contract, and the sources that
+ * lanes pull themselves. Sources that have to be waited for are in `feeds`.
  */
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
@@ -31,14 +31,14 @@ export type Inputs<I, E = never, R = never> =
   | Stream.Stream<I, E, R>
 
 /**
- * Window of a source: number of inputs that were pulled, number of those that are done, and the greatest difference
- * between the two. It may grow as inputs are done, up to `widest`.
+ * Window of a source: how many inputs were pulled, how many of them are done, and the greatest difference between the
+ * two. It may grow as inputs are done, up to `widest`.
  */
 export class Window {
   pulled = 0
   retired = 0
   size: number
-  /** Size at the start, and the greatest that it may grow to. */
+  /** Size at the start, and the greatest size it may grow to. */
   private base: number
   private widest: number
   constructor(size: number, widest = size) {
@@ -49,18 +49,18 @@ export class Window {
   get open(): boolean {
     return this.pulled - this.retired < this.size
   }
-  /** Number of inputs that may be pulled; negative if a chunk went beyond the window. */
+  /** Number of inputs that may be pulled. Negative if a chunk went beyond the window. */
   get room(): number {
     return this.size - (this.pulled - this.retired)
   }
-  /** Makes room: so many inputs are done. Returns true if it was closed before. */
+  /** Makes room: `count` more inputs are done. Returns true if the window was closed before. */
   retire(count: number): boolean {
     const wasClosed = !this.open
     this.retired += count
     if (this.size < this.widest) this.size = Math.min(this.widest, this.base + this.retired)
     return wasClosed
   }
-  /** Changes the size, as there are more or fewer workers. Returns true if it was closed before. */
+  /** Changes the size because there are more or fewer workers. Returns true if the window was closed before. */
   resize(size: number): boolean {
     const wasClosed = !this.open
     this.base = size
@@ -70,7 +70,7 @@ export class Window {
   }
 }
 
-/** Result of a poll: `Ready` leaves the input in `value`; `Pending` means that one may come later. */
+/** Result of a poll. `Ready` leaves the input in `value`; `Pending` means that one may come later. */
 export type Poll = typeof Ready | typeof Pending | typeof Ended | typeof Threw
 export const Ready = 0
 export const Pending = 1
@@ -80,8 +80,8 @@ const Threw = 3
 /**
  * The inputs of one run.
  *
- * `poll` takes one input if there is one. A source that has to wait for its inputs has a `feed`: an effect that runs
- * concurrently with the lanes, keeps the window full, ends when the inputs end, and fails when they fail. `resume`
+ * `poll` takes one input if one is available. A source that has to wait for its inputs has a `feed`: an effect that
+ * runs concurrently with the lanes, keeps the window full, ends when the inputs end, and fails when they fail. `resume`
  * tells it that the window has opened, `stop` that nothing more is wanted. `close` closes what was opened and not used
  * up.
  */
@@ -90,7 +90,7 @@ export interface Source<out I, out E, out R> {
   /** Defect that the iterator threw, after a poll returned `Threw`. */
   readonly defect: unknown
   poll(): Poll
-  /** Takes up to `count` adjacent inputs; absent if inputs come one by one. */
+  /** Takes up to `count` adjacent inputs. Absent if inputs come one by one. */
   slice?(count: number): Array<I>
   /** Greatest number of inputs that polls could take now. */
   readonly available: number
@@ -137,7 +137,7 @@ export class ArraySource<I> implements Source<I, never, never> {
     this.window.pulled += inputs.length
     return inputs
   }
-  /** An array that throws counts as one that has inputs, since a poll tells of it. */
+  /** Counts an array that throws as one that has inputs, since a poll will report the defect. */
   get available(): number {
     try {
       return Math.min(this.window.room, this.inputs.length - this.window.pulled)
@@ -161,7 +161,7 @@ export class IterableSource<I> implements Source<I, never, never> {
   private iterator: Iterator<I> | undefined
   private ended = false
   private pulling = false
-  /** True if a poll was refused while a pull was under way. */
+  /** True if a poll was refused while a pull was in progress. */
   private refusedPoll = false
   constructor(inputs: Iterable<I>, window: Window, arrived: () => void) {
     this.inputs = inputs
@@ -170,7 +170,8 @@ export class IterableSource<I> implements Source<I, never, never> {
   }
   /**
    * Pulls one input. An iterator that throws has ended: it is not closed, as in a `for` loop. A `next` that resumes the
-   * fibers of other lanes makes them poll inside this poll; they are refused, and asked to poll again afterward.
+   * fibers of other lanes makes them poll inside this poll. Those polls are refused, and the lanes are asked to poll
+   * again afterward.
    */
   poll(): Poll {
     if (this.ended) return Ended
@@ -213,7 +214,7 @@ export class IterableSource<I> implements Source<I, never, never> {
   })
 }
 
-/** Returns what an iterator gave if it is an object, as a `for` loop requires; throws otherwise. */
+/** Returns the result of an iterator if it is an object, as a `for` loop requires. Throws otherwise. */
 export const checkedObject = <A>(result: A): A => {
   if ((typeof result === "object" && result !== null) || typeof result === "function") return result
   throw new TypeError(`expected an iterator or its result to be an object, got ${shorten(result)}`)

@@ -1,11 +1,11 @@
 /**
- * Stragglers: when few inputs are left, one that has run for long gets a second copy, and the first of the two to end
- * wins.
+ * Stragglers: when few inputs are left, an input that has run for long gets a second copy, and the first of the two to
+ * end wins.
  *
- * An item is `running` while an attempt at it is under way; in batches, from when the end is near and it is the last of its
- * batch (`joined`). When the run comes near its end, each running item that was not copied before gets a timer. When that
- * fires, and the end is still near, the item becomes a candidate, and the next free lane takes it as a copy. The attempt that
- * ends first decides; the others are interrupted.
+ * An item is `running` while an attempt at it is in flight. In batches, it is `running` from when the end is near and
+ * it is the last of its batch (`joined`). When the run comes near its end, each running item that has not been copied
+ * gets a timer. If the end is still near when the timer fires, the item becomes a candidate, and the next free lane
+ * takes it as a copy. The attempt that ends first decides; the others are interrupted.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import { inChildFiber } from "../../primitives/effects.ts"
 import type { Timer, Timers } from "../../primitives/timers.ts"
 import { type AttemptContext, interrupted, type Item } from "./item.ts"
 
-/** The attempts at one item that are under way, and its copy; written by `Stragglers` alone. */
+/** The attempts in flight at one item, and its copy. Written only by `Stragglers`. */
 export interface Race {
   attempts: Array<AttemptContext>
   fibers: Array<Interruptible>
@@ -26,18 +26,18 @@ export interface Race {
   copied: boolean
 }
 
-/** What can be interrupted: the fiber of an attempt, or its batch. */
+/** Something that can be interrupted: the fiber of an attempt, or its batch. */
 type Interruptible = Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe">
 
 /** Counts of the unfinished inputs of a run. */
 interface RemainingInputs {
   /** Number of inputs that were taken and are not settled. */
   readonly unfinished: number
-  /** True if no input waits to be taken: they have ended, or the window lets no more in. */
+  /** True if no input waits to be taken: the inputs have ended, or the window lets no more in. */
   readonly drained: boolean
-  /** Wakes lanes, because there is something to take. */
+  /** Wakes lanes because there is something to take. */
   readonly notify: () => void
-  /** Called when the end is near: batches then tell by `joined` which inputs are under way. */
+  /** Called when the end is near. Batches then report by `joined` which inputs are in flight. */
   readonly gather: (() => void) | undefined
 }
 
@@ -74,7 +74,7 @@ export class Stragglers<I> {
     return this.inputs.unfinished <= this.limit && this.inputs.drained
   }
 
-  /** Takes a candidate; each item is copied once at most. */
+  /** Takes a candidate. Each item is copied at most once. */
   take(): Item<I> | undefined {
     const [item] = this.candidates
     if (item === undefined) return undefined
@@ -92,7 +92,10 @@ export class Stragglers<I> {
     this.watch()
   }
 
-  /** Registers an attempt in a batch that began at a time in milliseconds; with it, the batch is interrupted. */
+  /**
+   * Registers an attempt in a batch, with the time at which it began, in milliseconds. If it loses, the batch is
+   * interrupted.
+   */
   joined(item: Item<I>, attempt: AttemptContext, startMillis: number, batch: Interruptible): void {
     const race = raceOf(item)
     race.attempts.push(attempt)
@@ -101,14 +104,14 @@ export class Stragglers<I> {
     this.running.add(item)
   }
 
-  /** Registers a copy in a batch that has not begun: it waits for its limits. */
+  /** Registers a copy in a batch that has not begun because it waits for its limits. */
   waits(item: Item<I>, batch: Interruptible): void {
     raceOf(item).fibers.push(batch)
   }
 
   /**
-   * Removes an attempt in a batch that was not begun, or was lost; true if no other attempt at the item is under way, so that
-   * it has to be dispatched again. A copy that has not begun by then has lost.
+   * Removes an attempt in a batch that has not begun, or was lost. Returns true if no other attempt at the item is in
+   * flight, so that the item has to be dispatched again. A copy that has not begun by then has lost.
    */
   left(item: Item<I>, attempt: AttemptContext, batch: Interruptible): boolean {
     const race = raceOf(item)
@@ -127,7 +130,7 @@ export class Stragglers<I> {
     const { race } = item
     if (race === undefined) return
     const { attempts, fibers } = race
-    // when a loser is interrupted, its lane may go on with another item at once
+    // when a loser is interrupted, its lane may continue with another item immediately
     const losers = this.reported
       ? attempts.filter((attempt) => attempt !== winner).map(({ beganAt, remote, waits, worker }) =>
         [{ beganAt, waits, worker }, remote] as const
@@ -135,7 +138,7 @@ export class Stragglers<I> {
       : []
     this.forget(item, race)
     const { endedAt } = item
-    // a backend that is interrupted tells when the attempt had begun
+    // a backend that is interrupted reports when the attempt had begun
     for (const fiber of fibers) fiber.interruptUnsafe()
     // the lane of a loser may have set its own end
     item.endedAt = endedAt
@@ -146,7 +149,7 @@ export class Stragglers<I> {
     }
   }
 
-  /** Ends a race: nothing at the item is under way. */
+  /** Ends a race: no attempt at the item is in flight. */
   private forget(item: Item<I>, race: Race): void {
     this.running.delete(item)
     this.candidates.delete(item)
@@ -158,7 +161,7 @@ export class Stragglers<I> {
 
   /**
    * Starts timers for the running items that may be copied, if the end is near. The end is also near while the window
-   * lets no more in, since the consumer of a stream waits for the slow item or is slow itself: more inputs may come
+   * lets no more in: then the consumer of a stream waits for the slow item, or is slow itself, and more inputs may come
    * after it.
    */
   watch(): void {
@@ -178,7 +181,7 @@ export class Stragglers<I> {
   }
 
   /**
-   * Wraps the start of attempts: each runs in a fiber of its own, which is interrupted when another attempt at its item
+   * Wraps the start of attempts. Each runs in a fiber of its own, which is interrupted when another attempt at its item
    * has ended. An attempt whose round is over has lost before it began.
    */
   readonly racing = <A, E, R>(

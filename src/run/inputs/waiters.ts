@@ -1,23 +1,26 @@
 /**
- * Lanes that wait for inputs, and when they are woken.
+ * Lanes that wait for inputs, and the times at which they are woken.
  *
- * One lane is woken immediately, after a pause or when several inputs are there. The others are woken when the event
- * loop has turned, if there is still something to take then. To wake a lane for each input, only for it to find nothing
- * behind that one, would cost more than quick work does.
+ * One lane is woken immediately, after a pause or when several inputs are available. The others are woken when the
+ * event loop has turned, if something is still left to take. Waking a lane for each input, only for it to find nothing
+ * more, would cost more than quick work does.
  */
 import { Burst, type TurnBudget } from "../../primitives/eventLoop.ts"
 
 export class Waiters {
   private readonly turnBudget: TurnBudget
-  /** Function that counts the inputs that are there to take. */
+  /** Counts the inputs that are available. */
   private readonly available: () => number
-  /** Number of available inputs at which a first lane is woken before the event loop turns. */
+  /** Number of available inputs at which one lane is woken before the event loop turns. */
   private readonly wakeThreshold: number
   private readonly burst = new Burst()
   private readonly idle: Array<() => void> = []
   /** Number of lanes that come for inputs, waiting or not. */
   lanes = 0
-  /** True if a wake-up is scheduled for when the event loop has turned; or a look at whether one is needed. */
+  /**
+   * True if a wake-up is scheduled for when the event loop has turned, and true if a check whether one is needed is
+   * scheduled.
+   */
   private wakeScheduled = false
   private notifyScheduled = false
 
@@ -32,12 +35,12 @@ export class Waiters {
     return this.idle.length
   }
 
-  /** Adds a lane that has just found nothing; `wake` is called when there may be something to take. */
+  /** Adds a lane that has found nothing. `wake` is called when there may be something to take. */
   add(wake: () => void): void {
     this.idle.push(wake)
   }
 
-  /** Removes a lane that was waiting; nothing if it was not. */
+  /** Removes a lane that was waiting. Does nothing if it was not. */
   remove(wake: () => void): void {
     const index = this.idle.indexOf(wake)
     if (index >= 0) this.idle.splice(index, 1)
@@ -59,7 +62,7 @@ export class Waiters {
     if (allAsleep && this.burst.begins()) this.wake(1)
   }
 
-  /** Does the same when the event loop has turned: lanes were sent away with inputs left to look at. */
+  /** Calls `notify` when the event loop has turned: lanes were sent away although inputs are left to check. */
   notifyAfterTurn(): void {
     if (this.notifyScheduled) return
     this.notifyScheduled = true
