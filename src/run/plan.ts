@@ -1,5 +1,5 @@
 /**
- * Plans: inputs, work and checked options; and the settings of a run.
+ * Plans (inputs, work and checked options), and the settings that a run gets from a plan.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -21,12 +21,12 @@ import type { Recover } from "./lanes/afterFailure.ts"
 import * as Retry from "./lanes/retry.ts"
 import type { Budget, DefaultOptions, LimitOption, Options, Timeout, Work } from "./types.ts"
 
-/** Options that have been checked; an option that was not given is absent. */
+/** Options that have been checked. An option that was not given is absent. */
 export interface CheckedOptions {
   readonly concurrency?: number
   readonly timeout?: Duration.Duration
   readonly retry?: () => Decide
-  /** What `retry` says, as a text. */
+  /** The option `retry`, as a text. */
   readonly retries?: string
   readonly maxErrors?: number
   readonly stragglers?: StragglerOptions
@@ -55,8 +55,8 @@ interface StragglerOptions {
 }
 
 /**
- * Abilities of the work of a node beyond that of a run: it may return a plain value (`plain`), and its failures may be
- * replaced.
+ * Abilities that the work of a node has beyond the work of a run: it may return a plain value (`plain`), and its
+ * failures may be replaced (`recover`).
  */
 export interface NodeWork<in I, out A, out E, out R> {
   readonly plain?: boolean | undefined
@@ -69,22 +69,22 @@ export interface Plan<I, A, E, R, EI = never, RI = never> {
   readonly work: Work<I, A, E, R>
   readonly options: CheckedOptions
   readonly node: NodeWork<I, A, E, R>
-  /** Where the program has called, for tasks: their failures come from elsewhere. */
+  /** Place of the call in the program. Kept for tasks, since their failures come from elsewhere. */
   readonly site: CallSite | undefined
 }
 
-/** Settings of a run: the options of the plan, then the defaults around it, then those of this library. */
+/** Settings of a run. An option comes from the plan, else from the defaults around the run, else from this library. */
 export interface Settings {
   readonly name: string
-  /** Greatest number of inputs in flight; may be infinite. */
+  /** Greatest number of inputs in flight. May be infinite. */
   readonly concurrency: number
   /**
-   * Greatest number of inputs that are pulled and not done; may be infinite. Where inputs go in batches it may grow, up
-   * to `widest`.
+   * Greatest number of inputs that are pulled and not done. May be infinite. For inputs that go in batches it may grow,
+   * up to `widest`.
    */
   readonly window: number
   readonly widest: number
-  /** True if there are as many lanes as the backend has workers, also when these come and go. */
+  /** True if there are as many lanes as the backend has workers, even when that number changes. */
   readonly follows: boolean
   /** True if inputs go to the backend in batches. */
   readonly batches: boolean
@@ -93,7 +93,10 @@ export interface Settings {
   readonly retry: (() => Decide) | undefined
   readonly retries: string | undefined
   readonly preDispatch: number | undefined
-  /** True if the retry is one of the defaults around: then it belongs to the innermost run or node that has it by default. */
+  /**
+   * True if the retry comes from the defaults around the run. Then it belongs to the innermost run or node that takes
+   * it.
+   */
   readonly retriesByDefault: boolean
   readonly maxErrors: number
   readonly stragglers: StragglerOptions | undefined
@@ -101,24 +104,24 @@ export interface Settings {
   readonly limits: ReadonlyArray<Limit.Limit<any>>
   /** Share of inputs whose attempts have spans, from 0 to 1. */
   readonly spans: number
-  /** How texts show an input; undefined means shortened. */
+  /** Function that shows an input as a text. If undefined, inputs are shown shortened. */
   readonly show: ShowInput | undefined
   readonly journal: JournalOptions | undefined
 }
 
-/** Options of the runs inside, where those give none themselves. */
+/** Options for the runs inside, where these give none themselves. */
 export const Defaults: Context.Reference<CheckedOptions> = Context.Reference<CheckedOptions>(
   "effect-parallel/Plan/Defaults",
   { defaultValue: () => ({}) }
 )
 
-/** Options around a run: those that it takes where it gives none itself, and those that go before its own. */
+/** Options around a run: `defaults` apply where the run gives none itself, `overrides` replace its own. */
 interface Around {
   readonly defaults: CheckedOptions
   readonly overrides: CheckedOptions
 }
 
-/** Options that go before those of a run: where all is to run one after another, one input at a time. */
+/** Overrides for a run in which everything runs one at a time: one input at a time. */
 const oneAtATime: CheckedOptions = { concurrency: 1 }
 
 /** Returns the options around a run in a context. */
@@ -127,7 +130,7 @@ export const aroundOf = (context: Context.Context<never>): Around => ({
   overrides: Context.get(context, Sequential) ? oneAtATime : {}
 })
 
-/** Makes a plan. Inputs that cannot be pulled, work that is no function, and invalid options are defects. */
+/** Makes a plan. Inputs that cannot be pulled, work that is not a function, and invalid options are defects. */
 export const make = <I, A, E, R, EI, RI>(
   inputs: Source.Inputs<I, EI, RI>,
   work: Work<I, A, E, R>,
@@ -141,10 +144,12 @@ export const make = <I, A, E, R, EI, RI>(
   return { inputs, work, options: checked, node: {}, site: task === undefined ? undefined : capture() }
 }
 
-/** Refuses a journal of a run that it could not find again, and schemas that a task has already. */
+/**
+ * Rejects a journal without the name by which its records would be found again, and schemas that the task already has.
+ */
 export const checkJournaled = ({ journal, name }: CheckedOptions, task: AnyTask | undefined): void => {
   if (task === undefined && name === undefined) {
-    check.wrongType("name", "given, since a journal finds a run by it", name)
+    check.wrongType("name", "given, since a journal finds the run by its name", name)
   }
   for (const side of ["success", "error"] as const) {
     if (task !== undefined && journal![side] !== undefined) {
@@ -153,10 +158,10 @@ export const checkJournaled = ({ journal, name }: CheckedOptions, task: AnyTask 
   }
 }
 
-/** Refuses the option `journal` of a run of works that differ. */
+/** Rejects the option `journal` of a run in which each input has its own work. */
 export const withoutJournal = <O extends object>(options: O | undefined): O | undefined => {
   if (options !== undefined && hasProperty(options, "journal") && options.journal !== undefined) {
-    check.wrongType("journal", "left out, since the works differ", options.journal)
+    check.wrongType("journal", "left out, since each input has its own work", options.journal)
   }
   return options
 }
@@ -184,8 +189,8 @@ export const defaults = (options: DefaultOptions): (around: CheckedOptions) => C
 }
 
 /**
- * Picks the defaults that are sent to a worker: numbers and times. Retry policies and limits stay in the program, and
- * so do spans.
+ * Picks the defaults that are sent to a worker: numbers and durations. Retry policies, limits and spans stay in the
+ * program.
  */
 export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: CheckedOptions): DefaultOptions => ({
   ...(concurrency !== undefined && { concurrency: concurrency === Infinity ? "unbounded" : concurrency }),
@@ -195,7 +200,10 @@ export const sendable = ({ batchSize, concurrency, preDispatch, stragglers }: Ch
     { stragglers: { after: Duration.toMillis(stragglers.after), limit: stragglers.limit } })
 })
 
-/** Type identifier of tasks. It is repeated here because that module loads schemas: a run imports only its types. */
+/**
+ * Type identifier of tasks. It is repeated here because the module `Task` loads schemas, and a run imports only its
+ * types.
+ */
 export const TaskTypeId = "~effect-parallel/Task" satisfies keyof AnyTask
 
 export type AnyTask = Task.Task<any, any, any>
@@ -205,8 +213,8 @@ export const asTask = (work: unknown): AnyTask | undefined =>
   hasProperty(work, TaskTypeId) ? work as AnyTask : undefined
 
 /**
- * Computes the settings of a run of this plan; the backend of a task says how many workers there are. Inputs go in
- * batches if the backend takes batches and all limits can be taken by a batch.
+ * Computes the settings of a run of this plan. The backend of a task says how many workers there are. Inputs go in
+ * batches if the backend takes batches and a batch can pass all the limits.
  */
 export const settings = (
   plan: Plan<any, any, any, any, any, any>,
@@ -240,7 +248,7 @@ export const settings = (
   }
 }
 
-/** Tells what a run of this plan in a context is asked for. */
+/** Returns the backend and the options, as texts, of a run of this plan in a context. */
 export const asked = (
   plan: Plan<any, any, any, any, any, any>,
   context: Context.Context<never>
@@ -249,13 +257,13 @@ export const asked = (
   return { backend: backend?.name, options: shown(settings(plan, aroundOf(context), backend)) }
 }
 
-/** Shows the options of a run, those that it has by default left out where nothing is done for them. */
+/** Shows the options of a run as texts. A default that does nothing is left out. */
 export const shown = (settings: Settings): Readonly<Record<string, string>> => {
   const { batchSize, batches, concurrency, follows, journal, limits, maxErrors, preDispatch } = settings
   const { retries, spans, stragglers, timeout } = settings
   const countOr = (count: number, infinite: string): string => count === Infinity ? infinite : String(count)
   return {
-    concurrency: follows ? "as many as there are workers" : countOr(concurrency, "unbounded"),
+    concurrency: follows ? "one for each worker" : countOr(concurrency, "unbounded"),
     ...(preDispatch !== undefined && { preDispatch: countOr(preDispatch, "all") }),
     ...(batches && { batchSize: String(batchSize) }),
     ...(timeout !== undefined && { timeout: Duration.format(timeout) }),
@@ -270,7 +278,7 @@ export const shown = (settings: Settings): Readonly<Record<string, string>> => {
   }
 }
 
-/** Number of inputs that may be pulled and not done, at a number of lanes. */
+/** Computes the number of inputs that may be pulled and not done, for a number of lanes. */
 export const windowOf = (
   { preDispatch }: Pick<CheckedOptions, "preDispatch">,
   { batchSize, batches }: Pick<Settings, "batches" | "batchSize">,
@@ -295,7 +303,7 @@ const optionKeys: ReadonlyArray<keyof Options> = [
   "journal"
 ]
 
-/** Checks options; an unknown or invalid one is a defect. */
+/** Checks options. An unknown or invalid one is a defect. */
 export const checkOptions = (options: Options<any, Timeout, Budget, any, any, any>): CheckedOptions => {
   check.knownKeys("options", options, optionKeys)
   const {
@@ -364,7 +372,10 @@ const checkStragglers = (stragglers: NonNullable<Options["stragglers"]>): Stragg
   }
 }
 
-/** Checks limits and sorts them by rank, each once; a function that gives them is a limit that stands for others. */
+/**
+ * Checks limits, removes duplicates and sorts them by rank. A function that returns limits becomes one limit that
+ * stands for them.
+ */
 const sortedLimits = (limit: LimitOption<any>): ReadonlyArray<Limit.Limit<any>> => {
   if (typeof limit === "function") return [new Chosen(limit)]
   const limits: ReadonlyArray<unknown> = Array.isArray(limit) ? limit : [limit]

@@ -389,7 +389,7 @@ describe("a run with a journal", () => {
         /`journal.success` to be left out, since the task has its own/
       )
       for (const run of [Parallel.all, Parallel.pairs] as ReadonlyArray<(...args: ReadonlyArray<any>) => unknown>) {
-        assert.throws(() => run([], { name: "run", journal: true }), /`journal` to be left out, since the works differ/)
+        assert.throws(() => run([], { name: "run", journal: true }), /`journal` to be left out, since each input/)
       }
       assert.throws(() => Parallel.withDefaults(Effect.void, { journal: true } as object), /have only/)
     })
@@ -608,7 +608,7 @@ describe("a run with a journal", () => {
             Parallel.forEach([1, 2, 3], double, { name: "run", journal: true }).pipe(Effect.provide(layerOf(store)))
           )
           assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause), String(exit))
-          assert.match(String(exit), /boom|a store has interrupted itself/)
+          assert.match(String(exit), /boom|the store of the journal interrupted itself/)
         }
       }
     }).pipe(quiet))

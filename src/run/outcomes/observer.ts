@@ -1,5 +1,5 @@
 /**
- * The observer of a run: counts for its span, its progress and its metrics. These read the counts and are not notified,
+ * The observer of a run: counts for its span, its progress and its metrics. They read the counts and are not notified,
  * so an input costs the same whether the run is watched or not.
  */
 import * as Context from "effect/Context"
@@ -17,9 +17,9 @@ export class RunObserver implements Progress.Run, ItemObserver {
   /** Name of the run as spans, progress and metrics show it. */
   readonly name: string
   readonly parent: Progress.Run | undefined
-  /** Number of inputs, if they know it themselves. */
+  /** Number of inputs, if the inputs know it. */
   readonly size: number | undefined
-  /** What inputs wait for, in a run with limits. */
+  /** Counts of the inputs that wait for limits. */
   readonly limitWaits = new LimitWaits()
   private readonly progress: Progress.Progress
   private readonly series: Metrics.Series
@@ -42,9 +42,9 @@ export class RunObserver implements Progress.Run, ItemObserver {
   }
 
   /**
-   * Connects the queue, whose counts are read from now on. Attempts and times are known if the run is `detailed`. No more than
-   * the `concurrency` of `count` are shown to run: what was sent ahead waits. What a `recorder` has and has not reported does
-   * not count as done.
+   * Connects the queue, whose counts are read from now on. Attempts and times are known if the run is `detailed`. At
+   * most `concurrency` inputs of `count` are shown as running: what was sent ahead waits. Outcomes that a `recorder`
+   * has not reported yet do not count as done.
    */
   attach(
     queue: InputQueue<any, any, any>,
@@ -97,7 +97,7 @@ export class RunObserver implements Progress.Run, ItemObserver {
     })
   }
 
-  /** Ends the run for all that read it. */
+  /** Marks the run as over for its metrics and its span. */
   private end(span: Tracer.Span): void {
     this.over = true
     this.series.close(this.counts)

@@ -1,23 +1,27 @@
 /**
- * What a run with a journal tells of its inputs: how many were known, and why the others ran.
+ * Counts for the messages of a run with a journal: how many inputs were recalled, and why the others ran.
  */
 
 export class RecallCounts {
-  /** Numbers of inputs whose outcome was known, that were not recorded, and that had failed before. */
+  /** Number of inputs whose outcome was recalled, of those not recorded, and of those that had failed before. */
   recalled = 0
   unseen = 0
   failedBefore = 0
-  /** What was told when all inputs were taken, and when (nanoseconds). */
+  /** The text that was logged when all inputs were taken, and the time of that, in nanoseconds. */
   private told: { readonly text: string; readonly at: number } | undefined
 
-  /** Returns what there is to tell when all inputs were taken; undefined if nothing was known, or it was told. */
+  /**
+   * Returns the text to log when all inputs are taken. Returns undefined if nothing was recalled, or a text was logged.
+   */
   announce(name: string, now: number): string | undefined {
     if (this.recalled === 0 || this.told !== undefined) return undefined
     this.told = { text: this.textOf(name), at: now }
     return this.told.text
   }
 
-  /** Returns what there is to tell when the run is over; undefined if that was told within the last second. */
+  /**
+   * Returns the text to log when the run is over. Returns undefined if the same text was logged within the last second.
+   */
   conclude(name: string, now: number): string | undefined {
     const { told } = this
     const text = this.textOf(name)
@@ -35,5 +39,5 @@ export class RecallCounts {
   }
 }
 
-/** Shows a number with spaces between its thousands. */
+/** Writes a number with spaces between its thousands. */
 export const spaced = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, " ")

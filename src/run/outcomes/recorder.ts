@@ -1,19 +1,20 @@
 /**
- * The recorder of a run with a journal: it stands between the lanes and the sink.
+ * The recorder of a run with a journal. It sits between the lanes and the sink.
  *
- * An input comes here twice. When it is taken, it is looked up, or waits for an equal one that is under way (`holds`). When it is
- * settled, its outcome is written down, and reported once that is durable.
+ * An input comes here twice. When it is taken, it is looked up, or waits for an equal input in flight (`holds`). When
+ * it is settled, its outcome is written to the journal, and reported once it is durable.
  *
  * | state of an input | kept in | leads to |
  * | --- | --- | --- |
  * | looked up | `wanted`, or a group that is being read | reported, if it is recorded; under way |
- * | twin | the list of its key in `underWay` | reported, with the first of its key; under way, if that was interrupted |
+ * | twin | the list of its key in `underWay` | reported, with the first of its key; under way, if that is interrupted |
  * | under way | its key is in `underWay`; a lane has the item, or the queue | unreported |
- * | unreported | `pending`, or a group that is being written; counted in `unreported` | reported |
+ * | unreported | `pending`, or a group being written; counted in `unreported` | reported |
  *
- * Groups are what came in while the one before was written, or read. Two fibers at most, one for each, live as long as there is
- * something to do. Invariants: an item is reported once, and never before it is durable; after a value that cannot be kept, what
- * was settled before is still written and reported, after a failure of the store nothing is.
+ * A group is what came in while the group before was written, or read. At most two fibers, one to read and one to
+ * write, live as long as there is something to do. Invariants: an item is reported once, and never before it is
+ * durable. After a value that cannot be encoded, what was settled before is still written and reported. After a failure
+ * of the store, nothing is.
  */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
@@ -31,24 +32,32 @@ import { RecallCounts, spaced } from "./recallCounts.ts"
 import { factsOf } from "./settle.ts"
 import type { RecordedRun, Sink } from "./sink.ts"
 
-/** Greatest number of inputs that are looked up, of those that are looked up together, and of those that wait for an equal one. */
+/**
+ * Greatest number of inputs that are being looked up, of inputs in one lookup, and of inputs that wait for an equal
+ * one.
+ */
 const mostLookedUp = 2048
 const mostPerLookup = 1024
 const mostTwins = 8192
 
-/** Greatest number and size (characters) of what is not durable yet, and number of records that are written together. */
+/**
+ * Greatest number and size (in characters) of outcomes that are not durable yet, and number of records written
+ * together.
+ */
 const mostUnreported = 8192
 const mostCharacters = 16_000_000
 const mostPerGroup = 2560
 
-/** Greatest number of outcomes that are not durable yet, where a consumer sets the pace: it may not want the next. */
+/**
+ * Greatest number of outcomes that are not durable yet in a run whose consumer sets the pace. It may not want the next.
+ */
 const mostAheadOfConsumer = 256
 
-/** An outcome on its way to the store. Without a record it is only reported, in its turn. */
+/** An outcome on its way to the store. One without a record is only reported, when its turn comes. */
 interface PendingOutcome<I> {
   readonly item: Item<I>
   readonly exit: Exit.Exit<unknown, unknown>
-  /** End of its last attempt: an attempt that has lost a race may still write to the item. */
+  /** End of the last attempt. It is kept because an attempt that has lost a race may still write to the item. */
   readonly endedAt: number
   readonly record: StoredRecord | undefined
   readonly at: number
@@ -59,27 +68,27 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   readonly retires: boolean
   /** Number of inputs that are settled and not reported. */
   unreported = 0
-  /** Error by which the journal has ended the run, or what has died in it. */
+  /** The error with which the journal has ended the run, or the cause of a defect in the journal. */
   error: JournalError | undefined
   defect: Cause.Cause<never> | undefined
   private readonly journal: RunJournal
   private readonly sink: Sink<I, A, E>
   private run!: RecordedRun<I>
-  /** Items that wait for another of their key, by the keys that are under way or looked up. */
+  /** Items that wait for an equal one, by key. The keys are those under way or looked up. */
   private readonly underWay = new Map<string, Array<Item<I>> | undefined>()
   private wanted: Array<Item<I>> = []
-  /** Numbers of items that are looked up, and of twins. */
+  /** Number of items that are being looked up, and number of twins. */
   private lookedUp = 0
   private twins = 0
   private pending: Array<PendingOutcome<I>> = []
   private characters = 0
-  /** Number of failures that were reported, and of those that will be. */
+  /** Number of failures, reported or still to be reported. */
   private failures = 0
-  /** Keys of inputs that have failed in this run: for equal ones that is no failure of before. */
+  /** Keys of inputs that have failed in this run. For equal inputs these are not failures of an earlier run. */
   private readonly failedHere = new Set<string>()
-  /** True once a failure has ended the run: what else fails is recorded, and not reported. */
+  /** True once a failure has ended the run. Further failures are recorded, and not reported. */
   private ended = false
-  /** True once nothing more is written: the store has failed, or is not waited for any more. */
+  /** True once nothing more is written: the store has failed, or the run waits for it no longer. */
   private closed = false
   private writer: Fiber.Fiber<void> | undefined
   private reader: Fiber.Fiber<void> | undefined
@@ -103,7 +112,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     return this.journal.store
   }
 
-  /** Tells what the journal holds for this run, where its store can count. */
+  /** Message about what the journal holds for this run, if its store can count. */
   get greeting(): string | undefined {
     const { failed = 0, recorded, store } = this.journal
     if (recorded === undefined) return undefined
@@ -111,12 +120,15 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     return `${this.run.name}: ${recorded === 0 ? "nothing" : spaced(recorded)} recorded in ${store}${failures}`
   }
 
-  /** Tells what was known, when the run is over; undefined if it was told within the last second. */
+  /** Message about what was recalled, when the run is over. Undefined if it was logged within the last second. */
   get conclusion(): string | undefined {
     return this.counts.conclude(this.run.name, this.run.time())
   }
 
-  /** True while too much is looked up, waits for an equal one, or is not durable; or the run will end. */
+  /**
+   * True while too many inputs are looked up, wait for an equal one, or are not durable, or while the run is about to
+   * end.
+   */
   get isFull(): boolean {
     return this.lookedUp >= mostLookedUp || this.twins >= mostTwins || this.characters >= mostCharacters ||
       this.unreported >= (this.retires ? mostAheadOfConsumer : mostUnreported) || this.isEnding
@@ -158,7 +170,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     this.settle(item, Exit.succeed(value))
   }
 
-  /** Takes a failure. Whether it ends the run is decided when it is reported. */
+  /** Takes a failure. When the failure is reported, it is decided whether it ends the run. */
   onFailure(item: Item<I>, cause: Cause.Cause<E>): boolean {
     this.failures++
     this.settle(item, Exit.failCause(cause))
@@ -169,17 +181,17 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   readonly drained: Effect.Effect<void> = Effect.suspend(() => {
     if (this.writer !== undefined) return Effect.andThen(Fiber.await(this.writer), this.drained)
     if (this.unreported === 0 || this.closed) return Effect.void
-    return Effect.die(new Error(`${this.unreported} outcomes of a run with a journal were not recorded`))
+    return Effect.die(new Error(`${this.unreported} outcomes of the run were not recorded in its journal`))
   })
 
-  /** Ends what is under way: what was settled is written down, if that does not take too long. */
+  /** Ends the reader and the writer. What was settled is still written, unless that takes too long. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     if (this.reader === undefined && this.writer === undefined) return Effect.void
     const reading = this.reader === undefined ? Effect.void : Fiber.interrupt(this.reader)
     return Effect.andThen(inTime(Effect.andThen(this.drained, reading), patience), Effect.sync(() => this.giveUp()))
   })
 
-  /** Waits no longer than `patience` for what is to be written, since the program ends. */
+  /** Waits no longer than `patience` for outstanding writes, since the program is ending. */
   hurry(): void {
     this.run.fork(Effect.andThen(inTime(this.drained, patience), Effect.sync(() => this.giveUp())))
   }
@@ -189,7 +201,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     this.writer?.interruptUnsafe()
   }
 
-  /** Makes the key of an input; undefined if that has ended the run. */
+  /** Makes the key of an input. Returns undefined if that has ended the run. */
   private keyOf({ index, input }: Item<I>): string | undefined {
     try {
       return this.journal.keyOf(input, index)
@@ -199,7 +211,10 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     }
   }
 
-  /** Writes an outcome down, and reports it when that is durable. Interruptions are not recorded: such an input runs again. */
+  /**
+   * Writes an outcome to the journal, and reports it when it is durable. Interruptions are not recorded: such an input
+   * runs again.
+   */
   private settle(item: Item<I>, exit: Exit.Exit<unknown, unknown>): void {
     const { clock, queue } = this.run
     const at = clock.currentTimeMillisUnsafe()
@@ -225,16 +240,20 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     }
   }
 
-  /** Ends the run because of its journal. What has died there, or a store that interrupts itself, is a defect of the run. */
+  /** Ends the run because of its journal. A defect there, or a store that interrupts itself, is a defect of the run. */
   private broken(cause: Cause.Cause<unknown>): void {
     const error = Cause.squash(cause)
     if (isJournalError(error)) this.error ??= error
-    else if (Cause.hasInterruptsOnly(cause)) this.defect ??= Cause.die(new Error("a store has interrupted itself"))
-    else this.defect ??= Cause.die(error)
+    else if (Cause.hasInterruptsOnly(cause)) {
+      this.defect ??= Cause.die(new Error("the store of the journal interrupted itself"))
+    } else this.defect ??= Cause.die(error)
     this.run.queue.stop()
   }
 
-  /** Starts the fiber that reads or writes, unless it is at it. It ends in the step in which it finds nothing more to do. */
+  /**
+   * Starts the fiber that reads or writes, unless it is running. It ends in the step in which it finds nothing more to
+   * do.
+   */
   private start(role: "reader" | "writer"): void {
     if (this[role] !== undefined || this.closed) return
     const fiber = this[role] = this.run.fork(role === "reader" ? this.read : this.write)
@@ -247,7 +266,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     })
   }
 
-  /** Reads groups of records until nothing is wanted. */
+  /** Reads groups of records until no input is left to look up. */
   private readonly read: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const { queue, turnBudget } = this.run
     yield* Effect.yieldNow
@@ -265,7 +284,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     }
   })
 
-  /** Takes what was found of an item. */
+  /** Handles the record that was found for an item, or that none was. */
   private found(item: Item<I>, text: string | undefined): void {
     if (text === undefined) {
       this.counts.unseen++
@@ -293,7 +312,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     this.run.queue.release(item)
   }
 
-  /** Reports an item of which everything is known. */
+  /** Reports an item whose outcome was recorded. */
   private recall(item: Item<I>, { exit, recorded }: RecalledExit): void {
     const { queue, time } = this.run
     item.recorded = recorded
@@ -301,11 +320,11 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     this.counts.recalled++
     if (Exit.isFailure(exit)) this.failures++
     this.report(item, exit)
-    // last, since it may end the run
+    // last, since this may end the run
     queue.recalled()
   }
 
-  /** Takes the items that waited for another of their key, which is under way no more. */
+  /** Takes the items that waited for the item of their key, which is no longer under way. */
   private takeTwins(key: string): ReadonlyArray<Item<I>> {
     const twins = this.underWay.get(key) ?? []
     this.underWay.delete(key)
@@ -313,7 +332,9 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     return twins
   }
 
-  /** Lets the next of a key run: the one that they waited for was interrupted, and what it came to is not recorded. */
+  /**
+   * Lets the next item of a key run. The one that the items waited for was interrupted, so it has no recorded outcome.
+   */
   private succeed(key: string): void {
     const [first, ...others] = this.underWay.get(key) ?? []
     if (first === undefined) {
@@ -326,7 +347,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     this.run.queue.release(first)
   }
 
-  /** Writes groups of records until nothing is pending, and reports each when it is durable. */
+  /** Writes groups of records until none is pending. Reports each outcome when it is durable. */
   private readonly write: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     const { queue, turnBudget } = this.run
     yield* Effect.yieldNow
@@ -348,7 +369,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     }
   })
 
-  /** Reports an outcome that is durable, to all inputs of its key; one that comes meanwhile finds it recorded. */
+  /** Reports a durable outcome to all inputs of its key. An equal input that comes later finds it recorded. */
   private durable({ at, endedAt, exit, item, record }: PendingOutcome<I>): void {
     const { key } = item
     this.unreported--
@@ -373,7 +394,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     for (const twin of twins) this.recall(twin, { exit, recorded })
   }
 
-  /** Reports an outcome to the sink; it may end the run. */
+  /** Reports an outcome to the sink, which may end the run. */
   private report(item: Item<I>, exit: Exit.Exit<unknown, unknown>): void {
     const { observer, queue } = this.run
     if (Exit.isFailure(exit) && this.ended) return
@@ -385,7 +406,7 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
     }
   }
 
-  /** Tells why inputs run, once that is known of all of them and some still do. */
+  /** Logs why inputs run, once that is known for all of them and some are still running. */
   private tellTaken(): void {
     if (!this.allTaken || this.lookedUp > 0 || this.underWay.size === 0) return
     const text = this.counts.announce(this.run.name, this.run.time())

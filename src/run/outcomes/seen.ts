@@ -1,5 +1,5 @@
 /**
- * A run as its spectators see it: what its sink is given goes to them too.
+ * A run as its spectators see it: every exit that its sink gets goes to them too.
  */
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -20,7 +20,7 @@ export class Seen {
   readonly detailed: boolean
   private readonly spectators: ReadonlyArray<Spectator>
   private readonly run: SeenRun
-  /** What they see of the run, from its start on. */
+  /** The run as each spectator sees it. Empty until the run starts. */
   private all: ReadonlyArray<SeenInputs> = []
 
   constructor(spectators: ReadonlyArray<Spectator>, run: SeenRun) {
@@ -30,8 +30,8 @@ export class Seen {
   }
 
   /**
-   * Shows the run: what begins in it is inside of it. Its start and end are told together, or neither. `time` reads the monotonic
-   * clock, in nanoseconds.
+   * Shows the run to the spectators. Runs that begin in it are inside it for them. Either both its start and its end
+   * are reported, or neither. `time` reads the monotonic clock, in nanoseconds.
    */
   around<A, E, R>(run: Effect.Effect<A, E, R>, time: () => number): Effect.Effect<A, E, R> {
     return Effect.uninterruptibleMask((restore) => {
@@ -41,7 +41,7 @@ export class Seen {
     })
   }
 
-  /** Puts the spectators before a sink. */
+  /** Returns a sink that passes every exit to the spectators, and then to `sink`. */
   sink<I, A, E>(sink: Sink<I, A, E>): Sink<I, A, E> {
     return new SeenSink(sink, this)
   }
@@ -71,14 +71,14 @@ export class Seen {
   }
 }
 
-/** What is told of a run that begins. */
+/** Facts about a run that begins. */
 interface Begun extends Pick<SeenRun, "backend" | "options" | "beganAt"> {
   readonly observer: Run
   readonly startedAt: DateTime.Utc
   readonly show: ShowInput | undefined
 }
 
-/** Returns what shows a run to the spectators around it; undefined if there are none. */
+/** Returns the connection of a run to the spectators around it. Returns undefined if there are none. */
 export const open = (
   context: Context.Context<never>,
   { observer, show, startedAt, ...begun }: Begun
@@ -95,11 +95,11 @@ export const open = (
   return new Seen(spectators, run)
 }
 
-/** Shows an input. Of a long text only the start is looked at. */
+/** Shows an input. Only the start of a long text is read. */
 const lineOf = (input: unknown): string =>
   shortenMessage(typeof input === "string" ? prefix(input, 4 * inputLength) : input, inputLength)
 
-/** A sink that tells spectators of what it is given. */
+/** A sink that also passes exits to spectators. */
 class SeenSink<I, A, E> implements Sink<I, A, E> {
   readonly detailed: boolean
   readonly retires: boolean

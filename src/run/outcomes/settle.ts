@@ -1,5 +1,5 @@
 /**
- * Outcomes of settled items. Their times are counted from the start of the run, in nanoseconds.
+ * Outcomes of settled items. Their times count from the start of the run, in nanoseconds.
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Cause from "effect/Cause"
@@ -56,7 +56,7 @@ export const tooManyErrors = <I, A, E>(
     report
   })
 
-/** Adds to an error of the journal what was finished before. */
+/** Adds to an error of the journal the report of what was finished before it. */
 export const withReport = <I, A, E>(
   { reason, run, store }: JournalError,
   report: Outcome.Report<I, A, E>

@@ -15,17 +15,17 @@ import type { Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 
 /**
- * Receiver of the exits of a run. What it declares to need decides what is done for each input, so a run pays only for
- * what it reports.
+ * Receiver of the exits of a run. Its flags decide the work done for each input, so a run pays only for what it
+ * reports.
  */
 export interface Sink<I, A, E> {
-  /** True if it reports attempts and times; otherwise they are not measured. */
+  /** True if it reports attempts and times. Otherwise they are not measured. */
   readonly detailed: boolean
-  /** True if it calls `Control.retire` when inputs are done; otherwise an input is done when it is settled. */
+  /** True if it calls `Control.retire` when inputs are done. Otherwise an input is done when it is settled. */
   readonly retires: boolean
-  /** Takes a value; returns true if other code has run meanwhile, so that time may have passed. */
+  /** Takes a value. Returns true if other code has run meanwhile, so that time may have passed. */
   readonly onSuccess: (item: Item<I>, value: A) => true | void
-  /** Takes a failure; returns true to end the run, and then no other code has run meanwhile. */
+  /** Takes a failure. Returns true to end the run; then no other code has run meanwhile. */
   readonly onFailure: (item: Item<I>, cause: Cause.Cause<E>) => boolean
 }
 
@@ -42,30 +42,30 @@ export interface Control {
   readonly size: number | undefined
   /** Start of the run, in nanoseconds of the monotonic clock. */
   readonly beganAt: number
-  /** Reports that so many inputs are done, so that more may be pulled. */
+  /** Reports that `count` more inputs are done, so that as many may be pulled. */
   readonly retire: (count: number) => void
 }
 
 /** Summary of a run that is over. */
 export interface RunSummary {
   readonly name: string
-  /** Name of the backend of its task; undefined for a function. */
+  /** Name of the backend of its task. Undefined for a function. */
   readonly backend: string | undefined
-  /** Makes texts of its options, by their names. */
+  /** Makes texts of its options, by name. */
   readonly options: () => Readonly<Record<string, string>>
-  /** Who has seen it. */
+  /** Receiver of the report for the spectators of the run, if there are any. */
   readonly seen: { readonly reported: (report: unknown) => void } | undefined
-  /** How the run shows its inputs. */
+  /** The option `show` of the run. */
   readonly show: ShowInput | undefined
-  /** Names the machine of a worker, on backends of several. */
+  /** Names the machine of a worker, on backends with several machines. */
   readonly machineOf: ((worker: number) => string | undefined) | undefined
-  /** Number of inputs that were taken. */
+  /** Number of inputs taken. */
   readonly inputs: number
   readonly startedAt: DateTime.Utc
   readonly elapsed: Duration.Duration
-  /** Error of the journal, by which the run has ended. */
+  /** Error with which the journal has ended the run. */
   readonly journalError: JournalError | undefined
-  /** What its inputs have waited for, by the names of limits. */
+  /** Waits of its inputs for limits, one entry for each limit. */
   readonly limits: ReadonlyArray<Outcome.LimitWait>
 }
 

@@ -7,7 +7,7 @@ import type { Item } from "../inputs/item.ts"
 import { failureOf, successOf } from "./settle.ts"
 import type { Control, Sink } from "./sink.ts"
 
-/** Sink that keeps the values; the first failure ends the run. */
+/** Sink that keeps the values. The first failure ends the run. */
 export class Values<I, A, E> implements Sink<I, A, E> {
   readonly detailed = false
   readonly retires = false
@@ -27,7 +27,7 @@ export class Values<I, A, E> implements Sink<I, A, E> {
     return true
   }
 
-  /** Returns the values in input order, when all inputs have succeeded. */
+  /** Returns the values in input order, once all inputs have succeeded. */
   values(inputs: number): Array<A> {
     this.all.length = inputs
     return this.all
@@ -56,7 +56,7 @@ export class Sides<I, A, E> implements Sink<I, A, E> {
     return false
   }
 
-  /** Returns both sides in input order, when the run is over. */
+  /** Returns both sides in input order, once the run is over. */
   sides(inputs: number): [Array<A>, Array<Outcome.Failure<I, E>>] {
     const { all, failed } = this
     all.length = inputs
@@ -71,7 +71,7 @@ export class Sides<I, A, E> implements Sink<I, A, E> {
   }
 }
 
-/** Sink that keeps every outcome; the run ends when its error budget is used up. */
+/** Sink that keeps every outcome. The run ends when its error budget is used up. */
 export class Outcomes<I, A, E> implements Sink<I, A, E> {
   readonly detailed = true
   readonly retires = false
@@ -79,7 +79,7 @@ export class Outcomes<I, A, E> implements Sink<I, A, E> {
   private readonly slots: Array<Outcome.Outcome<I, A, E> | undefined>
   private readonly beganAt: number
   private failures = 0
-  /** The failure that came first, which may not be the first in input order. */
+  /** The failure that came first. It may not be the first in input order. */
   firstFailure: Outcome.Failure<I, E> | undefined
 
   constructor({ beganAt, size }: Control, maxErrors: number) {
@@ -103,11 +103,14 @@ export class Outcomes<I, A, E> implements Sink<I, A, E> {
     return this.failures >= this.maxErrors
   }
 
-  /** Outcomes in input order. A run that ended early leaves gaps, which are closed here. */
+  /** Outcomes in input order. A run that ended early leaves gaps, which are removed here. */
   get outcomes(): Array<Outcome.Outcome<I, A, E>> {
     return this.slots.filter((outcome) => outcome !== undefined)
   }
 }
 
-/** Makes an array of the final length, if it is known: growing to a million elements costs as much as the work. */
+/**
+ * Makes an array of the final length, if that is known. An array that grows to a million elements costs as much as the
+ * work.
+ */
 const slots = <A>(size: number | undefined): Array<A> => size === undefined ? [] : new Array<A>(size)

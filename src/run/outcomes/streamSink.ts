@@ -1,8 +1,8 @@
 /**
  * Outcomes on their way to the consumer of a stream.
  *
- * One outcome at a time would cost a pull of the stream each. So outcomes collect while the consumer is busy, until the
- * event loop turns, or until there are as many as may be pulled ahead, and then go as one chunk.
+ * If outcomes went one at a time, each would cost a pull of the stream. So they collect while the consumer is busy,
+ * until the event loop turns, or until there are as many as may be pulled ahead, and then go as one chunk.
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -36,7 +36,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
   readonly detailed = true
   readonly retires = true
   private failed = 0
-  /** Failures, kept only if the run may end with them. */
+  /** Failures. Kept only if the run may end with them. */
   private readonly failures: Array<Outcome.Failure<I, E>> = []
   private readonly order: Order
   private readonly dispatcher: Scheduler.SchedulerDispatcher
@@ -49,11 +49,11 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
   private readonly buffered = new Map<number, Outcome.Outcome<I, A, E>>()
   /** Index of the next outcome in input order. */
   private next = 0
-  /** Number of outcomes that the consumer has pulled and is not done with. */
+  /** Number of outcomes that the consumer has pulled and may still be using. */
   private takenCount = 0
   /** Last result of the stream, once the run is over. */
   private end: Pull.Pull<never, unknown> | undefined
-  /** Resumes the consumer, while it waits. */
+  /** Resumes the consumer. Set while it waits. */
   private wakeConsumer: (() => void) | undefined
   private wakeScheduled = false
   private readonly burst = new Burst()
@@ -77,7 +77,10 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     return this.failed >= this.maxErrors
   }
 
-  /** Fails if the run has used up its error budget, or its journal has failed; the consumer has the values already. */
+  /**
+   * Fails if the run has used up its error budget, or its journal has failed. The report has only the failures: the
+   * consumer has the values already.
+   */
   verdict(ran: RunSummary): Effect.Effect<void, Outcome.TooManyErrors<I, A, E>> {
     const { backend, journalError, options } = ran
     if (!this.tripped && journalError === undefined) return Effect.void
@@ -100,7 +103,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
     return this.tripped
   }
 
-  /** Ends the stream when the run is over: the consumer gets the remaining outcomes, then the exit. */
+  /** Ends the stream when the run is over. The consumer gets the remaining outcomes, then the exit. */
   close(exit: Exit.Exit<void, unknown>): void {
     for (const index of [...this.buffered.keys()].toSorted((a, b) => a - b)) this.ready.push(this.buffered.get(index)!)
     this.buffered.clear()
@@ -119,7 +122,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
   })
 
   /**
-   * Waits for outcomes, or the end. They are taken by the fiber that waited, when it goes on: an interrupted pull takes
+   * Waits for outcomes, or for the end. The fiber that waited takes them when it continues: an interrupted pull takes
    * nothing, and leaves them to the next.
    */
   private readonly arrival: Pull.Pull<Chunk<I, A, E>, unknown> = Effect.callback(
@@ -139,7 +142,7 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
 
   /**
    * Takes the ready outcomes as a copy. V8 soon allocates arrays that come from a literal here in old space, where each
-   * keeps its outcomes, long after its use, until the next full collection.
+   * keeps its outcomes long after its use, until the next full collection.
    */
   private take(): Pull.Pull<Chunk<I, A, E>, unknown> {
     const chunk = this.ready.splice(0)
@@ -149,8 +152,9 @@ export class StreamSink<I, A, E> implements Sink<I, A, E> {
   }
 
   /**
-   * Adds an outcome and wakes the consumer now or soon; true if the consumer has run. A consumer makes room for more
-   * inputs, so it is not woken now by the failure that ends the run, which is stopped only after this.
+   * Adds an outcome and wakes the consumer now or soon. Returns true if the consumer has run. The failure that ends the
+   * run does not wake the consumer now: the run is stopped only after this, and a consumer that ran first would make
+   * room for more inputs.
    */
   private push(outcome: Outcome.Outcome<I, A, E>): true | void {
     const { buffered, ready } = this
