@@ -1,5 +1,6 @@
 /**
- * What is put around the engine of a run: its journal, the end of its program, and workers that come and go.
+ * Parts that surround the engine of a run: its journal, a clean stop when its program is shut down, and following a
+ * backend whose number of workers changes.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -34,23 +35,23 @@ export const journaled = <A, E, R>(
   return Effect.scopedWith((scope) => Effect.flatMap(Scope.provide(attached, scope), run)) as Effect.Effect<A, E, R>
 }
 
-/** Says where a run stood that was shut down, and how to go on. */
+/** Describes the state of a run that was shut down, and how to continue it. */
 const standing = (
   name: string,
   { count, done }: InputQueue<any, any, any>,
   { cut }: DrainableSink<any, any, any>,
   recorder: Recorder<any, any, any> | undefined
 ): string =>
-  `${shortenName(name)}: shut down after ${done - cut} of the ${count} inputs that were taken; ` +
+  `${shortenName(name)}: shut down after ${done - cut} of the ${count} inputs taken; ` +
   (recorder === undefined
-    ? "without a journal, all of them run again"
-    : `they are recorded in ${recorder.store}: run it again to go on`)
+    ? "without a journal, all of them will run again"
+    : `they are recorded in ${recorder.store}: run it again to continue`)
 
-/** The sink of a run that may be shut down: an attempt that ends as interrupted by that has no outcome. */
+/** The sink of a run that may be shut down. An attempt that the shutdown interrupts gets no outcome. */
 export class DrainableSink<I, A, E> implements Sink<I, A, E> {
   readonly detailed: boolean
   readonly retires: boolean
-  /** Number of inputs without an outcome, since the end of the program has interrupted them. */
+  /** Number of inputs that have no outcome because the shutdown interrupted them. */
   cut = 0
   private readonly sink: Sink<I, A, E>
   private readonly isDraining: () => boolean
@@ -73,17 +74,20 @@ export class DrainableSink<I, A, E> implements Sink<I, A, E> {
   }
 }
 
-/** What ends a run when its program is shut down. */
+/** The parts of a run that a shutdown of its program acts on. */
 interface Stoppable {
   readonly name: string
   readonly queue: InputQueue<any, any, any>
   readonly sink: DrainableSink<any, any, any>
   readonly recorder: Recorder<any, any, any> | undefined
-  /** Ends the feed of the inputs. */
+  /** Ends the feed, which pulls the inputs. */
   readonly endFeed: () => void
 }
 
-/** Ends a run cleanly when its program is shut down: nothing new begins, and once all attempts have ended it is interrupted. */
+/**
+ * Ends a run cleanly when its program is shut down. Nothing new begins, and when all attempts have ended, the run is
+ * interrupted.
+ */
 export const stoppable =
   (shutdown: ShutdownSignal, { endFeed, name, queue, recorder, sink }: Stoppable) =>
   <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
@@ -107,7 +111,10 @@ export const stoppable =
     )
   }
 
-/** Records a run: it ends when everything it has finished is durable, and tells at its start and end what was known. */
+/**
+ * Records a run. The run ends when everything it has finished is durable; at its start and end it logs how many inputs
+ * the journal already knew.
+ */
 export const recorded =
   (recorder: Recorder<any, any, any>) => <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
     const { greeting } = recorder
@@ -122,7 +129,7 @@ export const recorded =
     )
   }
 
-/** Calls `resized` with the number of workers whenever that has changed while an effect runs. */
+/** Calls `resized` with the number of workers each time it changes while an effect runs. */
 export const following =
   (backend: Backend.Backend, resized: (workers: number) => void) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

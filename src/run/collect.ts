@@ -1,5 +1,5 @@
 /**
- * The results of a run, collected while it runs.
+ * Collects the results of a run while it runs.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,7 @@ export const values = <I, A, E, R, EI, RI>(
     )
   })
 
-/** Does the same with a journal, whose error tells what was finished. */
+/** Does the same with a journal, whose error carries what was finished before it. */
 const recordedValues = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>
 ): Effect.Effect<Array<A>, E | EI, R | RI> =>
@@ -61,7 +61,7 @@ export const report = <I, A, E, R, EI, RI>(
     ({ maxErrors, report, tripped }) => tripped ? Effect.fail(tooManyErrors(report, maxErrors)) : Effect.succeed(report)
   )
 
-/** Runs a plan to what became of its inputs. */
+/** Runs a plan to the outcomes of its inputs. */
 const outcomes = <I, A, E, R, EI, RI>(plan: Plan.Plan<I, A, E, R, EI, RI>) =>
   Effect.withFiber((fiber) => {
     let sink: Outcomes<I, A, E>
@@ -84,11 +84,11 @@ const outcomes = <I, A, E, R, EI, RI>(plan: Plan.Plan<I, A, E, R, EI, RI>) =>
     })
   })
 
-/** Makes what gathers the inside of a run. */
+/** Makes the collector of everything that happens inside a run: nested runs, flows and log lines. */
 export const insideOf = (fiber: Fiber.Fiber<unknown, unknown>): InsideOf =>
   new InsideOf(Attempt.aroundRun, nanoClock(fiber.getRef(Clock.Clock)))
 
-/** Lets a report see what is inside of its run. */
+/** Lets a report see what happens inside its run. */
 export const seenBy = <A, E, R>(inside: InsideOf, run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   run.pipe(
     Effect.updateService(Spectators, (around) => [...around, inside]),
@@ -103,7 +103,7 @@ export const validated = <I, A, E>(
     ? Effect.fail(new Outcome.FailedExamples({ failures: report.failures, report }))
     : Effect.succeed([...report.values])
 
-/** Names the machines of the workers that have made attempts. */
+/** Finds the machine of each worker that has made an attempt. */
 const machinesOf = (
   outcomes: ReadonlyArray<Outcome.Outcome<unknown, unknown, unknown>>,
   machineOf: (worker: number) => string | undefined

@@ -50,12 +50,11 @@ import type { Control, RunSummary, Sink } from "./outcomes/sink.ts"
 import * as Plan from "./plan.ts"
 
 /**
- * Runs a plan to its end: until every input is settled, the sink ends the run, the inputs fail, or the run is
- * interrupted.
+ * Runs a plan until every input is settled, the sink ends the run, the inputs fail, or the run is interrupted.
  *
- * Succeeds when all inputs are settled or the sink has ended the run; fails only as the inputs themselves fail. However
- * it ends, every attempt has ended by then, finalizers included, the inputs are closed, and no fiber or timer is left.
- * A defect while the run is being stopped does not replace the reason for which it stopped: it is logged as a warning.
+ * Succeeds when all inputs are settled or the sink has ended the run. Fails only as the inputs themselves fail. However
+ * it ends, every attempt has ended by then, finalizers included; the inputs are closed, and no fiber or timer is left.
+ * A defect while the run is being stopped does not replace the reason for the stop: it is logged as a warning.
  */
 export const run = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>,
@@ -101,7 +100,7 @@ interface Parts<I, A, E, R> {
   readonly queue: InputQueue<I, any, any>
   readonly sink: Sink<I, A, E>
   readonly settings: Plan.Settings
-  /** Number of inputs, if they know it themselves. */
+  /** Number of inputs, if the inputs know it. */
   readonly size: number | undefined
   readonly observer: RunObserver | undefined
   readonly afterFailure: AfterFailure<I, A, E, R> | undefined
@@ -169,7 +168,7 @@ const execute = <I, A, E, R, EI, RI>(
     sink,
     settings,
     size: observer.size,
-    // what is recorded counts when it is reported
+    // with a recorder, an outcome counts when the recorder reports it
     observer: recorder === undefined ? observer : undefined,
     afterFailure: afterFailure(settings.retry, recover),
     timers,
@@ -242,7 +241,7 @@ const fiberLanes = <I, A, E, R>(
   )
 }
 
-/** Makes lanes of a task, whose failures lead to where the program has called it. */
+/** Makes lanes of a task. The causes of their failures include the place where the program has called the task. */
 const inlineLanes = <R>(make: MakeLane<R>, frame: References.StackFrame): MakeLane<R> => (worker) => {
   const lane = make(worker)
   return {
@@ -254,9 +253,7 @@ const inlineLanes = <R>(make: MakeLane<R>, frame: References.StackFrame): MakeLa
   }
 }
 
-/**
- * Makes lanes that send inputs to a backend: in batches, or one by one if each has to pass a limit by itself.
- */
+/** Makes lanes that send inputs to a backend: in batches, or one by one if each input has to pass a limit by itself. */
 const taskLanes = <I, A, E, R>(
   parts: Parts<I, A, E, R>,
   task: Plan.AnyTask,
@@ -312,13 +309,13 @@ const taskLanes = <I, A, E, R>(
   return (worker) => new BatchLane<I, A, E, R>(options, worker)
 }
 
-/** Keeps the default retry, which the inputs of a batch have here, from what runs inside them. */
+/** Removes the default retry for what runs inside a batch: the inputs of the batch have it here. */
 const withoutDefaultRetry = <A, E, R>(execution: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(execution, Plan.Defaults, ({ retry: _, retries: __, ...others }) => others)
 
 /**
- * True if batches may be sent ahead: not with limits, which those would hold before they begin, nor with stragglers, since
- * those would seem to be slow.
+ * Returns true if batches may be sent ahead. With limits they may not: a batch would hold permits before it begins.
+ * With stragglers they may not: a batch that waits would look slow.
  */
 const mayGoAhead = ({ batches, limits, stragglers }: Plan.Settings): boolean =>
   batches && limits.length === 0 && stragglers === undefined

@@ -1,6 +1,6 @@
 /**
- * The lanes of a run: opened when there are inputs for them, replaced when their work takes them down, and as many as
- * there are workers where these come and go.
+ * Opens the lanes of a run: more of them as inputs come, a new one where work has taken a lane down, and as many as
+ * there are workers where that number changes.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,37 +11,37 @@ import type { InputQueue } from "./inputs/queue.ts"
 import type { Lane } from "./lanes/lane.ts"
 import type { LaneCount } from "./lanes/laneCount.ts"
 
-/** Makes one lane; `worker` is its number. */
+/** Makes one lane, with `worker` as its number. */
 export type MakeLane<R> = (worker: number) => AnyLane<R>
 
 /** A lane of any kind. */
 type AnyLane<R> = Pick<Lane<unknown, unknown, unknown, R>, "worker" | "ready" | "run" | "lost" | "keep">
 
-/** Number of lanes that are opened at first; each further group is twice as large, up to the largest. */
+/** Number of lanes in the first group. Each further group is twice as large, up to the largest. */
 const firstGroup = 16
 const largestGroup = 8192
 
 /**
- * Opens the lanes of a run and waits for them. They are opened in groups: the last lane of a group opens the next group
- * when it has found an input, so a high concurrency costs nothing if few inputs are there at the start. Inputs that have
- * to be waited for open lanes faster than they need them. Invariant: `wanted` is at most the greatest number of lanes so far,
- * and `opened` at most `wanted`.
+ * Opens the lanes of a run and waits for them. Lanes are opened in groups: the last lane of a group opens the next
+ * group when it has found an input, so a high concurrency costs nothing if few inputs are available at the start.
+ * Inputs that the run has to wait for open lanes faster than they need them. Invariant: `wanted` is at most the
+ * greatest number of lanes so far, and `opened` is at most `wanted`.
  */
 export class LaneOpener<R, EI, RI> {
   private readonly queue: InputQueue<any, EI, RI>
   private readonly makeLane: MakeLane<R>
   private readonly count: LaneCount
   private readonly fibers = new FiberGroup<R | RI>()
-  /** Number of lanes that have been opened, number of those to open so far, and size of the next group. */
+  /** Number of lanes opened, number of lanes to open so far, and size of the next group. */
   private opened = 0
   private wanted = 0
   private group = firstGroup
-  /** Numbers of the lanes that have lost their fiber and have no replacement yet. */
+  /** Numbers of the lanes that have lost their fiber and have not been replaced. */
   private readonly vacant: Array<number> = []
   private endFeed: () => void = () => {}
-  /** Numbers of the lanes that have ended because there were fewer workers. */
+  /** Numbers of the lanes that have ended because there are fewer workers. */
   private readonly surplus: Array<number> = []
-  /** True while `open` runs: it may be entered again by a lane that ends as it starts. */
+  /** True while `open` runs. A lane that ends while it starts may call it again. */
   private opening = false
 
   constructor(queue: InputQueue<any, EI, RI>, makeLane: MakeLane<R>, count: LaneCount) {
@@ -51,15 +51,14 @@ export class LaneOpener<R, EI, RI> {
   }
 
   /**
-   * Runs the lanes to their end. Fails with the failure of the inputs, if there is one; defects that came while the run
-   * was being stopped are logged first. Dies if the lanes have ended and inputs are left, although nobody stopped the
-   * run.
+   * Runs the lanes to their end. Fails if the inputs have failed; defects that came while the run was being stopped are
+   * logged first. Dies if the lanes have ended, inputs are left, and nobody stopped the run.
    */
   run(): Effect.Effect<void, EI, R | RI> {
     return Effect.flatMap(this.fibers.run(() => this.begin()), () => {
       const { complete, count, done, draining, failure, stopped } = this.queue
       const left = stopped || draining || complete ? Effect.void : Effect.die(
-        new Error(`a run ended while inputs were left: ${done} of the ${count} that were taken are done`)
+        new Error(`a run ended with inputs left: ${done} of the ${count} inputs taken are done`)
       )
       return Effect.andThen(
         quietly(this.fibers.lateDefects),
@@ -68,7 +67,7 @@ export class LaneOpener<R, EI, RI> {
     })
   }
 
-  /** Ends the feed of the inputs, of which no more are wanted. */
+  /** Ends the feed of the inputs: no more are wanted. */
   drain(): void {
     this.endFeed()
   }
@@ -79,8 +78,8 @@ export class LaneOpener<R, EI, RI> {
   }
 
   /**
-   * Changes the number of lanes. Of fewer, the last ones end when they come for more inputs, where they are lanes of batches;
-   * other lanes have one input each, which waits for a worker.
+   * Changes the number of lanes. If there are fewer, the last lanes of batches end when they come for more inputs.
+   * Lanes of single inputs stay: an input that is too many waits for a worker.
    */
   resize(concurrency: number): void {
     const before = this.count.lanes
@@ -88,7 +87,7 @@ export class LaneOpener<R, EI, RI> {
     const { lanes } = this.count
     if (lanes <= before || this.queue.finished || this.fibers.stopping) return
     for (const worker of this.surplus.splice(0)) (worker < lanes ? this.vacant : this.surplus).push(worker)
-    // otherwise the last lane of a group waits for an input, and opens the next group then
+    // otherwise the last lane of a group is waiting for an input, and opens the next group when it has one
     if (this.wanted >= before && this.wanted < lanes) this.widen()
     else this.open()
   }
@@ -126,7 +125,7 @@ export class LaneOpener<R, EI, RI> {
     this.opening = false
   }
 
-  /** Starts the last lane of a group when it has found an input, and then opens the next group. */
+  /** Starts the last lane of a group once it has found an input, then opens the next group. */
   private startLast(lane: AnyLane<R>): void {
     const found = Effect.map(Effect.suspend(lane.ready), (ready) => {
       if (!ready) return this.ended(lane)
@@ -136,7 +135,7 @@ export class LaneOpener<R, EI, RI> {
     this.fibers.fork(found, this.endRunOnFailure)
   }
 
-  /** Starts a lane; replaces it if it loses its fiber to its work. */
+  /** Starts a lane, and replaces it if its work takes its fiber down. */
   private start(lane: AnyLane<R>): void {
     this.fibers.fork(lane.run, (exit) => {
       if (this.fibers.stopping) return lane.keep()
@@ -147,22 +146,22 @@ export class LaneOpener<R, EI, RI> {
     })
   }
 
-  /** Notes a lane that has ended, if that is because there are fewer workers. */
+  /** Notes a lane that has ended, if it did because there are fewer workers. */
   private ended(lane: AnyLane<R>): void {
     if (lane.worker >= this.count.lanes) this.surplus.push(lane.worker)
   }
 
   /**
-   * Ends the run if what brings its inputs has failed: the feed, the wait of a last lane, or a lane for a reason that
-   * is not its input.
+   * Ends the run if the supply of inputs has failed: the feed, the wait of the last lane of a group, or a lane for a
+   * reason that is not its input.
    */
   private readonly endRunOnFailure = (exit: Exit.Exit<void, EI>): void => {
     if (Exit.isFailure(exit)) this.queue.fail(exit.cause)
   }
 }
 
-/** Runs an effect whose failure must not change how the run ends: it is logged. */
+/** Runs an effect whose failure must not change how the run ends. The failure is logged. */
 export const quietly = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(effect, warn)
 
 export const warn = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Causes.warn("a run was stopped, and something failed while it did", cause)
+  Causes.warn("something failed while a run was being stopped", cause)

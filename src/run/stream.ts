@@ -11,8 +11,8 @@ import { type Chunk, type Order, StreamSink } from "./outcomes/streamSink.ts"
 import type * as Plan from "./plan.ts"
 
 /**
- * Runs a plan as a stream of its outcomes. The run lives in the scope of the stream. Calls `exceeded` with the error of a
- * used up budget, by which it can be told from those of other runs.
+ * Runs a plan as a stream of its outcomes. The run lives in the scope of the stream. If the error budget is used up,
+ * calls `exceeded` with the error, so that the caller can tell it from the errors of other runs.
  */
 export const stream = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>,

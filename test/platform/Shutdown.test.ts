@@ -80,7 +80,7 @@ describe.concurrent("Shutdown.layer", () => {
             const told = lines.find((line) => line.includes("shut down after"))
             assert.match(
               told ?? "",
-              /run: shut down after \d+ of the \d+ inputs that were taken; they are recorded in .*run\.db: run it again/
+              /run: shut down after \d+ of the \d+ inputs taken; they are recorded in .*run\.db: run it again/
             )
 
             const again = yield* stopped(folder, { how, drain: 20_000, stops: [[signal, beganMany]] })
@@ -134,7 +134,7 @@ describe.concurrent("Shutdown.layer", () => {
 
         const plain = yield* stopped(folder, { how: "plain", drain: 20_000, stops: [["SIGINT", beganMany]] })
         assert.strictEqual(plain.code, 130)
-        assert.isTrue(plain.lines.some((line) => line.includes("without a journal, all of them run again")))
+        assert.isTrue(plain.lines.some((line) => line.includes("without a journal, all of them will run again")))
       })
     ), 60_000)
 

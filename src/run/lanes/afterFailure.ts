@@ -1,6 +1,6 @@
 /**
  * The step after a failed attempt, in a run and at the `exec` of a node: another attempt, a value or failure that
- * replaces it, or the failure itself.
+ * replaces the failure, or the failure itself.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -11,8 +11,8 @@ import type { Decide } from "../inputs/item.ts"
 import type { RetryMark } from "./defaultRetry.ts"
 
 /**
- * Function that replaces the failure of an input when no attempt is left: by a value or another failure. It runs in the
- * slot of the input, after its limits, and is no attempt. `attempts` counts the starts so far.
+ * Function that replaces the failure of an input, when no attempt is left, with a value or another failure. It runs in
+ * the slot of the input, after its limits, and does not count as an attempt. `attempts` is the number of starts so far.
  */
 export type Recover<in I, out A, out E, out R> = (
   failed: { readonly index: number; readonly input: I; readonly attempts: number },
@@ -28,8 +28,8 @@ export interface Tried<out I> {
 }
 
 /**
- * Function that returns the delay before the next attempt, or the exit of the input. An attempt whose `mark` is taken is not
- * tried again.
+ * Function that returns the delay before the next attempt, or the exit of the input. An attempt whose `mark` is taken
+ * is not tried again.
  */
 export type AfterFailure<in I, A, E, out R> = (
   tried: Tried<I>,
@@ -37,7 +37,7 @@ export type AfterFailure<in I, A, E, out R> = (
   mark?: RetryMark
 ) => Effect.Effect<Duration.Duration | Exit.Exit<A, E>, never, R>
 
-/** Combines retries and recovery; undefined if a failure is always the exit of its input. */
+/** Combines retries and recovery. Returns undefined if a failure is always the exit of its input. */
 export const afterFailure = <I, A, E, R>(
   retry: (() => Decide) | undefined,
   recover: Recover<I, A, E, R> | undefined
@@ -58,8 +58,8 @@ export const afterFailure = <I, A, E, R>(
 }
 
 /**
- * Asks the retry policy for the delay before the next attempt; returns the cause if there is none. Defects and
- * interruptions are not tried again. A policy that dies adds its defect to the cause.
+ * Asks the retry policy for the delay before the next attempt. Returns the cause if there is no next attempt. Defects
+ * and interruptions are not tried again. A policy that dies adds its defect to the cause.
  */
 const delayOf = <E>(
   retry: () => Decide,

@@ -13,10 +13,10 @@ import type { Admission } from "../inputs/admission.ts"
 import type { AttemptContext, Item } from "../inputs/item.ts"
 import type { InputQueue } from "../inputs/queue.ts"
 
-/** Function that starts an attempt. It applies the deadline itself, since that depends on where the attempt runs. */
+/** Function that starts an attempt. It applies the timeout itself, since that depends on where the attempt runs. */
 export type Start<I, A, E, R> = (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
 
-/** Makes the function that tells the work of an attempt in a run of this name. */
+/** Makes the function that describes an attempt to its work, for a run of this name. */
 export const attemptOf = (run: string) =>
 (
   { index, key }: Item<unknown>,
@@ -28,13 +28,16 @@ export const attemptOf = (run: string) =>
   key: key === "" ? undefined : key
 })
 
-/** Makes the recorder of spans of attempts in batches; none if no input has spans. */
+/** Makes the recorder of spans for attempts in batches. Returns undefined if no input has spans. */
 export const spanRecorder = (
   { name, spans }: { readonly name: string; readonly spans: number },
   time: () => number
 ): SpanRecorder | undefined => spans > 0 ? new SpanRecorder(name, spans, time) : undefined
 
-/** Least wait for limits, in nanoseconds: what is shorter is the code of the limits. */
+/**
+ * Shortest time that counts as a wait for limits, in nanoseconds. Anything less is the time that the code of the limits
+ * takes.
+ */
 export const leastLimitWait = 10_000
 
 /** The part of a run that its attempts use. */
@@ -53,8 +56,8 @@ interface AttemptsOf<I> {
 }
 
 /**
- * Wraps attempts in spans, limits and the race of stragglers. An attempt begins when the limits have let it through; if
- * the run was stopped by then, or nothing new is to begin, it is withdrawn, and its input has no outcome.
+ * Wraps attempts in spans, limits and the race of stragglers. An attempt begins when the limits have let it through. If
+ * the run was stopped by then, or nothing new may begin, the attempt is withdrawn, and its input has no outcome.
  */
 export const attempt = <I, A, E, R>(
   start: Start<I, A, E, R>,
@@ -79,7 +82,7 @@ export const attempt = <I, A, E, R>(
       if (item.attempts === 0) item.startedAt = context.beganAt
       return begin(item, context)
     })
-  /** An attempt on its way through its limits; the wait of a copy is not that of its input, which runs. */
+  /** Describes an attempt to its limits. The wait of a copy is not counted: its input is running. */
   const passengersOf = (item: Item<I>, context: AttemptContext): Passengers => ({
     input: item.input,
     count: 1,
@@ -93,7 +96,7 @@ export const attempt = <I, A, E, R>(
     if (refusal !== undefined) return Exit.failCause(refusal)
     const begun = beginAfterLimits(item, context, asideAt ?? time())
     const passengers = passengersOf(item, context)
-    // a copy of a straggler passes its limits by itself, and waits for them in its slot
+    // a copy of a straggler passes its limits by itself, and keeps its slot while it waits
     if (admitted === undefined) return aroundAll(limits, begun, passengers)
     const others = Effect.suspend(() => aroundAll(admitted.others, begun, passengers))
     return withPasses(() => admission.start(item), others, passengers.unused)
@@ -113,6 +116,6 @@ export const attempt = <I, A, E, R>(
   return queue.stragglers === undefined ? limited : queue.stragglers.racing(limited)
 }
 
-/** Adds the wait for limits to those before. */
+/** Adds the wait for limits to the earlier waits. */
 const withLimit = (waits: WaitedNanos | undefined, limit: number): WaitedNanos | undefined =>
   limit < leastLimitWait ? waits : { ...(waits ?? noWaits), limit }

@@ -1,6 +1,6 @@
 /**
- * When the attempts of a batch ran and what they waited for, by what its backend tells; in runs that report this, or make
- * spans of it.
+ * Times and waits of the attempts of a batch, as its backend reports them. Used in runs that report these or make spans
+ * from them.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -20,15 +20,15 @@ export class BatchClock {
   private readonly isLimited: boolean
   /** Context of the lane, in which spans are made. */
   private context: Context.Context<never> | undefined
-  /** Times in nanoseconds of the monotonic clock: of sending, and for how long limits were waited for. */
+  /** Time of sending, and how long the batch waited for limits, both in nanoseconds of the monotonic clock. */
   dispatchedAt: number
   private limitWait = 0
-  /** What the backend has told of the way of the exits that are being reported, that way, and the time of their report. */
+  /** The backend's report on the trip of the exits that come next, that trip, and the time of their report. */
   private delivery: Backend.Delivery | undefined = undefined
   private way: MessageWay | undefined = undefined
   private reportedAt = -Infinity
 
-  /** Makes the clock of a batch that comes to its limits now, if it has any. */
+  /** Makes the clock of a batch that reaches its limits now, if it has any. */
   constructor(clock: RunClock, spans: SpanRecorder | undefined, isLimited: boolean) {
     this.clock = clock
     this.spans = spans
@@ -36,12 +36,15 @@ export class BatchClock {
     this.dispatchedAt = clock.time()
   }
 
-  /** True once the backend has told of the way of exits. */
+  /** True once the backend has reported on the trip of exits. */
   get tells(): boolean {
     return this.way !== undefined
   }
 
-  /** Begins attempts: the limits have let the batch through. These items have begun before, or may be tried again. */
+  /**
+   * Begins attempts: the limits have let the batch through. `items` are those that have begun before, or may be tried
+   * again.
+   */
   begin(items: Iterable<Item<unknown>>, context: Context.Context<never>): void {
     const now = this.clock.time()
     const waited = now - this.dispatchedAt
@@ -51,7 +54,7 @@ export class BatchClock {
     for (const item of items) item.waits = item.sinceRetry(now - this.limitWait) ?? item.waits
   }
 
-  /** Takes what the backend tells of the way of the exits that it reports next. */
+  /** Takes the backend's report on the trip of the exits that it reports next. */
   readonly delivered = (delivery: Backend.Delivery): void => {
     this.delivery = delivery
     this.measureWay()
@@ -63,8 +66,8 @@ export class BatchClock {
   }
 
   /**
-   * Sets times and waits of an item as the backend tells them; an attempt of which it tells nothing ran from its dispatch
-   * until now. The item of a lane (`isOwn`) has no waits from before. Returns the start.
+   * Sets times and waits of an item as the backend reports them. If it reports none, the attempt ran from its dispatch
+   * until now. The item of a lane (`isOwn`) has no earlier waits. Returns the start.
    */
   setTimes(
     item: Item<unknown>,
@@ -90,12 +93,12 @@ export class BatchClock {
     return beganAt
   }
 
-  /** Adds what limits have held up to the waits before, where the way of an exit does not say it. */
+  /** Adds the wait for limits to the earlier waits, where the trip of an exit does not include it. */
   private limited(before: WaitedNanos | undefined): WaitedNanos | undefined {
     return this.limitWait === 0 ? before : { ...(before ?? noWaits), limit: this.limitWait }
   }
 
-  /** Returns now and the start of an attempt that ends now, as it was told. */
+  /** Returns the current time, and the start of an attempt that ends now and was reported to start at `startedAt`. */
   ends(startedAt: number): { readonly now: number; readonly beganAt: number } {
     const now = this.clock.time()
     return { now, beganAt: startOf(this.clock, startedAt, this.dispatchedAt, now) }
@@ -113,7 +116,7 @@ export class BatchClock {
     try {
       spans.record(context, { index, attempt: attempts, worker, beganAt, endedAt }, exit)
     } catch (defect) {
-      // the tracer is at fault, and no input
+      // the tracer is at fault, not an input
       Effect.runForkWith(context)(Causes.warn("a span could not be made", Cause.die(defect)))
     }
   }

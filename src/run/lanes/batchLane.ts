@@ -1,9 +1,9 @@
 /**
  * A lane that takes inputs in batches, for tasks on a backend that accepts them.
  *
- * No object is made for an input, unless it may be tried again or comes back unstarted: its exit comes as a call while its batch runs, and one
- * item serves all these calls. The lane is idle, has inputs in `batch`, or waits for a batch to end. Its fiber runs no
- * work of users.
+ * No object is made for an input, unless it may be tried again or comes back unstarted: exits come as calls while the
+ * batch runs, and one item serves all these calls. The lane is idle, has inputs in `batch`, or waits for a batch to
+ * end. Its fiber runs no code of users.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -40,7 +40,7 @@ export class BatchLane<I, A, E, R> {
   /** Runs until nothing is left to take. */
   readonly run: Effect.Effect<void, never, R> = Attempt.insideRun(Effect.suspend(() => this.loop()), undefined)
 
-  /** Waits for inputs; false if there will be none. */
+  /** Waits for inputs. Returns false if there will be none. */
   readonly ready = (): Effect.Effect<boolean> =>
     this.batch.inputs.length > 0 || this.take()
       ? Effect.succeed(true)
@@ -55,8 +55,8 @@ export class BatchLane<I, A, E, R> {
   keep(): void {}
 
   /**
-   * Waits until there may be inputs. Takes once more in the step that begins the wait, so no input can arrive unnoticed
-   * in between. An idle lane also asks other lanes for unstarted inputs.
+   * Waits until there may be inputs. Tries to take once more in the step that begins the wait, so no input can arrive
+   * unnoticed in between. An idle lane also asks other lanes for unstarted inputs.
    */
   awaitInput(): Effect.Effect<void> {
     const { batches, queue, sizer } = this.options
@@ -74,7 +74,7 @@ export class BatchLane<I, A, E, R> {
     )
   }
 
-  /** True if there are fewer workers now: the lane ends, and leaves what there is to take to another. */
+  /** True if there are fewer workers now. Then the lane ends, and leaves the inputs to another. */
   private get isSurplus(): boolean {
     return this.worker >= this.options.count.lanes
   }
@@ -85,7 +85,7 @@ export class BatchLane<I, A, E, R> {
     this.options.queue.notify()
   }
 
-  /** Takes a batch: adjacent inputs of an array, or else one by one. False if there was nothing. */
+  /** Takes a batch: adjacent inputs of an array, or else inputs one by one. Returns false if there was none. */
   private take(): boolean {
     const { batches, queue, size, sizer, turnBudget } = this.options
     if (this.isSurplus) {
@@ -121,14 +121,14 @@ export class BatchLane<I, A, E, R> {
       const item = queue.returned ?? (own === undefined ? queue.item : undefined)
       batch.push(own ?? queue.item, queue.returned)
       queue.returned = undefined
-      // a copy goes by itself, so that it can be stopped
+      // a copy goes in a batch of its own, so that it can be stopped
       if (item?.race?.copied === true && batch.inputs.length === 1) {
         return void (batch.copyOf = { item, round: item.round })
       }
     }
   }
 
-  /** Runs the batch, and then decides about its failures. */
+  /** Runs the batch, then decides what follows its failures. */
   private dispatch(): Effect.Effect<void, never, R> {
     const { batch, options, own, worker } = this
     this.batch = new BatchInputs(options.queue.revisits)
@@ -152,7 +152,7 @@ export class BatchLane<I, A, E, R> {
   private settle(item: Item<I>, cause: Cause.Cause<E>, start: AttemptStart): Effect.Effect<void, never, R> {
     const { afterFailure, observer, queue, sink } = this.options
     if (queue.stopped) return Effect.void
-    // in a fiber of its own, which the code of a user may end: no other input is to pay for that
+    // in a fiber of its own, which the code of a user may end: that must not fail another input
     const told = () => attemptOf(this.options.run.name)(item, { attemptNumber: Math.max(1, item.attempts) })
     const decided = inChildFiber(
       Attempt.inside(afterFailure!(item, cause), told),

@@ -1,5 +1,5 @@
 /**
- * What a backend is given of a batch.
+ * The batch as a backend receives it.
  */
 import * as Duration from "effect/Duration"
 import type * as Backend from "../../Backend.ts"

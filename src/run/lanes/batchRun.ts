@@ -1,11 +1,11 @@
 /**
- * Batches on a backend: what is sent, what is settled while it runs, and what comes back unstarted.
+ * Batches on a backend: what is sent, what is settled while a batch runs, and what comes back unstarted.
  *
  * A position of a batch is open until its exit has come or it was given back; then it is closed. Invariant: a position
- * is closed once, and anything reported about a closed position is ignored; so no input is settled twice or both
- * settled and returned. When the batch is over, however it ended, all are closed. A backend that breaks its contract in
- * another way fails the run, by name. A failure that may be tried again is kept in `failures` until the batch is over, since its lane
- * decides what follows.
+ * is closed once, and anything reported about a closed position is ignored. So no input is settled twice, or both
+ * settled and returned. When the batch is over, however it ended, all positions are closed. A backend that breaks its
+ * contract in another way fails the run, and the failure names the backend. A failure that may be tried again is kept
+ * in `failures` until the batch is over, since its lane decides what follows.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -54,18 +54,18 @@ export interface BatchLaneOptions<I, A, E, R>
   /** Number of inputs, if it is known. */
   readonly size: number | undefined
   readonly batches: BatchRuns
-  /** Wraps what a backend does for a batch. */
+  /** Wraps the execution of a batch by its backend. */
   readonly around: <A, E, R>(execution: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly limits: ReadonlyArray<Limit.Limit<any>>
   /** Greatest number of inputs that pass the limits together. */
   readonly mostPerLimit: number
 }
 
-/** One batch under way. */
+/** One batch in flight. */
 export class BatchRun<I, A, E, R> {
   /** Start in milliseconds of the monotonic clock, as the timers read it. */
   startMillis = 0
-  /** Time at which an input was the last one here, as far as it is known. */
+  /** Time since which only one position is open, as far as it is known. */
   private aloneSince = 0
   /** Number of open positions. */
   openCount: number
@@ -79,11 +79,14 @@ export class BatchRun<I, A, E, R> {
   private readonly controller: AbortController | undefined
   /** 1 for each closed position. */
   private readonly closed: Uint8Array
-  /** When attempts ran, if that is needed. */
+  /** Times of attempts, if they are needed. */
   private readonly times: BatchClock | undefined
-  /** Number of attempts that this batch makes at each input: none until its limits have let it through. */
+  /** Number of attempts that this batch makes at each input: 0 until its limits have let it through, then 1. */
   private begun = 0
-  /** The attempt under way as a race of stragglers sees it, if it is alone and may be in one; and its batch. */
+  /**
+   * The attempt in flight as a race of stragglers sees it, if it is the only one and may be in a race; and the fiber of
+   * the batch.
+   */
   private racer: Racer | undefined = undefined
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private isBeaten = false
@@ -109,8 +112,8 @@ export class BatchRun<I, A, E, R> {
   }
 
   /**
-   * Runs the batch on the backend when its limits let it through, and returns its open positions to the queue at the end. If a
-   * limit fails before that, its inputs fail.
+   * Runs the batch on the backend when its limits let it through, and at the end returns its open positions to the
+   * queue. If a limit fails before that, its inputs fail.
    */
   run(): Effect.Effect<void> {
     const { limits, queue } = this.options
@@ -140,7 +143,7 @@ export class BatchRun<I, A, E, R> {
     return inChildFiber(limited, (fiber) => this.fiber = fiber, (exit) => this.isBeaten ? Exit.void : exit)
   }
 
-  /** Gives up the batch before it has begun: nothing more is to begin. */
+  /** Gives up the batch before it has begun, because nothing new may begin. */
   private readonly abandon = (): void => void (this.unused = this.batch.inputs.length)
 
   /** Begins attempts at all inputs. */
@@ -151,7 +154,7 @@ export class BatchRun<I, A, E, R> {
     this.startMillis = this.aloneSince = timers.now()
     for (const item of items) item.attempts++
     this.times?.begin(items, context)
-    // a copy races from its beginning, whether the end is near or not
+    // a copy races from its start, whether the end is near or not
     if (batch.copyOf !== undefined) this.join(queue.stragglers!)
   }
 
@@ -177,14 +180,14 @@ export class BatchRun<I, A, E, R> {
     )
   }
 
-  /** Asks the backend to return what it has not started; nothing for a batch of one. */
+  /** Asks the backend to return what it has not started. Does nothing for a batch of one. */
   recall(): void {
     this.controller?.abort()
   }
 
   /**
-   * Joins the race of stragglers with the input that is under way, if no other is here. Otherwise the others are asked back:
-   * one of them may be under way by the time at which a copy has won.
+   * Enters the input in flight in the race of stragglers, if it is the only one in this batch. Otherwise asks for the
+   * others back: one of them may be in flight by the time a copy has won.
    */
   join(stragglers: Stragglers<I>): void {
     if (this.openCount > 1) this.recall()
@@ -197,7 +200,7 @@ export class BatchRun<I, A, E, R> {
     stragglers.joined(item, this.racer, this.aloneSince, this.loser)
   }
 
-  /** Stops the batch, whose one input has ended elsewhere. */
+  /** Stops the batch: its only input has ended elsewhere. */
   private lose(): void {
     if (this.openCount === 0) return
     this.isBeaten = true
@@ -216,13 +219,13 @@ export class BatchRun<I, A, E, R> {
     })
   }
 
-  /** Names the backend, and an input of the batch by its position. */
+  /** Names the backend, and the input at a position of the batch. */
   private blamed(position: number): Contract.Blamed {
     const { backend, job } = this.options
     return { backend: backend.name, task: job.name, index: this.batch.index(position) }
   }
 
-  /** Fails the run over a mistake of the backend. */
+  /** Fails the run because of a mistake of the backend. */
   private fault(what: string): void {
     this.options.queue.fail(Cause.die(Contract.mistake(this.blamed(0), what)))
   }
@@ -231,7 +234,7 @@ export class BatchRun<I, A, E, R> {
   private readonly onExit: Backend.OnExit<A, E> = (position, exit, reportedWorker, startedAt, endedAt) => {
     const { afterFailure, calledFrom, observer, queue, sink, timers } = this.options
     if (this.openCount === 0 || this.closed[position] === 1) return
-    // most reports are a success at an open position, which is seen without a call
+    // most reports are a success at an open position, which this check recognizes without a call
     if (this.closed[position] !== 0 || typeof position !== "number" || !isReady(exit) || exit._tag !== "Success") {
       const what = Contract.wrongReport(position, exit, this.closed.length)
       if (what !== undefined) return this.fault(what)
@@ -272,7 +275,7 @@ export class BatchRun<I, A, E, R> {
     queue.settled()
   }
 
-  /** Returns the item at a position; the shared one is overwritten by the next call. */
+  /** Returns the item at a position. The shared item is overwritten by the next call. */
   private itemAt(position: number): Item<I> {
     const { batch } = this
     const kept = batch.items === undefined ? batch.begun.get(position) : batch.items[position]
@@ -285,7 +288,7 @@ export class BatchRun<I, A, E, R> {
     return own
   }
 
-  /** Takes an input that is interrupted after it had begun. */
+  /** Handles an input that is interrupted after it has begun. */
   private readonly interrupted = (position: number, worker: number | undefined, startedAt: number): void => {
     const { beganAt, now } = this.times!.ends(startedAt)
     const number = isCount(worker) ? worker : this.worker
@@ -298,11 +301,11 @@ export class BatchRun<I, A, E, R> {
     this.times!.recordSpan(item, number, beganAt, Exit.interrupt())
   }
 
-  /** Returns the open positions from `from` on to the queue; they were not started. */
+  /** Returns the open positions from `from` on to the queue. They were not started. */
   private giveBack(from: number): void {
     const { queue } = this.options
     if (this.openCount === 0) return
-    if (!isCount(from)) return this.fault(`it gave back from position ${shorten(from)}`)
+    if (!isCount(from)) return this.fault(`it gave back inputs from position ${shorten(from)}`)
     for (let position = from; position < this.closed.length; position++) {
       if (this.closed[position] === 0) this.takeBack(position, (item) => queue.requeue(item))
     }
@@ -319,14 +322,14 @@ export class BatchRun<I, A, E, R> {
     if (this.hasLeft(item)) requeue(item)
   }
 
-  /** Returns the item at a position, which may come back: not the shared one. */
+  /** Returns an item for the position that may come back, so not the shared one. */
   private keptAt(position: number): Item<I> {
     const { batch } = this
     const kept = batch.items?.[position] ?? batch.begun.get(position)
     return kept ?? new Item(batch.index(position), batch.inputs[position]!, this.worker)
   }
 
-  /** Returns an input to the queue that had begun and was lost with its worker: its start stands. */
+  /** Returns an input to the queue that had begun and was lost with its worker. Its start still counts. */
   private readonly lost = (position: number, worker: number | undefined, startedAt: number): void => {
     const { queue, sink } = this.options
     if (this.openCount === 0 || this.closed[position] !== 0) return
@@ -346,21 +349,24 @@ export class BatchRun<I, A, E, R> {
     if (this.hasLeft(item)) queue.requeue(item)
   }
 
-  /** Leaves the race of stragglers; true if the input has to be dispatched again, since no copy of it is under way. */
+  /**
+   * Leaves the race of stragglers. Returns true if the input has to be dispatched again because no copy of it is in
+   * flight.
+   */
   private hasLeft(item: Item<I>): boolean {
     return this.racer === undefined || this.options.queue.stragglers!.left(item, this.racer, this.loser)
   }
 
-  /** Closes the positions that are open: the batch is over, and what is reported from now on is ignored. */
+  /** Closes the positions that are open. The batch is over, and anything reported from now on is ignored. */
   private close(): void {
     this.options.batches.delete(this)
-    // one input is under way at most, and what is behind it has not begun
+    // at most one input is in flight, and those behind it have not begun
     this.unused += Math.max(0, this.openCount - 1)
     this.closed.fill(1)
     this.openCount = 0
   }
 
-  /** Ends the batch: fails if the backend failed, otherwise learns its pace and requeues what was not started. */
+  /** Ends the batch. Fails if the backend failed; otherwise learns its pace and requeues what was not started. */
   private end(exit: Exit.Exit<void>): Effect.Effect<void> {
     const { queue, sizer, timers } = this.options
     const isExpected = queue.stopped || this.isBeaten
@@ -375,8 +381,8 @@ export class BatchRun<I, A, E, R> {
   }
 
   /**
-   * Counts a batch that ended with nothing done, unless it was recalled. Its first input comes back after a delay, or fails
-   * when that has happened for too long.
+   * Counts a batch that ended with nothing done, unless it was recalled. Its first input comes back after a delay, or
+   * fails when that has happened for too long.
    */
   private stall(): void {
     const { batches, noWorkers, queue, timers } = this.options
@@ -392,7 +398,10 @@ export class BatchRun<I, A, E, R> {
     if (delay > 0) this.takeBack(0, (item) => queue.requeue(item, Duration.millis(delay)))
   }
 
-  /** Returns the cause of a backend that failed; one that interrupted itself must not look like an interrupted run. */
+  /**
+   * Returns the cause of a backend that failed. A backend that interrupted itself must not look like an interrupted
+   * run.
+   */
   private failureOf(cause: Cause.Cause<never>): Cause.Cause<never> {
     return Cause.hasInterruptsOnly(cause)
       ? Cause.die(Contract.mistake(this.blamed(0), "its `execute` interrupted itself"))

@@ -1,6 +1,6 @@
 /**
- * The batches of a run that are under way: whether another may be sent ahead, which of them is asked for its unstarted
- * inputs, and which inputs come back again and again.
+ * The batches of a run that are in flight. Decides whether another may be sent ahead and which one is asked for its
+ * unstarted inputs, and finds inputs that come back again and again.
  */
 import * as Duration from "effect/Duration"
 import type { SpanRecorder } from "../../observability/spans.ts"
@@ -23,7 +23,7 @@ export class BatchRuns {
   /** Batches that came back with nothing done, by the index of their first input. */
   private readonly givenBack = new Map<number, Contract.GivenBack>()
 
-  /** Makes the batches of a run, of whose attempts spans are recorded if there is a recorder. */
+  /** Makes the batches of a run. Spans of attempts are recorded if there is a recorder. */
   constructor(
     timers: Timers,
     sizer: BatchSizer,
@@ -37,8 +37,8 @@ export class BatchRuns {
   }
 
   /**
-   * True if a lane may take a batch: a worker waits for it, or it goes ahead and will not wait for long. Behind a slow batch
-   * it would stay while another worker could run it.
+   * Returns true if a lane may take a batch: a worker waits for it, or the batch goes ahead and will not wait for long.
+   * Behind a slow batch it would be stuck while another worker could run it.
    */
   mayTake(): boolean {
     return this.held < this.count.concurrency || this.sizer.isQuick
@@ -48,12 +48,12 @@ export class BatchRuns {
     this.held++
   }
 
-  /** Counts a batch that has ended: a lane that waited for that may take one now. */
+  /** Counts a batch that has ended. A lane that waited for that may take one now. */
   ended(): void {
     this.held--
   }
 
-  /** Lets batches tell which inputs are under way, as stragglers that may be copied. */
+  /** Makes batches report which inputs are in flight, as stragglers that may be copied. */
   gather(stragglers: Stragglers<any>): void {
     for (const batch of this.active) batch.join(stragglers)
   }
@@ -66,12 +66,12 @@ export class BatchRuns {
     this.active.delete(batch)
   }
 
-  /** Records that a batch with this first input has done something. */
+  /** Notes that the batch with this first input has made progress. */
   progressed(index: number): void {
     this.givenBack.delete(index)
   }
 
-  /** Returns how often a batch with this first input came back with nothing done. */
+  /** Returns the record of how often a batch with this first input came back with nothing done. */
   givenBackOf(index: number): Contract.GivenBack {
     let times = this.givenBack.get(index)
     if (times === undefined) this.givenBack.set(index, times = new Contract.GivenBack())
@@ -84,7 +84,7 @@ export class BatchRuns {
   }
 
   /**
-   * Recalls the unstarted inputs of the batch that has most open positions, once that batch is old enough: a lane is
+   * Recalls the unstarted inputs of the batch with the most open positions, once that batch is old enough. A lane is
    * idle, and so is a worker if there are fewer batches than workers in use.
    */
   ask(): void {

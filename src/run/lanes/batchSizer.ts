@@ -1,15 +1,18 @@
 /**
  * Sizes of batches: how many inputs go to a worker together.
  *
- * A message costs about as much as some hundred tiny tasks, so batches grow until one takes some milliseconds. They
- * shrink toward the end of the inputs, so that all workers end together. The times are those of joblib's automatic
- * batches, scaled down: a message between threads costs a hundredth of one between its processes.
+ * A message costs about as much as a hundred tiny tasks, so batches grow until one takes some milliseconds. They shrink
+ * toward the end of the inputs, so that all workers end together. The times are those of joblib's automatic batches,
+ * scaled down: a message between threads costs a hundredth of one between joblib's processes.
  */
 
 import type * as Backend from "../../Backend.ts"
 import type { LaneCount } from "./laneCount.ts"
 
-/** Target duration of a batch, in milliseconds; where a message costs more than a thread's, so many times that, up to a bound. */
+/**
+ * Target duration of a batch, in milliseconds; the target as a multiple of what a message costs, where that is more;
+ * and the longest target, in milliseconds.
+ */
 const targetMillis = 25
 const targetOfMessage = 50
 const longestTarget = 2000
@@ -22,10 +25,10 @@ const leastShare = 0.08
 /** Share of the target at which a batch may be recalled. */
 const recallShare = 0.4
 
-/** Greatest ratio of the size of a batch to the one before. */
+/** Greatest ratio of the size of a batch to the size of the one before. */
 const growth = 8
 
-/** Greatest number of inputs in a batch; the exits of more would hold up the event loop. */
+/** Greatest number of inputs in a batch. The exits of more would hold up the event loop. */
 const largest = 16_384
 
 export class BatchSizer {
@@ -50,18 +53,18 @@ export class BatchSizer {
     this.backend = backend
   }
 
-  /** How long a batch should run, in milliseconds. */
+  /** Target duration of a batch, in milliseconds. */
   get target(): number {
     const { messageMillis = 0 } = this.backend
     return Math.min(Math.max(targetMillis, messageMillis * targetOfMessage), longestTarget)
   }
 
-  /** Milliseconds after which an automatic batch starts no further input: the inputs have become slow. */
+  /** Time after which an automatic batch starts no further input, in milliseconds: the inputs have become slow. */
   get budget(): number {
     return 2 * this.target
   }
 
-  /** Least age of a batch, in milliseconds, at which an idle lane asks for its unstarted inputs. */
+  /** Least age, in milliseconds, of a batch that an idle lane asks for unstarted inputs. */
   get recallAge(): number {
     return this.target * recallShare
   }
@@ -77,7 +80,7 @@ export class BatchSizer {
     return this.batchSize === "auto"
   }
 
-  /** True if the last batch has run for no longer than a batch should: what is sent behind such a one waits for a moment only. */
+  /** True if the last batch has run within its budget. What is sent behind such a batch waits only for a moment. */
   isQuick = false
 
   /** Returns the size of the next batch, when `left` inputs are left. */

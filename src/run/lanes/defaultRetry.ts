@@ -1,8 +1,9 @@
 /**
- * The default retry of nested runs: it belongs to the innermost.
+ * The default retry of nested runs. It belongs to the innermost run or node.
  *
- * An attempt whose retry is a default carries a mark in its context. A run or node inside that takes the default retry sets it, and
- * then the attempt is not tried again by default: what is inside has had its retries. So retries do not multiply with the levels.
+ * An attempt whose retry is a default has a mark in its context. A run or node inside sets the mark when it takes the
+ * default retry. Then the attempt is not tried again by default, since the inner run or node has had its retries. So
+ * retries do not multiply with the levels of nesting.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,12 +17,12 @@ export interface RetryMark {
   isTaken: boolean
 }
 
-/** Mark of the attempt around; undefined if there is none, or its retry is not a default. */
+/** Mark of the attempt around. Undefined if there is none, or its retry is not a default. */
 const Mark = Context.Reference<RetryMark | undefined>("effect-parallel/internal/DefaultRetry", {
   defaultValue: () => undefined
 })
 
-/** Takes the default retry from the attempt around, for a run or node with this context. */
+/** Takes the default retry from the attempt around, for the run or node with this context. */
 export const take = (context: Context.Context<never>): void => {
   const mark = Context.get(context, Mark)
   if (mark !== undefined) mark.isTaken = true
@@ -31,7 +32,7 @@ export const take = (context: Context.Context<never>): void => {
 export const marked = <A, E, R>(attempt: Effect.Effect<A, E, R>, mark: RetryMark): Effect.Effect<A, E, R> =>
   isReady(attempt) ? attempt : Effect.provideService(attempt, Mark, mark)
 
-/** Wraps the start of attempts whose retry is a default: each has a mark of its own. */
+/** Wraps the start of attempts whose retry is a default. Each gets a mark of its own. */
 export const marking =
   <I, A, E, R>(start: Start<I, A, E, R>): Start<I, A, E, R> => (item: Item<I>, context: AttemptContext) => {
     context.mark = { isTaken: false }

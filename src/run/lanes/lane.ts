@@ -5,8 +5,8 @@
  * | --- | --- | --- |
  * | `Idle` | no item | `Loaded`, by `take`; the end of the loop, when `found` is `Done` |
  * | `Loaded` | an item whose attempt has not begun | `Running`, by `start`; `Idle`, by `drop` or `lost` |
- * | `Running` | an item and its attempt | `Idle`, by `claimExit`, `succeed` or `drainReady`; `ValuePending`, by `step` |
- * | `ValuePending` | a value in `pendingValue`, and fibers to be interrupted first | `Idle`, by `finish` |
+ * | `Running` | an item and its attempt | `Idle`, by `claimExit`, `succeed`, `drainReady`; `ValuePending`, by `step` |
+ * | `ValuePending` | a value in `pendingValue`, and fibers to interrupt first | `Idle`, by `finish` |
  * | `Deciding` | a cause in `pendingCause`, and the effect that decides what follows it | `Idle`, by `decided` |
  *
  * `fail` claims the exit of an item, so that the lane is `Idle`, and enters `Deciding` from there in the same step.
@@ -14,20 +14,20 @@
  * | field | written by | valid |
  * | --- | --- | --- |
  * | `state` | the methods above | always |
- * | `item`, `round` | `take`; `drainReady` refills its one item | in `Loaded` and `Running`; the last item's in others |
- * | `found` | `take` | after a `take` that took nothing: why; else `Taken`, or `Waiting` before the first |
+ * | `item`, `round` | `take`; `drainReady` refills its one item | in `Loaded`, `Running`; in others, the last item's |
+ * | `found` | `take` | the reason, after a `take` that took nothing; else `Taken`, or `Waiting` before the first |
  * | `pendingValue` / `pendingCause` | `step` / `fail` | in `ValuePending` / `Deciding` |
- * | `beganAt`, `waits` | the clock, where items come back; the attempt, behind limits | from `start` on, in runs that report times |
- * | `remote` | the attempt, on a backend; cleared by the clock, or before the limits | in runs that report times on a backend |
+ * | `beganAt`, `waits` | the clock, where items come back; an attempt behind limits | from `start`, if times count |
+ * | `remote` | an attempt on a backend; cleared by the clock, or before limits | if times of a backend are reported |
  * | `attemptNumber` | the attempt that begins | in runs that count the starts of items; else 1 |
  * | `withdrawn` | the attempt, behind limits | true once the run was stopped before the attempt began |
  * | `mark` | the attempt, after its limits; cleared by `take` | in runs whose retry is a default |
  * | `children` | `run`, when the fiber starts; the runtime adds to it | always |
  * | `wake` | `awaitInput` | while the fiber waits for inputs, and after |
  *
- * The loop is the hot path of the library. It costs one `whileLoop` step for each input, no fiber and no wrapper: an
- * attempt that succeeds hands its value to `step`, one that is ready is settled without leaving `body`, and only a
- * failure leaves the loop, to be settled outside (`leave`) and followed by a new one. The lane itself is the options
+ * The loop is the hot path of the library. It costs one `whileLoop` step for each input, no fiber and no wrapper. An
+ * attempt that succeeds hands its value to `step`. An attempt that is ready is settled without leaving `body`. Only a
+ * failure leaves the loop: it is settled outside (`leave`), and a new loop follows. The lane itself is the options
  * object of its `whileLoop`, so that opening many lanes makes few closures.
  *
  * Invariants: only the fiber of the lane writes its state, except `ready`, which another fiber may run before it, and
@@ -71,7 +71,7 @@ interface Loop<A, E, R> {
 /** Options that the lanes of a run, or of a batch in a worker, share. */
 export interface LaneOptions<I, A, E, R> {
   readonly source: Inputs.ItemSource<I>
-  /** Run that waits for inputs, tries again and counts; absent in a worker, where the program does that. */
+  /** The run: it waits for inputs, tries again and counts. Absent in a worker, where the program does that. */
   readonly host?: Inputs.LaneHost<I>
   readonly sink: Sink<I, A, E>
   readonly turnBudget: TurnBudget
@@ -159,20 +159,21 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return this.state === Idle || this.state === Loaded ? undefined : this.attemptOf(this.item, this)
   }
 
-  /** Waits for an item; false if there will be none. */
+  /** Waits for an item. Returns false if there will be none. */
   readonly ready = (): Effect.Effect<boolean> =>
     this.state === Loaded || this.take() ? Effect.succeed(true) : retryTake(this.found, this, this.turnBudget)
 
   /**
-   * True if the loop has to continue. It stops for a pending value, which is settled outside, and at the end of the
-   * inputs.
+   * Returns true if the loop has to continue. It stops for a pending value, which is settled outside, and at the end of
+   * the inputs.
    */
   while(): boolean {
     return this.state !== ValuePending && (this.state === Loaded || this.found !== Inputs.Done)
   }
 
   /**
-   * Takes an item if there is none, settles ready attempts in a row, and returns the first attempt that has to be run.
+   * Takes an item if there is none, settles ready attempts one after another, and returns the first attempt that has to
+   * be run.
    */
   body(): Effect.Effect<A | void, E, R> {
     if (this.state !== Loaded && !this.take()) return this.pause()
@@ -190,7 +191,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return attempt
   }
 
-  /** Settles the value of the attempt that has run; defers it if the attempt left fibers behind. */
+  /** Settles the value of the attempt that has run. Defers that if the attempt left fibers behind. */
   step(value: A | void): void {
     if (this.state !== Running) return
     if (this.children.size > 0) {
@@ -204,8 +205,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
 
   /**
    * Settles the item of a lane whose fiber has failed although it was not stopped: its work interrupted the fiber it
-   * ran in, or gave the runtime something that is no effect. The item fails with that cause. False if there is no item
-   * and the cause is not an interruption: then no input is responsible.
+   * ran in, or gave the runtime something that is not an effect. The item fails with that cause. Returns false if there
+   * is no item and the cause is not an interruption: then no input is responsible.
    */
   lost(cause: Cause.Cause<never>): boolean {
     this.host?.leave(this.wake)
@@ -231,8 +232,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /**
-   * Waits until there may be an item. Takes once more in the step that begins the wait, so no item can arrive unnoticed
-   * in between.
+   * Waits until there may be an item. Tries to take once more in the step that begins the wait, so no item can arrive
+   * unnoticed in between.
    */
   awaitInput(): Effect.Effect<void> {
     return this.waiting ??= Effect.callback((resume) => {
@@ -242,7 +243,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     })
   }
 
-  /** Runs the loop until the end of the inputs; settles exits that leave it. */
+  /** Runs the loop until the end of the inputs, and settles exits that leave it. */
   private loop(): Effect.Effect<void, never, R> {
     return Effect.matchCauseEffect(Effect.whileLoop(this), {
       onFailure: (cause) => this.leave(Exit.failCause(cause)),
@@ -251,7 +252,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /**
-   * Settles an exit outside the loop, and continues the loop. Fibers that the attempt left behind are interrupted
+   * Settles an exit outside the loop, then continues the loop. Fibers that the attempt left behind are interrupted
    * first.
    */
   private leave(exit: Exit.Exit<A, E>): Effect.Effect<void, never, R> {
@@ -266,10 +267,11 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /**
-   * Settles ready values for as long as they come; returns the first attempt that is not one. `Idle` afterward means
-   * that nothing was there to take. This is the loop of `body` for lanes whose items do not come back. It is separate
-   * because the general loop makes a ready input 12 % slower (`bench/forEach.ts`): what is ready has no rival to claim
-   * its exit from and takes no time, so the clock is read only for the first attempt and for one that is not ready.
+   * Settles ready values for as long as they come, and returns the first attempt that is not one. `Idle` afterward
+   * means that there was nothing to take. This is the loop of `body` for lanes whose items do not come back. It is
+   * separate because the general loop makes a ready input 12 % slower (`bench/forEach.ts`). A ready value has no rival
+   * to claim its exit from and takes no time, so the clock is read only for the first attempt and for one that is not
+   * ready.
    */
   private drainReady(): Effect.Effect<A, E, R> {
     const { clock, host, sink, source, turnBudget } = this
@@ -291,7 +293,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return attempt
   }
 
-  /** Waits for the reason for which `take` found nothing. */
+  /** Waits, for the reason for which `take` found nothing. */
   private pause(): Effect.Effect<void> {
     switch (this.found) {
       case Yielding:
@@ -303,13 +305,13 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     }
   }
 
-  /** Drops an item that has not begun: the run was stopped. */
+  /** Drops an item that has not begun, because the run was stopped or is draining. */
   private drop(): Effect.Effect<void> {
     this.state = Idle
     return Effect.void
   }
 
-  /** Takes an item; false if there is none, with the reason in `found`. */
+  /** Takes an item. Returns false if there is none, with the reason in `found`. */
   private take(): boolean {
     this.found = this.turnBudget.tick() ? Yielding : this.source.next(this.own)
     if (this.found !== Inputs.Taken) {
@@ -355,7 +357,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     this.host?.settled()
   }
 
-  /** Claims the exit of a success, and reports the attempt; false if another attempt was first. */
+  /** Claims the exit of a success, and reports the attempt. Returns false if another attempt was first. */
   private claimSuccess(): boolean {
     if (!this.claimExit()) return false
     if (this.clock !== undefined && this.item.attempts > 1) this.item.record(attemptStart(this), "Succeeded", undefined)
@@ -392,8 +394,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /**
-   * Settles an item whose failure was replaced by a value. It counts as tried, even if a limit failed before its attempt
-   * began: a value without an attempt would be one that was known before.
+   * Settles an item whose failure was replaced by a value. It counts as tried, even if a limit failed before its
+   * attempt began: a value without an attempt would look like one that the journal recalled.
    */
   private replace(cause: Cause.Cause<E>, value: A): void {
     this.decided()
@@ -405,8 +407,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /**
-   * Settles an item that has failed for good. After the end of the run a failure does not count: most are interruptions
-   * by that end.
+   * Settles an item that has failed for good. A failure after the end of the run does not count: most of these are
+   * interruptions by that end.
    */
   private conclude(cause: Cause.Cause<E>): void {
     this.decided()
@@ -422,7 +424,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     this.pendingCause = undefined
   }
 
-  /** Reports a failure; true if it ends the run. */
+  /** Reports a failure. Returns true if it ends the run. */
   private reportFailure(cause: Cause.Cause<E>): boolean {
     if (this.item.attempts > 1) this.recordFailure(cause)
     this.observer?.settled(this.item, true)
@@ -436,8 +438,8 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /**
-   * Claims the exit of the item for this attempt, and makes the lane idle; false if another attempt was first, or this
-   * one never began.
+   * Claims the exit of the item for this attempt, and makes the lane idle. Returns false if another attempt was first,
+   * or this one never began.
    */
   private claimExit(): boolean {
     const { item } = this
@@ -455,6 +457,6 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 }
 
-/** Makes the cause of an attempt that gave something which is no exit, though it claims to be one. */
+/** Makes the cause of an attempt that returned something that claims to be an exit and is not. */
 const notAnExit = (exit: unknown): Cause.Cause<never> =>
   Cause.die(new TypeError(`expected the work to return an Effect, got ${shorten(exit)}`))

@@ -1,9 +1,9 @@
 /**
- * Clock of one lane: when its attempts begin and end. Only lanes of runs that report times have one.
+ * The clock of one lane: it measures when its attempts begin and end. Only lanes of runs that report times have one.
  *
  * Reading the clock is half of the cost of a quick input, so it is read once for each attempt where that is accurate
  * enough. The end of one attempt is the start of the next if nothing that takes time happens in between (`backToBack`).
- * Attempts that are ready take no time, and no reading.
+ * Attempts that are ready take no time, and need no reading.
  */
 import type { AttemptContext, Item } from "../inputs/item.ts"
 
@@ -13,15 +13,12 @@ const Unread = -1
 export class LaneClock {
   /** Reads the monotonic clock, in nanoseconds. */
   private readonly read: () => number
-  /** True if items come back, so that the starts of single attempts matter. */
+  /** True if items come back, so that the start of each attempt matters. */
   private readonly revisits: boolean
   private readonly backToBack: boolean
-  /** Time in nanoseconds if it was read just now, else `Unread`. */
+  /** Time in nanoseconds if it was read just now. Otherwise `Unread`. */
   private now = Unread
-  /**
-   * True if the attempt before was ready: then the next may be too, and its start is read only when it turns out not to
-   * be.
-   */
+  /** True if the attempt before was ready. Then the next may be ready too, and its start is read only if it is not. */
   private afterReady = false
 
   constructor(read: () => number, inputs: { readonly revisits: boolean; readonly backToBack: boolean }) {
@@ -46,7 +43,7 @@ export class LaneClock {
     }
   }
 
-  /** Remembers that the current attempt was ready. */
+  /** Notes that the current attempt was ready. */
   wasReady(): void {
     this.afterReady = true
   }

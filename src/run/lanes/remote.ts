@@ -1,13 +1,14 @@
 /**
- * Attempts on a backend: when they ran, by what the backend has told, on the clock of the run.
+ * Times of attempts on a backend: what the backend has reported, converted to the clock of the run.
  *
- * What a backend tells is not trusted: a start lies between dispatch and report, and an end between start and report.
+ * The reports of a backend are not trusted: a start is moved to between dispatch and report, and an end to between
+ * start and report.
  */
 import type * as Backend from "../../Backend.ts"
 import { add, type MessageWaits, noWaits, type WaitedNanos } from "../../outcome/waits.ts"
 import type { AttemptContext, AttemptStart, Item, RemoteAttempt } from "../inputs/item.ts"
 
-/** Clock of a run, with its start, all in nanoseconds. */
+/** Clock of a run, with the start of the run, all in nanoseconds. */
 export interface RunClock {
   readonly time: () => number
   /** Converts a time of Effect's monotonic clock, in milliseconds. */
@@ -15,7 +16,7 @@ export interface RunClock {
   readonly beganAt: number
 }
 
-/** True if a value is an integer of at least 0. */
+/** Returns true if a value is an integer of at least 0. */
 export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 const clamp = (value: number, least: number, most: number): number => Math.max(least, Math.min(value, most))
@@ -24,7 +25,7 @@ const clamp = (value: number, least: number, most: number): number => Math.max(l
 export const startOf = (clock: RunClock, told: number | undefined, dispatchedAt: number, now: number): number =>
   Number.isFinite(told) ? clamp(clock.nanosOf(told!), dispatchedAt, now) : dispatchedAt
 
-/** Returns the milliseconds between two times that a backend tells; undefined if it does not tell them. */
+/** Returns the milliseconds between two times that a backend reports. Returns undefined if it does not report them. */
 export const durationOf = (startedAt: number | undefined, endedAt: number | undefined): number | undefined => {
   const millis = endedAt! - startedAt!
   return Number.isFinite(millis) && millis >= 0 ? millis : undefined
@@ -35,15 +36,18 @@ export const endOf = (clock: RunClock, told: number | undefined, beganAt: number
   Number.isFinite(told) ? clamp(clock.nanosOf(told!), beganAt, now) : now
 
 /**
- * The way of a message with exits: what is known of the waits of all attempts in it. Times are nanoseconds since the
- * start of the run.
+ * The trip of a message with exits: what is known of the waits of all attempts in it. Times are in nanoseconds since
+ * the start of the run.
  */
 export class MessageWay implements MessageWaits {
   private readonly readyAt: number
   private readonly reportedAt: number
   private readonly waits: WaitedNanos
 
-  /** A message that comes `now`, of attempts that were dispatched at `dispatchedAt`, after a wait for limits. */
+  /**
+   * Makes the trip of a message that arrives `now`, with exits of attempts that were dispatched at `dispatchedAt` after
+   * a wait for limits.
+   */
   constructor({ beganAt }: RunClock, delivery: Backend.Delivery, dispatchedAt: number, now: number, limit = 0) {
     const most = now - dispatchedAt
     const queue = nanos(delivery.queue, most)
@@ -54,10 +58,13 @@ export class MessageWay implements MessageWaits {
     this.waits = { ...noWaits, limit, queue, startup, transfer }
   }
 
-  /** The waits of an attempt; it has queued from when its worker was ready, and its exit was on the way at the end. */
+  /**
+   * Computes the waits of an attempt. It queued from when its worker was ready until it started; its exit was in
+   * transfer from its end until the report.
+   */
   readonly waited = (startedAt: number, endedAt: number): WaitedNanos => {
     const { limit, queue, startup, transfer } = this.waits
-    // what was told of the way cannot have taken longer than the attempt had to wait
+    // the reported parts of the trip cannot have taken longer than the attempt had to wait
     const excess = Math.max(0, this.readyAt - startedAt)
     const behind = Math.max(0, startedAt - this.readyAt)
     const back = Math.max(0, this.reportedAt - endedAt)
@@ -71,13 +78,13 @@ export class MessageWay implements MessageWaits {
   }
 }
 
-/** Returns the nanoseconds of a wait that was told, within what is possible. */
+/** Returns a reported wait in nanoseconds, within what is possible. */
 const nanos = (millis: unknown, most: number): number =>
   Number.isFinite(millis) ? clamp(Math.round((millis as number) * 1e6), 0, most) : 0
 
 const nothingTold: Backend.Delivery = { queue: 0, startup: 0, transfer: 0 }
 
-/** Records on an attempt what its backend tells of it. */
+/** Records on an attempt what its backend reports of it. */
 export class RemoteClock<I> {
   private readonly clock: RunClock
   private readonly item: Item<I>
@@ -98,7 +105,7 @@ export class RemoteClock<I> {
     context.remote = this.remote
   }
 
-  /** Records a start that was lost with its worker; another follows at once, and counts as well. */
+  /** Records a start that was lost with its worker. Another start follows immediately, and counts as well. */
   private lost({ startedAt, worker }: Backend.Told): void {
     const { clock, item, remote } = this
     const now = clock.time()
@@ -109,9 +116,9 @@ export class RemoteClock<I> {
     item.record({ worker: isCount(worker) ? worker : remote.worker, beganAt, waits: remote.waits }, "Lost", undefined)
   }
 
-  /** Takes what the backend tells; without a start, the attempt ran from its dispatch on. */
+  /** Takes a report of the backend. Without a start, the attempt ran from its dispatch. */
   readonly told: Backend.OnAttempt = (told) => {
-    // the lane has gone on with another attempt
+    // the lane has continued with another attempt
     if (this.context.remote !== this.remote) return
     if (told.isLost === true) return this.lost(told)
     const { delivery, endedAt, startedAt, worker } = told
@@ -135,7 +142,7 @@ export class RemoteClock<I> {
   }
 }
 
-/** Sets the start of an item to that of its first attempt of which a start is known. */
+/** Sets the start of an item to the start of its first attempt for which one is known. */
 const place = (item: Item<unknown>, beganAt: number): void => {
   item.startedAt = item.placed ? Math.min(item.startedAt, beganAt) : beganAt
   item.placed = true

@@ -1,5 +1,5 @@
 /**
- * The `retry` option as a function that decides about each failure of an input.
+ * The `retry` option as a function that decides what follows each failure of an input.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -25,7 +25,7 @@ interface RetryOptions<in E> {
   readonly while?: ((error: E) => boolean | Effect.Effect<boolean>) | undefined
 }
 
-/** Checks the option and returns a function that makes the decisions of one input. */
+/** Checks the option. Returns a function that makes the decisions of one input. */
 export const make = (retry: Retry<any>): () => Decide => {
   const { schedule, times = Infinity, while: mayRetry }: RetryOptions<any> = Schedule.isSchedule(retry)
     ? { schedule: retry as Schedule.Schedule<unknown> }
@@ -51,14 +51,16 @@ export const make = (retry: Retry<any>): () => Decide => {
   }
 }
 
-/** Shows what the option says, which has been checked. */
+/** Shows a checked option as a text. */
 export const shown = (retry: Retry<any>): string => {
   const { schedule, times, while: mayRetry }: RetryOptions<any> = Schedule.isSchedule(retry)
     ? { schedule: retry as Schedule.Schedule<unknown> }
     : retry
   const parts = [
-    ...(times !== undefined ? [times === Infinity ? "without end" : times === 1 ? "once" : `${times} times`] : []),
-    ...(schedule !== undefined ? ["by a schedule"] : []),
+    ...(times !== undefined
+      ? [times === Infinity ? "any number of times" : times === 1 ? "once" : `${times} times`]
+      : []),
+    ...(schedule !== undefined ? ["on a schedule"] : []),
     ...(mayRetry !== undefined ? ["while a condition holds"] : [])
   ]
   return parts.join(", ")

@@ -1,14 +1,16 @@
 /**
- * What follows when a lane has found no input.
+ * The next step of a lane that has found no input.
  */
 import * as Effect from "effect/Effect"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import * as Inputs from "../inputs/contract.ts"
 
-/** Result of a lane that must let the event loop turn before it takes, beside those of the queue. */
+/**
+ * Result of a lane that must let the event loop turn before it takes. It comes in addition to the results of the queue.
+ */
 export const Yielding = -1
 
-/** Waits for an item after a lane has found none; false if there will be none. */
+/** Waits for an item after a lane has found none. Returns false if there will be none. */
 export const retryTake = (
   found: Inputs.Found | typeof Yielding,
   lane: { awaitInput(): Effect.Effect<void>; readonly ready: () => Effect.Effect<boolean> },

@@ -87,7 +87,7 @@ describe("a backend", () => {
         Effect.provideService(Parallel.forEach([1, 2], double), Backend.Backend, backend)
       )
 
-      assert.match(messageOf(exit), /ended while inputs were left: 0 of the 0 that were taken are done/)
+      assert.match(messageOf(exit), /ended with inputs left: 0 of the 0 inputs taken are done/)
     }))
 
   for (const batchSize of [1, 4] as const) {
@@ -220,7 +220,7 @@ describe("a backend", () => {
         const run = Parallel.run(range(6), double, { batchSize: 3 })
         const exit = yield* drive(Effect.provide(run, Backend.layer(backend)))
 
-        assert.match(messageOf(exit), /backend bad: it gave back from position/)
+        assert.match(messageOf(exit), /backend bad: it gave back inputs from position/)
       }))
   }
 
