@@ -1,5 +1,5 @@
 /**
- * Permits whose number follows what a service bears, as its answers tell.
+ * Permits whose number follows what a service can take, learned from its answers.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import { type Bounds, Law, type Token } from "./law.ts"
 import { Permits } from "./permits.ts"
 import type { Ended, Pass, Request } from "./visit.ts"
 
-/** What the user says of an error: whether it means overload, or how long the service asks to be left alone. */
+/** Verdict of the user about an error: whether it means overload, or for how long the service asks for no calls. */
 export type Overload = (error: unknown) => boolean | Duration.Input
 
 export class AdaptivePermits extends Permits {
@@ -17,7 +17,7 @@ export class AdaptivePermits extends Permits {
   private readonly law: Law
   private readonly overload: Overload
   private readonly tokens = new Map<Pass, Token>()
-  /** Time until which nothing starts, and time that was seen last, in milliseconds. */
+  /** Time until which nothing starts, and the latest time seen, both in milliseconds. */
   private pausedUntil = -Infinity
   private seenAt = -Infinity
 
@@ -31,7 +31,7 @@ export class AdaptivePermits extends Permits {
   override take(request: Request, now: number): Pass {
     const before = this.used
     const permit = super.take(request, now)
-    // one that is lent takes no slot of the service beside its lender's
+    // a borrowed permit takes no slot of the service in addition to its lender's
     if (this.used > before) this.tokens.set(permit, this.law.began(now))
     return permit
   }
@@ -44,7 +44,7 @@ export class AdaptivePermits extends Permits {
     try {
       if (error !== undefined) verdict = verdictOf(this.overload(error.value))
     } catch (defect) {
-      mistake = defect ?? new TypeError("`overload` threw nothing")
+      mistake = defect ?? new TypeError("`overload` threw without a value")
     }
     if (verdict !== false) this.pausedUntil = now + Math.max(verdict, this.pause(now))
     if (token === undefined) return mistake
@@ -56,14 +56,17 @@ export class AdaptivePermits extends Permits {
   }
 
   protected override pause(now: number): number {
-    // a clock that has gone back is another one
+    // a clock that has gone back is a different clock
     if (now < this.seenAt) this.pausedUntil = -Infinity
     this.seenAt = now
     return Math.max(0, this.pausedUntil - now)
   }
 }
 
-/** Returns the milliseconds of the pause that overload asks for, 0 for one that is over; false if it is none. */
+/**
+ * Returns the length of the pause that an overload asks for, in milliseconds, or 0 for a pause that is over. Returns
+ * false if there is no overload.
+ */
 const verdictOf = (verdict: boolean | Duration.Input): number | false => {
   if (typeof verdict === "boolean") return verdict && 0
   const pause = Option.filter(Duration.fromInput(verdict), Duration.isFinite)

@@ -1,5 +1,5 @@
 /**
- * Limits of any kind around an attempt, and what a run needs to know of them beforehand.
+ * Limits of any kind around an attempt, and the facts about them that a run needs beforehand.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,11 +10,11 @@ import { Turnstile } from "./turnstile.ts"
 
 type AnyLimit = Contract.Limit<any>
 
-/** True if the limits of an attempt depend on its input. */
+/** Returns true if the limits of an attempt depend on its input. */
 export const dependOnInput = (limits: ReadonlyArray<AnyLimit>): boolean =>
   limits.some(({ resolve }) => resolve !== undefined)
 
-/** Puts limits in place of those that stand for others, and sorts them all by rank. */
+/** Replaces limits that stand for others by those others, and sorts them all by rank. */
 export const resolved = (limits: ReadonlyArray<AnyLimit>, input: unknown, now: number): ReadonlyArray<AnyLimit> =>
   dependOnInput(limits)
     ? Contract.sorted(
@@ -22,7 +22,7 @@ export const resolved = (limits: ReadonlyArray<AnyLimit>, input: unknown, now: n
     )
     : limits
 
-/** Greatest number of inputs that pass together; undefined if each has to pass by itself. */
+/** Returns the greatest number of inputs that may pass together. Returns undefined if each has to pass by itself. */
 export const mostOfBatch = (limits: ReadonlyArray<AnyLimit>): number | undefined => {
   let most = Infinity
   for (const limit of limits) {
@@ -32,14 +32,14 @@ export const mostOfBatch = (limits: ReadonlyArray<AnyLimit>): number | undefined
   return most
 }
 
-/** Runs an attempt when its limits have let it through, the first of them outermost. */
+/** Runs an attempt when its limits have let it through. The first limit is the outermost. */
 export const around = <A, E, R>(
   limits: ReadonlyArray<AnyLimit>,
   attempt: Effect.Effect<A, E, R>,
   input: unknown
 ): Effect.Effect<A, E, R> => aroundAll(limits, attempt, alone(input))
 
-/** Does the same for inputs that pass together, or an attempt that its run looks after. */
+/** Does the same for inputs that pass together, or for an attempt whose run counts its waits. */
 export const aroundAll = <A, E, R>(
   limits: ReadonlyArray<AnyLimit>,
   attempt: Effect.Effect<A, E, R>,
@@ -53,7 +53,7 @@ export const aroundAll = <A, E, R>(
     )
     : throughSorted(limits, attempt, passengers)
 
-/** Wraps an attempt in sorted limits: turnstiles in a row are passed together. */
+/** Wraps an attempt in sorted limits. Turnstiles that follow each other are passed together. */
 const throughSorted = <A, E, R>(
   limits: ReadonlyArray<AnyLimit>,
   attempt: Effect.Effect<A, E, R>,

@@ -33,19 +33,19 @@ export class Chosen<in I> implements Contract.Limit<I> {
   }
 }
 
-/** The limit of a key, and when it was asked for last. */
+/** The limit of a key, and the time at which it was last asked for. */
 interface KeyedLimit {
   readonly limit: Contract.Limit
   usedAt: number
 }
 
-/** Number of keys that are looked at, whether they can be forgotten, whenever there is a new one. */
+/** Number of keys that are checked, and perhaps forgotten, whenever there is a new one. */
 const lookedAt = 2
 
 /**
- * A limit for each key. It is not built on Effect's `RcMap`, since a lane asks for the limit of an input in one step, and an
- * `RcMap` hands out in an effect, with a scope and a fiber for each key that is idle; nor on its `PartitionedSemaphore`,
- * which shares out one number of permits among keys.
+ * A limit for each key. It is not built on Effect's `RcMap`: a lane asks for the limit of an input in one step, and an
+ * `RcMap` hands out values in an effect, with a scope and a fiber for each idle key. Nor is it built on Effect's
+ * `PartitionedSemaphore`, which divides one number of permits among keys.
  */
 export class LimitByKey<in I, K> implements Contract.Limit<I> {
   readonly [Contract.TypeId] = Contract.TypeId
@@ -81,7 +81,7 @@ export class LimitByKey<in I, K> implements Contract.Limit<I> {
     return around([this], attempt, input)
   }
 
-  /** The state of the limit of each key that is known; those of limits of your own are left out. */
+  /** The state of the limit of each known key. Limits that users have implemented are left out. */
   readonly states: Effect.Effect<ReadonlyMap<K, Contract.State>> = Effect.suspend(() => {
     const states: Array<Effect.Effect<readonly [K, Contract.State]>> = []
     for (const [key, { limit }] of this.entries) {
@@ -90,7 +90,7 @@ export class LimitByKey<in I, K> implements Contract.Limit<I> {
     return Effect.map(Effect.all(states), (states) => new Map(states))
   })
 
-  /** Looks at those that were looked at longest ago, and forgets what nobody has used for long. */
+  /** Checks the entries that were checked longest ago, and forgets those that have not been used for long. */
   private forget(now: number): void {
     const oldest = this.entries.entries()
     for (let k = 0; k < lookedAt; k++) {

@@ -1,67 +1,78 @@
 /**
- * How many attempts at once a service bears, learned from its answers. Pure and synchronous; it costs O(1) an event.
+ * Law by which adaptive permits learn how many concurrent attempts a service can take, from its answers. It is pure and
+ * synchronous, and costs O(1) per event.
  *
  * **The law**
  *
- * A refused attempt takes its slot with it. A service that bears `n` at once refuses exactly those above `n`, so the
- * slots that are left are `n`, in whatever order and however late the refusals come. Growth is a step above a size
- * that is proven: one slot, then two, four, up to half of the size. The next step follows when the attempts in the new
- * slots have succeeded. A refusal ends the steps. After that it holds, and tries one slot more now and then: soon at first,
- * and half as often after each failure. It starts low and grows by the same steps. Slots that are not used are never
- * proven, so an idle client does not grow.
+ * A refused attempt takes its slot with it. A service that can take `n` attempts refuses exactly those above `n`, so
+ * `n` slots are left, in whatever order and however late the refusals come. Growth is a step above a size that is
+ * proven: one slot, then two, four, up to half of the size. The next step follows when the attempts in the new slots
+ * have succeeded. A refusal ends the steps. After that the size holds, and one more slot is tried now and then: soon at
+ * first, and half as often after each failure. The size starts low and grows by the same steps. Slots that are not used
+ * are never proven, so an idle client does not grow.
  *
- * With a `tolerance`, the mean time of a sample of attempts counts as well: the size moves to where that mean is
- * `tolerance` times the time without a line (the base), since in a line time grows with the number in flight. To find the
- * base, it halves the size until the time no longer falls: at the start, after every 64 samples, and when a lower size has
- * not brought the time down.
+ * With a `tolerance`, the mean time of a sample of attempts counts as well. The size moves to where that mean is
+ * `tolerance` times the time without a line (the base), since in a line the time grows with the number of attempts in
+ * flight. To find the base, the law halves the size until the time no longer falls: at the start, after every 64
+ * samples, and when a lower size has not brought the time down.
  *
  * **Sources**
  *
- * Slow start, and a start of ten: RFC 5681 and RFC 6928. Slow approach, then ever faster probing beyond a plateau: CUBIC,
- * RFC 9438. No growth on what is not used: RFC 7661 and RFC 9438, section 5.8. Backing off a failed probe: exponential
- * backoff, as in RFC 8961. A size from the ratio of two times: TCP Vegas (Brakmo and Peterson, 1995) and Gradient2 of
- * Netflix's concurrency-limits. A base that is measured again by running low: ProbeRTT of BBR (Cardwell et al., 2016).
- * What is not from there: the decrease by slots. A halving gives up slots that the service still grants.
+ * Slow start, and a start of ten: RFC 5681 and RFC 6928. Slow approach, then ever faster probing beyond a plateau:
+ * CUBIC, RFC 9438. No growth on unused slots: RFC 7661 and RFC 9438, section 5.8. Backing off a failed probe:
+ * exponential backoff, as in RFC 8961. A size from the ratio of two times: TCP Vegas (Brakmo and Peterson, 1995) and
+ * Gradient2 of Netflix's concurrency-limits. A base that is measured again by running low: ProbeRTT of BBR (Cardwell et
+ * al., 2016). The decrease by slots is our own: a halving gives up slots that the service still grants.
  *
- * The constants were varied in the simulation of `test/limit/server.ts`, except `pauseFactor`; each says what it trades.
+ * The constants were varied in the simulation of `test/limit/server.ts`, except `pauseFactor`. Each comment says what
+ * its constant trades.
  */
 
-/** Size at the start. More would be refused by a small service; fewer needs more rounds on a large one. */
+/** Size at the start. A small service would refuse more; on a large one, fewer would need more rounds. */
 const initialSize = 10
 
-/** A failed probe is repeated after two rounds first, a round being as many successes as there are slots. */
+/** Rounds before a failed probe is first repeated. A round is as many successes as there are slots. */
 const firstRounds = 2
 
 /**
- * In the end it is repeated after 12 rounds, but no fewer than 128 successes: so a quota that stays costs less than one
- * refusal in a hundred calls, and one that rises is found within 12 rounds where it bears 11 or more.
+ * Least rounds and least successes before a failed probe is repeated, in the end. So a quota that stays costs less than
+ * one refusal in a hundred calls, and a quota that rises is found within 12 rounds if it allows 11 attempts or more.
  */
 const probeRounds = 12
 const probeCalls = 128
 
-/** A failed probe that costs a pause is not repeated before 10 times that pause: pauses take a tenth of the time. */
+/**
+ * A failed probe that costs a pause is not repeated before 10 times that pause has passed: pauses take a tenth of the
+ * time.
+ */
 const pauseFactor = 10
 
-/** After so many rounds a sample no longer waits for stragglers. */
+/** Number of rounds after which a sample no longer waits for stragglers. */
 const stragglerRounds = 4
 
-/** Attempts in a sample of times: 16 tell a line from chance where times vary by half; 4 rounds where slots are few. */
+/**
+ * Attempts in a sample of times. 16 are enough to tell a line from chance where times vary by half. With few slots, a
+ * sample is 4 rounds.
+ */
 const sampleSize = 16
 const sampleRounds = 4
 
-/** Samples after which the base is measured again, which takes about two rounds at half of the size. */
+/** Number of samples after which the base is measured again. That takes about two rounds at half of the size. */
 const searchInterval = 64
 
 /**
- * The base is measured again when two samples in a row are so many times above what is tolerated: the first has lowered
+ * Factor above the tolerated time at which two samples in a row make the base be measured again. The first has lowered
  * the size, so a second means that the quota has fallen further, or that the base is wrong. One alone may be chance.
  */
 const searchAbove = 1.1
 
-/** The base is the mean of a sample twice as large as others, since many decisions rest on it. */
+/** Size of the sample for the base, as a multiple of other samples, since many decisions rest on the base. */
 const baseFactor = 2
 
-/** Half the size has emptied a line if the mean did not fall below this share: it would be 1 without, 0.5 with one. */
+/**
+ * Share of the mean below which it counts as still falling when the size is halved: without a line it would stay at 1,
+ * with one it would fall to 0.5. Above this share, half of the size has emptied the line.
+ */
 const stillFalling = 0.75
 
 export interface Token {
@@ -75,27 +86,27 @@ export interface Token {
 export interface Bounds {
   readonly min: number
   readonly max: number
-  /** Size at the start; 10 unless given, or the nearest that is allowed. */
+  /** Size at the start. Default: 10, or the nearest that is allowed. */
   readonly start?: number | undefined
-  /** How many times the base the mean time of an attempt may be, above 1. Times do not count unless it is given. */
+  /** Tolerated mean time of an attempt, as a multiple of the base, above 1. Without it, times do not count. */
   readonly tolerance?: number | undefined
 }
 
 export class Law {
-  /** How many attempts may be in flight now; an integer from `min` to `max`. */
+  /** Number of attempts that may be in flight now; an integer from `min` to `max`. */
   size: number
   private readonly min: number
   private readonly max: number
   private readonly tolerance: number | undefined
   private inFlight = 0
-  /** Slots above the proven size; 0 while it holds after a refusal. */
+  /** Slots above the proven size. 0 while the size holds after a refusal. */
   private step: number
-  /** Successes with all slots in use since the last step or refusal, and the rounds and the time to wait for. */
+  /** Successes with all slots in use since the last step or refusal; and the rounds and the time to wait for. */
   private held = 0
   private patience = firstRounds
   private quietUntil = -Infinity
 
-  /** The trial under way: attempts of an earlier one prove nothing. It ends when the awaited attempts have. */
+  /** The current trial. Attempts of an earlier one prove nothing. It ends when the awaited attempts have. */
   private trial = 0
   private peak = 0
   private toAwait = 0
@@ -104,12 +115,14 @@ export class Law {
   private samples = 0
   private total = 0
 
-  /** Mean time of an attempt without a line, or 0 before it is known, and the trials since it was measured. */
+  /**
+   * Mean time of an attempt without a line, or 0 before it is known; and the number of trials since it was measured.
+   */
   private base = 0
   private trials = 0
-  /** How many samples in a row were above what is tolerated; the first of all starts a search. */
+  /** Number of samples in a row above the tolerated time. It starts at 1, so the first sample starts a search. */
   private high = 1
-  /** Size and mean when a search for the base began, and the mean before its last halving; 0 without a search. */
+  /** Size and mean when a search for the base began, and the mean before its last halving. 0 without a search. */
   private topSize = 0
   private topMean = 0
   private lastMean = 0
@@ -123,7 +136,7 @@ export class Law {
     this.try(0)
   }
 
-  /** An attempt starts. */
+  /** Registers an attempt that starts. */
   began(now: number): Token {
     const height = ++this.inFlight
     const awaited = this.toAwait > 0 && height > this.size - Math.max(this.step, 1)
@@ -135,7 +148,7 @@ export class Law {
     return { began: now, height, trial: this.trial, awaited }
   }
 
-  /** The service has answered, with a success or a failure that does not mean overload. */
+  /** Registers an answer of the service: a success, or a failure that does not mean overload. */
   succeeded(token: Token, now: number): void {
     const full = this.inFlight-- >= this.size
     if (token.trial !== this.trial) return
@@ -155,11 +168,14 @@ export class Law {
     this.judge(this.total / this.samples, this.tolerance, now)
   }
 
-  /** The service has refused the attempt as one too many; it asks for a `pause` in milliseconds, which the caller keeps. */
+  /**
+   * Registers an attempt that the service has refused as one too many. The service asks for a `pause` in milliseconds,
+   * which the caller keeps.
+   */
   refused(token: Token, now: number, pause = 0): void {
     const above = this.inFlight > this.size
     const used = Math.max(token.height, this.inFlight--)
-    // its slot is gone already
+    // its slot is already gone
     if (above) return
     if (this.step === 1) this.quietUntil = now + pauseFactor * pause
     else if (token.trial === this.trial) this.patience = firstRounds
@@ -170,7 +186,7 @@ export class Law {
     this.try(this.size)
   }
 
-  /** The attempt has ended in a way that says nothing of the service: it was interrupted, say. */
+  /** Registers an attempt that has ended in a way that says nothing about the service, for example by interruption. */
   ended(token: Token): void {
     this.inFlight--
     if (token.awaited && token.trial === this.trial) this.try(this.size - this.step)
@@ -208,14 +224,14 @@ export class Law {
     this.try(this.size)
   }
 
-  /** Takes a size that times have shown, from which it may grow by half after the next sample. */
+  /** Takes a size that times have shown. From there it may grow by half after the next sample. */
   private settle(size: number): void {
     this.size = this.allowed(size)
     this.step = Math.max(1, this.size >> 1)
     this.try(this.size)
   }
 
-  /** The sample is good: grows by at most `room`, if all slots were in use, or goes on holding. */
+  /** Continues after a good sample: grows by at most `room` if all slots were in use, or keeps holding. */
   private proceed(room: number, now: number): void {
     if (this.step === 0) {
       this.try(this.size)
@@ -226,7 +242,7 @@ export class Law {
     this.grow(Math.min(2 * this.step, Math.max(1, this.size >> 1), room))
   }
 
-  /** Tries one slot more if it has held for long enough. */
+  /** Tries one more slot if the size has held for long enough. */
   private probe(room: number, now: number): void {
     const { held, patience, size } = this
     const due = Math.min(patience * size, Math.max(probeRounds * size, probeCalls))

@@ -1,10 +1,10 @@
 /**
- * Passing: how the attempt of a fiber goes through its turnstiles, one after another, and what it has of them until it
- * ends.
+ * Passing: how the attempt of a fiber goes through its turnstiles, one after another, and what it holds of them until
+ * it ends.
  *
- * Invariants: an attempt in a line has an `entry` there, and holds the passes and keeps the turns of those before; however
- * it ends, it leaves the line, ends its passes and gives up its turns, once each. Tokens are taken in the step in which the
- * attempt starts.
+ * Invariants: an attempt in a line has an `entry` there, and holds the passes and keeps the turns of the turnstiles
+ * before. However it ends, it leaves the line, ends its passes and gives up its turns, once each. Tokens are taken in
+ * the step in which the attempt starts.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -20,18 +20,18 @@ import type { Turnstile } from "./turnstile.ts"
 import { type Ended, type Pass, Passes, type Request, type Visit, type Waiter } from "./visit.ts"
 import type { LimitWaits, SlotWaiter } from "./waits.ts"
 
-/** Inputs that pass together: one, or those of a batch, of which some may come back unused. */
+/** Inputs that pass together: one input, or those of a batch, of which some may come back unused. */
 export interface Passengers {
   readonly input: unknown
   readonly count: number
   readonly unused: () => number
-  /** Is told of their waits, if a run counts them. */
+  /** Counts their waits, if the run does. */
   readonly waits?: LimitWaits | undefined
-  /** Called when they wait and their run lets nothing more begin: they are interrupted then. */
+  /** Called when they wait and their run lets nothing more begin. Then they are interrupted. */
   readonly abandoned?: (() => void) | undefined
 }
 
-/** Makes the visit of passengers, whose attempt has a context. */
+/** Makes the visit of passengers, for an attempt with a context. */
 export const visitOf = ({ count, input }: Passengers, context: Context.Context<never>): Visit => ({
   input,
   inputs: count,
@@ -39,12 +39,12 @@ export const visitOf = ({ count, input }: Passengers, context: Context.Context<n
   around: Context.get(context, Passes)
 })
 
-/** One input, which passes alone. */
+/** Makes the passengers of one input that passes alone. */
 export const alone = (input: unknown): Passengers => ({ input, count: 1, unused: none })
 
 const none = () => 0
 
-/** Runs an attempt at an input when all turnstiles have let it through; they are sorted by rank. */
+/** Runs an attempt at an input when all turnstiles have let it through. The turnstiles are sorted by rank. */
 export const through = <A, E, R>(
   turnstiles: ReadonlyArray<Turnstile>,
   attempt: Effect.Effect<A, E, R>,
@@ -61,7 +61,7 @@ export const throughWith = <A, E, R>(
     Effect.withFiber((fiber) => new Passing(turnstiles, attempt, passengers, restore, fiber).begin())
   )
 
-/** Runs an attempt that has its passes, which are its own from the step in which its fiber `takes` them. */
+/** Runs an attempt that has its passes. They belong to it from the step in which its fiber calls `takes`. */
 export const withPasses = <A, E, R>(
   takes: () => Passed,
   attempt: Effect.Effect<A, E, R>,
@@ -72,9 +72,9 @@ export const withPasses = <A, E, R>(
     return Effect.withFiber((fiber) => running(passes, restore(attempt), fiber, nowOf(fiber), unused))
   })
 
-/** The passes of an attempt, which end once, with it. */
+/** The passes of an attempt. They end once, with the attempt. */
 export class Passed {
-  /** What it has asked for; the passes are in this order, too. */
+  /** Its requests. The passes are in the same order. */
   readonly requests: Array<Request> = []
   private readonly passes: Array<Pass> = []
   private ended = false
@@ -85,14 +85,14 @@ export class Passed {
     this.passes.push(request.turnstile.take(request, now))
   }
 
-  /** What the attempt has, beside what the attempt around has. */
+  /** Returns the passes of the attempt together with those of the attempt around. */
   beside(around: ReadonlyMap<Turnstile, Pass>): ReadonlyMap<Turnstile, Pass> {
     const held = new Map(around)
     for (const [k, { turnstile }] of this.requests.entries()) held.set(turnstile, this.passes[k]!)
     return held
   }
 
-  /** Ends the passes, the last one first. Returns the mistakes of users that came to light. */
+  /** Ends the passes, the last one first. Returns the mistakes of users that were found. */
   end(how: Ended): Array<unknown> {
     if (this.ended) return []
     this.ended = true
@@ -113,7 +113,10 @@ export class Passed {
 /** Makes a reader of the clock of a fiber, in milliseconds. */
 const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): () => number => monotonicClock(fiber.getRef(Clock.Clock))
 
-/** Runs an attempt with its passes, and ends them with it: when its fiber ends, if that runs no finalizers. */
+/**
+ * Runs an attempt with its passes, and ends them with it. If the fiber ends without running finalizers, they end with
+ * the fiber.
+ */
 const running = <A, E, R>(
   passes: Passed,
   attempt: Effect.Effect<A, E, R>,
@@ -148,7 +151,10 @@ const running = <A, E, R>(
 
 const lost = { isSuccess: false, error: undefined } as const
 
-/** Gives back elsewhere what was got there for any of these and nobody wants; undefined if there is nothing. */
+/**
+ * Returns the effect that gives back to shared stores what was fetched for these requests and is not needed. Returns
+ * undefined if there is nothing.
+ */
 export const returnedOf = (requests: Iterable<Pick<Request, "turnstile">>): Effect.Effect<void> | undefined => {
   let all: Effect.Effect<void> | undefined
   for (const { turnstile: { returned } } of requests) {
@@ -157,7 +163,7 @@ export const returnedOf = (requests: Iterable<Pick<Request, "turnstile">>): Effe
   return all
 }
 
-/** An attempt on its way through its turnstiles. */
+/** An attempt that is going through its turnstiles. */
 class Passing<A, E, R> implements Waiter {
   readonly isReady = true
   readonly now: () => number
@@ -171,14 +177,14 @@ class Passing<A, E, R> implements Waiter {
   private at = 0
   private readonly passed = new Passed()
   private readonly kept: Array<Turnstile> = []
-  /** The turnstile whose turn it keeps, and which has not enough after all. */
+  /** The turnstile whose turn it keeps and that does not have enough after all. */
   private lacking: Turnstile | undefined = undefined
-  /** Its place among those of its run that wait. */
+  /** Its place among the waiters of its run. */
   private slotEntry: QueueEntry<SlotWaiter> | undefined = undefined
   /** The turnstile for which it waits. */
   private waitsFor: Turnstile | undefined = undefined
   entry: QueueEntry<Waiter> | undefined = undefined
-  /** Resumes the fiber, once it waits; `isCalled` if that is over before it does. */
+  /** Resumes the fiber, once it waits. `isCalled` is true if the wait is over before the fiber waits. */
   private resume: ((woken: Effect.Effect<void>) => void) | undefined = undefined
   private isCalled = false
 
@@ -205,7 +211,7 @@ class Passing<A, E, R> implements Waiter {
     return this.passengers.count
   }
 
-  /** Asks all turnstiles before the first is passed: one of them may refuse. */
+  /** Makes the requests to all turnstiles before the first is passed, since one of them may throw. */
   begin(): Effect.Effect<A, E, R> {
     const visit = visitOf(this.passengers, this.fiber.context)
     try {
@@ -216,7 +222,7 @@ class Passing<A, E, R> implements Waiter {
     return this.enter()
   }
 
-  /** Goes on to the next turnstile, and waits there if it has to. */
+  /** Goes on to the next turnstile, and waits there if necessary. */
   private enter(): Effect.Effect<A, E, R> {
     for (; this.at < this.requests.length; this.at++) {
       const { request } = this
@@ -238,7 +244,7 @@ class Passing<A, E, R> implements Waiter {
     })
   }
 
-  /** Starts the attempt, when there is still enough where it has kept its turn. */
+  /** Starts the attempt, if there is still enough at the turnstiles where it has kept its turn. */
   private start(): Effect.Effect<A, E, R> {
     this.lacking = undefined
     for (const request of this.requests) {
@@ -258,7 +264,7 @@ class Passing<A, E, R> implements Waiter {
     return running(this.passed, this.restore(this.attempt), this.fiber, this.now, () => unused() / count)
   }
 
-  /** Waits from the step that `begins` it until it is woken. */
+  /** Waits until it is woken. `begins` starts the wait. */
   private waiting(turnstile: Turnstile, begins: () => void): Effect.Effect<void> {
     this.isCalled = false
     this.waitsFor = turnstile
@@ -272,7 +278,7 @@ class Passing<A, E, R> implements Waiter {
     return this.orCancel(this.restore(woken))
   }
 
-  /** Passes the turnstile at which it waits, as its turn has come. */
+  /** Passes the turnstile at which it waits, because its turn has come. */
   call(): boolean {
     const { request } = this
     request.turnstile.leave(this)
@@ -293,7 +299,7 @@ class Passing<A, E, R> implements Waiter {
     resume?.(Effect.void)
   }
 
-  /** Ends the wait without an attempt, if the fiber waits. */
+  /** Ends the wait, if the fiber waits. The attempt does not start. */
   abandon(): void {
     const { passengers: { abandoned }, resume } = this
     if (resume === undefined || abandoned === undefined) return
@@ -310,7 +316,7 @@ class Passing<A, E, R> implements Waiter {
     return () => sleeper.interruptUnsafe()
   }
 
-  /** Gives up everything if an effect before the start does not succeed. */
+  /** Gives up everything if an effect that precedes the start does not succeed. */
   private orCancel<B>(effect: Effect.Effect<B>): Effect.Effect<B> {
     return Effect.onExit(effect, (exit) => {
       if (Exit.isSuccess(exit)) return Effect.void

@@ -1,16 +1,17 @@
 /**
- * Permits: so many attempts at once. The holder of a permit lends it to the work that it starts, one borrower at a time.
+ * Permits: at most a given number of attempts run concurrently. The holder of a permit lends it to the work that it
+ * starts, to one borrower at a time.
  *
- * Effect's `Semaphore` has no lending, and it wakes by walking over all waiters.
+ * Effect's `Semaphore` has no lending, and it wakes waiters by walking over all of them.
  */
 import { LinkedQueue, type QueueEntry } from "../primitives/linkedQueue.ts"
 import { Turnstile } from "./turnstile.ts"
 import type { Ended, Pass, Request, Waiter } from "./visit.ts"
 
 /**
- * A permit as one attempt holds it. A permit with a lender returns to the lender when it ends. A permit that is lent
- * out returns from the borrower first; if its holder ends before the borrower, the borrower takes over the lender above
- * it. Invariant: the `lender` of a live permit is never `hasEnded`.
+ * A permit that one attempt holds. A permit with a lender returns to the lender when it ends. If the holder of a permit
+ * ends before its borrower, the borrower takes over the lender of the permit. Invariant: the `lender` of a live permit
+ * is never `hasEnded`.
  */
 class Permit implements Pass {
   lender: Permit | undefined
@@ -31,7 +32,7 @@ class Permit implements Pass {
   }
 }
 
-/** Where a waiter stands among those that borrow from one permit. */
+/** Place of a waiter among those that wait to borrow one permit. */
 interface Borrowing {
   readonly lender: Permit
   readonly entry: QueueEntry<Waiter>
@@ -55,12 +56,12 @@ export class Permits extends Turnstile<unknown> {
     return this.pause(now) > 0 ? 0 : Math.max(0, this.size - this.used)
   }
 
-  /** Milliseconds for which nothing may start. */
+  /** Time for which nothing may start, in milliseconds. */
   protected pause(_now: number): number {
     return 0
   }
 
-  /** Learns from the end of an attempt. Returns a mistake of the user that came to light. */
+  /** Learns from the end of an attempt. Returns a mistake of the user, if it finds one. */
   learn(_permit: Pass, _ended: Ended): unknown {
     return undefined
   }
@@ -96,7 +97,7 @@ export class Permits extends Turnstile<unknown> {
     borrowing.lender.borrowers.remove(borrowing.entry)
   }
 
-  /** Changes how many permits there are. Permits that are held stay held, even above the new size. */
+  /** Changes the number of permits. Permits that are held stay held, even above the new number. */
   protected change(size: number): void {
     this.size = size
     this.serve()
@@ -113,7 +114,7 @@ export class Permits extends Turnstile<unknown> {
 
   /**
    * Ends a permit: it returns to its lender, or else to the free ones. A permit that is lent out passes to its
-   * borrower, which returns it later. Waiters for it wait for its lender from now on.
+   * borrower, which returns it later. Attempts that wait for it wait for its lender from now on.
    */
   private end(permit: Permit): void {
     const { borrower, borrowers, lender } = permit
@@ -132,7 +133,7 @@ export class Permits extends Turnstile<unknown> {
     if (borrower === undefined) this.lend(lender)
   }
 
-  /** Calls those who borrow: they wait for their lenders, and not for the line. */
+  /** Calls the waiters that borrow. They wait for their lenders, and not for the line. */
   protected override callOthers(): boolean {
     for (const waiter of this.borrowing.keys()) {
       if (!mayBorrow(waiter.request) || this.pause(waiter.now()) > 0) continue
@@ -142,12 +143,12 @@ export class Permits extends Turnstile<unknown> {
     return false
   }
 
-  /** Has a waiter wait for the permit of a lender, too. */
+  /** Lets a waiter also wait for the permit of a lender. */
   private borrow(waiter: Waiter, lender: Permit): void {
     this.borrowing.set(waiter, { lender, entry: lender.borrowers.push(waiter) })
   }
 
-  /** Lends a permit that has come back to the first that waits for it and can go on. */
+  /** Lends a permit that has come back to the first waiter that can take it. */
   private lend(lender: Permit): void {
     for (const waiter of lender.borrowers.values()) {
       if (lender.borrower !== undefined) return
@@ -159,7 +160,10 @@ export class Permits extends Turnstile<unknown> {
   }
 }
 
-/** Returns the lender of a request, or the nearest above it that has not ended: work that outlives its holder belongs there. */
+/**
+ * Returns the lender of a request, or the nearest one above that has not ended. Work that outlives the holder of its
+ * permit belongs to that one.
+ */
 const lenderOf = ({ lender }: Request): Permit | undefined => {
   let found = lender as Permit | undefined
   while (found?.hasEnded) found = found.lender

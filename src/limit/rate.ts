@@ -1,11 +1,11 @@
 /**
- * Rates: a bucket of tokens, of which each attempt takes what it costs when it starts, and into which they come back one
+ * Rates: a bucket of tokens. Each attempt takes its cost from the bucket when it starts, and the tokens come back one
  * after another.
  *
- * Effect's `RateLimiter` gives a token to each that asks, also to those that have to wait for it: who waits has spent it.
- * Here whoever is first takes its tokens in the step in which it starts, together with those of its other limits. For that
- * the bucket has to answer at once, so one in memory is a few numbers. A bucket that programs share is that of a
- * `RateLimiter`, and only whoever is first asks it.
+ * Effect's `RateLimiter` gives tokens to every caller that asks, even to one that has to wait: a caller that waits has
+ * already spent them. Here the first in line takes its tokens in the step in which it starts, together with those of
+ * its other limits. For that the bucket has to answer immediately, so a bucket in memory is a few numbers. A bucket
+ * that programs share belongs to a `RateLimiter`, and only the first in line asks it.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -20,19 +20,22 @@ import type * as Contract from "./contract.ts"
 import { Turnstile } from "./turnstile.ts"
 import { type Ended, type Pass, Passes, type Request, type Visit } from "./visit.ts"
 
-/** Milliseconds in which as many inputs of a batch may start as it has: for so long a batch waits for its tokens. */
+/**
+ * Longest wait of a batch for its tokens, in milliseconds: a batch has at most as many inputs as tokens come back in
+ * that time.
+ */
 const batchMillis = 25
 
-/** Least difference that counts between two numbers of tokens: what is less comes from rounding. */
+/** Least difference that counts between two numbers of tokens. Anything less comes from rounding. */
 const leastTokens = 1e-9
 
 export interface RateOptions {
   readonly name: string
-  /** Greatest number of tokens, and milliseconds in which one comes back. */
+  /** Greatest number of tokens, and the milliseconds in which one comes back. */
   readonly burst: number
   readonly millisPerToken: number
   readonly cost: ((input: any) => number) | undefined
-  /** Name of the bucket at a `RateLimiter`, if programs may share it. */
+  /** Name of the bucket in a `RateLimiter`, if programs may share it. */
   readonly key: string | undefined
 }
 
@@ -51,7 +54,7 @@ class Taken implements Pass {
     if (unused > 0) this.rate.putBack(this.units * unused)
   }
 
-  /** Takes what is missing to the true cost, or puts back what was too much. */
+  /** Takes what is missing to the true cost, or puts back what was taken in excess. */
   settle(units: number): Effect.Effect<void> {
     const difference = units - this.units
     this.units = units
@@ -59,7 +62,7 @@ class Taken implements Pass {
   }
 }
 
-/** A bucket, here or at a `RateLimiter`. */
+/** A bucket, in memory or in a `RateLimiter`. */
 abstract class Bucket extends Turnstile {
   readonly name: string
   readonly size: number
@@ -82,21 +85,21 @@ abstract class Bucket extends Turnstile {
     return new Taken(this, units)
   }
 
-  /** Takes so many tokens out. */
+  /** Takes tokens out. */
   protected abstract spend(units: number, now: number): void
   /** Puts back tokens of inputs that were not started. */
   abstract putBack(units: number): void
-  /** Takes out more tokens, also those that are not there yet, or puts some back if the number is negative. */
+  /** Takes out more tokens, even those that have not come back yet, or puts some back if `units` is negative. */
   abstract correct(units: number): Effect.Effect<void>
 
-  /** What the inputs of a visit cost. Throws if that is no cost, or can never be had. */
+  /** Returns the cost of the inputs of a visit. Throws if it is not a valid cost, or can never be paid. */
   private costOf({ input, inputs }: Visit): number {
     const { cost } = this.options
     if (cost === undefined) return inputs
     const units: unknown = cost(input)
     if (typeof units !== "number") return wrongType("cost(input)", "a number", units)
     if (!(units >= 0 && units <= this.size)) {
-      return outOfRange("cost(input)", `from 0 to ${this.size}, which is all that ${this.name} has at once`, units)
+      return outOfRange("cost(input)", `from 0 to ${this.size}, the most that ${this.name} has at once`, units)
     }
     return units
   }
@@ -107,7 +110,7 @@ export class TokenBucket extends Bucket {
   private level: number
   /** Time up to which tokens have come back, in milliseconds. */
   private filledAt = -Infinity
-  /** The buckets of rate limiters that have been provided. */
+  /** Shared buckets, by the rate limiter that was provided. */
   private readonly elsewhere = new WeakMap<RateLimiter.RateLimiter, SharedBucket>()
 
   constructor(options: RateOptions) {
@@ -129,7 +132,7 @@ export class TokenBucket extends Bucket {
     return missing <= leastTokens ? 0 : missing * this.options.millisPerToken
   }
 
-  /** Corrects what the attempt around has taken; outside of one the whole cost is taken. */
+  /** Corrects the cost that the attempt around has taken. Outside of an attempt, the whole cost is taken. */
   readonly settle = (units: number): Effect.Effect<void> => {
     numberWhere("cost", units, "a finite number of at least 0", (n) => Number.isFinite(n) && n >= 0)
     return Effect.withFiber((fiber) => {
@@ -163,14 +166,14 @@ export class TokenBucket extends Bucket {
     return Effect.sync(() => this.putBack(-units))
   }
 
-  /** Adds the tokens that have come back. A clock that has gone back is another one: time counts from there. */
+  /** Adds the tokens that have come back. A clock that has gone back is a different clock: time counts from there. */
   private fill(now: number): void {
     const millis = now - this.filledAt
     this.filledAt = now
     if (millis > 0) this.level = Math.min(this.size, this.level + millis / this.options.millisPerToken)
   }
 
-  /** The bucket of the rate limiter that is provided, if it has one of this name. */
+  /** Returns the shared bucket in the rate limiter that is provided. Returns undefined without a key or a limiter. */
   private sharedBy(context: Context.Context<never>): SharedBucket | undefined {
     if (this.options.key === undefined) return undefined
     const limiter = Option.getOrUndefined(Context.getOption(context, RateLimiter.RateLimiter))
@@ -183,14 +186,14 @@ export class TokenBucket extends Bucket {
   }
 }
 
-/** A bucket at a `RateLimiter`. Whoever is first gets tokens from there, which are here until it starts. */
+/** A bucket in a `RateLimiter`. The first in line gets tokens from there, and they are kept here until it starts. */
 class SharedBucket extends Bucket {
   private readonly limiter: RateLimiter.RateLimiter
   private readonly bucket: Parameters<RateLimiter.RateLimiter["consume"]>[0]
-  /** Number of tokens that were got and not taken; time before which there is no use in asking. */
+  /** Number of tokens that were fetched and not taken, and the time before which asking again is of no use. */
   private here = 0
   private notBefore = -Infinity
-  /** Number of tokens that were there at the last answer. */
+  /** Number of tokens in the shared bucket at its last answer. */
   private there: number
 
   constructor(limiter: RateLimiter.RateLimiter, options: RateOptions) {
@@ -252,7 +255,7 @@ class SharedBucket extends Bucket {
     if (units === 0) return Effect.void
     const corrected = units > 0
       ? this.consume(units, "delay")
-      // no more than fits in: time may have filled it meanwhile
+      // no more than fits in, since time may have filled the bucket meanwhile
       : Effect.flatMap(
         this.consume(0, "delay"),
         ({ remaining }) => this.consume(-Math.min(-units, Math.max(0, this.size - remaining)), "delay")

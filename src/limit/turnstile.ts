@@ -1,15 +1,15 @@
 /**
- * Turnstiles: what the limits of this library have in common. A turnstile has a line, and lets through whoever is first in
- * it as soon as there is enough for that one; nobody who needs less goes before.
+ * Turnstiles: the common part of the limits of this library. A turnstile has a line. It lets the first in line through
+ * as soon as there is enough for that one; nothing that needs less goes before.
  *
- * | who | when it waits | when its turn has come |
+ * | in line | while it waits | when its turn has come |
  * | --- | --- | --- |
- * | an attempt (`Passing`) | its fiber waits, and keeps the slot of its run | it goes on |
- * | the inputs that a run has put aside (`AsideLine`) | once for all of them, and no slot is kept | one of them is taken by a lane that is free |
+ * | an attempt (`Passing`) | its fiber waits, and keeps the slot of its run | it continues |
+ * | the inputs that a run has put aside (`AsideLine`) | they wait as one, and keep no slot | a free lane takes one |
  *
- * What is held while an attempt runs (permits) is taken when the turn has come. What is counted (tokens) is taken when the
- * attempt starts: until it has all its limits, it keeps its turn, and has spent nothing. An attempt takes its limits in
- * the order of their ranks, so no two attempts wait for each other.
+ * What is held while an attempt runs (permits) is taken when its turn has come. What is counted (tokens) is taken when
+ * the attempt starts: until it has all its limits, the attempt keeps its turn and has spent nothing. An attempt takes
+ * its limits in the order of their ranks, so no two attempts wait for each other.
  */
 import * as Effect from "effect/Effect"
 import { monotonicClock } from "../primitives/clock.ts"
@@ -22,14 +22,14 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
   readonly [Contract.TypeId] = Contract.TypeId
   abstract readonly name: string
   readonly rank: number
-  /** True if it counts starts: it is taken when the attempt starts. */
+  /** True if it counts starts. Then it is taken when the attempt starts. */
   readonly counts: boolean
-  /** Greatest number of inputs that pass together in a batch; undefined if each has to pass by itself. */
+  /** Greatest number of inputs that pass together in a batch. Undefined if each has to pass by itself. */
   readonly mostOfBatch: number | undefined = undefined
   /** Number of attempts that have passed and not ended. */
   running = 0
   protected readonly line = new LinkedQueue<Waiter>()
-  /** Who keeps its turn, and is called when there may be enough for it again. */
+  /** Callback of the attempt that keeps its turn. It is called when there may be enough for it again. */
   private turn: (() => void) | undefined = undefined
   private cancelTimer: (() => void) | undefined = undefined
   private isServing = false
@@ -40,32 +40,39 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
     this.rank = Contract.nextRank(counts)
   }
 
-  /** How much there is, and how much of that can be had now. */
+  /** Total number of permits or tokens, and how many of them can be taken now. */
   abstract readonly size: number
   protected abstract freeAt(now: number): number
 
-  /** Returns what is asked of it by a visit. Throws if that can never be had. */
+  /** Returns the request of a visit. Throws if it can never be granted. */
   request(visit: Visit): Request {
     return { turnstile: this, units: 1, lender: visit.around.get(this) }
   }
 
-  /** Milliseconds until there is enough: 0 if there is now, infinite if something has to happen first. */
+  /**
+   * Returns the time until there is enough, in milliseconds: 0 if there is enough now, infinite if something has to
+   * happen first.
+   */
   abstract delay(request: Request, now: number): number
 
-  /** Takes what was asked for, of which there is enough. */
+  /** Takes what was requested. There has to be enough of it. */
   abstract take(request: Request, now: number): Pass
 
-  /** What has to be asked elsewhere before `delay` is known; undefined if nothing. */
+  /** Returns the effect that asks a shared store, where that is needed before `delay` is known. */
   inquiry(_request: Request): Effect.Effect<void> | undefined {
     return undefined
   }
 
-  /** Gives back elsewhere what was got there and nobody wants any more; undefined if there is nothing. */
+  /**
+   * Effect that gives back to the shared store what was fetched and is no longer needed. Undefined if there is nothing.
+   */
   get returned(): Effect.Effect<void> | undefined {
     return undefined
   }
 
-  /** True if nothing would be lost by forgetting it: nobody has it or waits for it, and all of it is there. */
+  /**
+   * Returns true if nothing would be lost by forgetting it: no attempt has it or waits for it, and all of it is free.
+   */
   isIdle(now: number): boolean {
     return this.running === 0 && this.line.size === 0 && this.freeAt(now) >= this.size
   }
@@ -76,7 +83,7 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
     return count
   }
 
-  /** Its state at a time. */
+  /** Returns its state at a time. */
   stateAt(now: number): Contract.State {
     const { name, running, size, waiting } = this
     return { name, size, free: this.freeAt(now), running, waiting }
@@ -90,7 +97,7 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
     return through([this], attempt, input)
   }
 
-  /** True if nobody is to go before a newcomer, or before a waiter that is in the line. */
+  /** Returns true if nothing goes before a newcomer, or before a waiter that is in the line. */
   isFirst(waiter?: Waiter): boolean {
     if (this.turn !== undefined) return false
     if (this.line.size === 0) return true
@@ -101,24 +108,24 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
     return true
   }
 
-  /** True if whoever is first can pass now. */
+  /** Returns true if a request is first and can pass now. */
   admits(request: Request, now: number, waiter?: Waiter): boolean {
     return this.isFirst(waiter) && this.delay(request, now) <= 0
   }
 
-  /** Keeps the turn of whoever is first. `again` is called when there may be enough. */
+  /** Keeps the turn of the first in line. `again` is called when there may be enough for it. */
   keepTurn(again: () => void): void {
     this.turn = again
   }
 
   /**
-   * Gives up a turn that was kept. If others wait, theirs comes a microtask later: what starts by this turn starts before, and
-   * of many that are interrupted together none has its turn in between.
+   * Gives up a turn that was kept. If others wait, the next turn comes a microtask later: what this turn starts begins
+   * before it, and when many attempts are interrupted together, none of them gets a turn in between.
    */
   endTurn(): void {
     if (this.line.size === 0) {
       this.turn = undefined
-      // whoever had the turn may have waited for enough, and given up
+      // the attempt that had the turn may have waited for enough, and given up
       this.cancelTimer?.()
       this.cancelTimer = undefined
       return
@@ -129,19 +136,19 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
     })
   }
 
-  /** Adds a waiter to the line, and sees to it that it is called. */
+  /** Adds a waiter to the line, and makes sure that it is called. */
   join(waiter: Waiter): void {
     waiter.entry = this.line.push(waiter)
     this.serve()
   }
 
-  /** Removes a waiter from the line, as its turn has come or it waits no longer. */
+  /** Removes a waiter from the line because its turn has come or it no longer waits. */
   leave(waiter: Waiter): void {
     if (waiter.entry !== undefined) this.line.remove(waiter.entry)
     waiter.entry = undefined
   }
 
-  /** Calls those whose turn has come. */
+  /** Calls the waiters whose turn has come. */
   serve(): void {
     this.servesAgain = true
     if (this.isServing) return
@@ -156,7 +163,9 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
     this.isServing = false
   }
 
-  /** Calls the first in line that is ready, if there is enough for it; otherwise sees to it that this is tried again. */
+  /**
+   * Calls the first in line that is ready, if there is enough for it. Otherwise makes sure that this is tried again.
+   */
   private walk(): void {
     for (const waiter of this.line.values()) {
       if (!waiter.isReady) {
@@ -166,12 +175,15 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
       if (this.holdsUp(waiter)) return
       if (waiter.call()) this.servesAgain = true
       if (this.servesAgain) return
-      // the inputs of a run that wait as one have another first, which may need more
+      // inputs of a run that wait as one now have another one in front, which may need more
       if (waiter.entry !== undefined && waiter.isReady && this.holdsUp(waiter)) return
     }
   }
 
-  /** True if there is not enough for whoever is first: that is tried again, and nobody goes before but those who may. */
+  /**
+   * Returns true if there is not enough for the first in line. Then that is tried again, and only waiters that need not
+   * wait for it go before.
+   */
   private holdsUp(waiter: Waiter): boolean {
     const millis = this.delay(waiter.request, waiter.now())
     if (millis <= 0) return false
@@ -180,12 +192,12 @@ export abstract class Turnstile<in I = any> implements Contract.Limit<I> {
     return true
   }
 
-  /** Calls waiters that need not wait for whoever is first; true if one was called and has passed. */
+  /** Calls waiters that need not wait for the first in line. Returns true if one was called and has passed. */
   protected callOthers(): boolean {
     return false
   }
 
-  /** Serves again after so many milliseconds. */
+  /** Serves again after `millis` milliseconds. */
   retryAfter(waiter: Pick<Waiter, "after">, millis: number): void {
     this.cancelTimer?.()
     this.cancelTimer = millis < Infinity

@@ -1,5 +1,5 @@
 /**
- * Those who pass turnstiles: what they ask, what they have then, and how they wait.
+ * The visitors of turnstiles: what they request, what they hold, and how they wait.
  */
 import * as Context from "effect/Context"
 import type { QueueEntry } from "../primitives/linkedQueue.ts"
@@ -11,27 +11,27 @@ export interface Visit {
   /** Number of inputs that pass together. */
   readonly inputs: number
   readonly context: Context.Context<never>
-  /** What the attempt around has passed. */
+  /** Passes that the attempt around holds. */
   readonly around: ReadonlyMap<Turnstile, Pass>
 }
 
-/** What a visit asks of a turnstile: so many permits or tokens. */
+/** Request of a visit to a turnstile, for a number of permits or tokens. */
 export interface Request {
   readonly turnstile: Turnstile
   readonly units: number
-  /** What the attempt around has of this turnstile. */
+  /** The pass that the attempt around holds of this turnstile. */
   readonly lender: Pass | undefined
 }
 
-/** What an attempt has of a turnstile. */
+/** Permits or tokens that an attempt has taken from a turnstile. */
 export interface Pass {
-  /** Ends with the attempt. Returns a mistake of the user that it found, or nothing. */
+  /** Ends with the attempt. Returns a mistake of the user, if it finds one. */
   readonly end: (ended: Ended) => unknown
 }
 
 /**
- * How an attempt has ended: `error` is there if it failed with a typed error; `unused` is the share of its inputs that
- * were not started.
+ * The end of an attempt. `error` is set if it failed with a typed error. `unused` is the share of its inputs that were
+ * not started.
  */
 export interface Ended {
   readonly isSuccess: boolean
@@ -40,26 +40,29 @@ export interface Ended {
   readonly now: number
 }
 
-/** Someone in a line. */
+/** A waiter in a line. */
 export interface Waiter {
   readonly request: Request
-  /** Its place in the line; written by the turnstile. */
+  /** Its place in the line. Written by the turnstile. */
   entry: QueueEntry<Waiter> | undefined
   /** Number of inputs that wait here. */
   readonly count: number
-  /** True if it could go on now; otherwise it is passed over until it asks itself. */
+  /** True if it could continue now. Otherwise it is passed over until it asks again itself. */
   readonly isReady: boolean
-  /** Its turn has come: true if it has gone on, and has left the line or keeps its turn; false if it cannot yet. */
+  /**
+   * Called when its turn has come. Returns true if it has continued, and has left the line or keeps its turn. Returns
+   * false if it cannot continue yet.
+   */
   call(): boolean
-  /** It was passed over. */
+  /** Called when it was passed over. */
   missed(): void
   /** Reads its clock, in milliseconds. */
   now(): number
-  /** Calls back after so many milliseconds, unless that is cancelled. */
+  /** Calls `action` after `millis` milliseconds. Returns a function that cancels the call. */
   after(millis: number, action: () => void): () => void
 }
 
-/** What the attempt of a fiber has passed. */
+/** Passes that the attempt of a fiber holds. */
 export const Passes = Context.Reference<ReadonlyMap<Turnstile, Pass>>("effect-parallel/internal/Passes", {
   defaultValue: () => new Map()
 })

@@ -1,8 +1,9 @@
 /**
- * What the inputs of a run wait for: how many for which limit now, and how long all of them have waited for it.
+ * Counts of the inputs of a run that wait for limits: how many wait for each limit now, and how long all of them have
+ * waited for it.
  *
- * The sum of the waits grows by the number of those that wait, so nothing is kept for an input. Limits of the same name are one:
- * those of `Limit.keyed` mostly are. Those beyond the hundredth name are counted together.
+ * The sum of the waits grows with the number of inputs that wait, so nothing is kept for each input. Limits of the same
+ * name count as one; most limits of `Limit.keyed` share a name. Names beyond the hundredth are counted together.
  */
 import * as Duration from "effect/Duration"
 import { LinkedQueue } from "../primitives/linkedQueue.ts"
@@ -12,7 +13,7 @@ interface RunningWaits {
   waiting: number
   /** Number of waits that have begun. */
   begun: number
-  /** Time that all have waited up to `countedAt`, in milliseconds. */
+  /** Sum of all waits up to `countedAt`, in milliseconds. */
   millis: number
   countedAt: number
 }
@@ -20,22 +21,22 @@ interface RunningWaits {
 const mostNames = 100
 const others = "other limits"
 
-/** Someone who waits in its slot, and can be told that nothing more is to begin. */
+/** Waiter that keeps its slot, and can be told that nothing new may begin. */
 export interface SlotWaiter {
   abandon(): void
 }
 
-/** Where inputs wait: in the slot of the lane that has them, or aside, with no slot. */
+/** Place where an input waits: in the slot of the lane that has it, or aside, without a slot. */
 export type WaitingPlace = "slot" | "aside"
 
 export class LimitWaits {
   private readonly byName = new Map<string, RunningWaits>()
   private readonly places: Record<WaitingPlace, number> = { slot: 0, aside: 0 }
-  /** Those that wait in their slots. */
+  /** Waiters that wait in their slots. */
   readonly waiters = new LinkedQueue<SlotWaiter>()
-  /** Number of slots whose lane waits. */
+  /** Number of slots in which something waits. */
   slots = 0
-  /** Is told of each name when something waits for a limit of that name for the first time. */
+  /** Called with each name when something waits for a limit of that name for the first time. */
   onName: (name: string) => void = () => {}
 
   /** Number of inputs that wait in a place. */
@@ -43,7 +44,7 @@ export class LimitWaits {
     return this.places[place]
   }
 
-  /** Adds so many inputs that wait, or takes some away if the number is negative. Times are milliseconds. */
+  /** Adds `by` inputs that wait. A negative `by` removes some. Times are in milliseconds. */
   change(name: string, place: WaitingPlace, by: number, now: number): void {
     this.places[place] += by
     if (place === "slot") this.slots += Math.sign(by)
@@ -54,25 +55,25 @@ export class LimitWaits {
     if (by > 0) waits.begun += by
   }
 
-  /** Counts an input again that has been taken away for a moment. */
+  /** Counts an input again that was removed for a moment. */
   resume(name: string, place: WaitingPlace, now: number): void {
     this.change(name, place, 1, now)
     this.waitsOf(name, now).begun--
   }
 
-  /** Ends all waits in slots: nothing more is to begin. */
+  /** Ends all waits in slots: nothing new may begin. */
   abandon(): void {
     for (const waiter of this.waiters.values()) waiter.abandon()
   }
 
-  /** Returns how many wait now, for which. */
+  /** The number of inputs that wait now, for each limit that has any. */
   get limited(): ReadonlyArray<{ readonly name: string; readonly waiting: number }> {
     const limited: Array<{ name: string; waiting: number }> = []
     for (const [name, { waiting }] of this.byName) if (waiting > 0) limited.push({ name, waiting })
     return limited
   }
 
-  /** Returns what was waited for until now, the longest first. */
+  /** Returns the waits until now, for each limit, the longest first. */
   over(
     now: number
   ): ReadonlyArray<{ readonly name: string; readonly waits: number; readonly waited: Duration.Duration }> {
