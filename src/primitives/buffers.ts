@@ -2,10 +2,10 @@
  * Binary data in a value.
  */
 
-/** Number of levels of plain objects, arrays and maps in which binary data is searched for. */
+/** Number of levels of plain objects, arrays and maps that are searched for binary data. */
 const depth = 4
 
-/** Returns the buffers in a value that can be moved, each once. */
+/** Returns the buffers in a value that can be moved, each of them once. */
 export const buffersOf = (value: unknown): ReadonlyArray<ArrayBuffer> => {
   const found = new Set<ArrayBuffer>()
   collect(value, depth, found)
@@ -17,7 +17,7 @@ const collect = (value: unknown, levels: number, found: Set<ArrayBuffer>): void 
   if (value instanceof ArrayBuffer) return void found.add(value)
   if (ArrayBuffer.isView(value)) return value.buffer instanceof ArrayBuffer ? void found.add(value.buffer) : undefined
   if (levels === 0) return
-  // of a sparse array these are the elements that are there: its length may be billions
+  // for a sparse array, these are only the elements that exist: its length may be billions
   const parts = value instanceof Map ? value.values() : Object.values(value)
   for (const part of parts) collect(part, levels - 1, found)
 }

@@ -5,18 +5,24 @@ import type { StackFrame } from "effect/References"
 import { timer } from "./monotonic.ts"
 import { shortenName } from "./shorten.ts"
 
-/** Numbers of frames that are captured, some of which are those of this library and of Effect, and of those that are kept. */
+/**
+ * Number of frames that are captured, some of them in this library and in Effect, and number of frames that are kept.
+ */
 const mostCaptured = 12
 const mostKept = 3
 
 /**
- * Number of captures in a window of so many milliseconds. A capture takes some 5 µs (10 % of a call on a thread), so a
- * program that calls more often than this pays a hundredth of its time for them, and not every call has its place.
+ * Greatest number of captures in a window, and the length of the window in milliseconds. A capture takes about 5 µs (10
+ * % of a call on a thread). A program that calls more often than this spends a hundredth of its time on captures, and
+ * some of its calls have no place.
  */
 const mostInWindow = 20
 const windowMillis = 10
 
-/** The folder of this library, as it may stand in a frame; none in a bundle, whose file is that of the program too. */
+/**
+ * The folder of this library, as a frame may show it. Empty in a bundle, which is one file with the code of the
+ * program.
+ */
 const folders: ReadonlyArray<string> = (() => {
   const { url } = import.meta
   if (!/\/primitives\/callSite\.[jt]s$/.test(url)) return []
@@ -24,13 +30,13 @@ const folders: ReadonlyArray<string> = (() => {
   return [href, decodeURIComponent(pathname)]
 })()
 
-/** True for a frame of this library, of Effect, of Node.js, or of the language, such as `Generator.next`. */
+/** Returns true for a frame of this library, of Effect, of Node.js, or of the language, such as `Generator.next`. */
 const isForeign = (line: string): boolean =>
   /\/node_modules\/effect\/|[( ]node:|\(<anonymous>\)$/.test(line) || folders.some((folder) => line.includes(folder))
 
 /**
- * A place in the program. Its text is made when it is asked for. Until then the stack keeps alive what the functions in it
- * can reach, so whoever keeps a place for long asks for its text.
+ * A place in the program. Its text is made when it is asked for. Until then the stack keeps alive everything that its
+ * functions can reach, so code that keeps a place for long asks for its text.
  */
 export class CallSite {
   private error: Error | undefined
@@ -50,7 +56,7 @@ export class CallSite {
         .filter((line) => /^\s+at /.test(line) && !isForeign(line))
         .slice(0, mostKept)
     } catch {
-      // a program can replace how stacks are made
+      // a program can replace the function that makes stacks
     }
     return this.kept
   }
@@ -59,7 +65,7 @@ export class CallSite {
 let windowStart = -Infinity
 let left = 0
 
-/** True if a capture is within its budget. */
+/** Returns true if a capture is within its budget. */
 const mayCapture = (): boolean => {
   const now = timer.now()
   if (now - windowStart >= windowMillis) {
@@ -70,8 +76,8 @@ const mayCapture = (): boolean => {
 }
 
 /**
- * Captures the place of a call, of so many frames; undefined if there have been many of late, or where stacks are switched
- * off.
+ * Captures the place of a call, with at most `frames` frames. Returns undefined if there were many captures recently,
+ * or if stacks are switched off.
  */
 export const capture = (frames = mostCaptured): CallSite | undefined => {
   const limit = Error.stackTraceLimit
@@ -80,14 +86,17 @@ export const capture = (frames = mostCaptured): CallSite | undefined => {
     Error.stackTraceLimit = frames
     return new CallSite(new Error())
   } catch {
-    // the limit cannot be written
+    // the limit is read-only
     return undefined
   } finally {
     if (Error.stackTraceLimit !== limit) Error.stackTraceLimit = limit
   }
 }
 
-/** Makes the frame of a call of a task, as causes have it: what was called, and where. Its texts are made when asked for. */
+/**
+ * Makes the frame of a call of a task, as causes hold it: what was called, and where. Its texts are made when they are
+ * asked for.
+ */
 export const frameOf = (
   task: { readonly name: string },
   site: CallSite | undefined,

@@ -6,15 +6,15 @@ import * as Effect from "effect/Effect"
 import { prefix, printable } from "./printable.ts"
 import { read, shorten } from "./shorten.ts"
 
-/** Number of reasons of a cause, and of causes of causes of an error, that are shown. */
+/** Greatest number of reasons of a cause, and of nested causes of an error, that are shown. */
 const mostReasons = 20
 const mostLevels = 10
 
-/** Number of characters of a message or a stack that are shown, and of a value that is no error. */
+/** Greatest number of characters shown of a message or a stack, and of a value that is not an error. */
 const reach = 10_000
 const valueLength = 400
 
-/** Shows a cause as lines of text, stacks and causes of causes included. */
+/** Shows a cause as lines of text, with stacks and nested causes. */
 export const showCause = (cause: Cause.Cause<unknown>): string => {
   try {
     return printable(Cause.pretty(plain(cause)))
@@ -30,7 +30,7 @@ export const showCause = (cause: Cause.Cause<unknown>): string => {
 export const warn = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.ignoreCause(Effect.suspend(() => Effect.logWarning(message, plain(cause))))
 
-/** Copies a cause; errors become objects that hold the texts of the errors. Stack frames of the cause are kept. */
+/** Copies a cause. Errors become objects that hold their texts. Stack frames of the cause are kept. */
 const plain = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   Cause.fromReasons(
     cause.reasons.slice(0, mostReasons).map((reason) => {
@@ -43,8 +43,8 @@ const plain = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   )
 
 /**
- * Copies what was thrown: what has a message as an object of texts, anything else as a text. A cause that is one of the
- * errors around it is left out.
+ * Copies a thrown value: a value with a message as an object of texts, anything else as a text. A cause that is one of
+ * the errors around it is left out.
  */
 const plainError = (value: unknown, levels: number, around: ReadonlyArray<unknown> = []): unknown => {
   if (value === undefined || value === null) return value
@@ -66,7 +66,7 @@ const plainError = (value: unknown, levels: number, around: ReadonlyArray<unknow
   }
 }
 
-/** Returns what follows the message in a stack: after the message itself, or after the first line. */
+/** Returns the part of a stack after the message, or else after the first line. */
 const framesOf = (stack: string, head: string): string => {
   if (stack.startsWith(head)) return stack.slice(head.length)
   const end = stack.indexOf("\n")

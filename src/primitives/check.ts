@@ -33,7 +33,7 @@ export const numberWhere = (
 ): number =>
   typeof value === "number" && allowed(value) ? value : refuse(typeof value === "number", name, expected, value)
 
-/** Checks for one of some words. */
+/** Checks for one of a list of words. */
 export const oneOf = (name: string, value: unknown, words: ReadonlyArray<string>, expected: string): void => {
   if (!words.includes(value as string)) refuse(typeof value === "string", name, expected, value)
 }
@@ -42,7 +42,7 @@ export const oneOf = (name: string, value: unknown, words: ReadonlyArray<string>
 export const positiveInteger = (name: string, value: unknown): number =>
   numberWhere(name, value, "a positive integer", isPositiveInteger)
 
-/** Checks for a positive integer or `word`, and returns the number; `word` means `Infinity`. */
+/** Checks for a positive integer or `word`, and returns the number. `word` means `Infinity`. */
 export const positiveIntegerOr = (name: string, value: unknown, word: string): number =>
   value === word ? Infinity : numberWhere(name, value, `a positive integer or "${word}"`, isPositiveInteger)
 
@@ -64,7 +64,7 @@ export const positiveDuration = (name: string, value: unknown): Duration.Duratio
   return Duration.isGreaterThan(duration, Duration.zero) ? duration : outOfRange(name, expected, value)
 }
 
-/** Checks for an object that has no other keys than the known ones. */
+/** Checks for an object with no keys other than the known ones. */
 export const knownKeys = (name: string, value: unknown, known: ReadonlyArray<string>): void => {
   if (typeof value !== "object" || value === null) return wrongType(name, "an object", value)
   for (const key of Object.keys(value)) {
@@ -79,7 +79,10 @@ export const knownKeys = (name: string, value: unknown, known: ReadonlyArray<str
   }
 }
 
-/** Checks for `true` or an object that has no other keys than the known ones, and returns the object; for `true` an empty one. */
+/**
+ * Checks for `true`, or an object with no keys other than the known ones. Returns the object, which is empty for
+ * `true`.
+ */
 export const trueOrObject = (name: string, value: unknown, known: ReadonlyArray<string>): object => {
   if (value === true) return {}
   if (typeof value !== "object" || value === null) return wrongType(name, "true or an object", value)

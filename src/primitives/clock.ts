@@ -17,11 +17,11 @@ const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTi
 /** Offset from `timer` to the monotonic time of Effect's own clock, in milliseconds. */
 const runtimeEpoch = epochOf(() => monotonicMillis(runtimeClock))
 
-/** True if a clock is Effect's own, which runs in real time. */
+/** Returns true if a clock is Effect's own, which runs in real time. */
 export const isRuntimeClock = (clock: Clock.Clock): boolean => clock === runtimeClock
 
 /**
- * Makes a function that reads a clock: whole nanoseconds since an origin that is the same for all readers of that
+ * Makes a function that reads a clock as whole nanoseconds, since an origin that is the same for all readers of that
  * clock.
  */
 export const nanoClock = (clock: Clock.Clock): () => number =>
@@ -36,8 +36,8 @@ export const nanosOf = (clock: Clock.Clock): (millis: number) => number =>
     : (millis) => Math.round(millis * 1e6)
 
 /**
- * Measures what has to be added to a time of Effect's own clock to get that of another one, in milliseconds. A clock
- * that does not run in real time has no such offset: the result is then only good for times that are near.
+ * Returns the number to add to a time of Effect's own clock to get that of another clock, in milliseconds. A clock that
+ * does not run in real time has no such offset: then the result is only good for times that are near.
  */
 export const offsetTo = (clock: Clock.Clock): number =>
   isRuntimeClock(clock) ? 0 : epochOf(() => monotonicMillis(clock)) - runtimeEpoch

@@ -10,29 +10,32 @@ import * as Option from "effect/Option"
 import { shorten } from "./shorten.ts"
 
 /**
- * Property that marks an `Exit`. If Effect renames it, no effect looks ready and the runtime runs them all: slower, not
- * wrong.
+ * Property that marks an `Exit`. If Effect renames it, no effect looks ready and the runtime runs them all, which is
+ * slower and not wrong.
  */
 const ExitTypeId = "~effect/Exit"
 
 /**
- * True if an effect is an exit already, so running it takes no time and no fiber. It is `Exit.isExit` inline: as a
- * call, the check costs a third of the whole cost of a ready input.
+ * Returns true if an effect is an exit already, so that running it takes no time and no fiber. It is `Exit.isExit`
+ * inline: as a call, the check costs a third of the whole cost of a ready input.
  */
 export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Exit<A, E> & Effect.Effect<A, E, R> =>
   (effect as { readonly [ExitTypeId]?: unknown } | undefined)?.[ExitTypeId] !== undefined
 
-/** True if a value is a complete exit, with its tag and its cause: what claims to be one may come from anywhere. */
+/**
+ * Returns true if a value is a complete exit, with its tag and its cause. A value that claims to be one may come from
+ * anywhere.
+ */
 export const isWholeExit = (u: unknown): u is Exit.Exit<unknown, unknown> =>
   Exit.isExit(u) && (u._tag === "Success" || (u._tag === "Failure" && Cause.isCause(u.cause)))
 
-/** True if a value is an effect. It is `Effect.isEffect` inline, for the same reason. */
+/** Returns true if a value is an effect. It is `Effect.isEffect` inline, for the same reason. */
 export const isEffect = (effect: unknown): boolean =>
   (effect as { readonly [Effect.TypeId]?: unknown } | undefined)?.[Effect.TypeId] !== undefined
 
 /**
- * Returns an effect unchanged and turns anything else into a defect. Without the check, the runtime would end the whole
- * fiber over it.
+ * Returns an effect unchanged, and turns anything else into a defect. Without the check, the runtime would end the
+ * whole fiber.
  */
 export const checkedEffect = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   isEffect(effect)
@@ -60,7 +63,7 @@ export const inChildFiber = <A, E, R, E2 = never>(
     })
   )
 
-/** Converts the result of a step, an effect or a plain value, to an effect. A promise becomes a defect. */
+/** Converts the result of a step, which is an effect or a plain value, to an effect. A promise becomes a defect. */
 export const toEffect = (value: unknown): Effect.Effect<any, any, any> =>
   isEffect(value) ? value as Effect.Effect<any, any, any> : isPromise(value) ? refusePromise : Effect.succeed(value)
 
@@ -82,12 +85,12 @@ const isPromise = (value: unknown): boolean =>
   typeof value === "object" && value !== null && typeof (value as { readonly then?: unknown }).then === "function"
 
 const refusePromise = Effect.suspend(() =>
-  Effect.die(new TypeError("expected a step to give an effect or a value, got a promise: wrap it in Effect.promise"))
+  Effect.die(new TypeError("expected a step to return an Effect or a value, got a promise: wrap it in Effect.promise"))
 )
 
 /**
- * Waits for an effect no longer than so many milliseconds, in a region that cannot be interrupted too. Does not fail; succeeds with
- * true if the effect has succeeded by then.
+ * Waits for an effect for at most `millis` milliseconds, even in a region that cannot be interrupted. Never fails.
+ * Succeeds with true if the effect has succeeded by then.
  */
 export const inTime = (effect: Effect.Effect<void>, millis: number): Effect.Effect<boolean> =>
   Effect.flatMap(

@@ -3,10 +3,10 @@
  * runs and lanes there are.
  *
  * Effect's own budget counts the operations of one fiber between two suspensions. A lane whose inputs are ready, or
- * whose promises are already resolved, never uses it up: it goes from microtask to microtask and the event loop never
- * turns. Lanes therefore also watch the time. When a turn has lasted for its slice, every lane that comes to its next
- * input waits here, first come, first served, until the event loop has turned. `Effect.runSync` has no turns: there,
- * nothing ever waits.
+ * whose promises are already resolved, never uses it up: it goes from microtask to microtask, and the event loop never
+ * turns. So lanes also watch the time. When a turn has used up its time slice, every lane that comes to its next input
+ * waits here, first come, first served, until the event loop has turned. `Effect.runSync` has no turns: there, nothing
+ * ever waits.
  *
  * Invariant: while `closed` is true, `left` is at most 0, so every `tick` reaches `checkClock` and returns true. Only
  * `onTurn`, which runs in the next turn, opens the budget again.
@@ -16,10 +16,10 @@ import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { timer } from "./monotonic.ts"
 
-/** Milliseconds that lanes may run before the event loop turns. */
+/** Time that lanes may run before the event loop turns, in milliseconds. */
 const sliceMillis = 8
 
-/** Largest number of inputs that pass between two readings of the clock while inputs are fast. */
+/** Greatest number of inputs between two readings of the clock while inputs are fast. */
 const maxStride = 32
 
 export class TurnBudget {
@@ -30,10 +30,10 @@ export class TurnBudget {
   turns = 0
   /** True if the clock has been read in this turn; `startedAt` is the first reading. */
   private started = false
-  /** Milliseconds of `timer`, as is `checkedAt`: the first and the last reading. */
+  /** First and last reading of the clock, in milliseconds of `timer`. */
   private startedAt = 0
   private checkedAt = -Infinity
-  /** Number of inputs until the next reading, and how many of them are left. */
+  /** Number of inputs between two readings, and number of inputs left until the next reading. */
   private stride = 1
   private left = 0
   /** True once the turn has used up its slice. */
@@ -45,18 +45,18 @@ export class TurnBudget {
     if (synchronous) this.left = Infinity
   }
 
-  /** Number that changes when the event loop turns; reading it has the turn counted. */
+  /** Number that changes when the event loop turns. Reading it makes sure that the turn is counted. */
   get turn(): number {
     if (!this.started) this.start(timer.now())
     return this.turns
   }
 
-  /** Counts one input; true if the caller has to wait for `next` before it continues. */
+  /** Counts one input. Returns true if the caller has to wait for `next` before it continues. */
   tick(): boolean {
     return --this.left < 0 && this.checkClock()
   }
 
-  /** Reads the clock and decides whether the turn is over; while it is, every call of `tick` gets here. */
+  /** Reads the clock and decides whether the turn is over. While it is over, every call of `tick` gets here. */
   private checkClock(): boolean {
     if (this.closed) return true
     const now = timer.now()
@@ -68,7 +68,7 @@ export class TurnBudget {
     return this.closed
   }
 
-  /** Notes the first reading of the clock in this turn, and has its end noted. */
+  /** Notes the first reading of the clock in this turn, and asks to be called at the end of the turn. */
   private start(now: number): void {
     this.started = true
     this.startedAt = now
@@ -88,7 +88,7 @@ export class TurnBudget {
 
   /**
    * Keeps the fibers of an effect from yielding in `Effect.runSync`, where nothing could resume them. Effect itself
-   * does so for the first fiber only.
+   * does so for only the first fiber.
    */
   withoutYields<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return this.synchronous ? Effect.provideService(effect, Scheduler.PreventSchedulerYield, true) : effect
@@ -105,13 +105,13 @@ export class TurnBudget {
 }
 
 /**
- * Tells the first event after a pause from those that follow within a millisecond. The caller handles the first
- * immediately, so that slow work gets no slower, and the others together when the event loop turns.
+ * Distinguishes the first event after a pause from events that follow within a millisecond. The caller handles the
+ * first immediately, so that slow work gets no slower, and the others together when the event loop turns.
  */
 export class Burst {
   private lastAt = -Infinity
 
-  /** Notes an event; true if none came in the millisecond before it. */
+  /** Notes an event. Returns true if there was none in the millisecond before it. */
   begins(): boolean {
     const now = timer.now()
     const first = now - this.lastAt >= 1

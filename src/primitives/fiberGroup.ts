@@ -2,7 +2,7 @@
  * A group of fibers that ends when all of its fibers have ended.
  *
  * `Effect.forEach` ends with the first of its fibers that fails. A group continues without a fiber that is lost, and
- * the owner may fork another one for it.
+ * its owner may fork another one in its place.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 
 export class FiberGroup<R> {
-  /** True once every fiber has been interrupted; nothing is forked after that. */
+  /** True once every fiber has been interrupted. Nothing is forked after that. */
   stopping = false
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   private stoppedBy: number | undefined = undefined
@@ -23,7 +23,7 @@ export class FiberGroup<R> {
 
   /**
    * Calls `begin`, which forks the first fibers, and waits until every fiber has ended. Interruption interrupts the
-   * fibers and waits until they have ended; their defects from then on become part of its cause.
+   * fibers and waits until they have ended. Their defects from then on become part of its cause.
    */
   run(begin: () => void): Effect.Effect<void, never, R> {
     return Effect.withFiber((parent) =>
@@ -41,7 +41,7 @@ export class FiberGroup<R> {
   }
 
   /**
-   * Forks a fiber. Calls `ended` with its exit, also while the group is stopping; the callback may fork others. Does
+   * Forks a fiber. Calls `ended` with its exit, even while the group is stopping; that callback may fork others. Does
    * nothing once the group is stopping. Returns a function that interrupts the fiber.
    */
   fork<E>(effect: Effect.Effect<void, E, R>, ended: (exit: Exit.Exit<void, E>) => unknown): () => void {
@@ -57,14 +57,14 @@ export class FiberGroup<R> {
     return () => fiber.interruptUnsafe(this.stoppedBy)
   }
 
-  /** Interrupts every fiber and refuses new ones. */
+  /** Interrupts every fiber and rejects new ones. */
   stop(): void {
     if (this.stopping) return
     this.stopping = true
     for (const fiber of this.fibers) fiber.interruptUnsafe(this.stoppedBy)
   }
 
-  /** Defects of fibers that died after the group was stopped, as an effect that fails with them. */
+  /** Effect that fails with the defects of fibers that died after the group was stopped, if there are any. */
   get lateDefects(): Effect.Effect<void> {
     return this.defects.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons<never>(this.defects))
   }
@@ -86,9 +86,9 @@ export class FiberGroup<R> {
   }
 }
 
-/** Children of a fiber whose runtime does not keep track of them. */
+/** Children of a fiber, where the runtime does not keep track of them. */
 export const noFibers: ReadonlySet<never> = new Set()
 
-/** Returns the children of a fiber. The runtime keeps them to interrupt them when the fiber ends. */
+/** Returns the children of a fiber. The runtime keeps track of them to interrupt them when the fiber ends. */
 export const childrenOf = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlySet<Fiber.Fiber<unknown, unknown>> =>
   (fiber as { children?: () => Set<Fiber.Fiber<unknown, unknown>> }).children?.() ?? noFibers

@@ -1,8 +1,8 @@
 /**
- * A first-in, first-out queue whose entries can be removed from any position, each operation in constant time.
+ * A first-in, first-out queue whose entries can be removed from any position. Each operation takes constant time.
  */
 
-/** One value in a queue; a handle for `remove`. */
+/** One value in a queue, and the handle for `remove`. */
 export interface QueueEntry<A> {
   readonly value: A
   previous: QueueEntry<A> | undefined
@@ -15,7 +15,7 @@ export class LinkedQueue<A> {
   private last: QueueEntry<A> | undefined
   size = 0
 
-  /** Returns the first value and leaves it in the queue. */
+  /** Returns the first value, and leaves it in the queue. */
   peek(): A | undefined {
     return this.first?.value
   }
@@ -45,12 +45,12 @@ export class LinkedQueue<A> {
     return this.first = entry
   }
 
-  /** The values, from the first to the last; those may be removed meanwhile. */
+  /** Yields the values, from the first to the last. They may be removed meanwhile. */
   *values(): Iterable<A> {
     for (let entry = this.first; entry !== undefined; entry = entry.next) yield entry.value
   }
 
-  /** Removes an entry of this queue; false if it was removed before. */
+  /** Removes an entry of this queue. Returns false if it was removed before. */
   remove(entry: QueueEntry<A>): boolean {
     if (entry.removed) return false
     entry.removed = true

@@ -1,5 +1,6 @@
 /**
- * Timers of Node.js for any number of milliseconds. `setTimeout` takes at most 24.8 days, and fires at once beyond.
+ * Timers of Node.js for any number of milliseconds. `setTimeout` takes at most 24.8 days, and fires immediately beyond
+ * that.
  */
 
 /** Greatest number of milliseconds that `setTimeout` takes. */
@@ -10,7 +11,7 @@ export class LongTimeout {
   private left: number
   private timer: NodeJS.Timeout
 
-  /** Calls `action` after so many milliseconds; never if they are infinite. */
+  /** Calls `action` after `millis` milliseconds. Never calls it if they are infinite. */
   constructor(action: () => void, millis: number) {
     this.action = action
     this.left = millis

@@ -1,17 +1,19 @@
 /**
- * The runtime's clock, and how it is compared with another one. Does not import Effect, so that a worker can boot with
+ * The runtime's clock, and its comparison with another clock. Does not import Effect, so that a worker can boot with
  * it.
  */
 
 /** The runtime's clock in milliseconds. Kept here because the global is a getter, which costs a fifth of a reading. */
 export const timer = globalThis.performance
 
-/** Number of comparisons, of which the best counts: in any one the thread may lose its core between two readings. */
+/**
+ * Number of comparisons. The best one counts, since in any of them the thread may lose its core between two readings.
+ */
 const comparisons = 8
 
 /**
- * Measures what has to be added to a time of `timer` to get that of another clock, which runs at the same rate; both in
- * milliseconds. The error is at most half the time that the best comparison took, some hundred nanoseconds.
+ * Returns the number to add to a time of `timer` to get that of another clock that runs at the same rate, both in
+ * milliseconds. The error is at most half the time of the best comparison, a few hundred nanoseconds.
  */
 export const epochOf = (read: () => number): number => {
   let best = Infinity

@@ -1,24 +1,25 @@
 /**
  * Values as one short line, for messages and logs, which must never contain a whole input.
  *
- * Whatever a value is, showing it does not throw: what throws when it is read is shown as far as it can be read.
+ * Showing a value never throws, whatever the value is. If reading it throws, it is shown as far as it can be read.
  */
 import { prefix, printable } from "./printable.ts"
 
-/** Number of elements or keys of a value that are shown, and how many levels deep. */
+/** Greatest number of elements or keys of a value that are shown, and greatest number of levels. */
 const width = 6
 const depth = 3
 
 /**
- * Number of characters of a message that are considered: enough for two paths of the greatest length that systems
- * allow, and the text around them.
+ * Number of characters of a message that are read: enough for two paths of the greatest length that systems allow, and
+ * the text around them.
  */
 const reach = 10_000
 
 /**
- * Shows a value as one line of at most `limit` characters; an error as its name and message. Parts that will not be
- * shown are not visited, so a long text or array costs as much as a short one. One exception costs in proportion to its
- * size: the names of the keys of an object (0.3 s for a million). The value of a `Redacted` is not shown.
+ * Shows a value as one line of at most `limit` characters. An error is shown by its name and message. Parts that will
+ * not be shown are not visited, so a long text or array costs as much as a short one. There is one exception: the names
+ * of the keys of an object cost in proportion to their number (0.3 s for a million). The value of a `Redacted` is not
+ * shown.
  */
 export const shorten = (value: unknown, limit = 80): string => cut(show(value, depth, limit), limit)
 
@@ -26,19 +27,21 @@ export const shorten = (value: unknown, limit = 80): string => cut(show(value, d
 export const shortenMessage = (value: unknown, limit = 80): string =>
   typeof value === "string" ? cut(prefix(value, reach), limit) : shorten(value, limit)
 
-/** Shows a name on one line, as a whole unless it is very long. */
+/** Shows a name on one line, whole unless it is very long. */
 export const shortenName = (name: string): string => shortenMessage(name, 400)
 
 /** A function that shows an input, of whatever type the inputs are. */
 export type ShowInput = (input: any) => string
 
-/** Shows an input as one line: as `show` does, if there is one. Where that throws, or returns no string, nothing is shown. */
+/**
+ * Shows an input as one line, with `show` if it is given. If that throws, or returns no string, the input is not shown.
+ */
 export const shortenInput = (input: unknown, show: ((input: never) => string) | undefined, limit = 80): string => {
   if (show === undefined) return shorten(input, limit)
   try {
     const text: unknown = show(input as never)
     if (typeof text === "string") return shortenMessage(text, limit)
-    // the rejection of a promise that nobody asked for would end the program
+    // an unhandled rejection of that promise would end the program
     if (text instanceof Promise) text.catch(() => {})
   } catch {}
   return "<not shown>"
@@ -49,7 +52,7 @@ const space = /[ \t\n\v\f\r\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+/g
 
 /**
  * Cuts a text to one line of at most `limit` characters. Paths lose folders from their middle before the line loses its
- * end: the two ends of a path say what is missing or broken.
+ * end, since the two ends of a path say what is missing or broken.
  */
 const cut = (text: string, limit: number): string => {
   let line = printable(text.replace(space, " ").trim())
@@ -91,7 +94,7 @@ const showRedacted = (value: object, limit: number): string => {
   return typeof label === "string" ? `<redacted:${prefix(label, limit)}>` : "<redacted>"
 }
 
-/** Numbers with more digits than a line has are not written out, which would take long. */
+/** Digits beyond which a number is not written out, since that would take long. */
 const mostDigits = 100
 const largest = 10n ** BigInt(mostDigits)
 
@@ -101,7 +104,7 @@ const showBigint = (value: bigint): string =>
 const showSymbol = (value: symbol, limit: number): string =>
   value === unreadable ? "[unreadable]" : `Symbol(${prefix(value.description ?? "", limit)})`
 
-/** Shows an error by its name and message; what is no text in the place of a text is shown as a value. */
+/** Shows an error by its name and message. If the message is not a text, it is shown as a value. */
 const showError = (error: Error, levels: number, limit: number): string => {
   const name = nameOf(error, reach) ?? "Error"
   const message = read(error, "message")
@@ -137,7 +140,7 @@ const showObject = (value: object, levels: number, limit: number): string => {
   return shown.length === 0 ? `${before}{}` : `${before}{ ${shown.join(", ")} }`
 }
 
-/** Shows of a value that cannot be looked into what kind of thing it says it is. */
+/** Shows the kind of a value that cannot be read, as the value itself states it. */
 const showTag = (value: unknown, limit: number): string => {
   try {
     return prefix(Object.prototype.toString.call(value), limit)
@@ -146,10 +149,10 @@ const showTag = (value: unknown, limit: number): string => {
   }
 }
 
-/** Takes the place of what throws when it is read. */
+/** Stands for a part that throws when it is read. */
 const unreadable = Symbol("unreadable")
 
-/** Reads a property; what throws gives `unreadable`, which is no text. */
+/** Reads a property. If that throws, returns `unreadable`, which is not a text. */
 export const read = (value: unknown, key: PropertyKey): unknown => {
   try {
     return (value as Record<PropertyKey, unknown>)[key]

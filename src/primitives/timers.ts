@@ -1,12 +1,12 @@
 /**
  * Timers of one run, on Effect's clock: a binary heap and one sleeping fiber.
  *
- * Deadlines, delayed retries and the age of stragglers are all "call this at that time, unless it was cancelled". A
- * sleeping fiber for each would cost more than the work it guards. A run therefore has one sleeper, which sleeps until
- * the earliest time; most timers are cancelled before they fire.
+ * Timeouts, delayed retries and the age of stragglers all mean "call this at that time, unless it was cancelled". A
+ * sleeping fiber for each would cost more than the work it guards. So a run has one sleeper, which sleeps until the
+ * earliest time. Most timers are cancelled before they fire.
  *
- * Invariant: `wakesAt` is the time the sleeper sleeps until; `-Infinity` while `fire` runs or after `close`, so that
- * `at` starts no sleeper; `Infinity` when there is none.
+ * Invariant: `wakesAt` is the time until which the sleeper sleeps. It is `-Infinity` while `fire` runs or after
+ * `close`, so that `at` starts no sleeper, and `Infinity` when there is no sleeper.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -16,8 +16,8 @@ import * as Fiber from "effect/Fiber"
 import { nanoClock } from "./clock.ts"
 
 /**
- * A time, in milliseconds of the monotonic clock, and what to call then. `index` is its position in the heap, -1 once
- * it has fired or was cancelled.
+ * A time, in milliseconds of the monotonic clock, and the action to call then. `index` is its position in the heap, or
+ * -1 once it has fired or was cancelled.
  */
 export interface Timer {
   readonly at: number
@@ -35,11 +35,11 @@ export class Timers {
   private wakesAt = Infinity
   private closed = false
 
-  /** Makes timers. An action that throws does not stop the others: its defect is given to `failed`, or else logged. */
+  /** Makes timers. An action that throws does not stop the others: its defect is passed to `failed`, or else logged. */
   constructor(
     clock: Clock.Clock,
     fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>,
-    failed: (cause: Cause.Cause<never>) => void = (cause) => fork(Effect.logError("a timer has failed", cause))
+    failed: (cause: Cause.Cause<never>) => void = (cause) => fork(Effect.logError("a timer failed", cause))
   ) {
     this.clock = clock
     this.time = nanoClock(clock)
@@ -47,7 +47,7 @@ export class Timers {
     this.failed = failed
   }
 
-  /** Reads the clock: milliseconds of the monotonic clock. */
+  /** Reads the clock, in milliseconds of the monotonic clock. */
   now(): number {
     return this.time() / 1e6
   }
@@ -57,7 +57,10 @@ export class Timers {
     return this.at(this.now() + Duration.toMillis(delay), action)
   }
 
-  /** Calls `action` at a time of `now`; soon, and never before this returns, if that time has passed. */
+  /**
+   * Calls `action` at a time on the clock of `now`. If that time has passed, calls it soon, but never before this
+   * returns.
+   */
   at(at: number, action: () => void): Timer {
     const timer = { at, action, index: this.heap.length }
     this.heap.push(timer)
@@ -66,7 +69,7 @@ export class Timers {
     return timer
   }
 
-  /** Removes a timer from the heap; nothing if it has fired or was cancelled. */
+  /** Removes a timer from the heap. Does nothing if it has fired or was cancelled. */
   cancel(timer: Timer): void {
     const { index } = timer
     if (index < 0) return
@@ -88,9 +91,9 @@ export class Timers {
   })
 
   /**
-   * Sleeps until the first timer, instead of any later time. The sleeper yields once before it fires. So nothing fires
-   * before this returns, nor before other work that wakes in the same turn of the event loop: an attempt that ends just
-   * in time has ended.
+   * Sleeps until the first timer, and replaces any later sleep. The sleeper yields once before it fires. So nothing
+   * fires before this returns, nor before other work that wakes in the same turn of the event loop: an attempt that
+   * ends just in time has ended.
    */
   private sleep(): void {
     this.sleeper?.interruptUnsafe()
@@ -101,7 +104,7 @@ export class Timers {
     this.sleeper = this.fork(delay > 0 ? Effect.flatMap(this.clock.sleep(Duration.millis(delay)), () => turn) : turn)
   }
 
-  /** Calls every action that is due, including those that become due meanwhile, and sleeps again. */
+  /** Calls every action that is due, including those that become due meanwhile, then sleeps again. */
   private fire(): void {
     this.sleeper = undefined
     this.wakesAt = -Infinity

@@ -1,2 +1,2 @@
-/** Version of this library: that of its package. */
+/** Version of this library, as in its package. */
 export const version = "0.0.0"
