@@ -398,7 +398,7 @@ describe("a run with a journal", () => {
       Effect.gen(function*() {
         const run = Parallel.forEach([1], double, { name: "run", journal: true }) as Effect.Effect<Array<number>>
         const exit = yield* Effect.exit(run)
-        assert.match(String(exit), /run run has a journal, and no layer of one is provided/)
+        assert.match(String(exit), /run run has the option `journal`, but no layer provides a Journal/)
       }))
 
     for (

@@ -1,5 +1,5 @@
 /**
- * Causes as records keep them: typed errors through their schema, defects as texts.
+ * Causes as records keep them: typed errors in the form of their schema, defects as texts.
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -12,7 +12,10 @@ import { BackendError } from "../../task/errors.ts"
 import { BackendErrorTypeId, keepStack, stackOf } from "../../task/stacks.ts"
 import { Unkept, write } from "./json.ts"
 
-/** A reason of a cause: a typed error, one that is undefined, the deadline, an error of the backend, a defect, or an interruption. */
+/**
+ * A reason of a cause: a typed error, a typed error that is undefined, the timeout, an error of the backend, a defect,
+ * or an interruption.
+ */
 type RecordedReason =
   | { readonly error: unknown; readonly stack?: string | undefined }
   | { readonly nothing: true }
@@ -21,7 +24,9 @@ type RecordedReason =
   | { readonly name: string; readonly message: string; readonly stack?: string | undefined }
   | { readonly interrupted: true }
 
-/** Number of characters of a message and of a stack that are kept, and of reasons of a cause. */
+/**
+ * Greatest number of characters of a message and of a stack that are kept, and greatest number of reasons of a cause.
+ */
 const reach = 4000
 const mostReasons = 20
 
@@ -47,7 +52,10 @@ const writeReason = (reason: Cause.Reason<unknown>, schema: Schema.Codec<any, an
   }
 }
 
-/** Writes a value as JSON, through its schema if there is one. Throws `Unkept` for what cannot be kept. */
+/**
+ * Writes a value as JSON, in the form of its schema if there is one. Throws `Unkept` for a value that JSON does not
+ * keep.
+ */
 export const encoded = (schema: Schema.Codec<any, any> | undefined, value: unknown, sorted = false): string => {
   if (schema === undefined) return write(value, sorted)
   const exit = Codec.encode(schema, value)
@@ -56,7 +64,9 @@ export const encoded = (schema: Schema.Codec<any, any> | undefined, value: unkno
   return write(exit.value, sorted)
 }
 
-/** Reads a value, through its schema if there is one. Throws what the schema says if it refuses the value. */
+/**
+ * Reads a value, through its schema if there is one. If the schema refuses the value, throws an error with its message.
+ */
 export const decoded = (schema: Schema.Codec<any, any> | undefined, value: unknown): unknown => {
   if (schema === undefined) return value
   const exit = Codec.decode(schema, value)
@@ -81,7 +91,7 @@ const textsOf = (defect: unknown): RecordedReason => {
 
 const cut = (text: string): string => prefix(text, reach)
 
-/** Reads a cause. Throws if it is none, or its schema refuses an error. */
+/** Reads a cause. Throws if it is not a cause, or its schema refuses an error. */
 export const readCause = (
   reasons: ReadonlyArray<RecordedReason>,
   schema: Schema.Codec<any, any> | undefined

@@ -94,7 +94,7 @@ export interface RecordStore {
   readonly inspect: Effect.Effect<ReadonlyArray<RunInfo>, JournalError>
 }
 
-/** Settings of a run that is to be recorded. */
+/** Settings of a run that is recorded. */
 export interface JournalSettings {
   readonly name: string
   readonly version: string
@@ -110,24 +110,27 @@ export interface RecalledExit {
   readonly recorded: Recorded
 }
 
-/** What is recorded of an attempt, apart from its exit. */
+/** Facts that are recorded about an outcome, apart from its exit. */
 type RecordedFacts = Pick<Settled<unknown>, "index" | "attempts" | "history"> & {
   readonly elapsedNanos: number
   readonly at: number
 }
 
-/** The journal of one run. Functions that are no effects throw a `JournalError` for a value that cannot be kept. */
+/**
+ * The journal of one run. Functions that do not return an effect throw a `JournalError` for a value that cannot be
+ * kept.
+ */
 export interface RunJournal {
   readonly store: string
   readonly recorded: number | undefined
   readonly failed: number | undefined
   /** Makes the key of an input. */
   readonly keyOf: (input: unknown, index: number) => string
-  /** False if the key is surely not recorded. */
+  /** Returns false if the key is certainly not recorded. */
   readonly mayHold: (key: string) => boolean
   readonly get: StoredRun["get"]
   readonly append: StoredRun["append"]
-  /** Reads a text of the store; undefined for one that failed. */
+  /** Reads the text of a record. */
   readonly decode: (key: string, text: string, index: number) => RecalledExit
   readonly encode: (key: string, exit: Exit.Exit<unknown, unknown>, facts: RecordedFacts) => StoredRecord
 }
@@ -145,15 +148,15 @@ export class Journal extends Context.Service<Journal, {
   readonly attach: (settings: JournalSettings) => Effect.Effect<RunJournal, JournalError, Scope.Scope>
 }>()("effect-parallel/Journal") {}
 
-/** Finds the journal that is provided; without one it dies, and says whose journal is missing. */
+/** Finds the journal that is provided. Without one, dies with an error that names `owner`. */
 export const provided = (owner: string): Effect.Effect<Journal["Service"]> =>
   Effect.flatMap(
     Effect.serviceOption(Journal),
     Option.match({
-      onNone: () => Effect.die(new Error(`${owner} has a journal, and no layer of one is provided`)),
+      onNone: () => Effect.die(new Error(`${owner} has the option \`journal\`, but no layer provides a Journal`)),
       onSome: Effect.succeed
     })
   )
 
-/** Milliseconds that what was interrupted waits for its store. */
+/** Longest time that an ending run waits for its store, in milliseconds. */
 export const patience = 5000

@@ -9,7 +9,7 @@ interface Crypto {
 
 let found: Crypto | undefined
 
-/** Returns the module of the platform that digests at once; other platforms than Node.js, Bun and Deno have none. */
+/** Returns the module of the platform that hashes synchronously. Only Node.js, Bun and Deno have one. */
 const crypto = (): Crypto => {
   if (found === undefined) {
     const { process } = globalThis as {
@@ -17,7 +17,7 @@ const crypto = (): Crypto => {
     }
     found = process?.getBuiltinModule?.("node:crypto") as Crypto | undefined
     if (found === undefined) {
-      throw new Error("this platform digests no texts at once: state what tells inputs apart (journal.key)")
+      throw new Error("this platform has no synchronous hash function: give the inputs keys (journal.key)")
     }
   }
   return found

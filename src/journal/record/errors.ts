@@ -27,10 +27,10 @@ export class NotEncodable extends Data.TaggedError("NotEncodable")<{
     const where = this.path === "" ? "" : ` at ${shortenName(this.path)}`
     const of = this.node === undefined ? `input #${this.index}` : shortenName(this.node)
     const remedy = this.value === "input"
-      ? "state what tells inputs apart (journal.key)"
+      ? "give the inputs keys (journal.key)"
       : this.node === undefined
-      ? `give a schema that makes plain data of it (journal.${this.value}, or that of the task)`
-      : "give the node a schema that makes plain data of it (Node.withSchema)"
+      ? `give it a schema that encodes it as plain data (journal.${this.value}, or the schema of the task)`
+      : "give the node a schema that encodes it as plain data (Node.withSchema)"
     return `the ${this.value} of ${of} cannot be recorded${where}: ${shortenMessage(this.issue, 200)}; ${remedy}`
   }
 }
@@ -55,8 +55,8 @@ export class SchemasDiffer extends Data.TaggedError("SchemasDiffer")<{
 }> {
   override get message(): string {
     const version = this.version === "" ? "" : `, version ${shorten(this.version)}`
-    return `it was recorded through other schemas (${shortenName(this.recorded)}${version}) than those of this run ` +
-      `(${shortenName(this.given)}); give it another \`version\`, or forget what is recorded`
+    return `its records were written with other schemas (${shortenName(this.recorded)}${version}) than this run has ` +
+      `(${shortenName(this.given)}); give the run another \`version\`, or forget the records (Journal.forget)`
   }
 }
 
@@ -94,7 +94,7 @@ export class NewerFormat extends Data.TaggedError("NewerFormat")<{
   readonly known: number
 }> {
   override get message(): string {
-    return `it has format ${this.format}, and this version of the library knows formats up to ${this.known}`
+    return `it has format ${this.format}; this version of the library reads formats up to ${this.known}`
   }
 }
 
@@ -151,7 +151,7 @@ export class NoJournal extends Data.TaggedError("NoJournal")<{
   readonly issue: string
 }> {
   override get message(): string {
-    return `it is no journal: ${shortenMessage(this.issue, 200)}`
+    return `it is not a journal: ${shortenMessage(this.issue, 200)}`
   }
 }
 

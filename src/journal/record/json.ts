@@ -1,25 +1,28 @@
 /**
- * Values as JSON that means the same when it is read again: what JSON would make something else of is refused.
+ * Values as JSON that means the same when it is read again. A value that JSON would change is rejected.
  */
 import { isRedacted } from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import { shorten } from "../../primitives/shorten.ts"
 
-/** A part of a value that JSON does not keep; `path` leads there. */
+/** A part of a value that JSON does not keep. `path` leads to it. */
 export class Unkept extends Error {
   path = ""
 }
 
-/** Gives an object itself, or what is written for it. Throws `Unkept` for one that would be read as something else. */
+/**
+ * Returns the object to write for an object: the same one, or another. Throws `Unkept` for one that would be read as
+ * something else.
+ */
 type ToPlain = (value: object) => object
 
-/** Greatest number of levels of a value: what contains itself has no end. */
+/** Greatest number of levels of a value. A value that contains itself would have no end. */
 const mostLevels = 500
 
 /**
- * Writes a value as JSON; with `sorted`, equal values have equal texts whatever the order of their keys. Throws `Unkept` for
- * anything that would be read as something else: what is undefined, no number, a date, a map, an instance of a class. `toPlain`
- * may put another object in the place of each one.
+ * Writes a value as JSON. With `sorted`, equal values have equal texts, whatever the order of their keys. Throws
+ * `Unkept` for anything that would be read as something else: undefined, NaN, a date, a map, an instance of a class.
+ * `toPlain` may replace each object with another.
  */
 export const write = (value: unknown, sorted = false, toPlain?: ToPlain): string => {
   try {
@@ -37,7 +40,7 @@ const part = (value: unknown, levels: number, sorted: boolean, toPlain: ToPlain 
     case "boolean":
       return value ? "true" : "false"
     case "number":
-      if (!Number.isFinite(value)) throw new Unkept(`${value} is no number in JSON`)
+      if (!Number.isFinite(value)) throw new Unkept(`${value} has no JSON form`)
       return Object.is(value, -0) ? "-0" : String(value)
     case "object": {
       if (value === null) return "null"
@@ -48,7 +51,7 @@ const part = (value: unknown, levels: number, sorted: boolean, toPlain: ToPlain 
         : object(plain, levels - 1, sorted, toPlain)
     }
     default:
-      throw new Unkept(`JSON has no word for ${value === undefined ? "undefined" : `a ${typeof value}`}`)
+      throw new Unkept(`${value === undefined ? "undefined" : `a ${typeof value}`} has no JSON form`)
   }
 }
 
@@ -58,10 +61,10 @@ const array = (
   sorted: boolean,
   toPlain: ToPlain | undefined
 ): string => {
-  if (Object.getPrototypeOf(values) !== Array.prototype) throw new Unkept(`JSON has no word for ${nameOf(values)}`)
-  // the length of an array is a key of its own
+  if (Object.getPrototypeOf(values) !== Array.prototype) throw new Unkept(`${nameOf(values)} has no JSON form`)
+  // `length` of an array is one of its own keys
   if (Reflect.ownKeys(values).length !== values.length + 1 || Object.keys(values).length !== values.length) {
-    throw new Unkept("JSON keeps neither holes of an array nor its names")
+    throw new Unkept("JSON does not keep holes or named properties of an array")
   }
   let text = "["
   for (let index = 0; index < values.length; index++) {
@@ -76,14 +79,14 @@ const array = (
 }
 
 const object = (value: object, levels: number, sorted: boolean, toPlain: ToPlain | undefined): string => {
-  if (isRedacted(value)) throw new Unkept("a Redacted is not written down")
-  if (Object.getPrototypeOf(value) !== Object.prototype) throw new Unkept(`JSON has no word for ${nameOf(value)}`)
+  if (isRedacted(value)) throw new Unkept("a Redacted is never recorded")
+  if (Object.getPrototypeOf(value) !== Object.prototype) throw new Unkept(`${nameOf(value)} has no JSON form`)
   if (typeof (value as { readonly toJSON?: unknown }).toJSON === "function") {
-    throw new Unkept("it says itself what it is as JSON")
+    throw new Unkept("it has a toJSON method, which may change it")
   }
   const keys = Object.keys(value)
   if (Reflect.ownKeys(value).length !== keys.length) {
-    throw new Unkept("JSON has no word for a key that is a symbol, or not enumerable")
+    throw new Unkept("JSON does not keep keys that are symbols or not enumerable")
   }
   if (sorted) keys.sort()
   let text = "{"
@@ -99,7 +102,7 @@ const object = (value: object, levels: number, sorted: boolean, toPlain: ToPlain
   return `${text}}`
 }
 
-/** Adds where an error came from. */
+/** Adds a step to the path of an error. */
 const inside = (error: unknown, step: string): Unkept => {
   const unkept = error instanceof Unkept ? error : new Unkept(`it cannot be read: ${shorten(error)}`)
   unkept.path = `${step}${unkept.path}`
@@ -111,12 +114,12 @@ const nameOf = (value: object): string => {
   return typeof constructor === "function" && constructor.name !== "" ? `a ${constructor.name}` : shorten(value)
 }
 
-/** Why values of a schema are refused that may hold a secret. */
-export const secretIssue = "its schema has a Redacted, which is not written down"
+/** Issue of a schema that may hold a secret. */
+export const secretIssue = "its schema contains a Redacted, which is never recorded"
 
 const known = new WeakMap<object, boolean>()
 
-/** True if values of a schema may hold a secret, which its encoded form would show. */
+/** Returns true if values of a schema may hold a secret, which its encoded form would show. */
 export const mayHideSecret = (schema: Schema.Codec<any, any> | undefined): boolean => {
   if (schema === undefined) return false
   let found = known.get(schema)
@@ -124,7 +127,7 @@ export const mayHideSecret = (schema: Schema.Codec<any, any> | undefined): boole
   return found
 }
 
-/** True if a part of the tree of a schema is that of `Schema.Redacted`. */
+/** Returns true if a part of the tree of a schema is `Schema.Redacted`. */
 const holdsRedacted = (node: unknown, seen: Set<object>): boolean => {
   if (typeof node !== "object" || node === null || seen.has(node)) return false
   seen.add(node)

@@ -1,5 +1,5 @@
 /**
- * A store that lives as long as its layer: for tests, and for results that are to be known for the rest of a program.
+ * A store that lives as long as its layer, for tests, and for results that are needed only until the program ends.
  */
 import * as Effect from "effect/Effect"
 import type { RecordStore, RunId, RunInfo, StoredRecord, StoredRun } from "./contract.ts"
@@ -7,7 +7,7 @@ import { JournalError, SchemasDiffer } from "./errors.ts"
 
 const storeName = "memory"
 
-/** Records of a run, and how many of them are of failures. */
+/** A run with its records, by key. */
 interface Held extends RunId {
   readonly records: Map<string, StoredRecord>
 }
@@ -57,7 +57,7 @@ export const make = (): RecordStore => {
   }
 }
 
-/** Makes the error of a run whose records were written through other schemas. */
+/** Makes the error of a run whose records were written with other schemas. */
 export const differs = (store: string, { name, schemas, version }: RunId, recorded: string): JournalError =>
   new JournalError({
     store,

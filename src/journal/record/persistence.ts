@@ -1,8 +1,8 @@
 /**
- * A store over Effect's `BackingPersistence`: PostgreSQL, MySQL, Redis, and stores of keys and values.
+ * A store on Effect's `BackingPersistence`: PostgreSQL, MySQL, Redis, and key-value stores.
  *
- * Each run has a backing store of its own. Under the digest of a key stands the key itself with its record, so that two
- * keys that a database takes for the same are still told apart.
+ * Each run has a backing store of its own. A record is stored under the digest of its key, together with the key
+ * itself, so that two keys that a database takes for the same are still told apart.
  */
 import { isArrayNonEmpty } from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -12,10 +12,10 @@ import { digest } from "./digest.ts"
 import { Damaged, JournalError, type JournalReason, NewerFormat, StoreFailed } from "./errors.ts"
 import { differs } from "./memory.ts"
 
-/** Version of what is stored here. */
+/** Version of the stored format. */
 const format = 1
 
-/** What is stored of a run, and of all runs that are known. */
+/** The stored entries about one run, and about all runs. */
 interface Row extends RunId {
   readonly format: number
 }
@@ -23,7 +23,7 @@ interface Index {
   readonly runs: ReadonlyArray<RunId>
 }
 
-/** What is stored under the digest of a key. */
+/** The entry that is stored under the digest of a key. */
 interface Entry {
   readonly key: string
   readonly record: string
@@ -32,7 +32,7 @@ interface Entry {
 const rowKey = "run"
 const indexKey = "runs"
 
-/** Makes a store; `name` is what errors call it. */
+/** Makes a store. `name` is the name that errors give it. */
 export const make = (backing: BackingPersistence["Service"], name: string): RecordStore => {
   const failed = (run: string | undefined, reason: JournalReason): JournalError =>
     new JournalError({ store: name, run, reason, report: undefined })
@@ -50,7 +50,10 @@ export const make = (backing: BackingPersistence["Service"], name: string): Reco
     JournalError
   > => Effect.map(stored(run, store.get(indexKey)), (found) => (found as Index | undefined)?.runs ?? [])
 
-  /** Changes the list of the runs. Of two programs that do so at once one may win, so it looks again afterward. */
+  /**
+   * Changes the list of the runs. If two programs change it concurrently, one change may be lost, so this checks again
+   * afterward.
+   */
   const list = (change: (runs: ReadonlyArray<RunId>) => ReadonlyArray<RunId>) =>
     Effect.scoped(Effect.flatMap(index, (store) => {
       const attempt = (left: number): Effect.Effect<void, JournalError> =>
@@ -143,6 +146,8 @@ export const make = (backing: BackingPersistence["Service"], name: string): Reco
 
 const isSame = (a: RunId, b: RunId): boolean => a.name === b.name && a.version === b.version
 
-/** Returns the last record of each key, by its digest: a database refuses two of one group. */
+/**
+ * Returns the last record of each key, by the digest of the key. A database rejects two records of one key in a group.
+ */
 const latest = (records: ReadonlyArray<StoredRecord>): ReadonlyMap<string, StoredRecord> =>
   new Map(records.map((record) => [digest(record.key), record]))

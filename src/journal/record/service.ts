@@ -1,5 +1,5 @@
 /**
- * The journal over a store: keys of inputs, and outcomes as records.
+ * The journal on top of a store: makes keys of inputs, and records of outcomes.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -64,7 +64,7 @@ export const make = (store: RecordStore): Journal["Service"] => ({
 const errorOf = (store: RecordStore, { name }: Pick<JournalSettings, "name">, reason: JournalReason): JournalError =>
   new JournalError({ store: store.name, run: name, reason, report: undefined })
 
-/** Returns why a run cannot be recorded whose schemas write down secrets. */
+/** Returns the reason why a run cannot be recorded, if one of its schemas would write a secret. */
 const secretIn = (settings: JournalSettings): NotEncodable | undefined => {
   const { error, key, payload, success } = settings
   const value = key === undefined && mayHideSecret(payload)
@@ -80,13 +80,16 @@ const secretIn = (settings: JournalSettings): NotEncodable | undefined => {
 const schemasOf = ({ error, success }: JournalSettings): string =>
   `success ${Codec.fingerprint(success)}, error ${Codec.fingerprint(error)}`
 
-/** A record of the store, read. Times are nanoseconds, `at` is milliseconds of the Unix epoch. */
+/**
+ * A record of the store, parsed. `t` and the times in `h` are in nanoseconds, `at` is in milliseconds of the Unix
+ * epoch.
+ */
 interface ReadRecord {
   readonly n: number
   readonly t: number
   readonly at: number
   readonly h?: ReadonlyArray<ReadAttempt>
-  /** Value of a success; absent where it is undefined. */
+  /** Value of a success. Absent if it is undefined. */
   readonly v?: unknown
   /** Cause of a failure. */
   readonly c?: Parameters<typeof readCause>[0]
@@ -120,7 +123,7 @@ const journalOf = (store: RecordStore, settings: JournalSettings, run: StoredRun
       ? (input, index) => digest(head + kept("input", index, () => encoded(payload, input, true)))
       : (input, index) => {
         const given: unknown = key(input as never, index)
-        // halves of characters would be lost in UTF-8
+        // UTF-8 would lose halves of surrogate pairs
         if (typeof given === "string") return given.isWellFormed() ? given : `ill-formed ${JSON.stringify(given)}`
         throw new TypeError(`expected journal.key to return a string for input #${index}, got ${typeof given}`)
       },

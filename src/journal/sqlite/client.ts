@@ -20,7 +20,7 @@ import { GrowingKeyTable, hashOf, KeyTable } from "./keyTable.ts"
 import type { FileAnswer, FileAnswers, FileRequest } from "./messages.ts"
 import type { FileFault } from "./problems.ts"
 
-/** A run of this program, with where its records are. */
+/** A run that this program has opened, and the places of its records. */
 interface OpenRun {
   readonly number: number
   readonly table: GrowingKeyTable
@@ -31,10 +31,10 @@ interface OpenRun {
 /** Greatest number of records whose places are noted before the event loop turns. */
 const mostNoted = 512
 
-/** Greatest number of places of one hash that are read. */
+/** Greatest number of places with the same hash that are read. */
 const mostPerRead = 255
 
-/** Makes the reason that a fault is. */
+/** Makes the reason for a fault. */
 const reasonOf = (fault: FileFault): JournalReason => {
   switch (fault._tag) {
     case "SchemasDiffer":
@@ -61,7 +61,7 @@ export class JournalClient implements RecordStore {
   private readonly worker: Worker
   private readonly waiting: Array<(answer: FileAnswer) => void> = []
   private readonly runs = new Map<string, OpenRun>()
-  /** Why the thread has ended. */
+  /** Reason why the thread has ended. */
   private ended: FileFault | undefined
 
   /** Starts the thread of a file. */
@@ -69,7 +69,7 @@ export class JournalClient implements RecordStore {
     this.name = path
     this.worker = new Worker(entry, {
       name: "effect-parallel journal",
-      // Node.js 22 says of `node:sqlite` that it is experimental
+      // Node.js 22 warns that `node:sqlite` is experimental
       execArgv: ["--disable-warning=ExperimentalWarning"]
     })
     this.worker.unref()
@@ -86,7 +86,7 @@ export class JournalClient implements RecordStore {
     this.ask({ _tag: "Open", path: this.name }, undefined)
   )
 
-  /** Closes the file, and waits for what was asked before. */
+  /** Closes the file after all earlier requests. */
   readonly close: Effect.Effect<void> = Effect.suspend(() =>
     this.ended === undefined ? Effect.ignore(this.ask({ _tag: "Close" }, undefined)) : Effect.void
   )
@@ -162,8 +162,8 @@ export class JournalClient implements RecordStore {
   }
 
   /**
-   * Sends a request; succeeds with its answer, or what `onAnswer` calls `done` with. Interruption takes back neither the request nor
-   * what is done with its answer.
+   * Sends a request. Succeeds with its answer, or with the value with which `onAnswer` calls `done`. Interruption stops
+   * neither the request nor the handling of its answer.
    */
   private ask<R extends FileRequest, A = FileAnswers[R["_tag"]]>(
     request: R,
@@ -185,7 +185,7 @@ export class JournalClient implements RecordStore {
     })
   }
 
-  /** Answers what is still asked: the thread has ended. */
+  /** Answers all open requests with a fault, since the thread has ended. */
   private end(cause: string): void {
     this.ended ??= { _tag: "StoreFailed", cause }
     for (const answer of this.waiting.splice(0)) answer({ fault: this.ended })
@@ -194,7 +194,7 @@ export class JournalClient implements RecordStore {
 
 const idOf = ({ name, version }: Pick<RunId, "name" | "version">): string => JSON.stringify([name, version])
 
-/** Notes where a record is, and counts it. */
+/** Notes the place of a record, and counts it. */
 const noted = (run: OpenRun, { failed, key }: StoredRecord, row: number, offset: number): void => {
   const old = run.table.put(hashOf(key), { row, offset, failed })
   if (old === undefined) run.recorded++
@@ -202,5 +202,5 @@ const noted = (run: OpenRun, { failed, key }: StoredRecord, row: number, offset:
   if (failed) run.failed++
 }
 
-/** The file in which the thread begins. */
+/** The file that the thread starts with. */
 const entry = new URL(`./thread.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url)

@@ -1,8 +1,9 @@
 /**
- * The SQLite file of a journal: taken for one program, made, looked at, and opened.
+ * The SQLite file of a journal: locked for one program, created, checked, and opened.
  *
- * Beside it is a lock, which is a file of SQLite too: who has a transaction open in it has the journal. The locks of the file itself
- * would not do, since POSIX gives them up when the program closes any descriptor of it, such as that of a copy it makes.
+ * Beside it is a lock, which is an SQLite file too: the program that has a transaction open in it has the journal. The
+ * locks of the journal file itself would not do, since POSIX releases them when the program closes any descriptor of
+ * that file, such as that of a copy it makes.
  */
 import { closeSync, openSync, readSync, renameSync, rmSync, type Stats, statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
@@ -14,7 +15,7 @@ const format = 1
 /** Mark of SQLite files that are journals: `EPjl`. */
 const applicationId = 0x4550_6a6c
 
-/** The head of a file: numbers of the first row and the last, and the checksum of the last. */
+/** The head of a file: numbers of the first and the last row, and the checksum of the last. */
 export interface Head {
   readonly format: number
   readonly first: number
@@ -22,13 +23,13 @@ export interface Head {
   readonly checksum: number
 }
 
-/** The hold of this program on a journal. */
+/** The lock of this program on a journal. */
 export class FileLock {
-  /** Process that had the journal before, and did not close it. */
+  /** Process that had the journal before and did not close it. */
   readonly leftBy: number | undefined
   private readonly db: DatabaseSync
 
-  /** Takes the journal of a path; throws a `Problem` if another has it. */
+  /** Locks the journal at a path. Throws a `Problem` if another program has it. */
   constructor(path: string) {
     const lock = `${path}.lock`
     makeLock(lock)
@@ -50,24 +51,24 @@ export class FileLock {
       throw new Problem({
         _tag: "Damaged",
         record: `its lock, ${lock}`,
-        issue: "it is no lock; remove it if no program has the journal"
+        issue: "it is not a lock file; remove it if no program uses the journal"
       })
     }
   }
 
-  /** Gives the journal up. */
+  /** Releases the journal. */
   release(): void {
     try {
       this.db.exec("COMMIT")
       begin(this.db)
       this.own(0)
     } catch {
-      // the next one is told that this process has left it
+      // the next program will see that this process has not closed it
     }
     closeDatabase(this.db)
   }
 
-  /** Writes down who has the journal. It is told to others, and nothing depends on it. */
+  /** Writes the owner of the journal. It is shown to others, and nothing depends on it. */
   private own(pid: number): void {
     try {
       this.db.exec(`
@@ -82,7 +83,10 @@ export class FileLock {
   }
 }
 
-/** Makes the file of a lock. One that is there is not opened: to close it would give up the locks that this program has in it. */
+/**
+ * Creates the file of a lock. An existing one is not opened: closing it would release the locks that this program has
+ * in it.
+ */
 const makeLock = (lock: string): void => {
   try {
     closeSync(openSync(lock, "wx", 0o600))
@@ -93,7 +97,7 @@ const makeLock = (lock: string): void => {
 
 const begin = (db: DatabaseSync): void => db.exec("BEGIN IMMEDIATE")
 
-/** Returns the process that is written down as the owner; 0 for none. */
+/** Returns the process that is written as the owner, or 0 for none. */
 const ownerOf = (db: DatabaseSync): number | undefined => {
   try {
     const { pid } = db.prepare("SELECT pid FROM owner WHERE id = 0").get() as { readonly pid?: unknown }
@@ -103,18 +107,21 @@ const ownerOf = (db: DatabaseSync): number | undefined => {
   }
 }
 
-/** Makes an empty journal where there is no file, and looks at one that is there. Throws a `Problem` if that is none. */
+/**
+ * Creates an empty journal if there is no file, and checks an existing one. Throws a `Problem` if that is not a
+ * journal.
+ */
 export const prepareFile = (path: string): void => {
   const existing = attempt(() => statSync(path, { throwIfNoEntry: false }))
   if (existing === undefined) makeFile(path)
   else check(path, existing)
 }
 
-/** Makes an empty journal. It is made under another name, so that a file is never half a journal. */
+/** Creates an empty journal. It is created under another name, so that a file is never half a journal. */
 const makeFile = (path: string): void =>
   attempt(() => {
     const made = `${path}.new`
-    // what SQLite kept for a file that was removed would be played into this one
+    // SQLite would apply what it kept for a file that was removed to this one
     for (const old of [`${path}-journal`, made, `${made}-journal`]) rmSync(old, { force: true })
     closeSync(openSync(made, "wx", 0o600))
     const db = new DatabaseSync(made)
@@ -139,11 +146,11 @@ const magic = "SQLite format 3\0"
 const headerBytes = 100
 
 /**
- * Looks at the header of a file before SQLite opens it, which might write to it: https://www.sqlite.org/fileformat.html has what is
- * where.
+ * Checks the header of a file before SQLite opens it, since opening it might write to it. The layout is described at
+ * https://www.sqlite.org/fileformat.html.
  */
 const check = (path: string, stats: Stats): void => {
-  if (!stats.isFile()) throw new Problem({ _tag: "NoJournal", issue: "it is no regular file" })
+  if (!stats.isFile()) throw new Problem({ _tag: "NoJournal", issue: "it is not a regular file" })
   const header = Buffer.alloc(headerBytes)
   const length = attempt(() => {
     const file = openSync(path, "r")
@@ -154,18 +161,18 @@ const check = (path: string, stats: Stats): void => {
     }
   })
   const known = header.toString("latin1", 0, Math.min(length, magic.length))
-  if (!magic.startsWith(known)) throw new Problem({ _tag: "NoJournal", issue: "it is no file of SQLite" })
+  if (!magic.startsWith(known)) throw new Problem({ _tag: "NoJournal", issue: "it is not an SQLite file" })
   if (length < headerBytes) {
     const issue = length === 0 ? "the file is empty" : "the file ends there"
     throw new Problem({ _tag: "Damaged", record: "its beginning", issue })
   }
-  // journals never have a write-ahead log, as version 2 would say
+  // journals never have a write-ahead log, which version 2 would mean
   if (header.readUInt32BE(68) !== applicationId || header[18] !== 1) {
-    throw new Problem({ _tag: "NoJournal", issue: "it is another file of SQLite" })
+    throw new Problem({ _tag: "NoJournal", issue: "it is an SQLite file of another program" })
   }
 }
 
-/** Opens a file that has been looked at; SQLite rolls back what was left half-written. Throws a `Problem`. */
+/** Opens a file that has been checked. SQLite rolls back what was left half-written. Throws a `Problem`. */
 export const openDatabase = (path: string): DatabaseSync =>
   attempt(() => {
     const db = new DatabaseSync(path, { timeout: 0 })
@@ -184,7 +191,7 @@ export const openDatabase = (path: string): DatabaseSync =>
     }
   })
 
-/** Reads the head of a file; throws a `Problem` if it is not one that this version can read. */
+/** Reads the head of a file. Throws a `Problem` if this version cannot read it. */
 export const readHead = (db: DatabaseSync): Head => {
   const head = attempt(() => db.prepare("SELECT format, first, last, checksum FROM head WHERE id = 0").get()) as
     | Head
@@ -197,7 +204,7 @@ export const readHead = (db: DatabaseSync): Head => {
   return head
 }
 
-/** Closes a file, however it has failed. */
+/** Closes a file, even one that has failed. */
 export const closeDatabase = (db: DatabaseSync): void => {
   try {
     db.close()

@@ -1,10 +1,10 @@
 /**
- * A journal in a file of SQLite, read and written by the thread that has it.
+ * A journal in an SQLite file, read and written by the thread that has it.
  *
- * SQLite makes a group durable as a whole, or not at all, and rolls back what a program has left half-written. It does not see a bit
- * that flips in a value: the rows do that themselves (`rows`), and the head, which is written with each group, knows the first row,
- * the last, and its checksum. No write-ahead log is used: of a damaged one SQLite drops the rest without a word, and with it groups
- * that were durable.
+ * SQLite makes a group durable as a whole, or not at all, and rolls back what a program has left half-written. It does
+ * not notice a bit that flips in a value. The rows notice that themselves (`rows`), and the head, which is written with
+ * each group, has the numbers of the first and last row and the checksum of the last. No write-ahead log is used: when
+ * one is damaged, SQLite silently drops its remaining part, and with it groups that were durable.
  */
 import { statSync } from "node:fs"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
@@ -15,29 +15,29 @@ import { attempt, Problem, problemOf } from "./problems.ts"
 import { damaged, readRow, RowReader } from "./rowReader.ts"
 import { countOf, headBytes, makeRows, type ReadRow, recordHeadBytes, runsRow } from "./rows.ts"
 
-/** Least number of records that are worth a compaction. */
+/** Least number of records for which a compaction is worthwhile. */
 const leastCompacted = 1000
 
 /** A run in the file. */
 interface FiledRun extends RunId {
   readonly number: number
-  /** Keys and places of its records; undefined once they are known elsewhere. */
+  /** Keys and places of its records. Undefined once the program has them. */
   table: KeyTable | undefined
   recorded: number
   failed: number
 }
 
-/** What a run says of itself in the file; one that was forgotten says so in a later row. */
+/** Record about a run in the file: the run, or the fact that it was forgotten, which is in a later row. */
 type RunRecord = { readonly number: number; readonly run: RunId } | {
   readonly number: number
   readonly forgotten: true
 }
 
-/** What was found when a file was opened. */
+/** Findings when a file was opened. */
 export interface Opened {
   /** Process that had the file before and did not close it. */
   readonly leftBy: number | undefined
-  /** Numbers of records in the file before and after it was compacted. */
+  /** Number of records in the file before and after it was compacted. */
   readonly compacted: readonly [before: number, after: number] | undefined
 }
 
@@ -48,7 +48,7 @@ export class JournalFile {
   private readonly db: DatabaseSync
   /** Device and inode of the file. */
   private readonly inode: string | undefined
-  /** Why nothing more can be written. */
+  /** Problem after which nothing more can be written. */
   private broken: Problem | undefined
   private readonly insert: StatementSync
   private readonly move: StatementSync
@@ -58,11 +58,11 @@ export class JournalFile {
   private last = 0
   private checksum = 0
   private readonly reader: RowReader
-  /** Numbers of records in the file, and of those that no later one of their key has replaced. */
+  /** Number of records in the file, and number of those that no later record of their key has replaced. */
   private total = 0
   private live = 0
 
-  /** Opens a file, or makes it. Throws a `Problem`. */
+  /** Opens a file, or creates it. Throws a `Problem`. */
   constructor(path: string) {
     this.path = path
     const lock = this.lock = new FileLock(path)
@@ -86,7 +86,10 @@ export class JournalFile {
     }
   }
 
-  /** Begins or continues a run; throws a `Problem` if it was recorded through other schemas. The table is given once. */
+  /**
+   * Begins or continues a run. Throws a `Problem` if its records were written with other schemas. The table is returned
+   * only once.
+   */
   begin(run: RunId): { readonly number: number; readonly table: KeyTable | undefined } & RunInfo {
     const known = this.byName(run.name).find(({ version }) => version === run.version)
     if (known !== undefined && known.schemas !== run.schemas) {
@@ -98,7 +101,7 @@ export class JournalFile {
     return { ...run, number, recorded, failed, table }
   }
 
-  /** Writes records; returns where they are, once they are durable. */
+  /** Writes records. Returns their places, once they are durable. */
   append(
     run: number,
     records: ReadonlyArray<StoredRecord>
@@ -112,7 +115,7 @@ export class JournalFile {
     return { rows, offsets }
   }
 
-  /** Reads the text that is recorded of a key at one of these places, the first that has it; undefined if none does. */
+  /** Reads the text of a key at the first of these places that has that key. Returns undefined if none has it. */
   read(key: string, places: ReadonlyArray<Pick<RecordPlace, "row" | "offset">>): string | undefined {
     for (const { offset, row } of places) {
       const read = this.reader.row(row)
@@ -121,7 +124,7 @@ export class JournalFile {
     return undefined
   }
 
-  /** Forgets the runs of a name, or one of them; their records go when the file is compacted. */
+  /** Forgets all runs of a name, or one version. Their records are removed when the file is compacted. */
   forget(name: string, version: string | undefined): void {
     for (const run of this.byName(name)) {
       if (version !== undefined && run.version !== version) continue
@@ -130,7 +133,7 @@ export class JournalFile {
     }
   }
 
-  /** Lists the runs. Those that were begun in this program have counts only as they were then. */
+  /** Lists the runs. For runs begun in this program, the counts are those at their beginning. */
   get inspected(): ReadonlyArray<RunInfo & { readonly number: number }> {
     return [...this.runs.values()].map(({ failed, name, number, recorded, schemas, version }) => ({
       name,
@@ -166,7 +169,7 @@ export class JournalFile {
     return filed
   }
 
-  /** Writes rows in one transaction; what fails leaves the file as it was. */
+  /** Writes rows in one transaction. A failure leaves the file unchanged. */
   private write(
     run: number,
     records: ReadonlyArray<StoredRecord>,
@@ -188,7 +191,7 @@ export class JournalFile {
         this.db.exec("COMMIT")
       } catch (error) {
         Object.assign(this, before)
-        // without a transaction nobody knows whether the group is on the disk
+        // without a transaction it is unknown whether the group is on the disk
         if (this.db.isTransaction) this.db.exec("ROLLBACK")
         else this.broken = problemOf(error)
         throw error
@@ -196,14 +199,14 @@ export class JournalFile {
       if (this.inodeNow !== this.inode) {
         throw this.broken = new Problem({
           _tag: "StoreFailed",
-          cause: "the file was removed, or another was put there"
+          cause: "the file was removed, or replaced by another"
         })
       }
     })
     this.total += records.length
   }
 
-  /** Reads all rows, in order: checks them, and finds the runs and where their records are. */
+  /** Reads and checks all rows, in order. Finds the runs and the places of their records. */
   private scan({ checksum, first, last }: Head): void {
     this.first = this.last = first
     this.last--
@@ -222,7 +225,7 @@ export class JournalFile {
       if (row.run === runsRow) {
         row.visit(id, (_, { offset }) => this.runRead(JSON.parse(row.textAt(offset)) as RunRecord, sizes))
       } else this.rowRead(row, id)
-      // frees the memory now: the garbage collector would let a hundred megabytes gather
+      // frees the memory now, since the garbage collector would let a hundred megabytes gather
       if (bytes.byteLength === bytes.buffer.byteLength) (bytes.buffer as ArrayBuffer).transfer(0)
     }
     if (this.last !== last || this.checksum !== checksum) throw damaged(this.last + 1, "it is missing")
@@ -238,7 +241,7 @@ export class JournalFile {
         try {
           return rows.next()
         } catch (error) {
-          // a number that JavaScript cannot hold was not written
+          // a number that JavaScript cannot hold was not written by this library
           if ((error as { readonly errcode?: unknown }).errcode !== undefined) throw error
           throw damaged(this.last + 1, String(error))
         }
@@ -248,7 +251,7 @@ export class JournalFile {
     }
   }
 
-  /** Counts the records of each run, superseded ones too, by what the heads of rows say: that is not checked. */
+  /** Counts the records of each run, superseded ones included, from the heads of the rows, which are not checked. */
   private sizes(): ReadonlyMap<number, number> {
     const sizes = new Map<number, number>()
     const most = statSync(this.path).size / recordHeadBytes
@@ -276,7 +279,7 @@ export class JournalFile {
     }
   }
 
-  /** Adds the records of a row to the table of their run; of two with one key the later counts. */
+  /** Adds the records of a row to the table of their run. Of two records with the same key, the later counts. */
   private rowRead(row: ReadRow, number: number): void {
     const run = this.runs.get(row.run)
     if (run === undefined) return
@@ -297,7 +300,7 @@ export class JournalFile {
     })
   }
 
-  /** Returns the place among these whose key is that of a record in a row that is being read. */
+  /** Returns the place, among these, whose key equals the key of a record in the row that is being read. */
   private sameKey(
     places: ReadonlyArray<RecordPlace>,
     row: ReadRow,
@@ -309,8 +312,8 @@ export class JournalFile {
   }
 
   /**
-   * Writes what counts anew where that is at most half of what is there. In one transaction: if there is no room for it, the
-   * file stays as it is.
+   * Rewrites the live records if they are at most half of all records. It does so in one transaction: if there is no
+   * room for it, the file is unchanged.
    */
   private compact(): Opened["compacted"] {
     const { live, total } = this
@@ -335,13 +338,13 @@ export class JournalFile {
     try {
       this.db.exec("VACUUM")
     } catch {
-      // there is no room for a copy: the file stays as long as it is, and its free pages are used again
+      // there is no room for a copy: the file keeps its length, and its free pages are used again
     }
     this.scan(readHead(this.db))
     return [total, this.total]
   }
 
-  /** Copies the records of a row that count. */
+  /** Copies the live records of a row. */
   private copyRow(number: number): void {
     const row = this.reader.row(number)
     const table = this.runs.get(row.run)?.table

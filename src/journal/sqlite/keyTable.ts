@@ -1,11 +1,12 @@
 /**
- * Keys and where their records are, in typed arrays: 16 bytes a slot, where a `Map` of keys would take some 130 bytes a key.
+ * Keys and the places of their records, in typed arrays: 16 bytes a slot, where a `Map` of keys would take about 130
+ * bytes a key.
  *
- * Only 64 bits of each key are kept, so whoever finds a place has to compare the key that is recorded there. Slots are probed one
- * after another from the one that the hash names. A slot with the row 0 is free.
+ * Only 64 bits of each key are kept, so code that finds a place has to compare the key that is recorded there. Slots
+ * are probed one after another, starting with the slot that the hash selects. A slot with row 0 is free.
  */
 
-/** A place of a record: the number of its row, and its offset there. */
+/** Place of a record: the number of its row, and its offset there. */
 export interface RecordPlace {
   readonly row: number
   readonly offset: number
@@ -21,16 +22,16 @@ export const mostOffset = 0x7fff_ffff
 
 const firstCapacity = 16
 
-/** Greatest share of slots that are taken. */
+/** Greatest share of slots in use. */
 const fullest = 0.7
 
-/** 64 bits of a key, as two words of 32. They are the same in every program: records hold them. */
+/** 64 bits of a key, as two words of 32 bits. They are the same in every program, since records contain them. */
 export interface KeyHash {
   readonly low: number
   readonly high: number
 }
 
-/** Hashes a key: two multiplicative hashes over its characters, mixed at the end. */
+/** Hashes a key with two multiplicative hashes over its characters, mixed at the end. */
 export const hashOf = (key: string): KeyHash => {
   let a = 0x9e37_79b9
   let b = 0x85eb_ca6b
@@ -55,24 +56,24 @@ export class KeyTable {
     this.size = size
   }
 
-  /** Makes an empty table with room for so many keys. */
+  /** Makes an empty table with room for `keys` keys. */
   static readonly sized = (keys: number): KeyTable => {
     let capacity = firstCapacity
     while (capacity * fullest <= keys) capacity *= 2
     return new KeyTable(new Uint32Array(capacity * slotWords))
   }
 
-  /** The table as what can be moved to another thread; this one must not be used afterward. */
+  /** Memory of the table, which can be moved to another thread. The table must not be used afterward. */
   get memory(): Uint32Array<ArrayBuffer> {
     return this.words
   }
 
-  /** True if another entry would make the table too full to be quick. */
+  /** True if another entry would make the table too full to be fast. */
   get isFull(): boolean {
     return this.size >= this.capacity * fullest
   }
 
-  /** Adds the places of the records whose keys have this hash, the last one that was added last. */
+  /** Adds to `found` the places of the records whose keys have this hash, in the order in which they were added. */
   find({ high, low }: KeyHash, found: Array<RecordPlace>): void {
     const { words } = this
     for (let slot = this.first(low, high); words[slot + 2] !== 0; slot = this.after(slot)) {
@@ -80,7 +81,7 @@ export class KeyTable {
     }
   }
 
-  /** True if a record whose key has this hash is there. */
+  /** Returns true if there is a record whose key has this hash. */
   has({ high, low }: KeyHash): boolean {
     const { words } = this
     for (let slot = this.first(low, high); words[slot + 2] !== 0; slot = this.after(slot)) {
@@ -102,7 +103,7 @@ export class KeyTable {
     this.size++
   }
 
-  /** Puts a record in the place of another of the same key. */
+  /** Replaces a record with another of the same key. */
   replace({ high, low }: KeyHash, old: RecordPlace, { failed, offset, row }: RecordPlace): void {
     const { words } = this
     for (let slot = this.first(low, high); words[slot + 2] !== 0; slot = this.after(slot)) {
@@ -142,8 +143,8 @@ const placeAt = (words: Uint32Array, slot: number): RecordPlace => ({
 })
 
 /**
- * A table that grows without a pause in which it is copied: further entries go into a further table, four times as large as the
- * one before, up to a million slots.
+ * A table that grows without a pause for copying. When it is full, further entries go into an additional table, four
+ * times as large as the one before, up to a million slots.
  */
 export class GrowingKeyTable {
   private readonly tables: Array<KeyTable>
@@ -166,8 +167,8 @@ export class GrowingKeyTable {
   }
 
   /**
-   * Adds a record in the place of one with the same hash, if there is one, and returns that: with 64 bits that is the same key. If
-   * it is not, the other is not found any more until the file is opened anew.
+   * Adds a record. If there is one with the same hash, replaces it and returns it: with 64 bits that is the same key.
+   * If it is not, the other record is not found again until the file is reopened.
    */
   put(hash: KeyHash, place: RecordPlace): RecordPlace | undefined {
     for (const table of this.tables) {

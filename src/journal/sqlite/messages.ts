@@ -1,11 +1,14 @@
 /**
- * What a program and the thread of its file say to each other: requests, each with one answer, in order.
+ * Messages between a program and the thread of its file: requests, each with one answer, in order.
  */
 import type { RunId, RunInfo } from "../record/contract.ts"
 import type { Opened } from "./file.ts"
 import type { FileFault } from "./problems.ts"
 
-/** A request, by what it asks for. Places are pairs of a row and an offset; each key has so many of them as `counts` says. */
+/**
+ * A request, by what it asks for. Places are pairs of a row and an offset; `counts` says how many of them belong to
+ * each key.
+ */
 export type FileRequest =
   | { readonly _tag: "Open"; readonly path: string }
   | { readonly _tag: "Begin"; readonly run: RunId }
@@ -33,7 +36,7 @@ export interface FileAnswers {
     readonly number: number
     readonly recorded: number
     readonly failed: number
-    /** Memory of the table of keys, and its size; absent where it was given before. */
+    /** Memory of the table of keys, and its size. Absent if it was sent before. */
     readonly table: { readonly words: Uint32Array<ArrayBuffer>; readonly size: number } | undefined
   }
   readonly Append: { readonly rows: Uint32Array; readonly offsets: Uint32Array }
@@ -43,5 +46,5 @@ export interface FileAnswers {
   readonly Close: undefined
 }
 
-/** An answer to the oldest request that has none: what was asked for, or why not. */
+/** An answer to the oldest request that has none: the value, or the fault. */
 export type FileAnswer = { readonly value: unknown } | { readonly fault: FileFault }

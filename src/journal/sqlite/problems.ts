@@ -1,8 +1,8 @@
 /**
- * Problems with a file, as plain data: they cross from the thread that has the file to the program.
+ * Problems with a file, as plain data that the thread of the file sends to the program.
  */
 
-/** Why a file cannot be used; each becomes the reason of its name. */
+/** Faults by which a file cannot be used. Each becomes the reason of the same name. */
 export type FileFault =
   | { readonly _tag: "SchemasDiffer"; readonly version: string; readonly recorded: string; readonly given: string }
   | { readonly _tag: "Damaged"; readonly record: string; readonly issue: string }
@@ -21,7 +21,7 @@ export class Problem extends Error {
   }
 }
 
-/** Makes a problem of what SQLite or the file system has thrown. */
+/** Makes a problem from an error of SQLite or the file system. */
 export const problemOf = (error: unknown): Problem => {
   if (error instanceof Problem) return error
   const { code, errcode, message } = error as {
@@ -35,7 +35,7 @@ export const problemOf = (error: unknown): Problem => {
   )
 }
 
-/** Calls a function; what it throws becomes a `Problem`. */
+/** Calls a function. What it throws becomes a `Problem`. */
 export const attempt = <A>(body: () => A): A => {
   try {
     return body()
@@ -43,7 +43,10 @@ export const attempt = <A>(body: () => A): A => {
     throw problemOf(error)
   }
 }
-/** The primary result codes of SQLite are the lowest eight bits (https://www.sqlite.org/rescode.html). */
+/**
+ * Classifies an error of SQLite. The primary result code is in the lowest eight bits
+ * (https://www.sqlite.org/rescode.html).
+ */
 const ofSqlite = (errcode: number, issue: string): FileFault => {
   switch (errcode & 0xff) {
     case 5: // SQLITE_BUSY
@@ -59,7 +62,7 @@ const ofSqlite = (errcode: number, issue: string): FileFault => {
       return { _tag: "NoSpace" }
     case 26: // SQLITE_NOTADB
       return { _tag: "NoJournal", issue }
-    case 1: // SQLITE_ERROR: a table that is not there, or a schema that cannot be read
+    case 1: // SQLITE_ERROR: a table is missing, or a schema cannot be read
       return { _tag: "Damaged", record: "its head", issue }
     default:
       return { _tag: "StoreFailed", cause: issue }

@@ -1,44 +1,47 @@
 /**
- * Rows of a file by their numbers, each checked when it is read.
+ * Rows of a file by their numbers. Each row is checked when it is read.
  */
 import type { StatementSync } from "node:sqlite"
 import { attempt, Problem } from "./problems.ts"
 import { ReadRow } from "./rows.ts"
 
-/** Number of bytes of rows that are kept for further records of theirs. */
+/** Greatest number of bytes of rows that are kept in memory, for further records in the same rows. */
 const mostCached = 4 * 1024 * 1024
 
-/** The same while the file is opened: superseded records may be anywhere, and their keys are compared. */
+/**
+ * The same limit while the file is opened. It is higher since superseded records may be anywhere, and their keys are
+ * compared.
+ */
 const mostCachedAtFirst = 64 * 1024 * 1024
 
 export class RowReader {
   private readonly select: StatementSync
   private first = 1
-  /** Checksum of the row before each row, from the first. */
+  /** Checksum of the row before each row, starting with the first row. */
   private checksums = new Uint32Array(1024)
   private readonly cache = new Map<number, ReadRow>()
   private cached = 0
   private most = mostCachedAtFirst
 
-  /** Makes a reader of a statement that selects the bytes of a row by its number. */
+  /** Makes a reader. `select` selects the bytes of a row by its number. */
   constructor(select: StatementSync) {
     this.select = select
   }
 
-  /** Forgets all rows; the first has this number from now on. */
+  /** Forgets all rows. From now on, the first row has the number `first`. */
   reset(first: number): void {
     this.first = first
     this.cache.clear()
     this.cached = 0
   }
 
-  /** Keeps fewer rows from now on: the file is open. */
+  /** Keeps fewer rows from now on, since the file has been opened. */
   settle(): void {
     this.most = mostCached
     this.trim()
   }
 
-  /** Notes the checksum of the row before a row. */
+  /** Notes that the checksum `before` precedes a row. */
   note(row: number, before: number): void {
     const index = row - this.first
     if (index >= this.checksums.length) {
@@ -62,7 +65,7 @@ export class RowReader {
     return row
   }
 
-  /** Forgets the oldest rows, where too many are kept; not this one. */
+  /** Forgets the oldest rows if too many are kept, but not `kept`. */
   private trim(kept?: number): void {
     for (const [oldest, { size }] of this.cache) {
       if (this.cached <= this.most || oldest === kept) return
@@ -76,7 +79,7 @@ export class RowReader {
 export const damaged = (row: number, issue: string): Problem =>
   new Problem({ _tag: "Damaged", record: `group ${row}`, issue })
 
-/** Reads a row that follows one with this checksum. */
+/** Reads a row. `before` is the checksum of the row before it. */
 export const readRow = (number: number, bytes: Uint8Array, before: number): ReadRow => {
   try {
     return new ReadRow(bytes, before)

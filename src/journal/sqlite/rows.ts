@@ -1,38 +1,41 @@
 /**
- * Rows of records: what a group of records of one run is in the file, with a checksum over it and all rows before.
+ * Rows of records: the form of a group of records of one run in the file, with a checksum over it and all rows before.
  *
- * A row begins with its checksum (4 bytes), the number of its run (4) and that of its records (4). A record is the hash of its key (8
- * bytes), the lengths of key and text in bytes (4 each, of which one bit tells that the input has failed), key and text. Numbers are
- * little-endian. The checksum is the CRC-32 of all that follows it, begun with the checksum of the row before; so a row that is
- * changed, missing or elsewhere is seen.
+ * A row begins with its checksum (4 bytes), the number of its run (4) and the number of its records (4). A record is
+ * the hash of its key (8 bytes), the lengths of key and text in bytes (4 each; one bit of the second says that the
+ * input has failed), the key and the text. Numbers are little-endian. The checksum is the CRC-32 of everything that
+ * follows it, seeded with the checksum of the row before. So a row that is changed, missing or in the wrong place is
+ * noticed.
  */
 import { Buffer } from "node:buffer"
 import { crc32 } from "node:zlib"
 import type { StoredRecord } from "../record/contract.ts"
 import { hashOf, type KeyHash, mostOffset, type RecordPlace } from "./keyTable.ts"
 
-/** Sizes in bytes of the head of a row, and of that of a record. */
+/** Size in bytes of the head of a row, and of the head of a record. */
 export const headBytes = 12
 export const recordHeadBytes = 16
 const failedBit = 0x8000_0000
 
-/** Size in bytes from which no further record joins a row. Where a record is looked up, its row is read. */
+/** Size in bytes from which no further record joins a row. To look up a record, its whole row is read. */
 const rowBytes = 64 * 1024
 
-/** Greatest size of a row in bytes: that of a value in SQLite (https://www.sqlite.org/limits.html). */
+/** Greatest size of a row in bytes, which is that of a value in SQLite (https://www.sqlite.org/limits.html). */
 const mostBytes = 1_000_000_000
 
-/** Row of a run that is begun: its one record is JSON. Others have the numbers of runs, from 1. */
+/**
+ * Number of the rows that begin or forget a run. Their one record is JSON. Other rows have the numbers of runs, from 1.
+ */
 export const runsRow = 0
 
-/** A row as it is written, and where its records are in it. */
+/** A row as it is written, and the offsets of its records. */
 export interface WrittenRow {
   readonly bytes: Uint8Array
   readonly checksum: number
   readonly offsets: ReadonlyArray<number>
 }
 
-/** Makes rows of records of one run; `before` is the checksum of the row before. */
+/** Makes rows of records of one run. `before` is the checksum of the row before. */
 export function* makeRows(
   run: number,
   records: ReadonlyArray<StoredRecord>,
@@ -43,7 +46,7 @@ export function* makeRows(
     let size = headBytes
     let to = from
     for (; to < records.length && (to === from || size < rowBytes); to++) size += bytesOf(records[to]!)
-    if (size > mostBytes) throw new RangeError("a record is larger than SQLite takes, 1 GB")
+    if (size > mostBytes) throw new RangeError("a record is larger than SQLite allows (1 GB)")
     const row = makeRow(run, records.slice(from, to), size, checksum)
     yield row
     checksum = row.checksum
@@ -76,7 +79,7 @@ const makeRow = (run: number, records: ReadonlyArray<StoredRecord>, size: number
   return { bytes, checksum, offsets }
 }
 
-/** Reads the head of a row, unchecked: the number of its run, and that of its records. */
+/** Reads the head of a row without a check: the number of its run, and the number of its records. */
 export const countOf = (head: Uint8Array): { readonly run: number; readonly count: number } => {
   const view = new DataView(head.buffer, head.byteOffset)
   return { run: view.getUint32(4, true), count: view.getUint32(8, true) }
@@ -89,18 +92,18 @@ export class ReadRow {
   readonly checksum: number
   private readonly bytes: Buffer
 
-  /** Takes the bytes of a row; throws if they are not what was written after a row with the checksum `before`. */
+  /** Takes the bytes of a row. Throws if they are not what was written after a row with the checksum `before`. */
   constructor(bytes: Uint8Array, before: number) {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (buffer.length < headBytes) throw new Error("it is too short")
     this.checksum = buffer.readUInt32LE(0)
-    if (crc32(buffer.subarray(4), before) !== this.checksum) throw new Error("its checksum is not that of its bytes")
+    if (crc32(buffer.subarray(4), before) !== this.checksum) throw new Error("its checksum does not match its bytes")
     this.run = buffer.readUInt32LE(4)
     this.count = buffer.readUInt32LE(8)
     this.bytes = buffer
   }
 
-  /** Visits the records; `row` is the number of this one. */
+  /** Visits the records. `row` is the number of this row. */
   visit(row: number, visitor: (hash: KeyHash, place: RecordPlace) => void): void {
     const { bytes } = this
     let offset = headBytes
@@ -122,7 +125,7 @@ export class ReadRow {
     return this.bytes.toString("utf8", from, from + (this.bytes.readUInt32LE(offset + 12) & mostOffset))
   }
 
-  /** Size in bytes, for whoever keeps rows. */
+  /** Size in bytes. */
   get size(): number {
     return this.bytes.length
   }

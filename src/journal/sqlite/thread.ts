@@ -1,6 +1,6 @@
 /**
- * The thread that has the file of a journal: an fsync holds it, and not the program. Imports nothing of Effect, so that it starts
- * quickly.
+ * The thread that has the file of a journal, so that an fsync blocks this thread and not the program. Imports nothing
+ * of Effect, so that it starts quickly.
  */
 import { parentPort } from "node:worker_threads"
 import { JournalFile } from "./file.ts"
@@ -9,7 +9,7 @@ import { problemOf } from "./problems.ts"
 
 let file: JournalFile | undefined
 
-/** Buffers of an answer, which are moved. */
+/** Buffers of an answer that are moved. */
 type Moved = Array<ArrayBufferLike>
 
 const answer = (request: FileRequest, moved: Moved): FileAnswers[FileRequest["_tag"]] => {

@@ -168,7 +168,7 @@ describe("a journal in a file", () => {
         "text",
         (path: string) => writeFileSync(path, "this is no journal, and it stays as it is"),
         "NoJournal",
-        /no journal/
+        /not a journal/
       ],
       [
         "another file of SQLite",
@@ -178,17 +178,17 @@ describe("a journal in a file", () => {
           db.close()
         },
         "NoJournal",
-        /another file of SQLite/
+        /SQLite file of another program/
       ],
       ["empty", (path: string) => writeFileSync(path, ""), "Damaged", /the file is empty/],
-      ["one byte", (path: string) => writeFileSync(path, "1"), "NoJournal", /no file of SQLite/],
+      ["one byte", (path: string) => writeFileSync(path, "1"), "NoJournal", /not an SQLite file/],
       [
         "the beginning of a file",
         (path: string) => writeFileSync(path, "SQLite format"),
         "Damaged",
         /the file ends there/
       ],
-      ["a folder", (path: string) => mkdirSync(path), "NoJournal", /no regular file/],
+      ["a folder", (path: string) => mkdirSync(path), "NoJournal", /not a regular file/],
       [
         "a database whose program was killed with a write-ahead log",
         (path: string) => {
@@ -198,7 +198,7 @@ describe("a journal in a file", () => {
           db.close()
         },
         "NoJournal",
-        /another file of SQLite/
+        /SQLite file of another program/
       ],
       [
         "of a newer format",
@@ -211,7 +211,7 @@ describe("a journal in a file", () => {
           db.close()
         },
         "NewerFormat",
-        /format 7, and this version of the library knows formats up to 1/
+        /format 7; this version of the library reads formats up to 1/
       ]
     ] as ReadonlyArray<[string, (path: string) => void, string, RegExp]>
   ) {
@@ -246,7 +246,7 @@ describe("a journal in a file", () => {
       const reason = yield* refusal(path)
 
       assert.instanceOf(reason, Journal.Damaged)
-      assert.match(reason.message, /damaged at group \d+: its checksum is not that of its bytes/)
+      assert.match(reason.message, /damaged at group \d+: its checksum does not match its bytes/)
     }).pipe(Effect.scoped))
 
   it.live("refuses a run of other schemas by its own row, and no other", () =>
@@ -261,7 +261,7 @@ describe("a journal in a file", () => {
       assert.instanceOf(error.reason, Journal.SchemasDiffer)
       assert.match(
         error.message,
-        /other schemas \(success none, error none\) than those of this run \(success .*another `version`/
+        /other schemas \(success none, error none\) than this run has \(success .*another `version`/
       )
       yield* withFile(path, numbers([1]))
     }).pipe(Effect.scoped))
@@ -377,7 +377,7 @@ describe("a journal in a file", () => {
             return n
           }).pipe(Effect.delay(5)), { name: "run", journal: true, concurrency: 1 })
       ))
-      assert.match(String(error), /the file was removed, or another was put there/)
+      assert.match(String(error), /the file was removed, or replaced by another/)
     }).pipe(Effect.scoped))
 
   it("is opened quickly with many runs, and compacts nothing that counts", () => {
