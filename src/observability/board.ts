@@ -23,7 +23,7 @@ const pause = 100
 /** Longest time that the end of a run waits for `show`, in milliseconds. */
 const patience = 5000
 
-/** Number of ended runs that are kept for a `show` that has been late. */
+/** Greatest number of ended runs that are kept while `show` is late. */
 const mostEnded = 1000
 
 /**
@@ -83,18 +83,18 @@ class Board {
   private count = 0
   private ticker: Fiber.Fiber<void> | undefined
   /**
-   * Time of the next call of `show`, in milliseconds of the monotonic clock. It advances by a pause with each call, so
-   * a call that came early is made up for by a longer wait.
+   * Time of the next call of `show`, in milliseconds of the monotonic clock. Each call moves it by a pause, so after a
+   * call that came early the wait is longer.
    */
   private next = -Infinity
   /**
-   * True while `show` is called. `call` is its fiber, and `showing` the one in it that `show` may end, once it has
-   * suspended.
+   * True while `show` is called. `call` is the fiber of the call, and `showing` the fiber inside it that `show` runs in
+   * and may end. Both are set once they have suspended.
    */
   private busy = false
   private call: Fiber.Fiber<void> | undefined
   private showing: Fiber.Fiber<void> | undefined
-  /** True if a run has given up waiting for `show`; true if something about `show` has been logged. */
+  /** True if a run has given up waiting for `show`, and true if something about `show` has been logged. */
   private late = false
   private warned = false
 
@@ -118,12 +118,15 @@ class Board {
     })
   }
 
-  /** Shows what there is to show, and waits for the end of the call, and of one under way before that. */
+  /**
+   * Shows the current snapshots and waits until that call has ended. If another call is running, waits for its end
+   * first.
+   */
   private readonly showNow: Effect.Effect<void> = Effect.suspend(() =>
     this.call === undefined ? Effect.andThen(this.begin, this.callEnd) : Effect.andThen(this.callEnd, this.showNow)
   )
 
-  /** Does the same, and waits no longer than a run may. */
+  /** Does the same, but waits no longer than a run may. */
   readonly showEnd: Effect.Effect<void> = Effect.suspend(() => {
     if (this.late) return this.begin
     if (this.call !== undefined) return this.bounded(this.showNow)
@@ -137,7 +140,7 @@ class Board {
     this.call === undefined ? Effect.void : Effect.asVoid(Fiber.await(this.call))
   )
 
-  /** Waits for an effect, and gives up when it is late. */
+  /** Waits for an effect, and gives up when it takes too long. */
   private bounded(wait: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.flatMap(
       Effect.provideContext(inTime(wait, patience), this.context),
@@ -148,7 +151,7 @@ class Board {
   private readonly giveUp = Effect.suspend(() => {
     this.late = true
     return Effect.andThen(
-      this.warnOnce(`a progress was not shown within ${patience / 1000} seconds; no run waits for it any more`),
+      this.warnOnce(`progress was not shown within ${patience / 1000} seconds; runs no longer wait for it`),
       Effect.sync(() => this.showing?.interruptUnsafe())
     )
   })
@@ -160,8 +163,8 @@ class Board {
   }
 
   /**
-   * Calls `show` with the runs that are under way and those that have ended since the last call; nothing if there are
-   * none, or a call is under way. Waits only for what ends without suspending.
+   * Calls `show` with the runs that have not ended and those that have ended since the last call. Does nothing if there
+   * are none, or if a call is running. Waits only for a call that ends without suspending.
    */
   private readonly begin: Effect.Effect<void> = Effect.suspend(() => {
     if (this.busy) return Effect.void
@@ -182,7 +185,7 @@ class Board {
     })
   })
 
-  /** Calls `show` in a fiber of its own, which it may end, and logs how that fails. */
+  /** Calls `show` in a fiber of its own, which it may end, and logs its failure. */
   private calling(snapshots: ReadonlyArray<Snapshot>): Effect.Effect<void> {
     const shown = Effect.suspend(() => checkedEffect(this.show(snapshots))).pipe(
       Effect.provideContext(this.context),
@@ -192,7 +195,7 @@ class Board {
       this.showing = fiber
       return Effect.flatMap(
         Fiber.await(fiber),
-        (exit) => Exit.isFailure(exit) ? this.warnOnce("a progress could not be shown", exit.cause) : Effect.void
+        (exit) => Exit.isFailure(exit) ? this.warnOnce("progress could not be shown", exit.cause) : Effect.void
       )
     })
   }
@@ -219,7 +222,7 @@ class Board {
     })
   }
 
-  /** Takes a run off the board and shows its end if that is due; otherwise the ticker does. */
+  /** Takes a run off the board and shows its end if that is due. Otherwise the ticker shows it. */
   private end(run: Run, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const now = this.now()
     const watched = this.live.get(run)!
@@ -232,14 +235,14 @@ class Board {
     return Effect.andThen(due ? this.showEnd : Effect.void, Effect.sync(() => this.stopIfIdle()))
   }
 
-  /** Stops the ticker if no run is under way and the end of every run has been shown. */
+  /** Stops the ticker if all runs have ended and their ends have been shown. */
   private stopIfIdle(): void {
     if (this.live.size > 0 || this.ended.length > 0) return
     this.ticker?.interruptUnsafe()
     this.ticker = undefined
   }
 
-  /** Reads the clock: milliseconds of the monotonic clock. */
+  /** Reads the clock, in milliseconds of the monotonic clock. */
   private now(): number {
     return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
   }
@@ -251,7 +254,7 @@ class Watched {
   private readonly id: number
   private readonly parent: Watched | undefined
   private readonly depth: number
-  /** Milliseconds of the monotonic clock. */
+  /** Start in milliseconds of the monotonic clock. */
   private readonly startedAt: number
   private readonly rate: RateMeter
 
@@ -264,7 +267,7 @@ class Watched {
     this.rate = new RateMeter(now)
   }
 
-  /** How it stands; `exit` is how it has ended. */
+  /** Returns its snapshot. `exit` is set if it has ended. */
   snapshot(now: number, exit: Exit.Exit<unknown, unknown> | undefined): Snapshot {
     const counts = this.run.counts()
     const state = exit === undefined ? "running" : endOf(counts, exit)

@@ -1,8 +1,8 @@
 /**
- * The contract of watching: what a run can be asked, what a progress is given, and how often.
+ * The contract of watching: the questions that a run answers, and the calls that a progress gets.
  *
- * A run reports nothing by itself: it counts, and a progress reads the counts when it wants to. An input therefore
- * costs the same whether the run is watched or not.
+ * A run reports nothing by itself: it counts, and a progress reads the counts when it wants to. So an input costs the
+ * same whether the run is watched or not.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -125,7 +125,7 @@ export const Progress: Context.Reference<Progress> = Context.Reference<Progress>
   defaultValue: () => none
 })
 
-/** The run that the surrounding attempt belongs to. */
+/** The run of the surrounding attempt. */
 export const Current: Context.Reference<Run | undefined> = Context.Reference<Run | undefined>(
   "effect-parallel/Progress/Current",
   { defaultValue: () => undefined }

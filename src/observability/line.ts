@@ -29,7 +29,7 @@ export const toText = (snapshot: Snapshot): string => {
   const { elapsed, failed, left, limited, rate, recalled, retried, running, state, waiting } = snapshot
   const parts = [`${progress(snapshot)} done`]
   if (failed > 0) parts.push(`${count(failed)} failed`)
-  if (retried > 0) parts.push(`${count(retried)} tried again`)
+  if (retried > 0) parts.push(`${count(retried)} retried`)
   if (recalled > 0) parts.push(`${count(recalled)} recalled`)
   if (state === "running") {
     parts.push(`${count(running)} running`)
@@ -47,12 +47,12 @@ export const toText = (snapshot: Snapshot): string => {
 
 /** Width and colour of a line. */
 export interface Style {
-  /** Cells of the terminal; the line leaves the last one free. */
+  /** Width of the terminal in cells. The line leaves the last cell free. */
   readonly columns: number
   readonly colour: boolean
 }
 
-/** A part of a line, its ANSI colour, and its weight: where there is no room, the lightest part is left out first. */
+/** A part of a line, its ANSI color, and its weight. If there is no room, the lightest part is left out first. */
 interface LinePart {
   readonly text: string
   readonly code: number
@@ -66,7 +66,7 @@ const cyan = 36
 const dim = 2
 const plain = 0
 
-/** Draws a snapshot as a line that fits: name, bar, counts, rate, time left. Runs inside another are indented. */
+/** Draws a snapshot as a line that fits: name, bar, counts, rate, time left. Runs inside another run are indented. */
 export const bar = (snapshot: Snapshot, { colour, columns }: Style): string => {
   const room = Math.max(1, columns - 1)
   const name = `${"  ".repeat(snapshot.depth)}${cut(shortenName(snapshot.name), 28)}`
@@ -100,7 +100,9 @@ const partsOf = (snapshot: Snapshot): ReadonlyArray<LinePart> => {
   return parts.filter((part) => part !== false)
 }
 
-/** Tells how many wait for which limit; where there are more than three, which for most. */
+/**
+ * Says how many inputs wait for which limit. If there are more than three limits, names those with the most waiting.
+ */
 const waits = (limited: Snapshot["limited"]): string => {
   const shown = limited.toSorted((a, b) => b.waiting - a.waiting)
   const parts = shown.slice(0, 3).map(({ name, waiting }) =>
@@ -140,7 +142,7 @@ const speed = (rate: number): string => {
   return rate >= 1 ? `${rate.toFixed(1)}/s` : `${(60 * rate).toFixed(1)}/min`
 }
 
-/** Formats a duration: 0.4s, 12s, 3m 05s, 2h 07m. */
+/** Formats a duration, for example 0.4s, 12s, 3m 05s, 2h 07m. */
 const clock = (duration: Duration.Duration): string => {
   const seconds = Duration.toSeconds(duration)
   if (seconds < 9.95) return `${seconds.toFixed(1)}s`
@@ -154,7 +156,7 @@ const padded = (n: number): string => String(n).padStart(2, "0")
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" })
 
-/** Cuts a text to at most so many cells. */
+/** Cuts a text to at most `cells` cells. */
 const cut = (text: string, cells: number): string => {
   if (displayWidth(text) <= cells) return text
   let kept = ""

@@ -32,8 +32,8 @@ const growth = 1.5
 const longest = 1_800_000
 
 /**
- * Makes a progress that logs. Each line comes when the run has lasted half as long again as at the line before, so a
- * run of one minute logs eleven lines and one of an hour twenty-one.
+ * Makes a progress that logs. Each line comes when the run has lasted one and a half times as long as at the line
+ * before, so a run of one minute logs eleven lines and a run of one hour twenty-one.
  */
 export const make = (
   options: LogOptions = {},

@@ -1,9 +1,9 @@
 /**
- * Metrics of all runs of one name, which Effect reads and nobody writes.
+ * Metrics of all runs of one name. Effect reads them, and nothing writes them.
  *
  * A run keeps its counts anyway, so a series reads them when it is read itself: an input costs nothing for it, and a
- * run a few additions at its end. Only the durations of inputs are recorded as they end, in a few buckets, by runs that
- * measure them anyway.
+ * run costs a few additions at its end. Only the durations of inputs are recorded as the inputs end, in a few buckets,
+ * by runs that measure them anyway.
  */
 import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
@@ -16,20 +16,20 @@ const boundaries: ReadonlyArray<number> = Array.from(
   (_, i) => Number(`${[1, 2, 5][i % 3]}e${Math.floor(i / 3) - 3}`)
 )
 
-/** Upper ends of the buckets in nanoseconds; the last has none. */
+/** Upper ends of the buckets in nanoseconds. The last bucket has none. */
 const ends = Float64Array.of(...boundaries.map((millis) => Math.round(millis * 1e6)), Infinity)
 
-/** Greatest number of limits by which a run is told apart: a hundred names, and all others. */
+/** Greatest number of limits that get a metric of their own in a run: a hundred names, and one for all others. */
 const mostLimits = 101
 
 /** Returns the exponent of the greatest power of two that is not above a number of nanoseconds. */
 const octaveOf = (nanos: number): number => nanos < 2 ** 31 ? 31 - Math.clz32(nanos) : 62 - Math.clz32(nanos / 2 ** 31)
 
-/** First bucket for each power of two: the one whose end is not below it. */
+/** First bucket for each power of two: the bucket whose end is not below it. */
 const first = Uint8Array.from({ length: 64 }, (_, octave) => ends.findIndex((end) => end >= 2 ** octave))
 
 /**
- * Finds the first bucket whose end is not below a time. One comparison is enough: between a power of two and the next
+ * Finds the first bucket whose end is not below a time. One comparison is enough: between two successive powers of two
  * there is at most one end.
  */
 const bucketOf = (nanos: number): number => {
@@ -39,14 +39,14 @@ const bucketOf = (nanos: number): number => {
 
 /** Counts and durations of all runs of one name. */
 export class Series {
-  /** Counts of the runs under way, and sums over those that have ended. */
+  /** Counts of the runs that have not ended, and sums over those that have. */
   private readonly live = new Set<() => Counts>()
   private readonly ended = { done: 0, failed: 0, retried: 0 }
   private readonly buckets = new Float64Array(ends.length)
-  /** Number of inputs that took no time at all, and of those that took some. */
+  /** Number of inputs that took no time at all, and number of those that took some. */
   private instant = 0
   private count = 0
-  /** Nanoseconds, as are `min` and `max`. */
+  /** Sum of the durations in nanoseconds, as are `min` and `max`. */
   private sum = 0
   private min = Infinity
   private max = -Infinity
@@ -62,7 +62,7 @@ export class Series {
     this.live.add(counts)
   }
 
-  /** Moves the counts of a run that has ended to the sums; nothing the second time. */
+  /** Moves the counts of a run that has ended to the sums. Does nothing the second time. */
   close(counts: () => Counts): void {
     if (!this.live.delete(counts)) return
     const { done, failed, retried } = counts()
@@ -84,19 +84,19 @@ export class Series {
     if (nanos > this.max) this.max = nanos
   }
 
-  /** Returns a count over all runs. */
+  /** Returns a count over all runs, ended or not. */
   total(key: "done" | "failed" | "retried"): number {
     return this.ended[key] + this.now(key)
   }
 
-  /** Returns a count over the runs under way. */
+  /** Returns a count over the runs that have not ended. */
   now(key: Exclude<keyof Counts, "total" | "limited">): number {
     let sum = 0
     for (const counts of this.live) sum += counts()[key]
     return sum
   }
 
-  /** Returns how many inputs of the runs under way wait for the limits of a name. */
+  /** Returns the number of inputs that wait for the limits of a name, over the runs that have not ended. */
   limited(name: string): number {
     let sum = 0
     for (const counts of this.live) {
@@ -126,7 +126,7 @@ export class Series {
 
 const registries = new WeakMap<Metric.MetricRegistry, Map<string, Series>>()
 
-/** Returns the series of a name; registers its metrics at the first call. */
+/** Returns the series of a name. Registers its metrics at the first call. */
 export const seriesOf = (context: Context.Context<never>, name: string): Series => {
   const registry = Context.get(context, Metric.MetricRegistry)
   const attributes = Context.get(context, Metric.CurrentMetricAttributes)
@@ -156,7 +156,7 @@ const register = (context: Context.Context<never>, run: string): Series => {
       get: () => ({ value: get() })
     })
   const inputs = (outcome: string, get: () => number) =>
-    counter("effect_parallel_inputs", { run, outcome }, get, "inputs that have their outcome")
+    counter("effect_parallel_inputs", { run, outcome }, get, "inputs with an outcome")
   inputs("succeeded", () => series.total("done") - series.total("failed"))
   inputs("failed", () => series.total("failed"))
   counter(
@@ -165,9 +165,9 @@ const register = (context: Context.Context<never>, run: string): Series => {
     () => series.total("retried"),
     "inputs that took more than one attempt"
   )
-  gauge("effect_parallel_running", () => series.now("running"), "inputs in hand")
+  gauge("effect_parallel_running", () => series.now("running"), "inputs that are running")
   gauge("effect_parallel_waiting", () => series.now("waiting"), "inputs that wait to be tried again")
-  const description = "how long inputs took, from the start of the first attempt"
+  const description = "time that inputs took, from the start of the first attempt"
   const attributes = { run, time_unit: "milliseconds" }
   const duration = Metric.histogram("effect_parallel_input_duration", { description, attributes, boundaries })
   Metric.registerUnsafe(duration, context, { ...readOnly, get: () => series.durations })

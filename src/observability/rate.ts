@@ -1,5 +1,5 @@
 /**
- * How fast a run goes, and how long the rest of it takes at that rate.
+ * The rate of a run, and the time that its remaining inputs take at that rate.
  */
 import type { Counts } from "./contract.ts"
 
@@ -10,8 +10,8 @@ const span = 10_000
 export class RateMeter {
   private readonly startedAt: number
   /**
-   * Counts of finished inputs by time (milliseconds), the oldest first. Invariant: never empty, and only the first may
-   * be older than the window.
+   * Counts of finished inputs by time (in milliseconds), the oldest first. Invariant: never empty, and only the first
+   * may be older than the window.
    */
   private readonly samples: Array<{ readonly at: number; readonly done: number }>
 
@@ -31,6 +31,6 @@ export class RateMeter {
   }
 }
 
-/** Returns how many seconds the rest takes at a rate; undefined where that is not known. */
+/** Returns the seconds that the remaining inputs take at a rate. Returns undefined if that is not known. */
 export const secondsLeft = ({ done, total }: Pick<Counts, "done" | "total">, rate: number): number | undefined =>
   total !== undefined && rate > 0 ? (total - done) / rate : undefined

@@ -11,15 +11,15 @@ import * as Tracer from "effect/Tracer"
 import { shortenName } from "../primitives/shorten.ts"
 
 /**
- * True if the input at an index has spans. The choice is even and deterministic: every third input for a share of a
- * third.
+ * Returns true if the input at an index has spans. The choice is even and deterministic: every third input for a share
+ * of a third.
  */
 export const isSampled = (index: number, share: number): boolean =>
   Math.floor((index + 1) * share) > Math.floor(index * share)
 
 /**
  * Puts a span around the attempts at a share of the inputs. It is the parent of the spans inside the attempt. Its
- * attributes are index, attempt and worker, and the outcome when it ends.
+ * attributes are index, attempt and worker, and the outcome once it ends.
  */
 export const sampled = <
   Item extends { readonly index: number; readonly attempts: number },
@@ -42,7 +42,7 @@ export const sampled = <
   )
 }
 
-/** An attempt that ran elsewhere; times are nanoseconds of the monotonic clock of its run. */
+/** An attempt that ran on a backend. Times are in nanoseconds of the monotonic clock of its run. */
 export interface RemoteSpan {
   readonly index: number
   readonly attempt: number
@@ -52,8 +52,8 @@ export interface RemoteSpan {
 }
 
 /**
- * Makes spans of attempts at a share of the inputs when they have ended, from when they were told to have run. `time` reads
- * the monotonic clock of the run. Spans that the task makes where it runs have the run as their parent.
+ * Makes spans of attempts at a share of the inputs, after they have ended, with the times that were reported. `time`
+ * reads the monotonic clock of the run. Spans that the task makes where it runs have the run as their parent.
  */
 export class SpanRecorder {
   private readonly name: string
@@ -78,14 +78,14 @@ export class SpanRecorder {
     const offset = this.offset ??= clock.currentTimeNanosUnsafe() - BigInt(this.time())
     const startTime = offset + BigInt(beganAt)
     const make = Effect.makeSpan(this.name, { attributes: { index, attempt, worker, outcome: outcomeOf(exit) } })
-    // the clock tells a span when it starts
+    // a span reads the clock when it starts
     const began: Clock.Clock = Object.create(clock, { currentTimeNanosUnsafe: { value: () => startTime } })
     const span = Effect.runSyncWith(Context.add(context, Clock.Clock, began))(make)
     span.end(Context.get(context, References.TracerTimingEnabled) ? offset + BigInt(endedAt) : 0n, exit)
   }
 }
 
-/** Name of the spans of attempts of a run. */
+/** Returns the name of the spans of attempts of a run. */
 const nameOf = (run: string): string => `${shortenName(run)}.attempt`
 
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "succeeded" | "failed" | "interrupted" =>

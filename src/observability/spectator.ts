@@ -1,15 +1,16 @@
 /**
- * The contract of spectators: who sees what becomes of the inputs of runs, and by which edges flows are walked.
+ * The contract of spectators, which see the outcomes of the inputs of runs, and the edges that flows follow.
  *
- * A progress reads counts when it wants to; a spectator is told of each input. A report is one, for the runs inside its own, and so is
- * a dashboard. A run that nobody sees looks this up once and pays nothing for its inputs.
+ * A progress reads counts when it wants to; a spectator is called for each input. A report is a spectator of the runs
+ * inside its own, and a dashboard is one too. A run without spectators checks that once and pays nothing for its
+ * inputs.
  */
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { Run } from "./contract.ts"
 
-/** An input on its way, as spectators see it. Times are nanoseconds of the monotonic clock. */
+/** An input on its way, as spectators see it. Times are in nanoseconds of the monotonic clock. */
 export interface SeenItem {
   readonly index: number
   readonly input: unknown
@@ -23,24 +24,24 @@ export interface SeenItem {
 /** A run that begins. */
 export interface SeenRun {
   readonly run: Run
-  /** Index of the input, in the run around, whose attempt has started it; undefined outside of attempts. */
+  /** Index of the input, in the run around, whose attempt has started this run. Undefined outside of attempts. */
   readonly index: number | undefined
   /** Start in nanoseconds of the monotonic clock, and in milliseconds since 1970. */
   readonly beganAt: number
   readonly startedAt: number
   readonly backend: string | undefined
-  /** Makes texts of its options, by their names. */
+  /** Makes texts of its options, by name. */
   readonly options: () => Readonly<Record<string, string>>
   /** Shows an input as a line of text. */
   readonly show: (input: unknown) => string
 }
 
-/** Target of an edge: a node, or an exit of the flow, by the action that led there or by another. */
+/** Target of an edge: a node, or an exit of the flow by the action that led there or by another action. */
 type EdgeTarget = string | { readonly _tag: "End" } | { readonly _tag: "Leave"; readonly action: string }
 
 /** The structure of a flow, as far as it is drawn. */
 export interface SeenFlow {
-  /** Path of the flow: the names from the outermost down. */
+  /** Path of the flow: the names from the outermost flow to this one. */
   readonly name: string
   /** The wiring of the flow, which is the same object for each walk. */
   readonly wiring: SeenWiring
@@ -55,32 +56,32 @@ export interface SeenWiring {
 /** Kind of a node. */
 type NodeKind = "Node" | "BatchNode" | "Flow" | "BatchFlow" | "FanOut" | "Race"
 
-/** One walk through a flow. */
+/** One execution of a flow. */
 export interface SeenWalk {
   readonly entered: (node: string) => void
-  /** The node was left by an action. */
+  /** Called when the flow leaves the node by an action. */
   readonly left: (node: string, action: string) => void
   readonly failed: (node: string) => void
 }
 
-/** Sees the runs and flows that begin inside. What it is told is not to throw: it would throw into the run. */
+/** Sees the runs and flows that begin inside. Its functions must not throw: they would throw into the run. */
 export interface Spectator {
-  /** True if it wants to know of all attempts and their times, and not only of failures. */
+  /** True if it needs all attempts and their times, and not only failures. */
   readonly detailed: boolean
   readonly open: (run: SeenRun) => SeenInputs
   readonly walk: (flow: SeenFlow) => SeenWalk
 }
 
-/** Sees the inputs of one run, and what begins inside of it. */
+/** Sees the inputs of one run, and what begins inside it. */
 export interface SeenInputs extends Spectator {
-  /** An attempt begins: now, unless it is said when. */
+  /** Called when an attempt begins: at `at`, or now if that is absent. */
   readonly began: (item: Pick<SeenItem, "index" | "input">, worker: number, at?: number) => void
-  /** An attempt has ended, and its input has no outcome yet. */
+  /** Called when an attempt has ended and its input has no outcome yet. */
   readonly left: (index: number, worker: number) => void
   readonly succeeded: (item: SeenItem) => void
   readonly failed: (item: SeenItem, cause: Cause.Cause<unknown>) => void
   readonly ended: (exit: Exit.Exit<unknown, unknown>, at: number) => void
-  /** Is given the report of the run, if it has one. */
+  /** Called with the report of the run, if it has one. */
   readonly reported: (report: unknown) => void
 }
 

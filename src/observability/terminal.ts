@@ -1,8 +1,8 @@
 /**
  * Progress as lines at the bottom of a terminal, each redrawn in its row.
  *
- * The cursor stays visible, below the last line: however the program ends, the prompt of the shell comes on a line of
- * its own.
+ * The cursor stays visible, below the last line. So however the program ends, the prompt of the shell appears on a line
+ * of its own.
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Effect from "effect/Effect"
@@ -16,8 +16,9 @@ import { bar } from "./line.ts"
  *
  * **Details**
  *
- * `write` writes synchronously; when it throws, nothing more is drawn. `columns` and `rows` return the current size. `around` passes to its argument
- * everything else that is written on the same screen, until the function that it returns is called.
+ * `write` writes synchronously. If it throws, nothing more is drawn. `columns` and `rows` return the current size.
+ * `around` calls `other` for everything else that is written on the same screen, until the function that it returns is
+ * called.
  */
 export interface Screen {
   readonly write: (text: string) => void
@@ -28,7 +29,8 @@ export interface Screen {
 }
 
 /**
- * Makes a progress that draws all runs under way. A run that is not inside another leaves its last line when it ends.
+ * Makes a progress that draws all runs that have not ended. A run that is not inside another leaves its last line on
+ * the screen when it ends.
  */
 export const make = (screen: Screen): Effect.Effect<Progress, never, Scope.Scope> =>
   Effect.suspend(() => {
@@ -45,12 +47,12 @@ export const make = (screen: Screen): Effect.Effect<Progress, never, Scope.Scope
 
 class LiveLines {
   private readonly screen: Screen
-  /** Identifiers of runs that have been drawn: only these leave a last line. */
+  /** Identifiers of runs that have been drawn. Only these leave a last line. */
   private readonly seen = new Set<number>()
   private lines: ReadonlyArray<string> = []
   /** True if other output has left the cursor in the middle of a line. */
   private cursorMidLine = false
-  /** True if the screen could not be written to: nothing is drawn on it any more. */
+  /** True if the screen could not be written to. Then nothing more is drawn. */
   private gone = false
   /** True while these lines are written, so that `giveWay` does not handle its own output. */
   private drawing = false
@@ -74,8 +76,8 @@ class LiveLines {
   }
 
   /**
-   * Runs a write of other code: erases the lines before it and draws them again after it, or at the next drawing where
-   * the output does not end its line.
+   * Runs a write of other code. Erases the lines before it and draws them again after it, or at the next drawing if the
+   * output does not end its line.
    */
   giveWay(write: () => void, endsLine: boolean): void {
     if (this.drawing || this.lines.length === 0) {
@@ -90,7 +92,7 @@ class LiveLines {
     if (endsLine) this.put([], lines)
   }
 
-  /** Replaces the lines: writes `left`, which stay, and `lines` below them. */
+  /** Replaces the lines: writes `left`, which stay on the screen, and `lines` below them. */
   private put(left: ReadonlyArray<string>, lines: ReadonlyArray<string>): void {
     if (left.length + lines.length + this.lines.length === 0) return
     const start = this.cursorMidLine ? "\n" : ""
@@ -110,7 +112,10 @@ class LiveLines {
     return `\r\u001B[${rows}A\u001B[J`
   }
 
-  /** Keeps as many lines as the terminal has rows, less the row of the cursor, and counts those it leaves out. */
+  /**
+   * Keeps as many lines as the terminal has rows, less the row of the cursor. A last line counts those that are left
+   * out.
+   */
   private fitting(lines: ReadonlyArray<string>): ReadonlyArray<string> {
     const room = Math.max(1, this.screen.rows() - 1)
     if (lines.length <= room) return lines
@@ -130,7 +135,7 @@ class LiveLines {
   }
 }
 
-/** The part of the `process` of Node.js that this module uses; other platforms have none, or a similar one. */
+/** The part of the `process` of Node.js that this module uses. Other platforms have none, or a similar one. */
 interface Process {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdout?: Output
@@ -141,13 +146,13 @@ interface Output {
   readonly isTTY?: boolean
   readonly columns?: number
   readonly rows?: number
-  /** Asks the terminal for its size. Node.js calls it when a signal has told of a change; it has no public name. */
+  /** Asks the terminal for its size. Node.js calls it when a signal reports a change. It is not a public method. */
   readonly _refreshSize?: () => void
   write: (chunk: string | Uint8Array, ...rest: ReadonlyArray<unknown>) => boolean
   readonly once: (event: "error", listener: () => void) => unknown
 }
 
-/** Returns the terminal behind stderr; undefined if stderr is none or cannot move its cursor. */
+/** Returns the terminal behind stderr. Returns undefined if stderr is not a terminal, or cannot move its cursor. */
 export const stderr = (): Screen | undefined => {
   const { process } = globalThis as { readonly process?: Process }
   const output = process?.stderr
@@ -159,7 +164,7 @@ export const stderr = (): Screen | undefined => {
       output.write(text, (error: unknown) => {
         if (error === undefined || error === null) return
         gone = true
-        // the event that follows ends the program if nobody listens
+        // the event that follows would end the program without a listener
         output.once("error", noop)
       })
     },
@@ -179,20 +184,20 @@ export const stderr = (): Screen | undefined => {
 }
 
 /**
- * Lets an output learn its size now. The signal of a change comes when the event loop turns; what a busy program draws
- * until then would be wrapped, and its rows miscounted.
+ * Makes an output read its size now. The signal of a change arrives when the event loop turns. What a busy program
+ * draws until then would be wrapped, and its rows miscounted.
  */
 const refresh = (output: Output): void => {
   try {
     output._refreshSize?.()
   } catch {
-    // it is closed
+    // the output is closed
   }
 }
 
 /**
- * Passes everything that is written to an output through `other`: the output of loggers, the console and all other code
- * arrives there. Returns a function that undoes this.
+ * Passes everything that is written to an output through `other`, including the output of loggers, the console and all
+ * other code. Returns a function that undoes this.
  */
 const guard = (output: Output, other: Parameters<Screen["around"]>[0]): () => void => {
   const { write } = output

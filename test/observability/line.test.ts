@@ -90,7 +90,7 @@ describe("Progress.toText", () => {
   it("is a sentence of what is not zero", () => {
     assert.strictEqual(
       Progress.toText(snapshot({ failed: 3, retried: 12, waiting: 1 })),
-      "titles: 300 of 1,200 (25%) done, 3 failed, 12 tried again, 8 running, 1 waiting, 50/s, 18s left"
+      "titles: 300 of 1,200 (25%) done, 3 failed, 12 retried, 8 running, 1 waiting, 50/s, 18s left"
     )
     assert.strictEqual(
       Progress.toText(snapshot({ state: "done", done: 1200, elapsed: Duration.seconds(3725), recalled: 5 })),

@@ -72,7 +72,7 @@ describe("a progress that goes wrong", () => {
         assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
         assert.isAtLeast(calls, 9)
         assert.strictEqual(warnings.length, 1)
-        assert.match(warnings[0]!, /^a progress could not be shown/)
+        assert.match(warnings[0]!, /^progress could not be shown/)
       }))
   }
 
@@ -164,7 +164,7 @@ describe("a progress that does not end", () => {
         assert.isTrue(closing !== undefined && Exit.isSuccess(closing))
         assert.strictEqual(interrupted, name === "waits" ? 1 : 0)
         assert.strictEqual(warnings.length, 1)
-        assert.match(warnings[0]!, /^a progress was not shown within 5 seconds/)
+        assert.match(warnings[0]!, /^progress was not shown within 5 seconds/)
         if (name !== "waits") assert.strictEqual(calls, 1)
       }))
   }

@@ -39,5 +39,5 @@ export class RecallCounts {
   }
 }
 
-/** Writes a number with spaces between its thousands. */
-export const spaced = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, " ")
+/** Writes a number with commas between its thousands. */
+export const spaced = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, ",")

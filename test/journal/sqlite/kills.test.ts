@@ -83,7 +83,7 @@ describe("a program that is killed again and again", () => {
 
                 assert.deepStrictEqual(again, [], `in life ${life}`)
                 const greeting = logged.findLast((line) => line.includes("recorded in"))
-                const recorded = Number(/work: ([\d ]+) recorded/.exec(greeting ?? "")?.[1]?.replaceAll(" ", "") ?? 0)
+                const recorded = Number(/work: ([\d,]+) recorded/.exec(greeting ?? "")?.[1]?.replaceAll(",", "") ?? 0)
                 assert.isAtLeast(recorded, known.size, `life ${life} has read the journal: ${logged.join(", ")}`)
                 for (const [index, came] of reported) {
                   assert.strictEqual(came, known.get(index) ?? came)
