@@ -1,27 +1,28 @@
 /**
- * A report as columns, which is how it lies in its page: the names of fields stand once, so the page has a third of the size, and a
- * browser reads it in a third of the time. The viewer is bundled with this, so it imports types alone.
+ * A report as columns, which is its form in its page. The names of fields appear only once, so the page has a third of
+ * the size, and a browser reads it in a third of the time. The viewer is bundled with this module, so it imports only
+ * types.
  */
 import type { Json } from "./json.ts"
 
 type SettledJson = Json["outcomes"][number]
 
-/** Fields that not every outcome has. */
+/** Fields that only some outcomes have. */
 type Others = Pick<SettledJson, "waits" | "value" | "error" | "history" | "recorded">
 
 /** A report whose outcomes are columns. */
 export interface Columns extends Omit<Json, "outcomes"> {
   readonly columns: {
-    /** Index of each; left out where that is its place. */
+    /** Index of each outcome. Absent if it is the place of the outcome. */
     readonly index?: ReadonlyArray<number>
-    /** `s` for each that succeeded, and `f` for each that failed. */
+    /** `s` for each outcome that succeeded, and `f` for each that failed. */
     readonly tags: string
     readonly input: ReadonlyArray<string>
     readonly attempts: ReadonlyArray<number>
     readonly startedAt: ReadonlyArray<number>
     readonly elapsed: ReadonlyArray<number>
     readonly worker: ReadonlyArray<number>
-    /** What else there is of some, by place. */
+    /** Fields that only some outcomes have, by place. */
     readonly more: ReadonlyArray<readonly [place: number, fields: Others]>
   }
 }
@@ -54,7 +55,7 @@ export const toColumns = ({ outcomes, ...head }: Json): Columns => {
   }
 }
 
-/** Makes the report of columns again. */
+/** Makes a report from columns. */
 export const fromColumns = ({ columns, ...head }: Columns): Json => {
   const { attempts, elapsed, index, input, more, startedAt, tags, worker } = columns
   const outcomes = input.map((input, place): SettledJson => ({

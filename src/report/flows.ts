@@ -1,5 +1,5 @@
 /**
- * Counts of how flows are walked, by their paths.
+ * Counts of how often flows, their nodes and their edges were used, by the paths of the flows.
  */
 import type { SeenFlow, SeenWalk, SeenWiring } from "../observability/spectator.ts"
 import type * as Outcome from "../Outcome.ts"
@@ -8,7 +8,10 @@ import { shortenName } from "../primitives/shorten.ts"
 /** Greatest number of flows that are counted. */
 const mostFlows = 100
 
-/** Greatest number of edges of a flow that are added when they are taken, since its wiring does not name their actions. */
+/**
+ * Greatest number of edges of a flow that are added when they are first taken. Its wiring does not name the actions of
+ * these.
+ */
 const mostEdges = 1000
 
 /** Counts of one flow. */
@@ -16,17 +19,20 @@ interface Counted {
   readonly flow: SeenFlow
   walks: number
   readonly nodes: Map<string, { entered: number; failed: number }>
-  /** How often edges were taken, by node and action. */
+  /** Number of times that edges were taken, by node and action. */
   readonly edges: Map<string, Map<string, number>>
   /** Number of edges. */
   size: number
 }
 
-/** Counts flows. Those of one path that are wired alike are one; a flow that is made for each input is such. */
+/**
+ * Counts flows. Flows with the same path and the same wiring count as one, for example a flow that is made for each
+ * input.
+ */
 export class FlowCounter {
   private readonly flows = new Map<string, Counted>()
 
-  /** Counts a walk that begins. */
+  /** Counts a flow that starts to run. */
   walk(flow: SeenFlow): SeenWalk {
     const key = `${flow.name}\n${signatureOf(flow.wiring)}`
     const known = this.flows.get(key)
@@ -57,7 +63,7 @@ const ignored: SeenWalk = { entered: () => {}, failed: () => {}, left: () => {} 
 
 const signatures = new WeakMap<SeenWiring, string>()
 
-/** Returns a text that wirings have in common which are drawn alike. */
+/** Returns a text that is equal for wirings that are drawn alike. */
 const signatureOf = (wiring: SeenWiring): string => {
   let signature = signatures.get(wiring)
   if (signature === undefined) {

@@ -1,10 +1,12 @@
 /**
- * Stacks without the frames of libraries. The viewer is bundled with this, so it imports nothing.
+ * Stacks without the frames of libraries. The viewer is bundled with this module, so it imports nothing.
  */
 
 const isFrame = (line: string): boolean => /^\s*at /.test(line)
 
-/** Returns the library that a frame belongs to; undefined for a frame of the program, "" for one of the language. */
+/**
+ * Returns the library that a frame belongs to, undefined for a frame of the program, or "" for a frame of the language.
+ */
 const libraryOf = (line: string): string | undefined => {
   const folder = line.lastIndexOf("node_modules/")
   if (folder !== -1) return /^(?:@[^/]+\/)?[^/:)]+/.exec(line.slice(folder + "node_modules/".length))?.[0]
@@ -13,8 +15,8 @@ const libraryOf = (line: string): string | undefined => {
 }
 
 /**
- * Folds the frames of libraries: those that follow one another become a line that counts them. The first frame of a stack
- * stays, whose ever it is, and so does one that stands alone.
+ * Folds the frames of libraries: frames that follow one another become a line that counts them. The first frame of a
+ * stack stays, even if it belongs to a library, and so does a single library frame.
  */
 export const fold = (text: string): string => {
   const lines = text.split("\n")

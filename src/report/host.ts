@@ -1,10 +1,10 @@
 /**
- * Where a run has run, and by which versions, for readers of its report.
+ * The machine and the versions that a run used, for readers of its report.
  */
 import * as Version from "effect/Version"
 import { version } from "../primitives/version.ts"
 
-/** The parts of the `process` and the `navigator` of Node.js and other platforms that are told of. */
+/** The parts of `process` and `navigator`, of Node.js and other platforms, that are reported. */
 interface HostGlobals {
   readonly process?: {
     readonly versions?: Readonly<Record<string, string | undefined>>
@@ -14,7 +14,7 @@ interface HostGlobals {
   readonly navigator?: { readonly hardwareConcurrency?: number; readonly userAgent?: string }
 }
 
-/** What is known of it, by name. */
+/** Returns the known facts, by name. */
 export const host = (): Readonly<Record<string, string>> => {
   const { navigator, process } = globalThis as HostGlobals
   const node = process?.versions?.["node"]

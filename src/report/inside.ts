@@ -1,6 +1,6 @@
 /**
- * What is seen inside the attempts of a run that makes a report: the runs and flows that they start, and what they log. All of it is bounded,
- * whatever the attempts do.
+ * Activity inside the attempts of a run that makes a report: the runs and flows that they start, and their log lines.
+ * All of it is bounded, whatever the attempts do.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -25,18 +25,24 @@ import { FailureCounter } from "./failures.ts"
 import { FlowCounter } from "./flows.ts"
 import { messageOf } from "./texts.ts"
 
-/** Greatest numbers of runs and of lines that are kept, and of messages that the failures of a run are counted by. */
+/**
+ * Greatest number of runs that are kept, of log lines that are kept, and of messages by which the failures of a run are
+ * counted.
+ */
 const mostRuns = 10_000
 const mostLogs = 10_000
 const mostMessages = 20
 
-/** Number of failures of a run whose messages are looked at. */
+/** Greatest number of failures of a run whose messages are read. */
 const mostLooked = 10_000
 
-/** Tells which attempt of the reported run a context is in, if it is in none of a run inside. */
+/**
+ * Function that returns the attempt of the reported run that a context is in. Returns undefined for a context in a
+ * nested run.
+ */
 type AttemptOf = (context: Context.Context<never>) => { readonly index: number; readonly attempt?: number } | undefined
 
-/** Sees the run of a report, and gathers what is inside. */
+/** Sees the run of a report, and collects the activity inside it. */
 export class InsideOf implements Spectator {
   readonly detailed = false
   private readonly runs: Array<NestedSeen> = []
@@ -48,16 +54,16 @@ export class InsideOf implements Spectator {
   private readonly now: () => number
   /** Start of the reported run, in nanoseconds of the monotonic clock. */
   private beganAt = 0
-  /** True once the report is made: what goes on is in none. */
+  /** True once the report is made. What happens after that is in no report. */
   private isOver = false
 
-  /** `now` reads the monotonic clock, in nanoseconds. */
+  /** Makes a collector. `now` reads the monotonic clock, in nanoseconds. */
   constructor(attemptOf: AttemptOf, now: () => number) {
     this.attemptOf = attemptOf
     this.now = now
   }
 
-  /** Is told of the reported run itself. */
+  /** Called for the reported run itself. */
   open({ beganAt }: SeenRun): SeenInputs {
     this.beganAt = beganAt
     return new RunSeen(this)
@@ -67,7 +73,7 @@ export class InsideOf implements Spectator {
     return this.flows.walk(flow)
   }
 
-  /** Is told of a run inside. */
+  /** Called for a run inside the reported run. */
   nested(run: SeenRun, around: RunSeen): NestedSeen {
     const nested = new NestedSeen(this, run, around instanceof NestedSeen ? around : undefined)
     if (this.isOver) return nested
@@ -99,7 +105,7 @@ export class InsideOf implements Spectator {
     })
   })
 
-  /** Returns what was gathered, at the end of the reported run. Nothing is gathered from then on. */
+  /** Returns everything that was collected, at the end of the reported run. Nothing is collected after that. */
   gather(): Outcome.RunInside {
     const now = this.now()
     const runs = this.runs.splice(0)
@@ -119,7 +125,7 @@ export class InsideOf implements Spectator {
   }
 }
 
-/** Tells the input of what a worker has logged, which says so in its annotations. */
+/** Returns the input of a log line from a worker, which has it in its annotations. */
 const elsewhere = (
   fiber: Fiber.Fiber<unknown, unknown>
 ): { readonly index: number; readonly attempt?: number } | undefined => {
@@ -127,14 +133,14 @@ const elsewhere = (
   return typeof index === "number" && typeof worker === "number" ? { index } : undefined
 }
 
-/** What is logged, as one line. */
+/** Returns a logged message as one line. */
 const textOf = (message: unknown, cause: Cause.Cause<unknown>): string => {
   const said = Array.isArray(message) ? message : [message]
   const parts = cause.reasons.length === 0 ? said : [...said, Cause.squash(cause)]
   return messageOf(parts.map(messageOf).join(" "))
 }
 
-/** Sees the reported run: its inputs are in the report, and what begins inside is told of. */
+/** Sees the reported run. Its inputs are in the report anyway, so only runs and flows that begin inside are handled. */
 class RunSeen implements SeenInputs {
   readonly detailed = false
   readonly inside: InsideOf
@@ -159,17 +165,17 @@ class RunSeen implements SeenInputs {
   reported(): void {}
 }
 
-/** Sees a run inside. */
+/** Sees a run inside the reported run. */
 class NestedSeen extends RunSeen {
   readonly name: string
   readonly parent: NestedSeen | undefined
-  /** The input of the reported run that it is inside of. */
+  /** Index of the input of the reported run whose attempt contains this run. */
   readonly rootIndex: number | undefined
   private readonly index: number | undefined
   private readonly beganAt: number
   private readonly run: FollowedRun
   private readonly failures = new FailureCounter(mostMessages)
-  /** Number of failures whose messages were looked at. */
+  /** Number of failures whose messages were read. */
   private looked = 0
 
   constructor(inside: InsideOf, run: SeenRun, parent: NestedSeen | undefined) {
@@ -192,7 +198,7 @@ class NestedSeen extends RunSeen {
     this.run.ended(exit, at)
   }
 
-  /** What it came to, or where it stands now if it goes on in a fiber of its own. */
+  /** Returns its result, or its state now if it still runs in a fiber of its own. */
   told(now: number, parent: number | undefined): Outcome.NestedRun {
     const { beganAt, failures, index, name } = this
     const { at, done, failed, recalled, retried, state } = this.run.standing(now)

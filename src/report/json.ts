@@ -1,5 +1,5 @@
 /**
- * Reports as data that outlives the program: plain JSON of a fixed format and version.
+ * Reports as data that outlives the program: plain JSON in a fixed format with a version.
  */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
@@ -292,11 +292,11 @@ export interface Options<in I, in A = never> {
 /** Greatest number of characters of a shown value. */
 const valueLength = 240
 
-/** Least number of characters of a text that is shared, and greatest number of such texts. */
+/** Least number of characters of a text that is shared, and greatest number of shared texts. */
 const sharedLength = 32
 const mostShared = 10_000
 
-/** Number of outcomes in a chunk of a report that is written in chunks. */
+/** Number of outcomes in a chunk, for a report that is written in chunks. */
 const chunkSize = 256
 
 type AnyReport<I> = Outcome.Report<I, unknown, unknown>
@@ -311,7 +311,7 @@ export const make = <I>(self: AnyReport<I>, tally: Json["tally"], options: Optio
   }
 }
 
-/** Writes the document that `make` makes, in pieces. */
+/** Writes in pieces the document that `make` makes. */
 export function* write<I>(self: AnyReport<I>, tally: Json["tally"], options: Options<I> = {}): Generator<string> {
   const writer = new Writer(self, options)
   yield `${JSON.stringify(headOf(self, tally)).slice(0, -1)},"outcomes":[`
@@ -338,7 +338,7 @@ const headOf = (self: AnyReport<unknown>, tally: Json["tally"]) =>
     ...(self.startedAt !== undefined && { host: host() })
   }) as const
 
-/** What is inside of a report; what there is none of is left out. */
+/** Returns the fields about the inside of a report. Empty fields are left out. */
 const insideOf = ({ inside }: AnyReport<unknown>, writer: Writer<any>): Partial<Json> => ({
   ...(inside.runs.length > 0 && { nested: inside.runs.map((run) => writer.nested(run)) }),
   ...(inside.runsLeft > 0 && { nestedLeft: inside.runsLeft }),
@@ -368,7 +368,7 @@ const limitWait = ({ name, waited, waits }: Outcome.LimitWait) => ({
 const machinesOf = (machines: ReadonlyMap<number, string>): Record<string, string> =>
   Object.fromEntries([...machines].map(([worker, machine]) => [worker, shortenName(machine)]))
 
-/** Writes outcomes one after another, and gathers the texts that they share. */
+/** Writes outcomes one after another, and collects the texts that they share. */
 class Writer<I> {
   readonly texts: Array<string> = []
   private readonly places = new Map<string, number>()
@@ -447,7 +447,7 @@ class Writer<I> {
     }
   }
 
-  /** Returns the place of a text among those that are shared, or the text itself if it is not. */
+  /** Returns the place of a text among the shared ones, or the text itself if it is not shared. */
   private shared(text: string): string | number {
     const { places, texts } = this
     if (text.length < sharedLength) return text
@@ -466,7 +466,7 @@ const recordedOf = (
   elapsed: millis(elapsed)
 })
 
-/** Returns the waits that took time; nothing if there are none. */
+/** Returns the waits that took time. Returns no field if there are none. */
 const waitsOf = ({ waits }: Pick<Outcome.Attempt, "waits">): { readonly waits?: Schema.Schema.Type<typeof Waits> } => {
   if (waits === Outcome.noWaits) return {}
   const taken = kinds.map((kind) => [kind, millis(waits[kind])] as const).filter(([, time]) => time > 0)

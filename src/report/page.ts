@@ -1,17 +1,17 @@
 /**
- * Reports as one self-contained HTML file: data, viewer and styles are inside.
+ * Reports as one self-contained HTML file that includes data, viewer and styles.
  */
 import { hash, script } from "#viewer"
 import { toColumns } from "./columns.ts"
 import type { Json } from "./json.ts"
 
 /**
- * Makes the page of a report. No text of an input or error can become markup or code: the data (`columns.ts`) is JSON without a `<`, the
- * viewer writes texts as text nodes, and the policy allows no other script and no request.
+ * Makes the page of a report. No text of an input or error can become markup or code: the data (`columns.ts`) is JSON
+ * without a `<`, the viewer writes texts as text nodes, and the policy allows no other script and no request.
  */
 export const make = (report: Json): string => page(report.name, "report", toColumns(report), "")
 
-/** Makes the page of a dashboard, which asks its own server for what to show, and nobody else. */
+/** Makes the page of a dashboard, which sends requests only to its own server. */
 export const live = (name: string, token: string): string => page(name, "live", { token }, "; connect-src 'self'")
 
 const page = (name: string, id: string, data: object, policy: string): string =>

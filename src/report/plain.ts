@@ -1,9 +1,9 @@
 /**
- * Reports as readers want them: without shared texts. The viewer is bundled with this, so it imports types alone.
+ * Reports without shared texts, as readers need them. The viewer is bundled with this module, so it imports only types.
  */
 import type { Json } from "./json.ts"
 
-/** A report whose texts all stand where they belong. */
+/** A report in which every text is in its own place. */
 export interface Plain extends Omit<Json, "outcomes" | "texts" | "nested" | "logs"> {
   readonly outcomes: ReadonlyArray<PlainOutcome>
   readonly nested?: ReadonlyArray<PlainNested>
@@ -30,10 +30,10 @@ export interface PlainAttempt extends Omit<NonNullable<Json["outcomes"][number][
   readonly message?: string
 }
 
-/** Names of what an attempt may wait for, in order. */
+/** Kinds of waits of an attempt, in order. */
 export type Wait = keyof NonNullable<PlainOutcome["waits"]>
 
-/** Puts every text where it belongs. */
+/** Puts every shared text back in its own place. */
 export const plain = ({ logs, nested, outcomes, texts = [], ...head }: Json): Plain => {
   const textOf = (text: string | number): string => typeof text === "string" ? text : texts[text] ?? ""
   const worded = <A extends { readonly message: string | number }>(record: A): Worded<A> => ({

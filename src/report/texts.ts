@@ -1,5 +1,5 @@
 /**
- * Errors and inputs as a report and a dashboard show them: how much of each.
+ * Errors and inputs as texts of a report or a dashboard, with their greatest lengths.
  */
 import type * as Cause from "effect/Cause"
 import { showCause } from "../primitives/causes.ts"
@@ -9,14 +9,14 @@ import { shortenMessage } from "../primitives/shorten.ts"
 /** Greatest number of characters of a shown input. */
 export const inputLength = 120
 
-/** Greatest numbers of characters of a message, and of the text of a cause. */
+/** Greatest number of characters of a message, and of the text of a cause. */
 const messageLength = 240
 const causeLength = 4000
 
-/** An error, or another message, as one line. */
+/** Shows an error, or another message, as one line. */
 export const messageOf = (error: unknown): string => shortenMessage(error, messageLength)
 
-/** A cause with its stacks, cut. */
+/** Shows a cause with its stacks, cut to its greatest length. */
 export const textOfCause = (cause: Cause.Cause<unknown>): string => {
   const text = showCause(cause)
   return text.length <= causeLength ? text : `${prefix(text, causeLength)}\n…`

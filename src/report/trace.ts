@@ -107,7 +107,7 @@ export const make = (report: Plain): Trace => {
   }
 }
 
-/** Names a worker, and its machine if there are several. */
+/** Returns the name of a worker, with its machine if there are several. */
 export const workerName = ({ machines }: Pick<Plain, "machines">, worker: number): string => {
   const machine = machines?.[worker]
   return machine === undefined ? `worker ${worker}` : `worker ${worker} on ${machine}`
@@ -126,8 +126,8 @@ const named = (waits: PlainAttempt["waits"]): Record<string, number> =>
   Object.fromEntries(Object.entries(waits ?? {}).map(([kind, millis]) => [`${nameOf[kind as Wait]} (ms)`, millis]))
 
 /**
- * Returns the attempts at an input: its history, or the only attempt; none if the input was settled before an attempt
- * started.
+ * Returns the attempts at an input: its history, or its only attempt. Returns none if the input was settled before an
+ * attempt started.
  */
 export const attemptsOf = (
   { _tag, attempts, elapsed, error, history, startedAt, waits, worker }: PlainOutcome

@@ -1,13 +1,14 @@
 /**
- * What workers did with their time: what they worked on, and what the work that came next had waited for.
+ * Use of the time of workers: the time at work, and the waits of the work that came next.
  *
- * A worker without work may be waiting for many inputs at once. Its time counts for the one that it takes next: the waits
- * of that attempt are laid out before its start, the last first, as far as they reach back to the end of the work
- * before; what they do not cover is idle. The viewer is bundled with this, so it imports types alone.
+ * A worker without work may be waiting for many inputs at the same time. That time counts for the input that it takes
+ * next. The waits of that attempt are laid out backward from its start, the last wait first, as far as they reach back
+ * to the end of the work before. Any time that they do not cover is idle. The viewer is bundled with this module, so it
+ * imports only types.
  */
 import type { Wait } from "./plain.ts"
 
-/** Time of a worker at one attempt, with what that attempt had waited for; in milliseconds. */
+/** Time of a worker at one attempt, with the waits of that attempt, in milliseconds. */
 export interface Busy {
   readonly start: number
   readonly end: number
@@ -26,19 +27,19 @@ export interface Sums extends Readonly<Record<Wait | "working" | "idle", number>
   readonly workers: number
 }
 
-/** What a worker does that waits for something, as texts say it, in the order in which they list it. */
+/** Names of the waits in texts, in the order in which texts list them. */
 export const waitedFor: Readonly<Record<Wait, string>> = {
   startup: "starting up",
-  transfer: "messages",
+  transfer: "in transfer",
   limit: "waiting for limits",
   retry: "waiting for retries",
-  queue: "queueing"
+  queue: "queued"
 }
 
 /** Waits in the order in which they end, the last first. */
 const backwards: ReadonlyArray<Wait> = ["transfer", "startup", "queue", "limit", "retry"]
 
-/** Finds what a worker waited for between its attempts, which are given in the order of their starts. */
+/** Finds the waits of a worker between its attempts. The attempts have to be in the order of their starts. */
 export const gapsOf = (row: ReadonlyArray<Busy>): ReadonlyArray<Gap> => {
   const gaps: Array<Gap> = []
   let free = 0
@@ -54,7 +55,7 @@ export const gapsOf = (row: ReadonlyArray<Busy>): ReadonlyArray<Gap> => {
   return gaps
 }
 
-/** Sums up what workers did until the end of a run. Each row has the attempts of a worker, in any order. */
+/** Sums up the time of workers until the end of a run. Each row has the attempts of a worker, in any order. */
 export const sumsOf = (rows: Iterable<ReadonlyArray<Busy>>, until: number): Sums => {
   const sums = { workers: 0, working: 0, retry: 0, limit: 0, queue: 0, startup: 0, transfer: 0, idle: 0 }
   for (const unsorted of rows) {
