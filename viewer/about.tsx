@@ -1,4 +1,4 @@
-/** What the run was told, where it ran, and its data to take away. */
+/** The options of the run, the machine it ran on, and its data as downloads. */
 import { make as makeTrace } from "../src/report/trace.ts"
 import type { Model } from "./model.ts"
 import { counted, duration } from "./text.ts"
@@ -9,7 +9,7 @@ export const About = ({ model }: { readonly model: Model }) => {
     ...(backend === undefined ? [] : [["backend", backend] as const]),
     ...Object.entries(options),
     ...limits.map(({ name, waited, waits }) =>
-      [`limit ${name}`, `${counted(waits, "wait")}, ${duration(waited)} together`] as const
+      [`limit ${name}`, `${counted(waits, "wait")}, ${duration(waited)} in total`] as const
     ),
     ...(machines === undefined ? [] : [["machines", [...new Set(Object.values(machines))].join(", ")] as const]),
     ...Object.entries(host)
@@ -50,6 +50,6 @@ const download = (name: string, content: object): void => {
   link.href = url
   link.download = name.replaceAll(/[^\p{L}\p{N}._ -]+/gu, "-")
   link.click()
-  // the browser has taken the content when this task is over
+  // the browser has taken the content by the time this task is over
   setTimeout(() => URL.revokeObjectURL(url))
 }

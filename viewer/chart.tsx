@@ -1,4 +1,6 @@
-/** The common part of the charts: uPlot, in the colours and the width of the page, with a zoom that charts of time share. */
+/**
+ * The common part of the charts: uPlot, in the colors and the width of the page, with a zoom that charts of time share.
+ */
 import type { ComponentChildren } from "preact"
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
 import uPlot from "uplot"
@@ -7,7 +9,7 @@ import { duration } from "./text.ts"
 
 type Options = Omit<uPlot.Options, "width" | "height">
 
-/** The time that charts show, and how to change that. */
+/** The time that charts show, and how to change it. */
 export interface Time {
   readonly until: number
   readonly zoom: Zoom
@@ -15,7 +17,7 @@ export interface Time {
 }
 
 export interface ChartProps {
-  /** What a screen reader says of the chart. */
+  /** Description of the chart for screen readers. */
   readonly label: string
   readonly height: number
   readonly options: () => Options
@@ -23,16 +25,16 @@ export interface ChartProps {
   /** State of a chart whose axis is time. */
   readonly time?: Time
   readonly onPoint?: (chart: uPlot) => void
-  /** Returns what a click at the pointer does. */
+  /** Returns the action of a click at the pointer. */
   readonly onPick?: (chart: uPlot) => (() => void) | undefined
   readonly children?: ComponentChildren
 }
 
-/** Reads a colour of the style sheet, for canvases. */
+/** Reads a color of the style sheet, for canvases. */
 export const colour = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 
-/** Shows a chart that follows the width of its place, and the colour scheme that the reader prefers. */
+/** Shows a chart that follows the width of its place, and the color scheme that the reader prefers. */
 export const Chart = (props: ChartProps) => {
   const { children, data, height, label, options, time } = props
   const place = useRef<HTMLDivElement>(null)
@@ -89,7 +91,7 @@ const widthOf = (place: HTMLElement): number => Math.max(200, Math.floor(place.c
 
 type Latest = { readonly current: ChartProps }
 
-/** Completes options with what all charts have; what is marked becomes the zoom. */
+/** Adds the options that all charts have. A range that is marked becomes the zoom. */
 const complete = (options: Options, latest: Latest): Options => ({
   padding: [12, 16, 0, 0],
   legend: { show: false },
@@ -123,8 +125,8 @@ const complete = (options: Options, latest: Latest): Options => ({
 const doubleClick = 250
 
 /**
- * Reports clicks that end where they began: others mark a range. In a zoomed chart, where a double click shows all, a
- * click counts when no other has followed.
+ * Reports clicks that end where they began. Others mark a range. In a zoomed chart a double click shows all, so a click
+ * counts only if no other follows.
  */
 const picksOf = (chart: uPlot, latest: Latest): AbortController => {
   const picking = new AbortController()
@@ -141,7 +143,7 @@ const picksOf = (chart: uPlot, latest: Latest): AbortController => {
   return picking
 }
 
-/** Returns the zoom after a key; nothing for keys that do not zoom. */
+/** Returns the zoom after a key. Returns undefined for keys that do not zoom. */
 const zoomedBy = (key: string, { until, zoom }: Time): Range | "all" | undefined => {
   const [from, to] = zoom ?? [0, until]
   const span = to - from
@@ -167,13 +169,13 @@ const zoomedBy = (key: string, { until, zoom }: Time): Range | "all" | undefined
   }
 }
 
-/** Moves a range into the time of the run. */
+/** Moves a range so that it lies within the time of the run. */
 const within = (from: number, to: number, until: number): Range => {
   const over = from < 0 ? -from : to > until ? until - to : 0
   return [Math.max(0, from + over), Math.min(until, to + over)]
 }
 
-/** Counts how often the reader's colour scheme has changed. */
+/** Counts how often the reader's color scheme has changed. */
 const useScheme = (): number => {
   const [changes, setChanges] = useState(0)
   useEffect(() => {
@@ -185,7 +187,7 @@ const useScheme = (): number => {
   return changes
 }
 
-/** Makes an axis in the colours of the page. */
+/** Makes an axis in the colors of the page. */
 export const axis = (options: uPlot.Axis = {}): uPlot.Axis => ({
   stroke: colour("muted"),
   grid: { stroke: colour("line"), width: 1 },

@@ -1,4 +1,4 @@
-/** The charts of what workers did, of throughput, and of durations. */
+/** The charts of how workers used their time, of throughput, and of durations. */
 import type { ComponentChildren } from "preact"
 import { useCallback, useMemo, useState } from "preact/hooks"
 import uPlot from "uplot"
@@ -21,7 +21,7 @@ interface FigureProps extends Omit<ChartProps, "height" | "onPoint" | "children"
   readonly title: string
   readonly legend: ComponentChildren
   readonly legendId?: string
-  /** Is told where the pointer is among the values. */
+  /** Called with the index of the value at the pointer. */
   readonly onPlace: (place: number | undefined) => void
 }
 
@@ -36,10 +36,10 @@ const Figure = ({ legend, legendId, onPlace, title, ...chart }: FigureProps) => 
   </figure>
 )
 
-/** Place of the pointer among the values of a chart. */
+/** Returns the index of the value at the pointer. */
 const pointed = (chart: uPlot): number | undefined => chart.cursor.idx ?? undefined
 
-/** Shows what workers did over time, as areas on one another. */
+/** Shows how workers used their time, as stacked areas. */
 export const Doings = ({ model, time }: ChartsProps) => {
   const [at, setAt] = useState<number>()
   const found = useMemo(() => doingsOf(model, time.zoom ?? [0, time.until]), [model, time.zoom])
@@ -47,7 +47,7 @@ export const Doings = ({ model, time }: ChartsProps) => {
   const data = useMemo<uPlot.AlignedData>(() => {
     let below: ReadonlyArray<number> = found.times.map(() => 0)
     const areas = present.map((doing) => below = below.map((n, i) => n + found.workers[doing][i]!))
-    // the highest area comes first: those after it cover it
+    // the highest area comes first, and the areas after it cover it
     return [[...found.times], ...areas.toReversed()] as uPlot.AlignedData
   }, [found])
   const options = useCallback((): Omit<uPlot.Options, "width" | "height"> => ({
@@ -90,7 +90,7 @@ export const Doings = ({ model, time }: ChartsProps) => {
   )
 }
 
-/** Shows how many inputs were done in a second, over time. */
+/** Shows how many inputs were done per second, over time. */
 export const Throughput = ({ model, time }: ChartsProps) => {
   const [at, setAt] = useState<number>()
   const { outcomes, tally } = model.report
@@ -123,7 +123,7 @@ export const Throughput = ({ model, time }: ChartsProps) => {
   }, [model, from, to])
   return (
     <Figure
-      title="Inputs done a second"
+      title="Inputs done per second"
       legend={
         <>
           <li class="succeeded">
@@ -139,7 +139,7 @@ export const Throughput = ({ model, time }: ChartsProps) => {
           {at !== undefined && rates.times[at] !== undefined && <li class="at">at {duration(rates.times[at])}</li>}
         </>
       }
-      label={`Inputs done a second over time, ${average} on average`}
+      label={`Inputs done per second over time, ${average} on average`}
       options={options}
       data={data}
       time={time}
@@ -148,7 +148,7 @@ export const Throughput = ({ model, time }: ChartsProps) => {
   )
 }
 
-/** Shows how long inputs took, as a histogram on a logarithmic axis. */
+/** Shows the durations of inputs, as a histogram on a logarithmic axis. */
 export const Durations = ({ model, time }: ChartsProps) => {
   const [at, setAt] = useState<number>()
   const { counts, edges, quantiles } = useMemo(() => {
@@ -209,7 +209,7 @@ export const Durations = ({ model, time }: ChartsProps) => {
   )
 }
 
-/** Draws a line with a name at the quantiles; a name that would cover another is left out. */
+/** Draws a line with a name at the quantiles. A name that would cover another is left out. */
 const markQuantiles = (chart: uPlot, quantiles: ReadonlyArray<readonly [name: string, millis: number]>): void => {
   const { bbox: { height, left, top, width }, ctx } = chart
   const dot = devicePixelRatio

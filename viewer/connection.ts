@@ -3,10 +3,10 @@ import { useEffect, useState } from "preact/hooks"
 import type { Update } from "../src/dashboard/messages.ts"
 import { after, type Live, nothing } from "./liveState.ts"
 
-/** Time before a connection that the browser has given up is made again, in milliseconds. */
+/** Time until a connection that the browser has given up is opened again, in milliseconds. */
 const again = 2000
 
-/** Follows the program. The page is drawn at most once a frame, with what is known then. */
+/** Follows the program. The page is drawn at most once per frame, with the state at that time. */
 export const useLive = (token: string): Live => {
   const [shown, setShown] = useState<Live>(nothing)
   useEffect(() => {

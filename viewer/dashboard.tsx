@@ -1,4 +1,4 @@
-/** The dashboard of a program: what its runs do now, and their reports when they have ended. */
+/** The dashboard of a program: the current state of its runs, and their reports once they have ended. */
 import { useEffect, useMemo, useState } from "preact/hooks"
 import type { LiveOutcome, LiveRun } from "../src/dashboard/messages.ts"
 import { type Columns, fromColumns } from "../src/report/columns.ts"
@@ -20,11 +20,11 @@ import { count } from "./text.ts"
 const states: Readonly<Record<Connection, string>> = {
   connecting: "○ connecting",
   live: "● live",
-  lost: "○ connection lost, trying again",
+  lost: "○ connection lost, reconnecting",
   over: "■ the program has ended"
 }
 
-/** A report that has come from the program, or why it has not. */
+/** A report that has come from the program, or the reason why it has not. */
 interface Fetched {
   readonly run: number
   readonly model?: Model
@@ -115,11 +115,11 @@ const onlyEnded = (runs: ReadonlyArray<LiveRun>, left: number): number | undefin
 const load = async (run: number, token: string): Promise<Fetched> => {
   try {
     const response = await fetch(`reports/${run}?token=${encodeURIComponent(token)}`)
-    if (!response.ok) return { run, problem: `The program has no report of this run (${response.status}).` }
+    if (!response.ok) return { run, problem: `The program has no report for this run (${response.status}).` }
     const report = await response.json() as Columns | Json
     return { run, model: make("columns" in report ? fromColumns(report) : report) }
   } catch {
-    return { run, problem: "The report did not arrive, or not as a whole." }
+    return { run, problem: "The report did not arrive completely." }
   }
 }
 
@@ -128,15 +128,15 @@ interface PartProps {
   readonly selected: number | undefined
 }
 
-/** Shows failures of the selected run, or of all. */
+/** Shows failures of the selected run, or of all runs. */
 const FailedNow = ({ runs, selected }: PartProps) => {
   const shown = runs.filter(({ id }) => selected === undefined || id === selected)
   const groups = grouped(shown.flatMap(({ failures }) => failures.map((failure) => ({ ...failure, places: [] }))))
   const left = shown.reduce((sum, { failuresLeft }) => sum + failuresLeft, 0)
   return (
     <section id="failures" aria-labelledby="failures-title">
-      <h2 id="failures-title">What went wrong</h2>
-      {groups.length === 0 && left === 0 && <p class="facts">Nothing: no input has failed.</p>}
+      <h2 id="failures-title">Failures</h2>
+      {groups.length === 0 && left === 0 && <p class="facts">No input has failed.</p>}
       <Failures groups={groups} entries={[]} />
       {left > 0 && <p class="facts">and {count(left)} other failures</p>}
     </section>
@@ -169,7 +169,7 @@ const LastOutcomes = ({ outcomes, runs, selected, settled }: LastProps) => {
   const step = (to: number) => at === -1 || to < 0 || to >= order.length ? undefined : () => open(entries[order[to]!])
   return (
     <section id="inputs" aria-labelledby="inputs-title">
-      <h2 id="inputs-title">Last outcomes</h2>
+      <h2 id="inputs-title">Latest outcomes</h2>
       <FilterBar filter={filter} onFilter={setFilter} statuses={["succeeded", "failed", "retried"]} workers={[]} />
       <p class="facts shown" id="inputs-shown">
         {count(order.length)} of {count(settled)} outcomes
@@ -178,7 +178,7 @@ const LastOutcomes = ({ outcomes, runs, selected, settled }: LastProps) => {
         )}
       </p>
       <Table
-        caption="Last outcomes; Enter opens a row"
+        caption="Latest outcomes. Press Enter to open a row."
         columns={columns}
         entries={entries}
         order={order}

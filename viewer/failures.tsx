@@ -1,21 +1,21 @@
-/** What went wrong: failures by kind, each message once. */
+/** Failures by kind, with each message once. */
 import { useState } from "preact/hooks"
 import type { Group, Message } from "./groups.ts"
 import type { Entry } from "./rows.ts"
 import { count, counted, nameOfKind } from "./text.ts"
 
-/** Number of links to inputs of one message, and of messages of one kind. */
+/** Greatest number of links to inputs for one message, and greatest number of messages for one kind. */
 const mostLinks = 20
 const mostMessages = 50
 
-/** Number of kinds of which the first is open from the start. */
+/** Greatest number of kinds with which the first kind is open from the start. */
 const fewKinds = 3
 
 interface FailuresProps {
   readonly groups: ReadonlyArray<Group>
   readonly entries: ReadonlyArray<Entry>
   readonly onOpen?: (place: number) => void
-  /** Shows all inputs with a text in their message in the table. */
+  /** Shows in the table all inputs whose message contains a text. */
   readonly onAll?: (text: string) => void
 }
 

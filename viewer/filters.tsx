@@ -11,7 +11,7 @@ interface ChipProps {
   readonly onZoom: (zoom: Zoom) => void
 }
 
-/** Shows which part of the time is shown; a click shows all of it again. */
+/** Shows the selected range of time. A click shows all of the time again. */
 export const ZoomChip = ({ onZoom, zoom }: ChipProps) =>
   zoom === undefined ? null : (
     <button type="button" class="chip" onClick={() => onZoom(undefined)}>
@@ -30,12 +30,12 @@ interface FilterBarProps {
 const statusNames: Readonly<Record<Status, string>> = {
   succeeded: "✓ succeeded",
   failed: "✗ failed",
-  retried: "↻ tried again",
+  retried: "↻ retried",
   recalled: "⟲ recalled"
 }
 
 export const FilterBar = ({ filter, onFilter, statuses, workers }: FilterBarProps) => (
-  <div class="filters" role="search" aria-label="Filters of the inputs">
+  <div class="filters" role="search" aria-label="Filters for inputs">
     <label>
       <span class="hidden">Filter by input or message</span>
       <input
@@ -123,7 +123,7 @@ export const Inputs = ({ filter, model, onFilter, onOpen, onSort, onZoom, order,
         )}
       </p>
       <Table
-        caption="Inputs of the run; Enter opens a row"
+        caption="Inputs of the run. Press Enter to open a row."
         columns={columns}
         entries={report.outcomes}
         order={order}

@@ -1,4 +1,4 @@
-/** The flows that attempts have walked through, as graphs. */
+/** The flows that attempts have run, as graphs. */
 import { useMemo } from "preact/hooks"
 import { type Arrow, type Box, type Flow, pathOf, pictureOf, targetOf } from "./graph.ts"
 import { count, counted } from "./text.ts"
@@ -10,22 +10,22 @@ export const Flows = ({ flows }: { readonly flows: ReadonlyArray<Flow> }) => (
   </section>
 )
 
-/** Shows a flow; `head` is the name of the heads of its arrows. */
+/** Shows a flow. `head` is the id of its arrowhead. */
 const FlowOf = ({ flow, head }: { readonly flow: Flow; readonly head: string }) => {
   const picture = useMemo(() => pictureOf(flow, matchMedia("(max-width: 700px)").matches ? "TB" : "LR"), [flow])
   const most = Math.max(1, ...picture.arrows.map(({ taken }) => taken))
-  const walked = `${flow.name}: ${counted(flow.walks, "walk")} through ${counted(flow.nodes.length, "node")}`
+  const walked = `${flow.name}: ${counted(flow.walks, "run")} through ${counted(flow.nodes.length, "node")}`
   return (
     <figure class="flow">
       <figcaption>
         <h3>
-          {flow.name} <small>walked {count(flow.walks)}×</small>
+          {flow.name} <small>ran {count(flow.walks)}×</small>
         </h3>
       </figcaption>
       <div class="wide" tabIndex={0} role="region" aria-label={`Graph of ${flow.name}`}>
         <svg
           role="img"
-          aria-label={`Graph of ${walked}. The table below says the same.`}
+          aria-label={`Graph of ${walked}. The table below has the same numbers.`}
           width={picture.width}
           height={picture.height}
           style={{ minWidth: `${0.8 * picture.width}px` }}

@@ -1,4 +1,4 @@
-/** Lays out the graph of a flow. */
+/** The layout of the graph of a flow. */
 import { Graph, layout } from "@dagrejs/dagre"
 import type { Json } from "../src/report/json.ts"
 import { count } from "./text.ts"
@@ -10,7 +10,7 @@ export interface Point {
   readonly y: number
 }
 
-/** A box in the picture; `x` and `y` are its middle. */
+/** A box in the picture. `x` and `y` are its center. */
 export interface Box extends Point {
   readonly id: string
   readonly kind: "start" | "node" | "exit"
@@ -38,15 +38,15 @@ export interface Picture {
   readonly arrows: ReadonlyArray<Arrow>
 }
 
-/** Width of a character in pixels, at most nearly always. */
+/** Width of a character in pixels. Nearly all characters are at most this wide. */
 const letter = 7.2
 
 const widthOf = (...texts: ReadonlyArray<string>): number => letter * Math.max(...texts.map(({ length }) => length))
 
-/** Shortens a text in the middle of the picture; the table has all of it. */
+/** Cuts a text for the picture. The table has the whole text. */
 const short = (text: string, most = 28): string => text.length <= most ? text : `${text.slice(0, most - 1)}…`
 
-/** Says where an edge leads. */
+/** Describes where an edge leads. */
 export const targetOf = ({ exit, to }: Flow["edges"][number]): string => to ?? `exit ${exit ?? ""}`.trim()
 
 type Label = Omit<Box, "id" | "x" | "y">

@@ -1,14 +1,14 @@
-/** Failures by their kinds. */
+/** Failures grouped by kind. */
 import type { Entry } from "./rows.ts"
 import { kindOf, nameOfKind } from "./text.ts"
 
-/** Failed inputs of one message. */
+/** Failed inputs with the same message. */
 export interface Message {
   readonly message: string
   readonly count: number
   /** Places of the outcomes, as far as they are known. */
   readonly places: ReadonlyArray<number>
-  /** One of the inputs, where places are not known. */
+  /** One of the inputs, if places are not known. */
   readonly input?: string | undefined
 }
 
@@ -40,7 +40,7 @@ export const grouped = (messages: Iterable<Message>): ReadonlyArray<Group> => {
   }).toSorted((a, b) => b.count - a.count)
 }
 
-/** Groups the failed ones of outcomes. */
+/** Groups the failures among outcomes. */
 export const groupsOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Group> => {
   const places = new Map<string, Array<number>>()
   for (const [place, { _tag, error }] of entries.entries()) {
@@ -53,7 +53,7 @@ export const groupsOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Group> =>
   return grouped([...places].map(([message, places]) => ({ message, count: places.length, places })))
 }
 
-/** Says kinds with their counts in one line: "TooShort × 79, TooLarge × 1". */
+/** Lists kinds with their counts in one line: "TooShort × 79, TooLarge × 1". */
 export const kindsLine = (groups: ReadonlyArray<Group>, most = 4): string => {
   const shown = groups.slice(0, most).map(({ count, kind }) => `${nameOfKind(kind)} × ${count.toLocaleString("en")}`)
   const left = groups.length - shown.length

@@ -2,7 +2,7 @@
 import { type Group, grouped } from "./groups.ts"
 import type { Nested } from "./model.ts"
 
-/** All runs of one name inside runs of the same names. */
+/** All runs of one name whose surrounding runs have the same names. */
 export interface Branch {
   readonly name: string
   readonly depth: number
@@ -14,7 +14,7 @@ export interface Branch {
   readonly failures: ReadonlyArray<Group>
 }
 
-/** Groups nested runs by their names and those of the runs around, each group before those inside. */
+/** Groups nested runs by their names and the names of the runs around them. Each group comes before those inside it. */
 export const branchesOf = (nested: ReadonlyArray<Nested>): ReadonlyArray<Branch> => {
   const inside = Map.groupBy(nested, ({ parent }) => parent)
   const branches: Array<Branch> = []

@@ -1,17 +1,17 @@
-/** Kinds of attempts and of waits: their words, and their marks beside colours. */
+/** Kinds of attempts and of waits: their names, and marks that tell them apart without colors. */
 import type { Wait } from "../src/report/plain.ts"
 import type { Kind } from "./model.ts"
 import type { Entry, Status } from "./rows.ts"
 import { statusOf } from "./rows.ts"
 
-/** Kinds of attempts in drawing order: failures are drawn last and cover the others. */
+/** Kinds of attempts in drawing order. Failures are drawn last and cover the others. */
 export const kinds: ReadonlyArray<Kind> = ["succeeded", "interrupted", "lost", "retried", "failed"]
 
 export const explained: Readonly<Record<Kind, string>> = {
   succeeded: "succeeded",
-  interrupted: "interrupted: another attempt was first",
+  interrupted: "interrupted: another attempt finished first",
   lost: "lost with its worker",
-  retried: "failed, tried again",
+  retried: "failed, then retried",
   failed: "failed"
 }
 
@@ -23,15 +23,15 @@ export const marks: Readonly<Record<Kind, string>> = {
   failed: "✗"
 }
 
-/** What workers wait for, in the order of areas and legends. */
+/** Kinds of waits, in the order of areas and legends. */
 export const waits: ReadonlyArray<Wait> = ["startup", "limit", "retry", "queue", "transfer"]
 
 export const waitedFor: Readonly<Record<Wait, string>> = {
   startup: "starting up",
   limit: "waiting for limits",
-  retry: "waiting to try again",
+  retry: "waiting for retries",
   queue: "queued",
-  transfer: "on the way"
+  transfer: "in transfer"
 }
 
 const statusMarks: Readonly<Record<Status, string>> = { succeeded: "✓", retried: "↻", recalled: "⟲", failed: "✗" }

@@ -1,15 +1,15 @@
-/** The runs of a program as a tree, with their progress, and the inputs that are under way. */
+/** The runs of a program as a tree, with their progress, and the inputs that are running. */
 import { Fragment } from "preact"
 import type { LiveInput, LiveRun } from "../src/dashboard/messages.ts"
 import { count, counted, duration, measured, percent } from "./text.ts"
 
-/** Number of runs, and of inputs under way, that are shown. */
+/** Greatest number of runs, and of running inputs, that are shown. */
 const mostRuns = 100
 const mostInputs = 20
 
 interface RunsProps {
   readonly runs: ReadonlyArray<LiveRun>
-  /** Number of ended runs that the program does not send any more. */
+  /** Number of ended runs that the program no longer sends. */
   readonly left: number
   readonly selected: number | undefined
   readonly onSelect: (run: number | undefined) => void
@@ -32,7 +32,7 @@ export const Runs = ({ left, onReport, onSelect, runs, selected }: RunsProps) =>
 }
 
 const states: Readonly<Record<LiveRun["state"], string>> = {
-  running: "▸ under way",
+  running: "▸ running",
   done: "✓ done",
   stopped: "■ stopped",
   interrupted: "‖ interrupted"
@@ -66,7 +66,7 @@ const RunOf = ({ onReport, onSelect, run, selected }: Pick<RunsProps, "selected"
       <small>{states[run.state]}</small>
       {run.hasReport && onReport !== undefined && (
         <>
-          <button type="button" onClick={() => onReport(run.id)}>Open the whole report</button>
+          <button type="button" onClick={() => onReport(run.id)}>Open the full report</button>
         </>
       )}
     </span>
@@ -76,12 +76,12 @@ const RunOf = ({ onReport, onSelect, run, selected }: Pick<RunsProps, "selected"
 const detailsOf = (
   { elapsed, left, limited, rate, recalled, retried, running, state, waiting }: LiveRun
 ): ReadonlyArray<string> => [
-  ...(retried > 0 ? [`${count(retried)} tried again`] : []),
+  ...(retried > 0 ? [`${count(retried)} retried`] : []),
   ...(recalled > 0 ? [`${count(recalled)} recalled`] : []),
-  ...(state === "running" ? [`${count(running)} at work`] : []),
+  ...(state === "running" ? [`${count(running)} running`] : []),
   ...(state === "running" && waiting > 0 ? [`${count(waiting)} waiting`] : []),
-  ...(state === "running" ? limited.map(({ name, waiting }) => `${count(waiting)} for limit ${name}`) : []),
-  ...(state === "running" && rate > 0 ? [`${measured(rate)} a second`] : []),
+  ...(state === "running" ? limited.map(({ name, waiting }) => `${count(waiting)} waiting for limit ${name}`) : []),
+  ...(state === "running" && rate > 0 ? [`${measured(rate)}/s`] : []),
   ...(state === "running" && left !== undefined ? [`${duration(left)} left`] : []),
   `${duration(elapsed)} so far`.replace(state === "running" ? "" : " so far", "")
 ]
@@ -109,13 +109,13 @@ interface UnderWayProps {
 
 export const UnderWay = ({ inputs, names }: UnderWayProps) => (
   <section id="under-way" aria-labelledby="under-way-title">
-    <h2 id="under-way-title">Under way</h2>
+    <h2 id="under-way-title">Running inputs</h2>
     {inputs.length === 0 ?
-      <p class="facts">No input is under way.</p> :
+      <p class="facts">No input is running.</p> :
       (
         <div class="tall" tabIndex={0} role="region" aria-labelledby="under-way-title">
           <table>
-            <caption class="hidden">Inputs under way, those first that have been longest</caption>
+            <caption class="hidden">Running inputs, the longest-running first</caption>
             <thead>
               <tr>{["input", "since", "worker"].map((title) => <th key={title} scope="col">{title}</th>)}</tr>
             </thead>

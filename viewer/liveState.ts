@@ -1,22 +1,22 @@
-/** What a dashboard knows of a program. It holds a bounded number of outcomes, however many there are. */
+/** The state that a dashboard keeps of a program. It has a bounded number of outcomes, however many there are. */
 import type { LiveOutcome, LiveRun, Update } from "../src/dashboard/messages.ts"
 
-/** Number of outcomes that are held at most. */
+/** Greatest number of outcomes that are kept. */
 const mostOutcomes = 1000
 
 export type Connection = "connecting" | "live" | "lost" | "over"
 
 export interface Live {
   readonly connection: Connection
-  /** The last update without its outcomes; nothing before the first. */
+  /** The last update without its outcomes. Undefined before the first. */
   readonly update: Omit<Update, "outcomes"> | undefined
-  /** The last outcomes, the oldest first. */
+  /** The latest outcomes, the oldest first. */
   readonly outcomes: ReadonlyArray<LiveOutcome>
 }
 
 export const nothing: Live = { connection: "connecting", update: undefined, outcomes: [] }
 
-/** Takes in an update. The first of a connection has the last outcomes, and so replaces those from before. */
+/** Adds an update. The first update of a connection has the latest outcomes, so it replaces the earlier ones. */
 export const after = (live: Live, { outcomes, ...update }: Update, isFirst: boolean): Live => {
   const last = isFirst ? -1 : live.outcomes.at(-1)?.seq ?? -1
   const fresh = outcomes.filter(({ seq }) => seq > last)
@@ -28,7 +28,7 @@ export const after = (live: Live, { outcomes, ...update }: Update, isFirst: bool
   }
 }
 
-/** Puts each run behind the one around it; others stay in their order. */
+/** Puts each run after the run around it. Other runs keep their order. */
 export const treeOf = (runs: ReadonlyArray<LiveRun>): ReadonlyArray<LiveRun> => {
   const known = new Set(runs.map(({ id }) => id))
   const inside = Map.groupBy(runs, ({ parent }) => parent !== undefined && known.has(parent) ? parent : undefined)
@@ -43,16 +43,19 @@ export const treeOf = (runs: ReadonlyArray<LiveRun>): ReadonlyArray<LiveRun> => 
   return tree
 }
 
-/** Says in one sentence how the program stands. It changes when runs begin, end, or begin to fail, not with every input. */
+/**
+ * Describes the state of the program in one sentence. It changes when runs begin, end, or begin to fail, but not with
+ * every input.
+ */
 export const verdictOf = (runs: ReadonlyArray<LiveRun>): string => {
   const outermost = runs.filter(({ depth }) => depth === 0)
   const running = outermost.filter(({ state }) => state === "running")
   const failed = runs.some(({ failed }) => failed > 0)
-  if (outermost.length === 0) return "No run has begun yet"
+  if (outermost.length === 0) return "No run has started yet"
   if (running.length > 0) {
-    const which = running.length === 1 ? `${running[0]!.name} is under way` : `${running.length} runs are under way`
-    return failed ? `✗ ${which}, some inputs failed` : `▸ ${which}, nothing has failed`
+    const which = running.length === 1 ? `${running[0]!.name} is running` : `${running.length} runs are running`
+    return failed ? `✗ ${which}; some inputs failed` : `▸ ${which}; nothing has failed`
   }
   const whole = outermost.length === 1 ? `${outermost[0]!.name} has ended` : `All ${outermost.length} runs have ended`
-  return failed ? `✗ ${whole}, some inputs failed` : `✓ ${whole}, nothing has failed`
+  return failed ? `✗ ${whole}; some inputs failed` : `✓ ${whole}; nothing has failed`
 }

@@ -7,7 +7,7 @@ import { make } from "./model.ts"
 import { Report } from "./report.tsx"
 import style from "./style.css"
 
-/** Takes the JSON out of an element of the page. */
+/** Takes the JSON from an element of the page, and removes the element. */
 const take = (id: string): unknown => {
   const data = document.getElementById(id)
   data?.remove()

@@ -9,13 +9,13 @@ export type Outcome = PlainOutcome
 /** Part of the time of a run, in milliseconds since its start. */
 export type Range = readonly [from: number, to: number]
 
-/** What is shown of the time of a run: all of it if there is no range. */
+/** The part of the time of a run that is shown. If undefined, all of it. */
 export type Zoom = Range | undefined
 
-/** Kind of an attempt for drawing: a last failure is `failed`, a failure before another attempt `retried`. */
+/** Kind of an attempt for drawing. A last failure is `failed`, a failure before another attempt is `retried`. */
 export type Kind = "succeeded" | "retried" | "failed" | "interrupted" | "lost"
 
-/** An attempt as a bar; times in milliseconds since the start of the run. */
+/** An attempt as a bar. Times are in milliseconds since the start of the run. */
 export interface Bar {
   readonly outcome: Outcome
   /** Place of the outcome in the report. */
@@ -32,7 +32,7 @@ export interface Bar {
 /** A nested run with its place among all of them. */
 export interface Nested extends PlainNested {
   readonly place: number
-  /** Index of the input of the report inside which it ran. */
+  /** Index of the input of the report whose attempt contains this run. */
   readonly outer: number | undefined
 }
 
@@ -41,7 +41,7 @@ export interface Model {
   readonly report: Plain
   /** Bars of each worker, in the order of their starts. */
   readonly rows: ReadonlyArray<ReadonlyArray<Bar>>
-  /** What each worker waited for between its bars, in order. */
+  /** Waits of each worker between its bars, in order. */
   readonly gaps: ReadonlyArray<ReadonlyArray<Gap>>
   /** End of the last attempt or of the run, whichever is later, in milliseconds since the start of the run. */
   readonly until: number
@@ -92,7 +92,7 @@ const kindOfBar = (end: "Succeeded" | "Failed" | "Interrupted" | "Lost", final: 
   return end === "Lost" ? "lost" : "interrupted"
 }
 
-/** Finds the input of the report for each nested run: that of the outermost run around it. */
+/** Finds the input of the report for each nested run, which is the input of the outermost run around it. */
 const withOuter = (nested: ReadonlyArray<PlainNested>): ReadonlyArray<Nested> =>
   nested.map((run, place) => {
     let around = run
@@ -118,7 +118,7 @@ export const firstAfter = (row: ReadonlyArray<{ readonly end: number }>, time: n
   return from
 }
 
-/** Whether an outcome was under way within a range. Outcomes that were recalled were not. */
+/** Returns true if an outcome was running within a range. Recalled outcomes were not. */
 export const isWithin = (
   { attempts, elapsed, startedAt }: Pick<Outcome, "attempts" | "elapsed" | "startedAt">,
   [from, to]: Range
@@ -128,7 +128,7 @@ export const isWithin = (
 export const quantile = (sorted: ArrayLike<number>, share: number): number =>
   sorted.length === 0 ? 0 : sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!
 
-/** Returns the durations of inputs that were run, the shortest first, in milliseconds. */
+/** Returns the durations of inputs that were run, in milliseconds, the shortest first. */
 export const latencies = (outcomes: ReadonlyArray<Outcome>): Float64Array =>
   Float64Array.from(outcomes.filter(({ attempts }) => attempts > 0), ({ elapsed }) => elapsed).toSorted()
 

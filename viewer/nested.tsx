@@ -1,11 +1,11 @@
-/** The runs that attempts have started. */
+/** The nested runs: those that attempts have started. */
 import { useMemo, useState } from "preact/hooks"
 import { kindsLine } from "./groups.ts"
 import { type Branch, branchesOf } from "./inside.ts"
 import type { Model } from "./model.ts"
 import { count, counted, duration } from "./text.ts"
 
-/** Number of single runs that are listed. */
+/** Greatest number of individual runs that are listed. */
 const mostRuns = 100
 
 interface NestedProps {
@@ -18,17 +18,17 @@ export const NestedRuns = ({ model, onOpenIndex }: NestedProps) => {
   const left = model.report.nestedLeft ?? 0
   return (
     <section id="nested" aria-labelledby="nested-title">
-      <h2 id="nested-title">Runs inside</h2>
+      <h2 id="nested-title">Nested runs</h2>
       <p class="facts">
-        {counted(model.nested.length + left, "run")} that attempts have started
+        {counted(model.nested.length + left, "run")} started by attempts
         {left > 0 && `; the last ${count(left)} are not in the report`}
       </p>
       <div class="wide" tabIndex={0} role="region" aria-labelledby="nested-title">
         <table>
-          <caption class="hidden">Runs inside, by name</caption>
+          <caption class="hidden">Nested runs, by name</caption>
           <thead>
             <tr>
-              {["name", "runs", "inputs", "succeeded", "failed", "took together"].map((title) => (
+              {["name", "runs", "inputs", "succeeded", "failed", "total time"].map((title) => (
                 <th key={title} scope="col">{title}</th>
               ))}
             </tr>
@@ -65,15 +65,16 @@ const Singles = ({ model: { nested, placeOf }, onOpenIndex }: NestedProps) => {
   const [open, setOpen] = useState(false)
   return (
     <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-      <summary>single runs</summary>
+      <summary>individual runs</summary>
       {open && (
         <ul class="singles">
           {nested.slice(0, mostRuns).map(({ elapsed, name, outer, place, startedAt, state, tally }) => (
             <li key={place}>
               <span class={tally.failed > 0 ? "is-failed" : ""}>{tally.failed > 0 ? "✗" : "✓"}</span> <b>{name}</b>{" "}
               {counted(tally.total, "input")}
-              {tally.failed > 0 && `, ${count(tally.failed)} failed`}, {duration(elapsed)} from {duration(startedAt)}
-              {state !== "done" && `, ${state}`}, started by {outer === undefined
+              {tally.failed > 0 && `, ${count(tally.failed)} failed`}
+              {state !== "done" && `, ${state}`}, {duration(elapsed)}, started at {duration(startedAt)} by{" "}
+              {outer === undefined
                 ? "no attempt"
                 : placeOf(outer) === undefined
                 ? `input #${outer}`

@@ -16,7 +16,7 @@ import { Head } from "./verdict.tsx"
 
 interface ReportProps {
   readonly model: Model
-  /** Whether the report is part of a dashboard. */
+  /** True if the report is part of a dashboard. */
   readonly inside?: boolean
 }
 
@@ -46,7 +46,7 @@ export const Report = ({ inside = false, model }: ReportProps) => {
     ["failures", "Failures"],
     ...(ran ? [["time", "Time"]] : []),
     ["inputs", "Inputs"],
-    ...(model.nested.length > 0 ? [["nested", "Runs inside"]] : []),
+    ...(model.nested.length > 0 ? [["nested", "Nested runs"]] : []),
     ...(report.flows?.length ? [["flows", "Flows"]] : []),
     ["about", "About"]
   ] as const
@@ -68,15 +68,15 @@ export const Report = ({ inside = false, model }: ReportProps) => {
             </section>
           )}
           <section id="failures" aria-labelledby="failures-title">
-            <h2 id="failures-title">What went wrong</h2>
+            <h2 id="failures-title">Failures</h2>
             {groups.length === 0
               ? (
                 <p class="facts">
-                  {report.tally.total === 0 ? "There was nothing to do." : "Nothing: no input failed."}
+                  {report.tally.total === 0 ? "The run had no inputs." : "No input failed."}
                   {model.nested.some(({ tally }) => tally.failed > 0) && (
                     <>
                       {" "}
-                      What failed inside of them is under <a href="#nested">runs inside</a>.
+                      Failures of nested runs are under <a href="#nested">Nested runs</a>.
                     </>
                   )}
                 </p>
@@ -116,7 +116,7 @@ export const Report = ({ inside = false, model }: ReportProps) => {
   )
 }
 
-/** Does something when the browser has nothing to do; returns how to call it off. */
+/** Calls a function when the browser is idle. Returns a function that cancels this. */
 const whenIdle = (act: () => void): () => void => {
   if (!("requestIdleCallback" in window)) return () => undefined
   const idle = requestIdleCallback(act)
@@ -128,7 +128,7 @@ const ZoomBar = ({ time: { onZoom, zoom } }: { readonly time: Time }) => (
     {zoom === undefined ? "drag to zoom, click a bar to open its input" : (
       <>
         <ZoomChip zoom={zoom} onZoom={onZoom} />
-        <button type="button" class="plain" onClick={() => onZoom(undefined)}>see all</button>
+        <button type="button" class="plain" onClick={() => onZoom(undefined)}>show all</button>
       </>
     )}
   </p>
@@ -158,7 +158,10 @@ const Opened = ({ model, onOpen, order, place }: OpenedProps) => {
   )
 }
 
-/** The place of the input that is open, which is in the address of the page too. */
+/**
+ * Returns the place of the input that is open, which is in the address of the page too, and a function that opens
+ * another.
+ */
 const useOpened = (model: Model): readonly [number | undefined, (place: number | undefined) => void] => {
   const named = useCallback(() => {
     const index = /^#input-(\d+)$/.exec(location.hash)?.[1]

@@ -1,4 +1,4 @@
-/** The rows of a table of inputs: which of them are shown, and in which order. */
+/** The rows of a table of inputs: selects and sorts them. */
 import { isWithin, type Outcome, type Zoom } from "./model.ts"
 
 /** An outcome as a table shows it. */
@@ -7,7 +7,7 @@ export type Entry = Pick<
   "_tag" | "index" | "input" | "attempts" | "startedAt" | "elapsed" | "worker" | "error" | "recorded"
 >
 
-/** What a table is sorted by; `place` is the order in which outcomes are given. */
+/** The column by which a table is sorted. `place` is the order in which outcomes are given. */
 export type Column =
   | "place"
   | "index"
@@ -42,7 +42,7 @@ export const statusOf = ({ _tag, attempts, recorded }: Entry): Status => {
 
 const ranks: Readonly<Record<Status, number>> = { failed: 0, retried: 1, recalled: 2, succeeded: 3 }
 
-/** Sorts and filters outcomes. What it works out about them is kept, so each column is sorted once. */
+/** Sorts and filters outcomes. Its results are kept, so each column is sorted only once. */
 export class Rows<A extends Entry> {
   readonly entries: ReadonlyArray<A>
   private readonly orders = new Map<Column, Uint32Array>()
@@ -71,7 +71,7 @@ export class Rows<A extends Entry> {
     return found.subarray(0, length)
   }
 
-  /** Works out what the slowest order needs, when there is time for it. */
+  /** Computes the slowest order in advance, when there is time for it. */
   prepare(): void {
     this.order("input")
   }
@@ -98,7 +98,7 @@ export class Rows<A extends Entry> {
     )
   }
 
-  /** Returns texts whose plain order is the order of a column; inputs without a message come last. */
+  /** Returns texts whose plain order is the order of a column. Inputs without a message come last. */
   private words(column: "input" | "message"): ReadonlyArray<string> {
     return this.entries.map(
       column === "input" ? ({ input }) => natural(input) : ({ error }) => error?.message ?? "\uffff"
@@ -115,7 +115,7 @@ const hasStatus = (entry: Entry, status: Status): boolean => {
 const textOf = ({ error, index, input }: Entry): string =>
   `#${index} ${input}${error === undefined ? "" : `\n${error.message}`}`.toLowerCase()
 
-/** Makes a text whose plain order is the natural one: a letter for its length stands before each number. */
+/** Makes a text whose plain order is the natural order: before each number stands a character for its length. */
 const natural = (text: string): string =>
   text.toLowerCase().replaceAll(
     /[0-9]+/g,

@@ -1,21 +1,24 @@
-/** What charts show, worked out from the report: parts of time, rates, and steps of durations. */
+/** Data of the charts, computed from the report: uses of time, rates, and steps of durations. */
 import type { Wait } from "../src/report/plain.ts"
 import { waits } from "./kinds.ts"
 import { firstAfter, type Model, type Outcome, quantile, type Range } from "./model.ts"
 
-/** What a worker does with its time. */
+/** A use of the time of a worker. */
 export type Doing = "computing" | Wait | "idle"
 
 export const doings: ReadonlyArray<Doing> = ["computing", ...waits, "idle"]
 
-/** What workers did in each part of a range: workers at each thing on average, and the share of each over all of it. */
+/**
+ * Uses of the time of workers over a range. `workers` has the average number of workers for each use, at each time;
+ * `shares` has the share of each use of the whole range.
+ */
 export interface Doings {
   readonly times: ReadonlyArray<number>
   readonly workers: Readonly<Record<Doing, ReadonlyArray<number>>>
   readonly shares: Readonly<Record<Doing, number>>
 }
 
-/** Works out what workers did in equal parts of a range. */
+/** Computes how workers used their time in equal parts of a range. */
 export const doingsOf = ({ gaps, rows }: Model, [from, to]: Range, parts = 160): Doings => {
   const width = (to - from) / parts
   const sums = Object.fromEntries(doings.map((doing) => [doing, new Array<number>(parts).fill(0)])) as Record<
@@ -52,7 +55,7 @@ export const doingsOf = ({ gaps, rows }: Model, [from, to]: Range, parts = 160):
     doings.map((doing) => [doing, sums[doing].reduce((sum, n) => sum + n, 0) / whole])
   ) as Record<Doing, number>
   const times = Array.from({ length: parts }, (_, part) => from + (part + 0.5) * width)
-  // an area reaches from edge to edge, so the first and the last part are drawn as far
+  // an area reaches from edge to edge, so the first and the last part are extended to the edges
   const reaching = (values: ReadonlyArray<number>) => [values[0]!, ...values, values.at(-1)!]
   const workers = Object.fromEntries(
     doings.map((doing) => [doing, reaching(sums[doing])] as const)
@@ -60,21 +63,24 @@ export const doingsOf = ({ gaps, rows }: Model, [from, to]: Range, parts = 160):
   return { times: [from, ...times, to], workers, shares }
 }
 
-/** Inputs done a second over a range, smoothed by a bell curve. */
+/** Inputs done per second over a range, smoothed by a bell curve. */
 export interface Rates {
   readonly times: ReadonlyArray<number>
   readonly done: ReadonlyArray<number>
   readonly failed: ReadonlyArray<number>
-  /** Width of the bell curve, from half its height to half its height, in milliseconds. */
+  /** Width of the bell curve at half of its height, in milliseconds. */
   readonly window: number
 }
 
-/** Least width of the window: in milliseconds, as a share of the range, and in inputs that end in it on average. */
+/**
+ * Least width of the window: in milliseconds, as a share of the range, and as the average number of inputs that end in
+ * it.
+ */
 const leastWindow = 8
 const leastShare = 0.03
 const leastInputs = 8
 
-/** Works out rates around points of a range. Near the ends of the run, only the part of the window inside the run counts. */
+/** Computes rates at points of a range. Near the ends of the run, only the part of the window inside the run counts. */
 export const ratesOf = (outcomes: ReadonlyArray<Outcome>, until: number, [from, to]: Range, points = 300): Rates => {
   const ends = outcomes.filter(({ attempts, elapsed, startedAt }) =>
     attempts > 0 && startedAt + elapsed >= from && startedAt + elapsed <= to
@@ -115,13 +121,13 @@ export const ratesOf = (outcomes: ReadonlyArray<Outcome>, until: number, [from, 
 
 /** Durations counted in steps that grow with them. */
 export interface Histogram {
-  /** Logarithms, to the base of ten, of the edges of the steps in milliseconds. */
+  /** Base-ten logarithms of the edges of the steps in milliseconds. */
   readonly edges: ReadonlyArray<number>
   readonly counts: ReadonlyArray<number>
   readonly quantiles: ReadonlyArray<readonly [name: string, millis: number]>
 }
 
-/** Least duration of a histogram, in milliseconds: shorter ones count as this. */
+/** Least duration of a histogram, in milliseconds. Shorter ones count as this. */
 const leastDuration = 0.001
 
 /** Counts sorted durations in steps. */
@@ -145,7 +151,7 @@ export const histogramOf = (sorted: Float64Array): Histogram => {
   }
 }
 
-/** Returns round durations within logarithmic bounds, as logarithms: few enough for an axis. */
+/** Returns round durations within logarithmic bounds, as logarithms, few enough for an axis. */
 export const roundDurations = (low: number, high: number, most: number): Array<number> => {
   const candidates = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 8]].map((digits) => {
     const ticks: Array<number> = []

@@ -1,4 +1,4 @@
-/** The sheet of one input: all that the report knows about it. */
+/** The sheet of one input: everything that the report knows about it. */
 import type { ComponentChildren } from "preact"
 import { useLayoutEffect, useRef, useState } from "preact/hooks"
 import { fold } from "../src/report/frames.ts"
@@ -14,7 +14,7 @@ interface SheetProps {
   readonly machines?: Readonly<Record<string, string>> | undefined
   readonly logs?: ReadonlyArray<PlainLog>
   readonly nested?: ReadonlyArray<Nested>
-  /** Opens the input before, or after, in the order of the table. */
+  /** Opens the previous or the next input, in the order of the table. */
   readonly onPrevious: (() => void) | undefined
   readonly onNext: (() => void) | undefined
   readonly onClose: () => void
@@ -67,14 +67,14 @@ export const Sheet = ({ logs = [], machines, nested = [], onClose, onNext, onPre
           {recorded === undefined && (
             <>
               <dt>took</dt>
-              <dd>{duration(outcome.elapsed)} from {duration(outcome.startedAt)}</dd>
+              <dd>{duration(outcome.elapsed)}, started at {duration(outcome.startedAt)}</dd>
             </>
           )}
           {recorded !== undefined && (
             <>
               <dt>recalled</dt>
               <dd>
-                recorded at {date(recorded.at)}, after {counted(recorded.attempts, "attempt")} and{" "}
+                recorded on {date(recorded.at)}, after {counted(recorded.attempts, "attempt")} and{" "}
                 {duration(recorded.elapsed)}
               </dd>
             </>
@@ -128,7 +128,7 @@ interface AttemptProps {
 const ends: Readonly<Record<PlainAttempt["end"], string>> = {
   Succeeded: "✓ succeeded",
   Failed: "✗ failed",
-  Interrupted: "‖ interrupted: another attempt was first",
+  Interrupted: "‖ interrupted: another attempt finished first",
   Lost: "? lost with its worker"
 }
 
@@ -140,10 +140,10 @@ const Attempt = ({ attempt, before, machines }: AttemptProps) => {
   return (
     <>
       <p>
-        <b class={end === "Failed" ? "is-failed" : ""}>{ends[end]}</b> after {duration(elapsed)}, from{" "}
+        <b class={end === "Failed" ? "is-failed" : ""}>{ends[end]}</b> after {duration(elapsed)}, started at{" "}
         {duration(startedAt)}, on {workerName(machine, worker)}
       </p>
-      {delay > 0 && <p class="facts">started {duration(delay)} after the attempt before</p>}
+      {delay > 0 && <p class="facts">started {duration(delay)} after the previous attempt</p>}
       {reasons.length > 0 && <p class="facts">{reasons.map((kind) => reasonOf(kind, waited![kind]!)).join(", ")}</p>}
       {message !== undefined && <p>{message}</p>}
     </>
@@ -152,13 +152,13 @@ const Attempt = ({ attempt, before, machines }: AttemptProps) => {
 
 const reasonOf = (kind: Wait, millis: number): string => `${waitedFor[kind]} ${duration(millis)}`
 
-/** Shows a cause without the frames of libraries, and a button that shows these where there are any. */
+/** Shows a cause without the frames of libraries, and a button that shows them if there are any. */
 const Cause = ({ error }: { readonly error: NonNullable<Outcome["error"]> }) => {
   const [whole, setWhole] = useState(false)
   if (error.cause === undefined) {
     return (
       <Part title="Cause">
-        <p class="facts">The report holds no cause of this failure.</p>
+        <p class="facts">The report has no cause for this failure.</p>
       </Part>
     )
   }
@@ -189,7 +189,7 @@ const Logs = ({ logs }: { readonly logs: ReadonlyArray<PlainLog> }) =>
 
 const Inside = ({ nested }: { readonly nested: ReadonlyArray<Nested> }) =>
   nested.length === 0 ? null : (
-    <Part title="Runs inside">
+    <Part title="Nested runs">
       <ul class="inside">
         {nested.map((run) => {
           const { elapsed, name, place, startedAt, state, tally: { failed, total } } = run
@@ -197,7 +197,7 @@ const Inside = ({ nested }: { readonly nested: ReadonlyArray<Nested> }) =>
             <li key={place}>
               <b>{name}</b>: {failed > 0
                 ? <span class="is-failed">✗ {count(failed)} of {counted(total, "input")} failed</span>
-                : `✓ ${counted(total, "input")} succeeded`} in {duration(elapsed)}, from {duration(startedAt)}
+                : `✓ ${counted(total, "input")} succeeded`} in {duration(elapsed)}, started at {duration(startedAt)}
               {state !== "done" && `, ${state}`}
               {run.failures?.map(({ count: n, input, message }) => (
                 <p key={message}>

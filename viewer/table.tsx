@@ -1,4 +1,4 @@
-/** A table of inputs that holds only the rows which are in sight, so it may have any number of them. */
+/** A table of inputs that holds only the rows in sight, so it may have any number of rows. */
 import type { ComponentChildren } from "preact"
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
 import { statusText } from "./kinds.ts"
@@ -6,7 +6,7 @@ import type { Column, Entry, Sort } from "./rows.ts"
 import { count, duration } from "./text.ts"
 
 export interface TableColumn<A> {
-  /** What the column is sorted by. */
+  /** Column by which the table is sorted when a reader clicks the title. */
   readonly column: Column
   readonly title: string
   readonly cell: (entry: A) => ComponentChildren
@@ -23,13 +23,13 @@ interface TableProps<A extends Entry> {
   readonly onOpen: (place: number) => void
 }
 
-/** Height of a row in pixels, as the style sheet has it. */
+/** Height of a row in pixels, as in the style sheet. */
 const rowHeight = 32
 
-/** Height of the rows in sight, at most. */
+/** Greatest height of the rows in sight. */
 const mostHeight = 15 * rowHeight
 
-/** Number of rows beyond the edges that are there already. */
+/** Number of rows beyond the visible ones that are rendered. */
 const beyond = 8
 
 /** The columns of all tables of inputs. */

@@ -1,4 +1,4 @@
-/** Numbers, times and words as texts of the page. */
+/** Numbers, times and names as texts of the page. */
 
 const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 })
 const whole = new Intl.NumberFormat("en")
@@ -12,7 +12,7 @@ export const counted = (n: number, noun: string): string => `${count(n)} ${noun}
 /** Formats a measured number with three digits. */
 export const measured = (n: number): string => n >= 1000 ? whole.format(Math.round(n)) : number.format(n)
 
-/** Formats a share from 0 to 1 in per cent. A share that is not nothing is not shown as 0 %. */
+/** Formats a share from 0 to 1 as a percentage. A share above zero is never shown as 0 %. */
 export const percent = (share: number): string => {
   if (share > 0 && share < 0.01) return "< 1 %"
   return `${whole.format(Math.round(100 * share))} %`
@@ -28,7 +28,7 @@ export const duration = (millis: number): string => {
   return `${number.format(millis / 3_600_000)} h`
 }
 
-/** Formats a date for readers. A text that is not a date stays as it is. */
+/** Formats a date for readers. Returns a text that is not a date unchanged. */
 export const date = (iso: string): string => {
   const date = new Date(iso)
   return Number.isNaN(date.getTime())
@@ -36,10 +36,13 @@ export const date = (iso: string): string => {
     : date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "medium" })
 }
 
-/** Names a kind for a reader: of an identifier with a path in it, as `app/tasks/TooShort`, the last part. */
+/**
+ * Returns the short name of a kind. For an identifier that contains a path, such as `app/tasks/TooShort`, that is the
+ * last part.
+ */
 export const nameOfKind = (kind: string): string => /^[\w.@-]+(?:\/[\w.@-]+)*\/(\w+)$/.exec(kind)?.[1] ?? kind
 
-/** Returns the kind of a failure: the text before the first colon of its message, or all of the message. */
+/** Returns the kind of a failure: the text before the first colon of its message, or the whole message. */
 export const kindOf = (message: string): string => {
   const end = message.indexOf(": ")
   return end > 0 ? message.slice(0, end) : message

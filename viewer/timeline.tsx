@@ -1,4 +1,4 @@
-/** The timeline of the workers: a row for each, a bar for each attempt. */
+/** The timeline of the workers, with a row for each worker and a bar for each attempt. */
 import { useCallback, useMemo, useState } from "preact/hooks"
 import type uPlot from "uplot"
 import type { Wait } from "../src/report/plain.ts"
@@ -76,7 +76,7 @@ const Described = ({ bar, model: { report } }: { readonly model: Model; readonly
   return (
     <>
       <b>#{outcome.index} {outcome.input}</b>
-      <span>{marks[kind]} {explained[kind]}, {duration(bar.end - bar.start)} from {duration(bar.start)}</span>
+      <span>{marks[kind]} {explained[kind]}, {duration(bar.end - bar.start)}, started at {duration(bar.start)}</span>
       {outcome.attempts > 1 && <span>attempt {nth + 1} of {outcome.attempts}</span>}
       <span>{workerName(report, worker)}</span>
       {waited.length > 0 && <span>before it: {waited.join(", ")}</span>}
@@ -103,7 +103,7 @@ const optionsOf = (model: Model): Omit<uPlot.Options, "width" | "height"> => ({
   hooks: { draw: [(chart) => draw(chart, model)] }
 })
 
-/** Height of a bar as a share of its row: failures are taller, so that they are seen without colours too. */
+/** Height of a bar as a share of its row. Failures are taller, so that they can be seen without colors. */
 const thickness: Readonly<Record<Kind, number>> = {
   succeeded: 0.66,
   interrupted: 0.5,
@@ -150,14 +150,14 @@ const draw = (chart: uPlot, { gaps, rows }: Model): void => {
   ctx.restore()
 }
 
-/** A bar or a gap, as far as it is drawn. */
+/** A bar or a gap, as it is drawn. */
 interface Drawn {
   readonly start: number
   readonly end: number
   readonly kind: Kind | Wait
 }
 
-/** Draws the visible bars of one kind; bars that fall on one pixel become one. */
+/** Draws the visible bars of one kind. Bars that fall on the same pixel become one. */
 const drawRow = (
   row: ReadonlyArray<Drawn>,
   kind: Kind | Wait,

@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks"
 import { latencies, type Model, quantile, utilisation } from "./model.ts"
 import { count, date, duration, measured, percent } from "./text.ts"
 
-/** Says how a run ended in one sentence, with a mark. */
+/** Describes in one sentence, with a mark, how a run ended. */
 const verdictOf = (model: Model): readonly [mark: "✓" | "✗" | "–", sentence: string] => {
   const { nested, report: { elapsed, tally: { failed, total } } } = model
   const inside = nested.reduce(
@@ -15,7 +15,7 @@ const verdictOf = (model: Model): readonly [mark: "✓" | "✗" | "–", sentenc
   )
   const nestedFailed = inside.failed === 0
     ? ""
-    : `; ${count(inside.failed)} of ${count(inside.total)} inputs of runs inside failed`
+    : `; ${count(inside.failed)} of ${count(inside.total)} inputs of nested runs failed`
   if (total === 0) return ["–", `The run had no inputs${nestedFailed}`]
   const inputs = total === 1 ? "input" : "inputs"
   if (failed > 0) {
@@ -27,7 +27,7 @@ const verdictOf = (model: Model): readonly [mark: "✓" | "✗" | "–", sentenc
 
 interface HeadProps {
   readonly model: Model
-  /** Whether the report is part of a dashboard, which has a title of its own. */
+  /** True if the report is part of a dashboard, which has a title of its own. */
   readonly inside: boolean
 }
 
@@ -54,12 +54,12 @@ const Facts = ({ model }: { readonly model: Model }) => {
     ["total", "inputs", count(tally.total)],
     ["succeeded", "succeeded", count(tally.succeeded)],
     ["failed", "failed", count(tally.failed)],
-    ["retried", "tried again", count(tally.retried)],
+    ["retried", "retried", count(tally.retried)],
     ...(tally.recalled > 0 ? [["recalled", "recalled", count(tally.recalled)] as const] : []),
     ["attempts", "attempts", count(tally.attempts)],
-    ["elapsed", "in all", duration(elapsed)],
-    ["rate", "inputs a second", elapsed > 0 ? measured(1000 * tally.total / elapsed) : "–"],
-    ["median", "median", duration(quantile(latencies(outcomes), 0.5))],
+    ["elapsed", "total time", duration(elapsed)],
+    ["rate", "inputs/s", elapsed > 0 ? measured(1000 * tally.total / elapsed) : "–"],
+    ["median", "median time", duration(quantile(latencies(outcomes), 0.5))],
     ["busy", "workers busy", percent(utilisation(model))]
   ], [model])
   return (

@@ -141,10 +141,10 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
         await say(page, "message", update())
 
         assert.strictEqual(await page.textContent("#connection"), "● live")
-        assert.strictEqual(await page.textContent("#live-verdict"), "✗ run 0 is under way, some inputs failed")
+        assert.strictEqual(await page.textContent("#live-verdict"), "✗ run 0 is running; some inputs failed")
         assert.match(
           await page.locator(".runs li").first().innerText(),
-          /run 0\s+1,200 of 2,000 inputs, ✗ 24 failed 60 tried again[^]*285 a second[^]*2\.8 s left[^]*under way/
+          /run 0\s+1,200 of 2,000 inputs, ✗ 24 failed 60 retried[^]*285\/s[^]*2\.8 s left[^]*▸ running/
         )
         const bar = page.locator("[role=progressbar]").first()
         assert.strictEqual(await bar.getAttribute("aria-valuenow"), "1200")
@@ -177,7 +177,7 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
         await page.click(".runs >> text=inside")
         await drawn(page)
         assert.match((await page.textContent("#inputs-shown"))!, /^50 of 100 outcomes/)
-        assert.match(await page.innerText("#failures"), /no input has failed/)
+        assert.match(await page.innerText("#failures"), /No input has failed/)
         assert.strictEqual(await page.locator("#under-way tbody tr").count(), 15)
         await page.click(".runs >> text=inside")
         await drawn(page)
@@ -192,7 +192,7 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
         await say(page, "open")
         await say(page, "message", update())
         await say(page, "error")
-        assert.strictEqual(await page.textContent("#connection"), "○ connection lost, trying again")
+        assert.strictEqual(await page.textContent("#connection"), "○ connection lost, reconnecting")
         await say(page, "open")
         // the first event of a connection has all that is known
         await say(page, "message", update({ outcomes: [outcome(3)], settled: 4 }))
@@ -221,7 +221,7 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
       const { asked, complaints, page } = yield* dashboard()
       yield* Effect.promise(async () => {
         await say(page, "message", update({ runs: [run(0), run(7, { state: "done", hasReport: true })] }))
-        await page.click("text=Open the whole report")
+        await page.click("text=Open the full report")
         await page.waitForSelector("#tally-total")
         assert.strictEqual(await page.textContent("#tally-total"), "50")
         assert.deepStrictEqual(asked, ["reports/7?token=a%20b"])

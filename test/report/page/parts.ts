@@ -45,11 +45,11 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
 
         await page.evaluate("location.hash = '#input-3'")
         const retried = await page.locator("dialog .attempts").innerText()
-        assert.match(retried, /✗ failed after [^]*Unreachable: no answer[^]*✓ succeeded[^]*after the attempt before/)
+        assert.match(retried, /✗ failed after [^]*Unreachable: no answer[^]*✓ succeeded[^]*after the previous attempt/)
         await page.evaluate("location.hash = '#input-5'")
         assert.match(
           await page.locator("dialog").innerText(),
-          /recorded at 31 May 2025[^]*after 2 attempts and 1\.2 s/
+          /recorded on 31 May 2025[^]*after 2 attempts and 1\.2 s/
         )
       })
       assert.deepStrictEqual(complaints, [])
@@ -59,7 +59,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
     Effect.gen(function*() {
       const { page } = yield* open(richPage)
       yield* Effect.promise(async () => {
-        assert.match((await page.textContent("#verdict"))!, /; 8 of 96 inputs of runs inside failed$/)
+        assert.match((await page.textContent("#verdict"))!, /; 8 of 96 inputs of nested runs failed$/)
         const rows = await page.locator("#nested tbody tr").allInnerTexts()
         assert.deepStrictEqual(rows.map((row) => row.split(/\s*\t/).slice(1, 5)), [
           ["3", "48", "44", "✗ 4: TooShort × 3, TooLarge × 1"],
@@ -73,7 +73,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
         // the run inside a run inside input 2 leads to input 2
         await page.locator("#nested li", { hasText: "paragraphs" }).nth(1).locator("button").click()
         const text = await page.innerText("dialog")
-        assert.match(text, /Input #2[^]*Runs inside[^]*chapters: ✗ 4 of 16 inputs failed[^]*paragraphs: ✓ 16 inputs/)
+        assert.match(text, /Input #2[^]*Nested runs[^]*chapters: ✗ 4 of 16 inputs failed[^]*paragraphs: ✓ 16 inputs/)
         assert.include(text, "TooShort: 3 words × 3, for example chapter 1")
       })
     }).pipe(Effect.scoped))
@@ -88,7 +88,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
         }
         assert.strictEqual(texts.filter((text) => text.includes("failed")).length, 1)
         assert.strictEqual(await page.locator("#flows .arrow.never").count(), 1)
-        assert.include(await page.getAttribute("#flows svg", "aria-label"), "summarize: 60 walks through 3 nodes")
+        assert.include(await page.getAttribute("#flows svg", "aria-label"), "summarize: 60 runs through 3 nodes")
         await page.click("#flows summary")
         assert.match(await page.innerText("#flows"), /write\s+good\s+exit done\s+56/)
       })
@@ -141,7 +141,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
         await first.locator(".link").first().click()
         assert.match((await page.textContent("#sheet-title"))!, /^Input #217$/)
         assert.match((await good.page.textContent("#verdict"))!, /^✓ All 10 inputs succeeded in /)
-        assert.match(await good.page.innerText("#failures"), /Nothing: no input failed/)
+        assert.match(await good.page.innerText("#failures"), /No input failed/)
         assert.strictEqual(await good.page.locator(".tally .is-failed").count(), 0)
       })
     }).pipe(Effect.scoped))
