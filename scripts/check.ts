@@ -1,4 +1,4 @@
-// The checks of CI beside `npm test`: `npm run check [-- step…]`.
+// The checks of CI that `npm test` does not run: `npm run check [-- step…]`.
 import { spawnSync } from "node:child_process"
 import {
   cpSync,
@@ -18,7 +18,7 @@ import { root, run, runSteps } from "./steps.ts"
 
 const tool = (name: string) => join(root, "tools", "node_modules", ".bin", name)
 
-/** Installs what a folder with a `package.json` of its own needs. */
+/** Installs the dependencies of a folder that has a `package.json` of its own. */
 const install = (...path: ReadonlyArray<string>): void => {
   const cwd = join(root, ...path)
   if (!existsSync(join(cwd, "node_modules"))) run("npm", ["install", "--no-package-lock"], { cwd })
@@ -33,7 +33,7 @@ const inTemporary = (name: string, check: (folder: string) => void): void => {
   }
 }
 
-/** Runs tests of which none may be skipped. */
+/** Runs tests, and fails if any of them is skipped. */
 const runWhole = (...tests: ReadonlyArray<string>): void =>
   inTemporary("screens", (folder) => {
     const file = join(folder, "results.json")
@@ -43,11 +43,11 @@ const runWhole = (...tests: ReadonlyArray<string>): void =>
       readonly numPendingTests: number
       readonly testResults: ReadonlyArray<unknown>
     }
-    if (testResults.length !== tests.length) throw new Error(`found not all of ${tests.join(", ")}`)
+    if (testResults.length !== tests.length) throw new Error(`some of these tests were not found: ${tests.join(", ")}`)
     if (numPendingTests > 0) throw new Error(`${numPendingTests} tests of ${tests.join(", ")} were skipped`)
   })
 
-/** Installs packages in a project, by links to those that are here. */
+/** Installs packages in a project, as links to those installed here. */
 const link = (project: string, ...names: ReadonlyArray<string>): void => {
   for (const name of names) {
     const place = join(project, "node_modules", name)
@@ -56,7 +56,7 @@ const link = (project: string, ...names: ReadonlyArray<string>): void => {
   }
 }
 
-/** Makes the consumer a project that has installed the packed library and its peers. */
+/** Makes a project of the consumer, with the packed library and its peers installed. */
 const installConsumer = (tarball: string, project: string): void => {
   const library = join(project, "node_modules", "effect-parallel")
   cpSync(join(root, "scripts", "consumer"), project, { recursive: true })
@@ -82,12 +82,12 @@ const consumerOptions = {
   noEmit: true
 }
 
-/** Compiles the consumer, and runs it on every Node.js version that the library supports. */
+/** Compiles the consumer, and runs it on each Node.js version that the library supports. */
 const checkConsumer = (tarball: string): void =>
   inTemporary("consumer", (project) => {
     installConsumer(tarball, project)
     run("tsc", ["-p", "."], { cwd: project })
-    // the types need no optional peer, and what is run needs those of its sub-paths
+    // the types need no optional peer, and the code needs the peers of its sub-paths
     link(project, "bullmq", "ioredis", "@effect/platform-node")
     install("scripts", "nodes")
     const nodes = join(root, "scripts", "nodes")
@@ -132,7 +132,7 @@ await runSteps({
       "test/backend/bullmq",
       "test/examples/machines.test.ts"
     ]
-    // its services and their clients keep time together, so nothing runs beside them
+    // timing matters to its services and their clients, so nothing else runs at the same time
     run("vitest", ["run", "test/limit/http.test.ts"], { env: { SERVERS: "1" } })
     const output = run("vitest", ["run", "--reporter=verbose", ...tests], { env: { SERVERS: "1", NO_COLOR: "1" } })
     const skipped = [...output.matchAll(/^.*\(skipped: this machine has no .*$/gm)].map(([line]) => line.trim())
@@ -144,13 +144,13 @@ await runSteps({
     run("vitest", ["run", ...tests], { env: { JOURNAL_KILLS: "50", JOURNAL_FLIPS: "2500", JOURNAL_STEP: "1" } })
   },
   schedules: () => {
-    // of what happens to machines; the seed of the first that goes wrong is printed
+    // schedules of what happens to machines; prints the seed of the first one that goes wrong
     run("vitest", ["run", "test/fuzz/fleet.test.ts"], { env: { FLEET_SCHEDULES: "3000", FLEET_SEED: "1000" } })
   },
   instructions,
   screens: () => {
-    if (!existsSync("/usr/bin/chromium")) throw new Error("there is no /usr/bin/chromium")
-    if (spawnSync("tmux", ["-V"]).status !== 0) throw new Error("there is no tmux")
+    if (!existsSync("/usr/bin/chromium")) throw new Error("/usr/bin/chromium is missing")
+    if (spawnSync("tmux", ["-V"]).status !== 0) throw new Error("tmux is missing")
     runWhole(
       "test/report/page.test.ts",
       "test/dashboard/page.test.ts",

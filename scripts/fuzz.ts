@@ -1,11 +1,11 @@
 /**
- * Random programs, until one does what it must not: `npm run soak -- fuzz`. It prints the seed and the program of the
- * first that fails.
+ * Runs random programs until one misbehaves: `npm run soak -- fuzz`. Prints the seed and the program of the first that
+ * fails.
  *
- * `FUZZ_BACKEND` is `fibers` (the default), `threads` or `processes`; `FUZZ_PROGRAMS` how many programs (default 20000 on
- * fibers, 200 on workers); `FUZZ_SEED` the seed of the first (default: from the clock), each further one has the next.
- * `FUZZ_VALUES=mild` leaves out the values that are hard to look at, and `FUZZ_FAULTS=mild` the tasks that hurt their
- * worker.
+ * `FUZZ_BACKEND` is `fibers` (the default), `threads` or `processes`. `FUZZ_PROGRAMS` is the number of programs
+ * (default: 20000 on fibers, 200 on workers). `FUZZ_SEED` is the seed of the first program (default: from the clock);
+ * each further program has the next seed. `FUZZ_VALUES=mild` leaves out values that are hard to read, and
+ * `FUZZ_FAULTS=mild` leaves out tasks that harm their worker.
  */
 import { checkPromise } from "../test/fuzz/fibers.ts"
 import { type BackendName, campaign } from "../test/fuzz/fuzz.ts"
@@ -19,14 +19,14 @@ const backends: ReadonlyArray<BackendName> = ["fibers", "threads", "processes"]
 export const fuzz = async (): Promise<void> => {
   const { FUZZ_BACKEND = "fibers", FUZZ_PROGRAMS, FUZZ_SEED, FUZZ_VALUES } = process.env
   const backend = backends.find((name) => name === FUZZ_BACKEND)
-  if (backend === undefined) throw new Error(`FUZZ_BACKEND is ${FUZZ_BACKEND}; it may be ${backends.join(", ")}`)
+  if (backend === undefined) throw new Error(`FUZZ_BACKEND is ${FUZZ_BACKEND}; use one of ${backends.join(", ")}`)
   const seed = Number(FUZZ_SEED ?? Date.now() % 1_000_000_000)
   const harsh = FUZZ_VALUES !== "mild"
   const programs = Number(FUZZ_PROGRAMS ?? (backend === "fibers" ? 20_000 : 200))
   console.log(`${programs} programs on ${backend}, from seed ${seed}`)
   const watchdog = watch(endless, `FUZZ_BACKEND=${backend} FUZZ_SEED=<seed> FUZZ_PROGRAMS=1 npm run soak -- fuzz`)
   try {
-    // what the first program opens for good is not left behind
+    // a first program, so that everything that stays open for good is open before leftovers are counted
     await run(backend, seed, 1, harsh, watchdog.begin)
     await leavingNothing(() => run(backend, seed, programs, harsh, watchdog.begin))
   } finally {
@@ -51,5 +51,5 @@ const run = async (
   await campaign({ backend, begin, check: workers.check, seed, until, taste })
 }
 
-/** How long one program may take, in milliseconds, before it counts as endless. */
+/** Time after which a program counts as endless, in milliseconds. */
 const endless = 180_000

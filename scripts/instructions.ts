@@ -1,12 +1,14 @@
 /**
- * Instructions that an input costs on the hot paths of `bench/paths.ts` and `bench/poolPaths.ts`, counted by valgrind: `npm run check -- instructions`.
+ * Counts with valgrind the instructions per input on the hot paths of `bench/paths.ts` and `bench/poolPaths.ts`: `npm
+ * run check -- instructions`.
  *
- * A count does not depend on how busy a machine is, so a slow-down is seen in the commit that brings it. Each path is run with
- * two numbers of inputs, and the difference is what the inputs between them cost: start-up and compilation are in both. Two
- * runs differ by 0.0002 %: all code is one file, Node.js has no threads, and clocks go on by the same step at each reading, since
- * the engine gives the event loop a turn by the clock. The bounds are in `bench/paths.json`. `PATHS` with a part of their
- * names counts some of them, and `INSTRUCTIONS=write` writes what was counted there, after a change that is meant. The long ones are
- * counted where they are asked for: by `PATHS`, which may be `*`, or by `npm run soak -- instructions`.
+ * A count does not depend on how busy a machine is, so a slowdown shows up in the commit that causes it. Each path is
+ * run with two numbers of inputs, and the difference is the cost of the inputs between them: start-up and compilation
+ * are in both. Two runs differ by 0.0002 %, because all code is one file, Node.js has no threads, and clocks advance by
+ * the same step at each reading, since the engine lets the event loop turn by the clock. The bounds are in
+ * `bench/paths.json`. If `PATHS` is part of some names, only those paths are counted. `INSTRUCTIONS=write` writes the
+ * counts to the file, after a change that is intended. The long paths are counted only on request: with `PATHS`, which
+ * may be `*`, or with `npm run soak -- instructions`.
  */
 import { build } from "esbuild"
 import { spawn, spawnSync } from "node:child_process"
@@ -17,14 +19,20 @@ import { paths } from "../bench/paths.ts"
 import { paths as poolPaths } from "../bench/poolPaths.ts"
 import { root } from "./steps.ts"
 
-/** Numbers of inputs, by which a path is compiled as far as it will be. */
+/** Numbers of inputs that are enough for a path to be compiled as far as it will be. */
 const few = 60_000
 const many = 160_000
 
-/** How much more than its bound a path may cost: any change moves the moments at which code is compiled and memory freed. */
+/**
+ * Factor by which a path may exceed its bound, since any change moves the moments at which code is compiled and memory
+ * is freed.
+ */
 const tolerance = 1.05
 
-/** A heap in which nothing is marked: without threads, marking begins and ends at moments that cost more than a path. */
+/**
+ * Size of a heap in which nothing is marked. Without threads, marking begins and ends at moments that cost more than a
+ * path.
+ */
 const heap = "--initial-heap-size=4000"
 
 /** Paths that take as long as all others together. */
@@ -42,12 +50,12 @@ const wanted = process.env["PATHS"]
 const isWanted = (name: string): boolean =>
   wanted === undefined ? !long.has(name) : wanted === "*" || name.includes(wanted)
 
-/** Instructions of an input, by path. */
+/** Instructions per input, by path. */
 type Bounds = Readonly<Record<string, number>>
 
 const file = join(root, "bench", "paths.json")
 
-/** A clock that goes on by half a microsecond at each reading. */
+/** A clock that advances by half a microsecond at each reading. */
 const clock = `
 let clockMillis = 0
 const clockNow = () => clockMillis += 0.0005
@@ -56,11 +64,11 @@ process.hrtime.bigint = () => BigInt(Math.round(clockNow() * 1e6))
 Date.now = () => Math.floor(clockNow())
 `
 
-/** Files of paths, and what is in them. */
+/** Files of paths, with their contents. */
 const files = { paths, poolPaths }
 type File = keyof typeof files
 
-/** Makes one file of a file of paths and the library. */
+/** Bundles a file of paths and the library into one file. */
 const bundle = (file: File, program: string): Promise<unknown> =>
   build({
     entryPoints: [join(root, "bench", `${file}.ts`)],
@@ -96,7 +104,7 @@ const count = (program: string, path: string, inputs: number): Promise<number> =
     child.on("error", reject)
     child.on("close", () => {
       const counted = /Collected : (\d+)/.exec(text)?.[1]
-      if (counted === undefined) reject(new Error(`valgrind has counted nothing for ${path}:\n${text}`))
+      if (counted === undefined) reject(new Error(`valgrind counted nothing for ${path}:\n${text}`))
       else resolve(Number(counted))
     })
   })
@@ -119,9 +127,9 @@ const costs = async (programs: Readonly<Record<File, string>>): Promise<Readonly
   return new Map(all.map(([, name]) => [name, found.get(name)!]))
 }
 
-/** Throws if a path costs more than its bound, or has none. */
+/** Throws if a path costs more than its bound allows, or has no bound. */
 export const instructions = async (): Promise<void> => {
-  if (spawnSync("valgrind", ["--version"]).status !== 0) throw new Error("there is no valgrind")
+  if (spawnSync("valgrind", ["--version"]).status !== 0) throw new Error("valgrind is missing")
   const bounds = JSON.parse(readFileSync(file, "utf8")) as Bounds
   const folder = mkdtempSync(join(tmpdir(), "effect-parallel-instructions-"))
   const programs = { paths: join(folder, "paths.mjs"), poolPaths: join(folder, "poolPaths.mjs") }
@@ -139,8 +147,8 @@ export const instructions = async (): Promise<void> => {
   const lines = [...counted].map(([name, cost]) => {
     const bound = bounds[name]
     const isOver = bound === undefined || cost > bound * tolerance
-    return { isOver, text: `${isOver ? "!" : " "} ${name}: ${cost} instructions an input, bound ${bound ?? "none"}` }
+    return { isOver, text: `${isOver ? "!" : " "} ${name}: ${cost} instructions per input, bound ${bound ?? "none"}` }
   })
   console.log(lines.map(({ text }) => text).join("\n"))
-  if (lines.some(({ isOver }) => isOver)) throw new Error("a path costs more than it did")
+  if (lines.some(({ isOver }) => isOver)) throw new Error("a path exceeds its bound")
 }

@@ -1,4 +1,4 @@
-// Shows what is recorded in a journal, or forgets some of it: `npm run journal -- run.db [forget name [version]]`.
+// Shows the records of a journal, or forgets some of them: `npm run journal -- run.db [forget name [version]]`.
 import { Journal } from "effect-parallel"
 import * as Sqlite from "effect-parallel/journal/Sqlite"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ if (path === undefined || (command !== undefined && (command !== "forget" || nam
   )
   await Effect.runPromise(program)
 } else {
-  // a layer would make it
+  // the layer would create the file
   console.error(`there is no file ${path}`)
   process.exitCode = 1
 }

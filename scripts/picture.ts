@@ -1,4 +1,4 @@
-// Takes the picture in the README: the page of a real run of `npm start`. `npm run picture [-- file]`.
+// Takes the picture in the README, which is the page of a real run of `npm start`: `npm run picture [-- file]`.
 import * as Effect from "effect/Effect"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

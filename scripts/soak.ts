@@ -1,22 +1,24 @@
 /**
- * Long runs, whose figures are quoted in notes and docs: `npm run soak [-- step…]`.
+ * Long runs whose figures are quoted in notes and docs: `npm run soak [-- step…]`.
  *
  * `threads` and `processes` run tasks of random length. One in twenty-five exits, throws, hangs past its timeout or
  * allocates without end. Exactly those must fail, each with its reason, and no worker may be left. The time of the same
- * tasks without faults is printed for comparison. `SOAK_INPUTS` sets how many tasks (default 10000).
+ * tasks without faults is printed for comparison. `SOAK_INPUTS` is the number of tasks (default 10000).
  *
  * `heap` runs a million tiny tasks through one pool. The heap must not grow by more than 20 MB.
  *
  * `properties` runs the property tests with `PROPERTY_RUNS` programs each (default 50000).
  *
- * `journal` kills a program with a journal 500 times, on fibers and on threads, and flips 10,000 bits in each of its files.
+ * `journal` kills a program with a journal 500 times, on fibers and on threads, and flips 10,000 bits in each of its
+ * files.
  *
  * `fleet` runs schedules of what happens to machines: `FLEET_SCHEDULES` of them (default 100000), the first from
  * `FLEET_SEED`.
  *
- * `instructions` counts the instructions of an input on all hot paths, the long ones among them (`scripts/instructions.ts`).
+ * `instructions` counts the instructions per input on all hot paths, including the long ones
+ * (`scripts/instructions.ts`).
  *
- * `fuzz` runs random programs until one does what it must not (`scripts/fuzz.ts`).
+ * `fuzz` runs random programs until one misbehaves (`scripts/fuzz.ts`).
  */
 import { Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
@@ -36,7 +38,7 @@ const grace = "100 millis"
 
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
 
-/** Drops what workers write to stderr before they crash. */
+/** Discards what workers write to stderr before they crash. */
 const silently = async <A>(body: () => Promise<A>): Promise<A> => {
   const write = process.stderr.write.bind(process.stderr)
   process.stderr.write = () => true
@@ -58,7 +60,7 @@ const chaos = async (layer: Layer.Layer<never>): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 100))
     const left = process.getActiveResourcesInfo().filter((resource) => /MessagePort|Process/.test(resource))
     console.log(
-      `${concurrency} batches at once: ${inputs} inputs, ${failures} failures, ${wrong.length} wrong, ` +
+      `${concurrency} concurrent batches: ${inputs} inputs, ${failures} failures, ${wrong.length} wrong, ` +
         `${seconds(millis)} (${seconds(quiet.millis)} without faults), left behind: ${left.length}`
     )
     if (wrong.length + left.length > 0) throw new Error([...wrong.slice(0, 10), ...left].join("\n"))
@@ -82,7 +84,9 @@ const heap = Effect.gen(function*() {
     most = Math.max(most, used())
   }
   console.log(`a million tiny tasks: heap ${before.toFixed(1)} MB before, at most ${most.toFixed(1)} MB after a round`)
-  if (most > before + 20) throw new Error(`the heap grew by ${(most - before).toFixed(1)} MB, allowed are 20`)
+  if (most > before + 20) {
+    throw new Error(`the heap grew by ${(most - before).toFixed(1)} MB; at most 20 MB are allowed`)
+  }
 })
 
 await runSteps({

@@ -1,10 +1,10 @@
-// Runs the steps of a script, all or those named on its command line, and stops at the first that fails.
+// Runs the steps of a script, all of them or those named on its command line. Stops at the first that fails.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 export const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** Runs a command in the root, or in `cwd`, and returns its output; throws with the output if the command fails. */
+/** Runs a command in the root, or in `cwd`, and returns its output. Throws with the output if the command fails. */
 export const run = (command: string, args: ReadonlyArray<string>, options: {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
@@ -20,10 +20,10 @@ export const run = (command: string, args: ReadonlyArray<string>, options: {
   return stdout
 }
 
-/** Passes unless it throws. */
+/** A check that passes unless it throws. */
 export type Step = () => void | Promise<void>
 
-/** Runs the steps in their order and prints how long each took. */
+/** Runs the steps in order, and prints how long each took. */
 export const runSteps = async (steps: Readonly<Record<string, Step>>): Promise<void> => {
   const named = process.argv.slice(2)
   const unknown = named.filter((name) => !Object.hasOwn(steps, name))

@@ -1,12 +1,13 @@
-// Runs all tests so many times (once unless told otherwise) and prints a line for each run: `npm run test:repeat -- 10 --busy`.
-// With `--busy` as many loops as the machine has cores burn them meanwhile. Exits with 1 if a test has failed in any run.
+// Runs all tests once, or a number of times, and prints a line for each run: `npm run test:repeat -- 10 --busy`. With
+// `--busy`, as many busy loops as the machine has cores run at the same time. Exits with 1 if a test has failed in any
+// run.
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** What vitest writes of a run. */
+/** The results of a run, as vitest writes them. */
 interface Results {
   readonly numPassedTests: number
   readonly numFailedTests: number
@@ -30,7 +31,7 @@ const start = (command: string, args: ReadonlyArray<string>): ChildProcess => {
   return child
 }
 
-/** Ends what was started, with all that it has started itself. */
+/** Ends all child processes, with everything that they have started. */
 const stop = (): void => {
   for (const child of running) process.kill(-child.pid!, "SIGKILL")
   rmSync(home, { force: true, recursive: true })
@@ -39,14 +40,14 @@ const stop = (): void => {
 process.on("exit", stop)
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1))
 
-/** The names of the tests that failed, and of the files of which nothing could be run. */
+/** Returns the names of the tests that failed, and of the files in which nothing could be run. */
 const failed = ({ testResults }: Results): ReadonlyArray<string> =>
   testResults.flatMap(({ assertionResults, name, status }) => {
     const names = assertionResults.filter((test) => test.status === "failed").map((test) => test.fullName)
     return status === "failed" && names.length === 0 ? [name.replace(root, "")] : names
   })
 
-/** Burns a core for as long as this program lives, however it ends. */
+/** Keeps a core busy for as long as this program lives, however it ends. */
 const burn = "const parent = process.ppid; while (process.ppid === parent);"
 
 if (args.includes("--busy")) {

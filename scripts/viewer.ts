@@ -1,4 +1,5 @@
-// Bundles the viewer of HTML reports into `dist/report/viewer.js`, as a text with the hash that its page allows.
+// Bundles the viewer of HTML reports into `dist/report/viewer.js`, as a text with the hash that the policy of its page
+// allows.
 import { build } from "esbuild"
 import { createHash } from "node:crypto"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -12,7 +13,7 @@ const bundled = ["uplot", "preact", "@dagrejs/dagre", "@dagrejs/graphlib"]
 const licence = (name: string): string =>
   `/*! ${name}\n\n${readFileSync(`${root}/node_modules/${name}/LICENSE`, "utf8")}*/`
 
-/** Builds the viewer for the import `#viewer`. The tests build it first too, so that they see its current sources. */
+/** Builds the viewer for the import `#viewer`. The tests also build it first, so that they use its current sources. */
 const buildViewer = async (): Promise<void> => {
   const { outputFiles } = await build({
     entryPoints: [`${root}/viewer/main.ts`],

@@ -1,4 +1,6 @@
-/** A thread that ends the program when one number stays the same for too long: it also sees an event loop that stands. */
+/**
+ * A thread that ends the program if a number stays the same for too long. It works even if the event loop is blocked.
+ */
 import { writeSync } from "node:fs"
 import { isMainThread, Worker, workerData } from "node:worker_threads"
 
@@ -8,7 +10,10 @@ interface Data {
   readonly command: string
 }
 
-/** Watches a number; when it has been the same for `endless` milliseconds, prints it after `command` and ends the program. */
+/**
+ * Watches a number. When it has stayed the same for `endless` milliseconds, prints it after `command` and ends the
+ * program.
+ */
 export const watch = (endless: number, command: string) => {
   const current = new Float64Array(new SharedArrayBuffer(8))
   const data: Data = { current, endless, command }
@@ -31,7 +36,7 @@ if (!isMainThread) {
       since = performance.now()
     }
     if (performance.now() - since < endless) return
-    writeSync(2, `a program does not end: ${command.replace("<seed>", String(seed))}\n`)
+    writeSync(2, `a program did not end: ${command.replace("<seed>", String(seed))}\n`)
     process.kill(process.pid, "SIGKILL")
   }, 1000)
 }

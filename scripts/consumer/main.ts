@@ -1,4 +1,7 @@
-/** A program of a user who has installed the package: tasks on every backend, one that fails and one that crashes. */
+/**
+ * A program of a user who has installed the package. It runs tasks on every backend, one that fails and one that
+ * crashes.
+ */
 import { Cause, Effect } from "effect"
 import { Backend, Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"

@@ -3,7 +3,7 @@ import { Task } from "effect-parallel"
 
 class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
 
-/** A task as a user of the package writes it. */
+/** A task as a user of the package would write it. */
 export const half = Task.make("half", {
   module: import.meta.url,
   payload: Schema.Int,
