@@ -1,8 +1,8 @@
 /**
  * Takes one reading and prints it: `node child.ts ./forEach.ts "ready bodies" ours 1000000`.
  *
- * `measure.ts` starts it. When a number is odd, run it by hand: with `--cpu-prof` it leaves a profile. Nothing forces a
- * collection: a forced one discards compiled code, and everything after it is twice as slow.
+ * `measure.ts` starts it. If a number looks odd, run it by hand: with `--cpu-prof` it leaves a profile. It never forces
+ * a garbage collection: that discards compiled code, and everything after it is half as fast.
  */
 import { type Metric, small, type Topic } from "./measure.ts"
 
@@ -27,8 +27,8 @@ const clocked = async (program: Program): Promise<number> => {
 }
 
 /**
- * Measures the mean over the runs that fit into a period, after a warm-up in which the compiler has seen enough. A
- * mean, not a median: occasional collections are part of the cost.
+ * Measures the mean over the runs that fit into a period, after a warm-up that gives the compiler enough to see. A mean
+ * and not a median, because occasional garbage collections are part of the cost.
  */
 const time = (program: Program): Promise<number> => mean(program, clocked)
 

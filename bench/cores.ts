@@ -1,10 +1,10 @@
 /**
- * What the program's own thread costs for each input and each batch, and how many workers it can keep busy.
+ * The cost of each input and each batch for the thread of the program, and the number of workers that it can keep busy.
  *
- * The costs are CPU time of the main thread while two worker threads run square roots in batches of several sizes: a cost
- * for each batch and one for each input explain them. They are then the costs of a simulation: the engine itself, on a
+ * The costs are CPU time of the main thread while two worker threads run square roots in batches of several sizes. A
+ * cost per batch and a cost per input are fitted to them. A simulation then uses these costs: the engine itself, on a
  * virtual clock, sends its batches to workers that take time and compute nothing, through a main thread that takes that
- * long for each batch, half of it on the way there.
+ * long for each batch, half of it on the way out.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -26,7 +26,7 @@ interface Costs {
 const total = 200_000
 const sizes = [16, 64, 256, 1024, 8192]
 
-/** Measures the CPU time that the main thread takes for an input, in microseconds, in batches of a size. */
+/** Measures the CPU time of the main thread per input, in microseconds, for batches of a size. */
 const measured = async (runtime: ManagedRuntime.ManagedRuntime<never, never>, batchSize: number): Promise<number> => {
   const count = Math.min(total, batchSize * 500)
   const inputs = new Array<number>(count).fill(1)
@@ -39,7 +39,7 @@ const measured = async (runtime: ManagedRuntime.ManagedRuntime<never, never>, ba
   return (system + user) / runs / count
 }
 
-/** Fits a cost for each batch and each input to costs of an input by size: the inverse of the size is linear in them. */
+/** Fits a cost per batch and a cost per input to costs by size, which are linear in the inverse of the size. */
 const fit = (points: ReadonlyArray<readonly [size: number, cost: number]>): Costs => {
   const [x, y] = [points.map(([size]) => 1 / size), points.map(([, cost]) => cost)]
   const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
@@ -48,11 +48,11 @@ const fit = (points: ReadonlyArray<readonly [size: number, cost: number]>): Cost
   return { batch: slope, input: mean(y) - slope * mean(x) }
 }
 
-/** Milliseconds that a message between two threads is on the way. */
+/** Milliseconds that a message between two threads takes. */
 const wayMillis = 0.03
 
 /**
- * A backend of workers that take so many milliseconds for an input and compute nothing. The main thread does one thing after
+ * A backend of workers that take `taskMillis` for an input and compute nothing. The main thread does one thing after
  * another; a worker takes its batches in order.
  */
 const simulated = (workers: number, taskMillis: number, costs: Costs, now: () => number): Backend.Backend => {
@@ -88,7 +88,7 @@ const simulated = (workers: number, taskMillis: number, costs: Costs, now: () =>
   }
 }
 
-/** Greatest number of inputs of a simulated run; fewer where they take a second. */
+/** Greatest number of inputs of a simulated run. Runs that would take longer than a second have fewer. */
 const mostInputs = 3_000_000
 
 /** Share of the time in which simulated workers are busy, in a run of up to a second. */
@@ -118,11 +118,11 @@ const costs = fit(points)
 console.log(`
 ## cores: the main thread
 
-| inputs in a batch | µs of its CPU time an input |
+| inputs in a batch | µs of its CPU time per input |
 | --- | --- |
 ${points.map(([size, cost]) => `| ${size} | ${cost.toFixed(3)} |`).join("\n")}
 
-That is ${costs.batch.toFixed(1)} µs a batch (at most 20), and ${costs.input.toFixed(3)} µs an input (at most 0.15).
+That is ${costs.batch.toFixed(1)} µs per batch (at most 20), and ${costs.input.toFixed(3)} µs per input (at most 0.15).
 
 ## cores: share of the time in which simulated workers are busy
 

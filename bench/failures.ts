@@ -13,7 +13,7 @@ type Body = (input: number) => Effect.Effect<number, string>
 
 const options = { concurrency }
 
-/** Makes a case that fails at its last input only. */
+/** Makes a case in which only the last input fails. */
 const untilTheLast = (
   succeeding: Body,
   failing: Body,

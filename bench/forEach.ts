@@ -1,8 +1,9 @@
 /**
  * The cost of one input in `Parallel.forEach`.
  *
- * Baselines: p-map over the same functions; `Effect.forEach` with the same concurrency; and the floor: one fiber that
- * runs the same bodies one after another and keeps nothing. No library that runs them as effects can be faster.
+ * Baselines: p-map over the same functions; `Effect.forEach` with the same concurrency; and the floor, which is one
+ * fiber that runs the same bodies one after another and keeps nothing. No library that runs them as effects can be
+ * faster.
  */
 import * as Effect from "effect/Effect"
 import pMap from "p-map"
@@ -37,7 +38,7 @@ const peer = (body: (input: number) => Promise<number>): Case => (count) => {
   return () => pMap(inputs, body, { concurrency }).then((values) => values.length)
 }
 
-/** Bound on promise bodies: the cost of p-map, or 10 % above the floor where that is more. */
+/** Bound on promise bodies: the cost of p-map, or 10 % above the floor if that is more. */
 const allowance = (inputs: number): Check => ({
   label: `ours / allowance, ${count(inputs)}`,
   unit: "x",
@@ -74,7 +75,7 @@ const promises: Group = {
   ]
 }
 
-/** Readings in a process that has compiled nothing yet. */
+/** Readings in a process that has not compiled anything yet. */
 const cold: Group = {
   name: "resolved promises, first run",
   metric: "first",
@@ -85,7 +86,7 @@ const cold: Group = {
 
 /**
  * Readings with bodies that wait for the event loop. The floor has one body in flight and waits a turn for each, so it
- * is no lower bound here.
+ * is not a lower bound here.
  */
 const turns: Group = {
   name: "promises of the next turn",

@@ -1,5 +1,5 @@
 /**
- * Tasks on worker threads beside joblib, if a Python has it: `apt-get install python3-joblib`.
+ * Tasks on worker threads compared with joblib, if a Python has it: `apt-get install python3-joblib`.
  *
  * Baselines: joblib's pool of processes with automatic batches, and one thread of each language. Python takes longer
  * for a round, so its tasks have fewer rounds and take the same time: the pools are compared, not the languages.

@@ -1,9 +1,11 @@
 /**
- * The cost of a journal in a file: what an outcome of some hundred bytes adds to a run, and what it takes to recall it.
+ * The cost of a journal in a file: the time that it adds for an outcome of about a hundred bytes, and the time to
+ * recall one.
  *
- * Baselines: the same run without a journal, and by hand: one loop that makes the digest and the JSON of each outcome, and
- * gives groups of them to a thread, which appends them to a file and waits for the disk (`fdatasync`) before it takes the next.
- * The file is opened once in a process. A run that records has a version of its own each time; one that recalls has none.
+ * Baselines: the same run without a journal, and a loop by hand. The loop makes the digest and the JSON of each
+ * outcome, and gives groups of them to a thread, which appends them to a file and waits for the disk (`fdatasync`)
+ * before it takes the next group. The file is opened once in a process. A run that records has a version of its own
+ * each time; one that recalls has none.
  */
 import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
@@ -20,7 +22,7 @@ import * as Sqlite from "../src/journal/Sqlite.ts"
 import { type Case, type Check, type Group, large, measure, plain, small, type Topic } from "./measure.ts"
 import { concurrency, numbers, once } from "./work.ts"
 
-/** An outcome of some 98 bytes as JSON. */
+/** An outcome of about 98 bytes as JSON. */
 const outcome = (n: number) => ({ n, text: "abcdefghijklmnopqrstuvwxyz".repeat(2), isRight: true, list: [1, 2, 3] })
 
 const work = (n: number) => Effect.sync(() => outcome(n))
@@ -91,7 +93,7 @@ const byHand: Case = (inputs) => {
     })
 }
 
-/** Makes a check: what a journal adds to an outcome. */
+/** Makes a check: the time that a journal adds per outcome. */
 const adds = (name: string, inputs: number, target?: number): Check => ({
   label: `${name} - no journal`,
   unit: "µs",
@@ -141,7 +143,10 @@ const gap: Group = {
 
 export const topic: Topic = { title: "journal", url: import.meta.url, groups: [time, thread, cpu, gap] }
 
-/** Runs a million inputs, or one of them, with the journal of a file; prints how long that took, and how much memory it has added. */
+/**
+ * Runs a million inputs, or one of them, with the journal of a file. Prints how long that took, and how much memory it
+ * added.
+ */
 const part = async (path: string, inputs: ReadonlyArray<number>): Promise<void> => {
   const used = async (): Promise<number> => {
     for (let k = 0; k < 3; k++) {
@@ -159,14 +164,17 @@ const part = async (path: string, inputs: ReadonlyArray<number>): Promise<void> 
   console.log(`${millis.toFixed(0)} ms, ${(after - before).toFixed(0)} MB more`)
 }
 
-/** Records a million outcomes, and recalls the first of them in another process; beside it one that opens an empty file. */
+/**
+ * Records a million outcomes, and recalls the first of them in another process. For comparison, opens an empty file in
+ * a third.
+ */
 const resume = (): void => {
   const child = (what: string, file: string) => {
     const args = ["--expose-gc", fileURLToPath(import.meta.url), what, join(folder(), file)]
     return execFileSync(process.execPath, args, { encoding: "utf8" }).trim()
   }
   console.log(`\na million outcomes recorded: ${child("record", "million.db")}`)
-  console.log(`a program that opens them, and recalls the first: ${child("recall", "million.db")}`)
+  console.log(`a program that opens them and recalls the first: ${child("recall", "million.db")}`)
   console.log(`one that opens an empty file: ${child("recall", "empty.db")}`)
 }
 

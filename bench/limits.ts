@@ -1,7 +1,7 @@
 /**
- * What a limit costs an input: none, one that all share, and one for each of 1,000 keys.
+ * The cost of a limit per input: no limit, one that all inputs share, and one for each of 1,000 keys.
  *
- * Prints the median of the microseconds for an input, and the ratio to one shared limit.
+ * Prints the median of the microseconds per input, and the ratio to one shared limit.
  */
 import * as Effect from "effect/Effect"
 import { Limit, Parallel } from "../src/index.ts"

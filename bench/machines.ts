@@ -1,10 +1,10 @@
 /**
- * What tasks on another process cost that takes them from a queue in Redis: as little work as can be, end to end.
+ * The cost of tasks that another process takes from a queue in Redis: as little work as possible, end to end.
  *
- * `node bench/machines.ts [inputs]` needs a `redis-server`. Beside it stand plain BullMQ with a job for each task, whose results
- * come by its events, and a plain TCP connection on which lines with 500 numbers go there and back, four at a time.
- * Prints tasks a second, the ratio to plain BullMQ, and what memory the two sides have taken after the first
- * 200,000 tasks.
+ * `node bench/machines.ts [inputs]` needs a `redis-server`. Baselines: plain BullMQ with a job for each task, whose
+ * results come by its events; and a plain TCP connection on which lines with 500 numbers go back and forth, four at a
+ * time. Prints tasks per second, the ratio to plain BullMQ, and the memory that the two sides have taken after the
+ * first 200,000 tasks.
  */
 import { Queue, QueueEvents } from "bullmq"
 import * as Effect from "effect/Effect"
@@ -115,7 +115,7 @@ try {
   line("BullMQ, a job for each task", plain)
   line("tasks on a machine, by batches", rate)
   line("TCP, 500 numbers a line", floor)
-  console.log(`memory of ${inputs.toLocaleString("en")} tasks: ${here} MB here, ${there} MB at the machine`)
+  console.log(`memory of ${inputs.toLocaleString("en")} tasks: ${here} MB here, ${there} MB on the machine`)
 } finally {
   for (const child of children) child.kill("SIGKILL")
 }

@@ -1,32 +1,32 @@
 /**
- * Measures cases against each other and prints what came out.
+ * Measures cases against each other and prints the results.
  *
- * Every reading is taken in a process of its own, so that what one case does to the JIT, the heap and the event loop
- * cannot touch another. Cases alternate (A B A B), and each round begins with the next of them, so that a machine that
- * gets slower or faster meanwhile does so for all. A check is worked out within each round and then the median taken:
- * the ratio of readings that were taken one after the other.
+ * Every reading is taken in a process of its own, so that the effects of one case on the JIT, the heap and the event
+ * loop cannot touch another. Cases alternate (A B A B), and each round begins with the next case, so that a machine
+ * that gets slower or faster does so for all of them. A check is computed within each round, and then the median is
+ * taken: it is a ratio of readings that were taken one after the other.
  */
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs, promisify } from "node:util"
 
 /**
- * Function that prepares inputs, outside the measured time, and returns the program. That returns how many inputs it
- * has processed.
+ * Function that prepares inputs, outside of the measured time, and returns the program. The program returns the number
+ * of inputs that it has processed.
  */
 export type Case = (inputs: number) => () => Promise<number>
 
 /**
- * Quantity that is measured: milliseconds of a warm run, or of the first run of a process; milliseconds of CPU time that the
- * program's thread, or all threads, take for a warm run; the peak memory of a process in MB; the longest time in milliseconds between two ticks of a timer.
- * The last two are measured in a first run too.
+ * Measured quantity: milliseconds of a warm run, or of the first run of a process; milliseconds of CPU time that the
+ * thread of the program, or all threads, take for a warm run; the peak memory of a process in MB; the longest time in
+ * milliseconds between two ticks of a timer. The last two are measured in a first run too.
  */
 export type Metric = "time" | "first" | "thread" | "cpu" | "memory" | "gap"
 
 /** Function that returns the reading of a case in the current round. */
 export type Reading = (name: string, inputs: number) => number
 
-/** Number derived from the readings of a round; `target` is its greatest allowed value. */
+/** Number derived from the readings of a round. `target` is its greatest allowed value. */
 export interface Check {
   readonly label: string
   readonly unit: "x" | "MB" | "ms" | "µs"
@@ -45,11 +45,13 @@ export interface Group {
   readonly checks: ReadonlyArray<Check>
 }
 
-/** One file of benches; `url` is its `import.meta.url`. */
+/** One file of benches. `url` is its `import.meta.url`. */
 export interface Topic {
   readonly title: string
   readonly url: string
-  /** Milliseconds that a case runs before it is measured; 400 unless given. In workers code is compiled later. */
+  /**
+   * Milliseconds that a case runs before it is measured. Default: 400. Workers compile code later, so they need more.
+   */
   readonly warmUp?: number | undefined
   readonly groups: ReadonlyArray<Group>
 }
@@ -77,7 +79,7 @@ export const ratio = (name: string, base: string, inputs: number, target?: numbe
   target
 })
 
-/** Makes a check: the ratio of the cost of ten times the inputs. */
+/** Makes a check: the ratio of the cost of ten times the inputs to the cost of the inputs. */
 export const growth = (name: string, target?: number): Check => ({
   label: `${name}, ${count(large)} / ${count(small)}`,
   unit: "x",
@@ -85,7 +87,7 @@ export const growth = (name: string, target?: number): Check => ({
   target
 })
 
-/** Makes a check: what a million inputs add to the same program with none. */
+/** Makes a check: the memory that a million inputs add to the same program without inputs. */
 export const added = (name: string, target?: number): Check => ({
   label: `${name}, ${count(large)} over none`,
   unit: "MB",
@@ -93,7 +95,7 @@ export const added = (name: string, target?: number): Check => ({
   target
 })
 
-/** Makes a check: the difference of two cases, for each input. */
+/** Makes a check: the difference of two cases, per input. */
 export const extra = (name: string, base: string, inputs: number): Check => ({
   label: `${name} - ${base}`,
   unit: "µs",
@@ -131,7 +133,7 @@ export const measure = async (topic: Topic): Promise<ReadonlyArray<Checked>> => 
   return all
 }
 
-/** Formats checks as a table; `named` makes the name of each. */
+/** Formats checks as a table. `named` makes the name of each. */
 export const checkTable = (
   checks: ReadonlyArray<Checked>,
   named: (checked: Checked) => string = ({ check }) => check.label
@@ -198,10 +200,10 @@ const valuesOf = (check: Check, readings: ReadonlyArray<Map<string, number>>): R
   readings.map((round) => check.of((name, inputs) => round.get(key(name, inputs))!))
 
 const units: Readonly<Record<Metric, string>> = {
-  time: "µs an input",
-  first: "µs an input",
-  thread: "µs an input",
-  cpu: "µs an input",
+  time: "µs per input",
+  first: "µs per input",
+  thread: "µs per input",
+  cpu: "µs per input",
   memory: "MB",
   gap: "ms"
 }

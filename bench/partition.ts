@@ -1,9 +1,8 @@
 /**
  * The cost of one input where failures are kept: `Parallel.partition` and `Parallel.run`.
  *
- * Baselines: `Parallel.forEach` over the same bodies, which keeps nothing but values; `Effect.partition`, which keeps
- * errors without their inputs; and, for `run`, `Effect.forEach` over `Effect.exit`. Nothing fails here: see
- * failures.ts.
+ * Baselines: `Parallel.forEach` over the same bodies, which keeps only values; `Effect.partition`, which keeps errors
+ * without their inputs; and, for `run`, `Effect.forEach` over `Effect.exit`. Nothing fails here: see failures.ts.
  */
 import * as Effect from "effect/Effect"
 import { Parallel } from "../src/index.ts"

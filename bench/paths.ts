@@ -1,6 +1,6 @@
 /**
- * Hot paths whose instructions `npm run check -- instructions` counts: `node bench/paths.ts <path> <inputs>` runs one of them
- * once. Nothing here waits or computes, so that what is counted is what the library does for an input.
+ * Hot paths whose instructions `npm run check -- instructions` counts. `node bench/paths.ts <path> <inputs>` runs one
+ * of them once. Nothing here waits or computes, so that only the work of the library for an input is counted.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +14,10 @@ const module = import.meta.url
 const task = Task.make("task", { module, run: sync })
 const checked = Task.make("checked", { module, payload: Schema.Int, success: Schema.Int, run: sync })
 
-/** A backend that takes batches and answers at once: what is left is what a run does for a batch and its inputs. */
+/**
+ * A backend that takes batches and answers immediately, so that only the work of a run for a batch and its inputs is
+ * left.
+ */
 const answering = Backend.layer({
   name: "answering",
   workers: 2,

@@ -1,6 +1,6 @@
 /**
- * Hot paths of the near side of workers, beside those of `paths.ts`, from which they are apart: the code of workers in one file
- * with them would change when they are compiled.
+ * Hot paths of the near side of workers. They are kept apart from `paths.ts`: in one file with those paths, the code of
+ * workers would change when they are compiled.
  */
 import * as Effect from "effect/Effect"
 import { Parallel, Task } from "../src/index.ts"
@@ -13,7 +13,7 @@ import { sync } from "./work.ts"
 
 const task = Task.make("task", { module: import.meta.url, run: sync })
 
-/** A pool whose one worker answers at once, in this thread: what is left is what the near side does. */
+/** A pool whose only worker answers immediately, in this thread, so that only the work of the near side is left. */
 const pooled = Workers.layer({ workers: 1 }, {
   name: "answering",
   crossing: ports,

@@ -1,5 +1,6 @@
 /**
- * The cost of a pool of two worker threads apart from its tasks: its start, a call when it is up, and large arrays.
+ * The cost of a pool of two worker threads apart from its tasks: its start, a call when it is running, and large
+ * arrays.
  *
  * Baselines: Piscina, whose workers import the same module, and worker threads by hand.
  */
@@ -52,7 +53,7 @@ const millis = (name: string, inputs: number, target: number): Check => ({
 })
 
 const warm: Group = {
-  name: "two inputs on a pool that is up",
+  name: "two inputs on a running pool",
   metric: "time",
   cases: {
     "ours": (count) => {
@@ -71,7 +72,7 @@ const warm: Group = {
 
 const call = (input: number): Effect.Effect<number> => Effect.orDie(work(input))
 
-/** Makes a group of calls, so many at once; what is measured is a call. */
+/** Makes a group of calls, `atOnce` of them concurrently. The time of one call is measured. */
 const calls = (name: string, inputs: number, atOnce: number, target: number): Group => ({
   name,
   metric: "time",
@@ -97,7 +98,7 @@ const calls = (name: string, inputs: number, atOnce: number, target: number): Gr
   checks: [ratio("ours", "Piscina", inputs, target)]
 })
 
-/** Length of an array of 100 MB, and of the parts that the tasks get. */
+/** Length of an array of 100 MB, and the parts of an array that the tasks get. */
 const length = 12_500_000
 const parts = (array: Float64Array, count: number) =>
   Array.from({ length: count }, (_, part) => array.subarray(part * length / count, (part + 1) * length / count))
@@ -149,7 +150,7 @@ const arrays: Group = {
   ]
 }
 
-/** Numbers of elements of results that are 100 MB together. */
+/** Lengths of the arrays that the tasks return, 100 MB in total. */
 const lengths = (count: number) => new Array<number>(count).fill(length / count)
 
 const filled = (task: typeof filling): Case => (count) => {
@@ -189,7 +190,7 @@ export const topic: Topic = {
     start,
     warm,
     calls("calls one by one", 1000, 1, 1.1),
-    calls("64 calls at once", 6400, 64, 1),
+    calls("64 concurrent calls", 6400, 64, 1),
     arrays,
     results
   ]

@@ -1,5 +1,5 @@
 /**
- * Runs every bench, prints the cost of one input in each, and finally all checks with a target.
+ * Runs every bench, prints the cost of one input in each, and at the end all checks that have a target.
  *
  * Baselines are named at the top of each file. `npm run bench -- --rounds 3` takes fewer readings.
  */

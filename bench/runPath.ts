@@ -1,4 +1,4 @@
-/** Runs one of several paths over numbers, as the command line says: `<path> <inputs>`. */
+/** Runs one of several paths over numbers, chosen by the command line: `<path> <inputs>`. */
 import * as Effect from "effect/Effect"
 import { numbers } from "./work.ts"
 
@@ -7,6 +7,6 @@ export type Path = (inputs: ReadonlyArray<number>) => Effect.Effect<unknown, unk
 export const runPath = (paths: Readonly<Record<string, Path>>): Promise<unknown> => {
   const [name, count] = process.argv.slice(2)
   const path = paths[name!]
-  if (path === undefined) throw new Error(`there is no path ${name}; there are ${Object.keys(paths).join("; ")}`)
+  if (path === undefined) throw new Error(`there is no path ${name}; the paths are ${Object.keys(paths).join("; ")}`)
   return Effect.runPromise(path(numbers(Number(count))))
 }

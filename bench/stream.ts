@@ -1,8 +1,8 @@
 /**
- * The cost of one input in `Parallel.stream`, and the memory of a million of them.
+ * The cost of one input in `Parallel.stream`, and the memory of a million inputs.
  *
- * Baselines: `pMapIterable` of p-map over the same functions, which may be as far ahead of its consumer as ours; and
- * Effect's `Stream.mapEffect`. Every consumer adds up the values.
+ * Baselines: `pMapIterable` of p-map over the same functions, which may be as far ahead of its consumer as our stream;
+ * and Effect's `Stream.mapEffect`. Every consumer adds up the values.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -17,7 +17,7 @@ type Order = "input" | "completion"
 /** Number of inputs that `Parallel.stream` reads ahead of its consumer by default. */
 const backpressure = 3 * concurrency
 
-/** Computes the number of inputs from the sum of their values; a wrong sum gives another number. */
+/** Computes the number of inputs from the sum of their values. A wrong sum gives another number. */
 const countOf = (sum: number): number => sum === 0 ? 0 : (1 + Math.sqrt(1 + 8 * sum)) / 2
 
 const array = (count: number): Inputs => numbers(count)
@@ -53,8 +53,8 @@ const effect = (order: Order): Case => (count) => () =>
   )
 
 /**
- * Makes the inputs: an array once, outside the measured time; a generator for each run, since it can be used up only
- * once.
+ * Makes the inputs: an array only once, outside of the measured time; a generator for each run, since it can be used up
+ * only once.
  */
 const from = (inputs: (count: number) => Inputs, count: number): () => Inputs => {
   if (inputs === generated) return () => generated(count)
@@ -96,7 +96,7 @@ const arrays: Group = {
 }
 
 const effects: Group = {
-  name: "beside Stream.mapEffect",
+  name: "compared with Stream.mapEffect",
   metric: "time",
   cases: {
     "ours": ours(generated, "input"),

@@ -1,8 +1,8 @@
 /**
- * The cost of one input on worker threads, and on processes and fibers beside them.
+ * The cost of one input on worker threads, compared with processes and fibers.
  *
- * Baselines: the same function in this thread; Piscina and tinypool, one call for each input; and the floor, two worker
- * threads by hand that get the inputs in sixteen chunks.
+ * Baselines: the same function in this thread; Piscina and tinypool, with one call for each input; and the floor, two
+ * worker threads by hand that get the inputs in sixteen chunks.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -91,9 +91,9 @@ const tiny: Group = {
 export const microsecond = 160
 
 /**
- * Options that keep V8 from slowing down. After some hundred calls V8 13.6 replaces the code of the long loop by code that
- * takes twice as long where a closure calls it, also without any library ("a loop of 3 ms that a closure calls"), unless
- * its middle compiler is off. An effect is such a closure, and the function that Piscina calls is none.
+ * Options that keep V8 from slowing down. After a few hundred calls, V8 13.6 replaces the code of the long loop with
+ * code that takes twice as long when a closure calls it, even without any library ("a loop of 3 ms that a closure
+ * calls"), unless its middle compiler is off. An effect is such a closure; the function that Piscina calls is not.
  */
 const steady = ["--no-maglev"]
 
@@ -136,8 +136,8 @@ const withOptions: Group = {
 }
 
 /**
- * The loop of the row of 3 ms with all of V8's compilers, in this thread and without any library: called, and called by a
- * closure, as the body of every effect calls it.
+ * The loop of the row of 3 ms with all of V8's compilers, in this thread and without any library: called directly, and
+ * called by a closure, as the body of every effect calls it.
  */
 const closed: Group = {
   name: "a loop of 3 ms that a closure calls",

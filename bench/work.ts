@@ -1,4 +1,4 @@
-/** Inputs and bodies that the benches share. The bodies do almost nothing, so the cost of the engine remains. */
+/** Inputs and bodies that the benches share. The bodies do almost nothing, so that the cost of the engine remains. */
 import * as Effect from "effect/Effect"
 import type { Worker } from "node:worker_threads"
 import type { Case } from "./measure.ts"
@@ -13,7 +13,7 @@ export async function* generated(count: number): AsyncGenerator<number> {
   for (let index = 0; index < count; index++) yield index
 }
 
-/** Body for the promise libraries, and the promise in ours. */
+/** Body for the promise libraries, and the promise in our own bodies. */
 export const resolved = (input: number): Promise<number> => Promise.resolve(input)
 
 /** Body that waits until the event loop has turned, as all real input and output does. */
@@ -36,13 +36,13 @@ export const over =
     return () => Effect.runPromise(Effect.map(program(inputs), (values) => values.length))
   }
 
-/** Returns a function that makes a value at its first call: a pool is as warm as its process. */
+/** Returns a function that makes a value at its first call, so that a pool stays warm for a whole process. */
 export const once = <A>(make: () => A): () => A => {
   let made: { readonly value: A } | undefined
   return () => (made ??= { value: make() }).value
 }
 
-/** Sends each message to a worker thread that has answered the one before, and waits for all answers. */
+/** Sends each worker thread a message when it has answered the one before, and waits for all answers. */
 export const handOut = (pool: ReadonlyArray<Worker>, messages: ReadonlyArray<unknown>): Promise<void> =>
   new Promise((resolve) => {
     let [next, left] = [0, messages.length]

@@ -1,4 +1,4 @@
-/** A worker thread by hand: it receives an array and answers with an array. */
+/** A worker thread by hand. It receives an array and answers with an array. */
 import { parentPort } from "node:worker_threads"
 import spin from "./plain.ts"
 

@@ -1,4 +1,4 @@
-/** Makes arrays of numbers: a plain function, and the same as tasks, of which one moves its result. */
+/** Functions that make arrays of numbers: a plain one, and the same as two tasks, one of which moves its result. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Task } from "../../src/index.ts"

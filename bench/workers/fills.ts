@@ -1,4 +1,4 @@
-/** A worker thread by hand, which moves arrays of numbers to the program. */
+/** A worker thread by hand that moves arrays of numbers to the program. */
 import { parentPort } from "node:worker_threads"
 import fill from "./fill.ts"
 

@@ -1,4 +1,7 @@
-/** The other side of `bench/machines.ts`, in a process of its own. It says a line when it is up, and its memory at SIGUSR2. */
+/**
+ * The other side of `bench/machines.ts`, in a process of its own. It prints a line when it is ready, and its memory at
+ * SIGUSR2.
+ */
 import { Worker } from "bullmq"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -1,4 +1,4 @@
-/** Adds up numbers: a plain function, and the same as a task. */
+/** Functions that add up numbers: a plain one, and the same as a task. */
 import * as Effect from "effect/Effect"
 import { Task } from "../../src/index.ts"
 

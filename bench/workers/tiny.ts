@@ -1,4 +1,4 @@
-/** A task that does as little as can be. */
+/** A task that does as little as possible. */
 import * as Effect from "effect/Effect"
 import { Task } from "../../src/index.ts"
 
