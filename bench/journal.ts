@@ -5,7 +5,7 @@
  * Baselines: the same run without a journal, and a loop by hand. The loop makes the digest and the JSON of each
  * outcome, and gives groups of them to a thread, which appends them to a file and waits for the disk (`fdatasync`)
  * before it takes the next group. The file is opened once in a process. A run that records has a version of its own
- * each time; one that recalls has none.
+ * each time; one that recalls always has the same.
  */
 import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
