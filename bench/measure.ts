@@ -153,7 +153,6 @@ export const checkTable = (
     })
   )
 
-/** Returns the median. */
 const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const half = sorted.length >> 1

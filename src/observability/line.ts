@@ -45,7 +45,7 @@ export const toText = (snapshot: Snapshot): string => {
   }`
 }
 
-/** Width and colour of a line. */
+/** Width of a line, and whether it has color. */
 export interface Style {
   /** Width of the terminal in cells. The line leaves the last cell free. */
   readonly columns: number

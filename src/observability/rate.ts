@@ -6,7 +6,7 @@ import type { Counts } from "./contract.ts"
 /** Length of the window over which a rate is taken, in milliseconds. */
 const span = 10_000
 
-/** Inputs a second over the last ten seconds. */
+/** Rate of a run over the last ten seconds, in inputs per second. */
 export class RateMeter {
   private readonly startedAt: number
   /**

@@ -53,7 +53,6 @@ export interface SeenWiring {
   readonly on: Readonly<Record<string, Readonly<Record<string, EdgeTarget>>>>
 }
 
-/** Kind of a node. */
 type NodeKind = "Node" | "BatchNode" | "Flow" | "BatchFlow" | "FanOut" | "Race"
 
 /** One execution of a flow. */

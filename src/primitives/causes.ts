@@ -24,8 +24,8 @@ export const showCause = (cause: Cause.Cause<unknown>): string => {
 }
 
 /**
- * Logs a warning with a cause. It cannot fail: loggers get a copy of the cause that is safe to read, and what a logger
- * throws is ignored, since nothing is left that could report it.
+ * Logs a warning with a cause. It cannot fail: loggers get a copy of the cause that is safe to read, and anything that
+ * a logger throws is ignored, since nothing is left that could report it.
  */
 export const warn = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.ignoreCause(Effect.suspend(() => Effect.logWarning(message, plain(cause))))

@@ -28,7 +28,7 @@ export class TurnBudget {
   private readonly queue: Array<() => void> = []
   /** Number of turns in which the budget was used. */
   turns = 0
-  /** True if the clock has been read in this turn; `startedAt` is the first reading. */
+  /** True if the clock has been read in this turn. */
   private started = false
   /** First and last reading of the clock, in milliseconds of `timer`. */
   private startedAt = 0

@@ -20,7 +20,6 @@ export class LinkedQueue<A> {
     return this.first?.value
   }
 
-  /** Removes and returns the first value. */
   shift(): A | undefined {
     const { first } = this
     if (first !== undefined) this.remove(first)

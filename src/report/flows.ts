@@ -14,7 +14,6 @@ const mostFlows = 100
  */
 const mostEdges = 1000
 
-/** Counts of one flow. */
 interface Counted {
   readonly flow: SeenFlow
   walks: number

@@ -16,7 +16,7 @@ import { isNonEmpty, tooManyErrors, withReport } from "./outcomes/settle.ts"
 import { Outcomes, Sides, Values } from "./outcomes/sinks.ts"
 import type * as Plan from "./plan.ts"
 
-/** Runs a plan to its values; fails with the first cause. */
+/** Runs a plan to its values. Fails with the first cause. */
 export const values = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>
 ): Effect.Effect<Array<A>, E | EI, R | RI> =>
@@ -52,7 +52,7 @@ export const sides = <I, A, E, R, EI, RI>(
     })
     : Effect.map(report(plan), (report) => [[...report.values], [...report.failures]])
 
-/** Runs a plan to the report of every outcome; fails when its error budget is used up. */
+/** Runs a plan to the report of every outcome. Fails when its error budget is used up. */
 export const report = <I, A, E, R, EI, RI>(
   plan: Plan.Plan<I, A, E, R, EI, RI>
 ): Effect.Effect<Outcome.Report<I, A, E>, Outcome.TooManyErrors<I, A, E> | EI, R | RI> =>
@@ -95,7 +95,7 @@ export const seenBy = <A, E, R>(inside: InsideOf, run: Effect.Effect<A, E, R>): 
     Effect.updateService(Logger.CurrentLoggers, (loggers) => new Set([...loggers, inside.logger]))
   )
 
-/** Returns the values of a report; fails with all failures if there are any. */
+/** Returns the values of a report. Fails with all failures if there are any. */
 export const validated = <I, A, E>(
   report: Outcome.Report<I, A, E>
 ): Effect.Effect<Array<A>, Outcome.FailedExamples<I, A, E>> =>

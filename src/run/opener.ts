@@ -14,7 +14,6 @@ import type { LaneCount } from "./lanes/laneCount.ts"
 /** Makes one lane, with `worker` as its number. */
 export type MakeLane<R> = (worker: number) => AnyLane<R>
 
-/** A lane of any kind. */
 type AnyLane<R> = Pick<Lane<unknown, unknown, unknown, R>, "worker" | "ready" | "run" | "lost" | "keep">
 
 /** Number of lanes in the first group. Each further group is twice as large, up to the largest. */

@@ -208,7 +208,7 @@ export const TaskTypeId = "~effect-parallel/Task" satisfies keyof AnyTask
 
 export type AnyTask = Task.Task<any, any, any>
 
-/** Returns the work if it is a task, which carries how a run reaches its backend. */
+/** Returns the work if it is a task. A task knows how a run reaches its backend. */
 export const asTask = (work: unknown): AnyTask | undefined =>
   hasProperty(work, TaskTypeId) ? work as AnyTask : undefined
 

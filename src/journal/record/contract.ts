@@ -124,7 +124,6 @@ export interface RunJournal {
   readonly store: string
   readonly recorded: number | undefined
   readonly failed: number | undefined
-  /** Makes the key of an input. */
   readonly keyOf: (input: unknown, index: number) => string
   /** Returns false if the key is certainly not recorded. */
   readonly mayHold: (key: string) => boolean

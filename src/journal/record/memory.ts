@@ -20,7 +20,6 @@ const infoOf = ({ name, records, schemas, version }: Held): RunInfo => ({
   failed: [...records.values()].filter(({ failed }) => failed).length
 })
 
-/** Makes an empty store. */
 export const make = (): RecordStore => {
   const runs = new Map<string, Held>()
   const idOf = ({ name, version }: Pick<RunId, "name" | "version">): string => JSON.stringify([name, version])

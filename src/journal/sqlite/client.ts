@@ -81,7 +81,6 @@ export class JournalClient implements RecordStore {
     this.worker.on("exit", () => this.end("its thread has ended"))
   }
 
-  /** Opens the file. */
   readonly start: Effect.Effect<FileAnswers["Open"], JournalError> = Effect.suspend(() =>
     this.ask({ _tag: "Open", path: this.name }, undefined)
   )

@@ -90,7 +90,6 @@ export class KeyTable {
     return false
   }
 
-  /** Adds a record. */
   add({ high, low }: KeyHash, { failed, offset, row }: RecordPlace): void {
     if (this.isFull) this.grow()
     let slot = this.first(low, high)

@@ -38,7 +38,7 @@ export interface Admitted {
 
 /** The queue of a run, as its admission sees it. */
 export interface AdmissionHost<in I> {
-  /** Number of lanes that wait or ask, beyond those for which there is an input already. */
+  /** Number of lanes that wait or ask and have no input yet. */
   readonly freeLanes: number
   /** True once nothing more may begin. */
   readonly finished: boolean

@@ -42,10 +42,9 @@ export interface LaneHost<I> {
   stop(): void
 }
 
-/** Settings of a queue. */
 export interface QueueOptions {
   readonly window: number
-  /** Greatest size of the window; it grows as inputs are done. */
+  /** Greatest size of the window. The window grows as inputs are done. */
   readonly widest: number
   readonly retries: boolean
   readonly stragglers: { readonly after: Duration.Duration; readonly limit: number } | undefined

@@ -61,7 +61,6 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
   readonly stragglers: Stragglers<I> | undefined
   /** Effect that pulls inputs that have to be waited for. Runs concurrently with the lanes. */
   readonly feed: Effect.Effect<void, E, R> | undefined
-  /** Effect that closes the inputs. */
   readonly close: Effect.Effect<void>
   /** Number of inputs taken so far, and number of those that are settled. */
   count = 0
@@ -360,7 +359,6 @@ export class InputQueue<I, E, R> implements ItemSource<I>, LaneHost<I>, Admissio
     this.onlyNew = !this.stopped && !this.draining && !this.exhausted && this.parked === 0
   }
 
-  /** Takes the next new input. */
   private takeNew(own: Item<I> | undefined): Found {
     if (this.recaller !== undefined || this.admission !== undefined) return this.takeUnknown()
     const poll = this.source.poll()

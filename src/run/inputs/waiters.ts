@@ -30,7 +30,6 @@ export class Waiters {
     this.wakeThreshold = Math.max(1, Math.min(16, Math.floor(window / 3)))
   }
 
-  /** Number of lanes that wait. */
   get waiting(): number {
     return this.idle.length
   }

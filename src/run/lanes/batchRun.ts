@@ -67,7 +67,6 @@ export class BatchRun<I, A, E, R> {
   startMillis = 0
   /** Time since which only one position is open, as far as it is known. */
   private aloneSince = 0
-  /** Number of open positions. */
   openCount: number
   /** Failures that may be tried again. */
   readonly failures: Array<readonly [Item<I>, Cause.Cause<E>, AttemptStart]> = []

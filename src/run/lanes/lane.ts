@@ -80,7 +80,6 @@ export interface LaneOptions<I, A, E, R> {
   readonly observer?: ItemObserver | undefined
   /** True if attempts may wait before they begin, and the sink reports times. */
   readonly waits: boolean
-  /** Starts an attempt at an item. */
   readonly attempt: (item: Item<I>, context: AttemptContext) => Effect.Effect<A, E, R>
   /** Describes an attempt at an item for the work. */
   readonly attemptOf: (item: Item<I>, context: AttemptContext) => Attempt.CurrentAttempt | undefined
@@ -342,14 +341,12 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     }
   }
 
-  /** Settles a ready exit. */
   private settleReady(exit: Exit.Exit<A, E>): void {
     if (this.clock !== undefined && this.item.attempts > 1) this.clock.end(this.item)
     if (exit._tag === "Success") this.succeed(exit.value)
     else if (this.claimExit()) this.conclude(isWholeExit(exit) ? exit.cause : notAnExit(exit))
   }
 
-  /** Settles a success. */
   private succeed(value: A): void {
     if (this.observed && !this.claimSuccess()) return
     this.state = Idle
@@ -365,7 +362,6 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
     return true
   }
 
-  /** Settles the pending value. */
   private finish(value: A): void {
     this.pendingValue = undefined
     this.clock?.end(this.item)
