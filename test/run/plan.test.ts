@@ -33,7 +33,7 @@ describe("Plan", () => {
       [{ timeout: 0 }, "expected `timeout` to be a positive duration, got 0"],
       [{ timeout: "soon" }, "expected `timeout` to be a positive duration such as \"5 seconds\", got \"soon\""],
       [{ timeout: null }, "expected `timeout` to be a positive duration, got null"],
-      [{ retry: {} }, "expected `retry` to be a Schedule or to state `times`, `schedule` or `while`, got {}"],
+      [{ retry: {} }, "expected `retry` to be a Schedule, or an object with `times`, `schedule` or `while`, got {}"],
       [{ retry: 3 }, "expected `retry` to be an object, got 3"],
       [{ retry: { times: -1 } }, "expected `retry.times` to be an integer of at least 0, got -1"],
       [{ retry: { times: 1.5 } }, "expected `retry.times` to be an integer of at least 0, got 1.5"],

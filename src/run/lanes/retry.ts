@@ -76,7 +76,7 @@ const check = (retry: RetryOptions<any>): RetryOptions<any> => {
   knownKeys("retry", retry, ["times", "schedule", "while"])
   const { schedule, times, while: mayRetry } = retry
   if (times === undefined && schedule === undefined && mayRetry === undefined) {
-    wrongType("retry", "a Schedule or to state `times`, `schedule` or `while`", retry)
+    wrongType("retry", "a Schedule, or an object with `times`, `schedule` or `while`", retry)
   }
   if (times !== undefined && times !== Infinity) {
     numberWhere("retry.times", times, "an integer of at least 0", (n) => Number.isSafeInteger(n) && n >= 0)
