@@ -95,10 +95,13 @@ const refuse = (isRightType: boolean, name: string, expected: string, got: unkno
 
 const quoted = (name: string): string => `\`${name}\``
 
-/** Returns the name that a key was probably meant to be: the nearest that differs in at most two fifths of its letters. */
+/**
+ * Returns the name that a key was probably meant to be: the nearest one that differs in at most two fifths of its
+ * letters.
+ */
 const nearest = (key: string, names: ReadonlyArray<string>): string | undefined => {
   const most = Math.floor(0.4 * key.length)
-  // where lengths differ by more, so do the letters
+  // names whose lengths differ by more also differ in more letters
   const [best] = names
     .filter((name) => Math.abs(name.length - key.length) <= most)
     .map((name) => ({ name, edits: editsOf(key.toLowerCase(), name.toLowerCase()) }))
@@ -107,7 +110,7 @@ const nearest = (key: string, names: ReadonlyArray<string>): string | undefined 
   return best?.name
 }
 
-/** Counts the letters that have to be added, removed or replaced to make one text of another (Levenshtein). */
+/** Counts the letters that have to be added, removed or replaced to turn one text into another (Levenshtein). */
 const editsOf = (from: string, to: string): number => {
   let row = Array.from({ length: to.length + 1 }, (_, i) => i)
   for (let i = 0; i < from.length; i++) {

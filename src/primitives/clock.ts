@@ -46,5 +46,5 @@ export const offsetTo = (clock: Clock.Clock): number =>
 export const monotonicClock = (clock: Clock.Clock): () => number =>
   isRuntimeClock(clock) ? () => timer.now() + runtimeEpoch : () => monotonicMillis(clock)
 
-/** Converts to milliseconds, rounded to the microsecond: further digits say nothing and take space. */
+/** Converts to milliseconds, rounded to the microsecond. Further digits carry no information and take space. */
 export const millis = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 1000) / 1000
