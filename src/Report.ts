@@ -372,7 +372,7 @@ const summary = (self: Outcome.Report<unknown, unknown, unknown>): string => {
   const { failed, recalled, retried, succeeded, total } = tally(self)
   const parts = [`${succeeded} of ${total} succeeded`]
   if (failed > 0) parts.push(`${failed} failed`)
-  if (retried > 0) parts.push(`${retried} tried again`)
+  if (retried > 0) parts.push(`${retried} retried`)
   if (recalled > 0) parts.push(`${recalled} recalled`)
   return `${shortenName(self.name)}: ${parts.join(", ")} in ${rounded(self.elapsed)}`
 }

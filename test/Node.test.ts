@@ -208,7 +208,10 @@ describe("Node", () => {
         ]
 
         for (const exit of exits) {
-          assert.match(Cause.pretty((exit as Exit.Failure<unknown, unknown>).cause), /got a promise/)
+          assert.match(
+            Cause.pretty((exit as Exit.Failure<unknown, unknown>).cause),
+            /a step returned a promise: wrap it with Effect\.tryPromise/
+          )
         }
       }))
 

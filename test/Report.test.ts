@@ -41,7 +41,7 @@ describe("Report", () => {
   it("toText counts, and lists what failed, a line each", () => {
     const lines = Report.toText(report).split("\n")
 
-    assert.strictEqual(lines[0], "some run: 2 of 4 succeeded, 2 failed, 2 tried again in 1s 235ms")
+    assert.strictEqual(lines[0], "some run: 2 of 4 succeeded, 2 failed, 2 retried in 1s 235ms")
     assert.strictEqual(lines[1], "  #1 \"input 1\": TypeError: broken twice (3 attempts)")
     assert.match(lines[2]!, /^ {2}#3 "input 3": x+…$/)
     assert.strictEqual(lines.length, 3)

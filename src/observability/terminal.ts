@@ -170,9 +170,10 @@ export const stderr = (): Screen | undefined => {
     },
     columns: () => {
       refresh(output)
-      return output.columns ?? 80
+      // a terminal without a size has 0 columns
+      return output.columns || 80
     },
-    rows: () => output.rows ?? 24,
+    rows: () => output.rows || 24,
     colour: (process.env["NO_COLOR"] ?? "") === "",
     around: (other) => {
       const restore = [process.stdout, process.stderr].map((output) =>

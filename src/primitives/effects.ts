@@ -40,7 +40,15 @@ export const isEffect = (effect: unknown): boolean =>
 export const checkedEffect = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   isEffect(effect)
     ? effect
-    : Effect.die(new TypeError(`expected the work to return an Effect, got ${shorten(effect)}`))
+    : Effect.die(notAnEffect("the work", "an Effect", effect))
+
+/** Makes the defect of a value that was returned where an effect was expected. */
+export const notAnEffect = (what: string, expected: string, got: unknown): TypeError => {
+  if (!isPromise(got)) return new TypeError(`expected ${what} to return ${expected}, got ${shorten(got)}`)
+  // its rejection, which nothing else handles, would end the program
+  if (got instanceof Promise) Promise.prototype.then.call(got, undefined, () => {})
+  return new TypeError(`${what} returned a promise: wrap it with Effect.tryPromise`)
+}
 
 /**
  * Runs an effect in a child fiber. Calls `started` with the fiber, unless the effect has ended by then, and passes the
@@ -65,7 +73,11 @@ export const inChildFiber = <A, E, R, E2 = never>(
 
 /** Converts the result of a step, which is an effect or a plain value, to an effect. A promise becomes a defect. */
 export const toEffect = (value: unknown): Effect.Effect<any, any, any> =>
-  isEffect(value) ? value as Effect.Effect<any, any, any> : isPromise(value) ? refusePromise : Effect.succeed(value)
+  isEffect(value)
+    ? value as Effect.Effect<any, any, any>
+    : isPromise(value)
+    ? refusePromise(value)
+    : Effect.succeed(value)
 
 /**
  * Calls `next` with the value of an effect, or directly with a plain value, without an effect around it. A promise
@@ -78,15 +90,21 @@ export const flatMapValue = (
   isEffect(value)
     ? Effect.flatMap(value as Effect.Effect<any, any, any>, next)
     : isPromise(value)
-    ? refusePromise
+    ? refusePromise(value)
     : next(value)
 
-const isPromise = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && typeof (value as { readonly then?: unknown }).then === "function"
+/** Returns true if a value is a promise, or a thenable. Its `then` may throw when it is read. */
+const isPromise = (value: unknown): boolean => {
+  try {
+    return typeof value === "object" && value !== null &&
+      typeof (value as { readonly then?: unknown }).then === "function"
+  } catch {
+    return false
+  }
+}
 
-const refusePromise = Effect.suspend(() =>
-  Effect.die(new TypeError("expected a step to return an Effect or a value, got a promise: wrap it in Effect.promise"))
-)
+const refusePromise = (promise: unknown): Effect.Effect<never> =>
+  Effect.suspend(() => Effect.die(notAnEffect("a step", "an Effect or a value", promise)))
 
 /**
  * Waits for an effect for at most `millis` milliseconds, even in a region that cannot be interrupted. Never fails.

@@ -3,7 +3,7 @@ import { Cause, type Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from 
 import { Parallel, Progress } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Writable } from "node:stream"
-import { make as makeTerminal } from "../../src/observability/terminal.ts"
+import { make as makeTerminal, stderr as terminalOfProgram } from "../../src/observability/terminal.ts"
 import { turn } from "../helpers.ts"
 import { values } from "../hostile.ts"
 
@@ -254,6 +254,18 @@ describe("a terminal that is gone", () => {
       assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
       assert.deepStrictEqual([writes, written], [1, 1])
     }).pipe(Effect.scoped))
+
+  it("takes a terminal without a size for one of 80 columns and 24 rows", () => {
+    const own = Object.getOwnPropertyDescriptor(process, "stderr")!
+    Object.defineProperty(process, "stderr", { value: { isTTY: true, columns: 0, rows: 0 }, configurable: true })
+    try {
+      const screen = terminalOfProgram()!
+
+      assert.deepStrictEqual([screen.columns(), screen.rows()], [80, 24])
+    } finally {
+      Object.defineProperty(process, "stderr", own)
+    }
+  })
 
   it.effect("ends no program by the error event of its stream", () =>
     Effect.gen(function*() {

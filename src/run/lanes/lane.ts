@@ -40,10 +40,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { WaitedNanos } from "../../outcome/waits.ts"
-import { isReady, isWholeExit } from "../../primitives/effects.ts"
+import { isReady, isWholeExit, notAnEffect } from "../../primitives/effects.ts"
 import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { childrenOf, noFibers } from "../../primitives/fiberGroup.ts"
-import { shorten, shortenMessage } from "../../primitives/shorten.ts"
+import { shortenMessage } from "../../primitives/shorten.ts"
 import * as Attempt from "../../task/attempt.ts"
 import * as Inputs from "../inputs/contract.ts"
 import { type AttemptContext, Item, type RemoteAttempt } from "../inputs/item.ts"
@@ -454,5 +454,4 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
 }
 
 /** Makes the cause of an attempt that returned something that claims to be an exit and is not. */
-const notAnExit = (exit: unknown): Cause.Cause<never> =>
-  Cause.die(new TypeError(`expected the work to return an Effect, got ${shorten(exit)}`))
+const notAnExit = (exit: unknown): Cause.Cause<never> => Cause.die(notAnEffect("the work", "an Effect", exit))

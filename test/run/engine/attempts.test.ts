@@ -329,12 +329,29 @@ describe("engine", () => {
     it.effect("that are not effects are defects of their input", () =>
       Effect.gen(function*() {
         const work = (n: unknown) => n as Effect.Effect<number>
-        const report = yield* Parallel.run([undefined, null, 1, "a", {}, Promise.resolve(1)], work)
+        const report = yield* Parallel.run([undefined, null, 1, "a", {}], work)
 
-        assert.strictEqual(report.failures.length, 6)
+        assert.strictEqual(report.failures.length, 5)
         assert.isTrue(report.failures.every((failure) =>
           /expected the work to return an Effect, got/.test(Cause.pretty(failure.cause))
         ))
+      }))
+
+    it.live("that are promises are defects that name `Effect.tryPromise`, and may reject", () =>
+      Effect.gen(function*() {
+        let unhandled = 0
+        const count = () => unhandled++
+        process.on("unhandledRejection", count)
+        const work = (n: number) => Promise.reject(new Error(`rejected ${n}`)) as unknown as Effect.Effect<number>
+        const report = yield* Parallel.run([1, 2], work)
+        yield* turn
+        process.off("unhandledRejection", count)
+
+        assert.match(
+          String(report.failures[1]),
+          /TypeError: the work returned a promise: wrap it with Effect\.tryPromise\)/
+        )
+        assert.strictEqual(unhandled, 0)
       }))
   })
 

@@ -89,7 +89,7 @@ describe("a report of a run that took no time", () => {
       const work = () => Effect.suspend(() => ++calls % 2 === 1 ? Effect.fail("once") : Effect.void)
       const report = yield* reportOf(Parallel.run([1, 2], work, { retry: { times: 1 }, concurrency: 1 }))
 
-      assert.strictEqual(Report.toText(report), "parallel: 2 of 2 succeeded, 2 tried again in 0")
+      assert.strictEqual(Report.toText(report), "parallel: 2 of 2 succeeded, 2 retried in 0")
     }))
 })
 
