@@ -11,6 +11,7 @@ import * as Transferable from "effect/workers/Transferable"
 import * as Backend from "./Backend.ts"
 import { buffersOf } from "./primitives/buffers.ts"
 import { knownKeys, nonEmptyString, outOfRange, wrongType } from "./primitives/check.ts"
+import { optionalLayer } from "./primitives/layer.ts"
 
 const TypeId = "~effect-parallel/Task"
 
@@ -147,6 +148,7 @@ export const make: {
     ;(typeof module === "string" ? outOfRange : wrongType)("module", "a URL (`import.meta.url`)", module)
   }
   if (typeof run !== "function") wrongType("run", "a function", run)
+  optionalLayer("layer", layer)
   const task = (payload: I) => Backend.call(task as unknown as Task<I, A, E>, payload)
   Object.defineProperty(task, "name", { value: name })
   const { attempt, backendOf, inline, noWorkers } = Backend

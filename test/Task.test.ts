@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Option, Schema } from "effect"
 import { Backend, Outcome, Parallel, Task } from "effect-parallel"
+import * as Threads from "effect-parallel/backend/Threads"
 import { TestClock } from "effect/testing"
 
 const module = import.meta.url
@@ -26,6 +27,15 @@ describe("Task", () => {
       () => Task.make("t", { module, run, schema: Schema.Int } as never),
       "expected `task options` to have only"
     )
+    assert.throws(
+      () => Task.make("t", { module, run, layer: Threads as never }),
+      /expected `layer` to be a Layer, got .*: call its `layer\(\)`/
+    )
+    assert.throws(
+      () => Task.make("t", { module, run, layer: Threads.layer as never }),
+      /expected `layer` to be a Layer, got .*: call it to make the layer/
+    )
+    assert.throws(() => Task.make("t", { module, run, layer: 3 as never }), /^expected `layer` to be a Layer, got 3$/)
   })
 
   it.effect("names the run it is given to", () =>

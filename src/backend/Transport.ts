@@ -22,6 +22,7 @@ import { Fleet } from "../fleet/program.ts"
 import * as Machine from "../fleet/serve.ts"
 import * as Traffic from "../fleet/traffic.ts"
 import * as check from "../primitives/check.ts"
+import { optionalLayer } from "../primitives/layer.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import * as Threads from "./Threads.ts"
 
@@ -311,6 +312,7 @@ const defaultSlots = 8
 
 const checked = ({ drain = 0, lease, slots, tasks, ...others }: ServeOptions) => {
   check.knownKeys("machine options", others, ["backend"])
+  optionalLayer("backend", others.backend)
   if (!Array.isArray(tasks)) check.wrongType("tasks", "an array of tasks", tasks)
   const names = tasks.map(({ name }) => check.nonEmptyString("name", name))
   const twice = names.find((name, k) => names.indexOf(name) < k)

@@ -46,7 +46,7 @@ export const checkedEffect = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.E
 export const notAnEffect = (what: string, expected: string, got: unknown): TypeError => {
   if (!isPromise(got)) return new TypeError(`expected ${what} to return ${expected}, got ${shorten(got)}`)
   // its rejection, which nothing else handles, would end the program
-  if (got instanceof Promise) Promise.prototype.then.call(got, undefined, () => {})
+  if (got instanceof Promise) void Promise.prototype.then.call(got, undefined, () => {})
   return new TypeError(`${what} returned a promise: wrap it with Effect.tryPromise`)
 }
 

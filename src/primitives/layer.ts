@@ -1,0 +1,20 @@
+/**
+ * Check of options that take a layer.
+ */
+import * as Layer from "effect/Layer"
+import { hasProperty } from "effect/Predicate"
+import { shorten } from "./shorten.ts"
+
+/**
+ * Checks for a layer or undefined. A module that makes layers, or a function that does, is refused with the word that
+ * is missing: `Threads` for `Threads.layer()`.
+ */
+export const optionalLayer = (name: string, value: unknown): void => {
+  if (value === undefined || Layer.isLayer(value)) return
+  const hint = typeof value === "function"
+    ? ": call it to make the layer"
+    : hasProperty(value, "layer") && typeof value.layer === "function"
+    ? ": call its `layer()`"
+    : ""
+  throw new TypeError(`expected \`${name}\` to be a Layer, got ${shorten(value)}${hint}`)
+}
