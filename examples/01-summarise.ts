@@ -1,8 +1,8 @@
-// Summarise many texts at once, on threads: each in a time of its own, and what fails is told with its reason.
+// Summarize many texts concurrently, on threads. Each has a timeout of its own. Failures are printed with their reason.
 //
-//   node examples/01-summarise.ts [file…]    by default those in examples/fixtures/texts
+//   node examples/01-summarise.ts [file…]    default: the files in examples/fixtures/texts
 //
-// `npm start` is the same as a program: with a table, a journal, a model, and a page about the run (examples/summarise).
+// `npm start` runs the full program (examples/summarise). It adds a table, a journal, a model and a report page.
 import { Parallel, Task } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
 import * as Cause from "effect/Cause"
@@ -23,11 +23,11 @@ class Unreadable extends Schema.TaggedError<Unreadable>("Unreadable")("Unreadabl
 
 class NoProse extends Schema.TaggedError<NoProse>("NoProse")("NoProse", { paragraphs: Schema.Int }) {
   override get message(): string {
-    return `no sentence of ten words in ${this.paragraphs} paragraphs`
+    return `found no sentence of ten words or more (paragraphs: ${this.paragraphs})`
   }
 }
 
-/** The first sentence of a Markdown document that has ten words. It computes, so it is a task: it runs where the program says. */
+/** Finds the first sentence of ten words or more in a Markdown file. It is a task, so that it can run on a worker. */
 export const summarise = Task.make("summarise", {
   module: import.meta.url,
   payload: Schema.String,
@@ -65,8 +65,8 @@ const program = Effect.gen(function*() {
   for (const { cause, input } of report.failures) {
     yield* Console.log(`${basename(input)}: ${String(Cause.squash(cause))}`)
   }
-  yield* Console.log(`${report.values.length} of ${report.outcomes.length} texts summarised`)
+  yield* Console.log(`${report.values.length} of ${report.outcomes.length} texts summarized`)
 })
 
-// a worker imports this module for the task, and does not run the program
+// workers import this module for the task; they must not run the program
 if (import.meta.main) await Effect.runPromise(Effect.provide(program, Threads.layer()))

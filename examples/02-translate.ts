@@ -1,5 +1,5 @@
-// A limit that learns from refusals (429): translates a text into eight languages, by a service that bears three requests
-// at a time. What comes back is rendered on threads.
+// A limit that adapts to refusals (429). A service that takes three requests at a time translates a text into eight
+// languages; threads render the translations.
 //
 //   node examples/02-translate.ts
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -15,10 +15,10 @@ import * as Schema from "effect/Schema"
 import { languages, text, translator } from "./fixtures/translator.ts"
 import { toHtml } from "./translate/toHtml.ts"
 
-/** The service has too many requests, and says how long it wants to be left alone. */
+/** The service has too many requests and says how long to wait. */
 class Busy extends Schema.TaggedError<Busy>()("Busy", { millis: Schema.Finite }) {}
 
-/** The service refuses for another reason, or cannot be reached. */
+/** The service refuses the request for another reason, or cannot be reached. */
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
 
 const translate = Effect.fnUntraced(function*({ language, url }: { readonly language: string; readonly url: string }) {
@@ -41,5 +41,5 @@ Effect.gen(function*() {
   })
   for (const page of pages) yield* Console.log(page.trim().replaceAll("\n", " "))
   for (const { cause, input } of failures) yield* Console.log(`${input.language}: ${String(Cause.squash(cause))}`)
-  yield* Console.log(`refused until the limit had learned: ${refusals()}`)
+  yield* Console.log(`requests refused before the limit adapted: ${refusals()}`)
 }).pipe(Effect.scoped, Effect.provide([Threads.layer(), FetchHttpClient.layer]), NodeRuntime.runMain)

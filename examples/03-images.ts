@@ -1,7 +1,7 @@
-// A batch flow: every filter over every picture, each pair through load, filter (on threads) and save.
+// A batch flow that applies every filter to every picture. Each pair goes through load, filter (on threads) and save.
 //
-//   node examples/03-images.ts            into a directory that is deleted at the end
-//   node examples/03-images.ts pictures   into a directory of yours
+//   node examples/03-images.ts            saves to a temporary directory, which is deleted at the end
+//   node examples/03-images.ts pictures   saves to a directory of your choice
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { BatchFlow, Flow, Node } from "effect-parallel"

@@ -1,4 +1,4 @@
-// Map-reduce: threads parse and sum a CSV file each, then the sums are combined. Bad rows are shown with their lines.
+// Map-reduce: threads parse and sum one CSV file each, then the sums are combined. Bad rows are shown with their lines.
 //
 //   node examples/04-map-reduce.ts
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

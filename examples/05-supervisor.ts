@@ -1,4 +1,4 @@
-// A supervisor that sends bad answers back: a loop on the edges of a flow, with a bound. Answers are computed on threads.
+// A supervisor that sends bad answers back: a flow with a bounded loop. Answers are computed on threads.
 //
 //   node examples/05-supervisor.ts
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -9,7 +9,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { estimate } from "./supervisor/estimate.ts"
 
-/** How exact an answer has to be, and with how many trials it is to be found. */
+/** A question, with the largest error that is accepted and the number of trials to run. */
 interface Question {
   readonly people: number
   readonly tolerance: number

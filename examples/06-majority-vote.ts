@@ -1,4 +1,4 @@
-// A majority vote that ends as soon as it is certain: nobody waits for the voter that would take hours, it is interrupted.
+// A majority vote that ends as soon as the result is certain. The voter that would take hours is interrupted.
 //
 //   node examples/06-majority-vote.ts
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -11,11 +11,11 @@ import * as Stream from "effect/Stream"
 import { bestMove } from "./majority-vote/bestMove.ts"
 
 type Ballots = ReadonlyArray<Outcome.Outcome<unknown, number, unknown>>
-// the fourth of nine voters plays far longer than the others
+// the fourth of the nine voters plays far more games than the others
 const games = [4_000, 4_000, 4_000, 1e9, 4_000, 4_000, 4_000, 4_000, 4_000]
 const majority = Math.floor(games.length / 2) + 1
 
-/** The move that most have voted for, and how many. */
+/** Returns the move with the most votes, and the number of these votes. */
 const leader = (ballots: Ballots): readonly [move: number, votes: number] =>
   [...Map.groupBy(ballots.filter(Outcome.isSuccess), ({ value }) => value)]
     .map(([move, votes]) => [move, votes.length] as const)
@@ -35,7 +35,7 @@ const elect = Effect.fnUntraced(function*(position: string) {
   )
   const [move, votes] = leader(ballots)
   const failure = ballots.find(Outcome.isFailure)
-  const result = votes >= majority ? `cell ${move} by ${votes} of ${games.length} votes` : "no majority"
+  const result = votes >= majority ? `cell ${move} with ${votes} of ${games.length} votes` : "no majority"
   const why = failure === undefined ? "" : ` (${String(Cause.squash(failure.cause))})`
   yield* Console.log(`${position}: ${result}${why}`)
 })

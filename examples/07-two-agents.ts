@@ -1,8 +1,8 @@
-// Two agents that talk over queues: one has a secret code, the other guesses it, and computes each guess on a thread.
+// Two agents that talk over queues: one has a secret code, the other guesses it and computes each guess on a thread.
 //
 //   node examples/07-two-agents.ts
 //
-// Each agent is a flow that loops. Both run at once in a race: the one with the code ends the game, which stops the other.
+// Each agent is a flow with a loop. Both run in a race: the agent with the code ends the game, which stops the other.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Flow, Node } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"

@@ -1,9 +1,9 @@
-// Go on where a program died: hash 60 passwords slowly, be killed half-way, and start again.
+// Resume a program that was killed: it hashes 60 passwords slowly, is killed halfway, and is started again.
 //
 //   node --conditions=@effect-parallel/source examples/08-resume.ts
 //
-// The program is resume/Program.ts. It is started as a process of its own, killed (SIGKILL, as by a machine that runs out of
-// memory) when it has reported 30 hashes, and started again: `journal: true` recalls what was reported, and runs the rest.
+// The program is resume/main.ts, which runs in a process of its own. SIGKILL ends it after 30 hashes, as on a machine
+// that runs out of memory. The second run recalls recorded hashes (`journal: true`) and computes the remaining ones.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url"
 
 const program = fileURLToPath(new URL("resume/main.ts", import.meta.url))
 
-/** Starts the program, shows what it says, and kills it when it has reported so many hashes. */
+/** Starts the program, prints its last lines, and kills it after `killAt` hashes. Returns the signal that ended it. */
 const life = (file: string, killAt: number) =>
   Effect.promise(async () => {
     const child = spawn(process.execPath, [...process.execArgv, program, file], {
@@ -40,6 +40,6 @@ const folder = Effect.acquireRelease(
 
 Effect.gen(function*() {
   const file = join(yield* folder, "run.db")
-  yield* Console.log(`first life:  ended by ${yield* life(file, 30)}`)
-  yield* Console.log(`second life: ended by ${(yield* life(file, Infinity)) ?? "itself"}`)
+  yield* Console.log(`first run:  ended by ${yield* life(file, 30)}`)
+  yield* Console.log(`second run: ended by ${(yield* life(file, Infinity)) ?? "itself"}`)
 }).pipe(Effect.scoped, NodeRuntime.runMain)

@@ -1,10 +1,10 @@
-// Primes counted by a fleet of machines, which take their batches from a queue in Redis.
+// Count primes on a fleet of machines, which take batches from a queue in Redis.
 //
 //   docker compose -f examples/machines/docker-compose.yml up -d
-//   REDIS_URL=redis://localhost:6379 node examples/09-machines.ts worker    (on as many machines as there are)
+//   REDIS_URL=redis://localhost:6379 node examples/09-machines.ts worker    (on each machine)
 //   REDIS_URL=redis://localhost:6379 node examples/09-machines.ts
 //
-// Without REDIS_URL the same program runs on threads of this machine: the layer is all that differs.
+// Without REDIS_URL the same program runs on threads of this machine. Only the layer differs.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Parallel, Report } from "effect-parallel"
 import * as BullMQ from "effect-parallel/backend/BullMQ"
@@ -29,7 +29,7 @@ if (isWorker && url !== undefined) {
     Layer.launch(BullMQ.layerWorker({ connection: url, queue: "primes", tasks: [countPrimes], drain: "10 seconds" }))
   )
 } else if (isWorker) {
-  console.error("a worker needs REDIS_URL")
+  console.error("a worker needs REDIS_URL, as in redis://localhost:6379")
   process.exitCode = 1
 } else {
   const layer = url === undefined ? Threads.layer() : BullMQ.layer({ connection: url, queue: "primes" })

@@ -1,8 +1,8 @@
-// A crawler with a limit for each host: at most two requests at a time to one, while the other hosts are not held up.
+// A crawler with a limit for each host: at most two requests at a time, without delaying requests to other hosts.
 //
 //   node examples/10-crawler.ts
 //
-// The three sites are served by the example itself (fixtures/sites.ts). Links that lead nowhere are printed.
+// The example serves the three sites itself (fixtures/sites.ts). Dead links are printed.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Limit, Outcome, Parallel } from "effect-parallel"
 import * as Cause from "effect/Cause"
@@ -14,10 +14,10 @@ import * as Schema from "effect/Schema"
 import { parse } from "node-html-parser"
 import { sites } from "./fixtures/sites.ts"
 
-/** A link to a page that cannot be fetched, or has another status than 200. */
+/** The page of a link cannot be fetched, or its status is not 200. */
 class DeadLink extends Schema.TaggedError<DeadLink>()("DeadLink", { message: Schema.String }) {}
 
-/** Fetches a page, and returns where its links lead. */
+/** Fetches a page and returns the URLs of its links. */
 const linksOf = Effect.fnUntraced(function*(url: string) {
   const response = yield* HttpClient.get(url)
   if (response.status !== 200) return yield* new DeadLink({ message: `status ${response.status}` })
@@ -27,7 +27,7 @@ const linksOf = Effect.fnUntraced(function*(url: string) {
 
 const perHost = Limit.keyed((url: string) => new URL(url).host, () => Limit.concurrency(2))
 
-/** Visits every page that can be reached from a first one, one level of links after the other. */
+/** Visits every page that can be reached from the first, one level of links at a time. */
 const crawl = Effect.fnUntraced(function*(start: string) {
   const outcomes = new Map<string, Outcome.Outcome<string, ReadonlyArray<string>, DeadLink>>()
   let level = new Set([start])

@@ -1,4 +1,4 @@
-// JSON lines into SQLite with back-pressure: threads parse, one writer stores, and no more is read than the writer can take.
+// Load JSON lines into SQLite with back-pressure: threads parse, one writer stores, and reading waits for the writer.
 //
 //   node examples/11-json-lines.ts
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -55,6 +55,6 @@ Effect.gen(function*() {
     }))
   )
   const { mean, stored } = database.prepare("select count(*) stored, avg(celsius) mean from readings").get()!
-  yield* Console.log(`${read} lines read, ${Number(stored)} stored, on average ${Number(mean).toFixed(2)} °C`)
-  yield* Console.log(`never more than ${ahead} lines ahead of the database`)
+  yield* Console.log(`${read} lines read, ${Number(stored)} stored, average ${Number(mean).toFixed(2)} °C`)
+  yield* Console.log(`reading was at most ${ahead} lines ahead of the database`)
 }).pipe(Effect.ensuring(close), Effect.scoped, Effect.provide(layers), NodeRuntime.runMain)

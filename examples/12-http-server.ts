@@ -1,8 +1,8 @@
-// A CPU pool inside an HTTP server: threads compute, and the event loop keeps answering other requests meanwhile.
+// A pool of threads inside an HTTP server: threads compute, and the event loop keeps answering other requests.
 //
 //   node examples/12-http-server.ts
 //
-// The example is also its own client, and ends when it has its answers.
+// The example is also the client of its server. It ends when it has all answers.
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Threads from "effect-parallel/backend/Threads"
@@ -43,7 +43,7 @@ const server = HttpRouter.serve(
   Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
 )
 
-/** Requests a path of the server, and returns the answer. */
+/** Requests a path of the server and returns the status and the text. */
 const get = Effect.fnUntraced(function*(path: string) {
   const { address } = yield* HttpServer.HttpServer
   const response = yield* HttpClient.get(`${HttpServer.formatAddress(address)}${path}`)

@@ -1,4 +1,4 @@
-// The work of a thread: computing that would block the event loop of the server.
+// The task that runs on threads: a computation that would block the event loop of the server.
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

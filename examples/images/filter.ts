@@ -1,4 +1,4 @@
-// The work of a thread: decode a PNG file, filter its pixels, and encode it again.
+// The task that runs on threads: decodes a PNG file, filters its pixels and encodes it again.
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -9,13 +9,13 @@ const filters = {
   invert: (red: number, green: number, blue: number) => [255 - red, 255 - green, 255 - blue]
 }
 
-/** A picture of a directory, and what is to be done with it. */
+/** The path of a picture and the name of the filter to apply. */
 export interface Pair {
   readonly path: string
   readonly name: keyof typeof filters
 }
 
-/** Bytes that are not a PNG file. */
+/** The bytes are not a PNG file. */
 class NotPng extends Schema.TaggedError<NotPng>()("NotPng", { message: Schema.String }) {}
 
 export const filter = Task.make("filter", {

@@ -1,4 +1,4 @@
-// The work of a thread: parse one line of JSON and check it against a schema.
+// The task that runs on threads: parses one line of JSON and checks it against a schema.
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -7,7 +7,7 @@ const Reading = Schema.Struct({ station: Schema.NonEmptyString, celsius: Schema.
 export type Reading = typeof Reading.Type
 const decode = Schema.decodeEffect(Schema.fromJsonString(Reading))
 
-/** A line that is not JSON, or not a reading. */
+/** The line is not JSON, or not a reading. */
 class BadLine extends Schema.TaggedError<BadLine>()("BadLine", { message: Schema.String }) {}
 
 export const parse = Task.make("parse", {

@@ -1,4 +1,4 @@
-// The work: machines import it by themselves, and look for it by its name.
+// The task: every machine imports this module itself and finds the task by its name.
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -8,7 +8,7 @@ const isPrime = (n: number): boolean => {
   return n > 1
 }
 
-/** Counts the primes from `from` to below `to`. */
+/** Counts the primes from `from` up to, but not including, `to`. */
 export const countPrimes = Task.make("countPrimes", {
   module: import.meta.url,
   payload: Schema.Struct({ from: Schema.Int, to: Schema.Int }),

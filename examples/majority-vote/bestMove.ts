@@ -1,4 +1,4 @@
-// The work of a thread: play random games of tic-tac-toe from a position, and vote for the move that won most.
+// The task that runs on threads: plays random games of tic-tac-toe from a position, and votes for the best first move.
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -9,7 +9,7 @@ class GameOver extends Schema.TaggedError<GameOver>()("GameOver", {}) {}
 
 const lines = ["012", "345", "678", "036", "147", "258", "048", "246"].map((line) => line.split("").map(Number))
 
-/** Who wins if the cells are taken in this order: 1 for X, who begins, -1 for O, 0 for nobody. */
+/** Returns the result when the cells are taken in this order: 1 if X wins (X begins), -1 if O wins, 0 for a draw. */
 const play = (position: string, order: ReadonlyArray<number>): number => {
   const board = position.split("")
   for (const [turn, cell] of order.entries()) {

@@ -1,4 +1,4 @@
-// The work of a thread: read one CSV file as a stream, and sum its rows by region.
+// The task that runs on threads: reads one CSV file as a stream and sums its rows by region.
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ const Summed = Schema.Struct({
   bad: Schema.Array(Schema.String)
 })
 
-/** A file that cannot be read, or is not CSV from some line on. */
+/** The file cannot be read, or stops being CSV at some line. */
 class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { message: Schema.String }) {}
 
 const sum = Effect.fnUntraced(function*(path: string) {
@@ -31,7 +31,7 @@ const sum = Effect.fnUntraced(function*(path: string) {
       const { people, income: sum } = sums[region] ?? { people: 0, income: 0 }
       sums[region] = { people: people + 1, income: sum + income }
     } else if (line > 1) bad.push(`${basename(path)}:${line}: ${row.failure.message.replaceAll(/\n\s*/g, " ")}`)
-    // quoted cells may have line breaks of their own
+    // quoted cells may contain line breaks
     line += cells.join().split("\n").length
   }
   yield* fs.stream(path).pipe(Stream.pipeThroughChannel(Csv.decode()), Stream.map(add), Stream.runDrain)

@@ -1,5 +1,5 @@
 /**
- * The work: a password, hashed as slowly as is right.
+ * The task: hashes a password with scrypt, which is slow on purpose.
  */
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"

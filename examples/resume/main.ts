@@ -1,5 +1,5 @@
 /**
- * The program that is killed: hashes passwords on two threads, with a journal in the file that is named.
+ * The program that is killed: hashes passwords on two threads, with a journal in the file given as its argument.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Parallel } from "effect-parallel"
@@ -21,7 +21,7 @@ const program = Effect.gen(function*() {
       return Console.log(`hashed ${input.user}`)
     })
   )
-  yield* Console.log(`${recalled} recalled, ${ran} hashed, ${recalled + ran} in all`)
+  yield* Console.log(`${recalled} recalled, ${ran} hashed, ${recalled + ran} in total`)
 })
 
 program.pipe(

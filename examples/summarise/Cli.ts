@@ -1,5 +1,5 @@
 /**
- * The command line: what may be asked for, and how errors are told.
+ * The command line: its arguments, flags and error messages.
  */
 import { Backend, Journal, Progress } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
@@ -34,76 +34,81 @@ const positive = (name: string): Flag.Flag<number> =>
 const duration = (name: string): Flag.Flag<Duration.Duration> =>
   Flag.String(name).pipe(Flag.filterMap(
     (text) => Option.filter(Duration.fromInput(text as Duration.Input), Duration.isPositive),
-    () => "a duration above 0, as in 90 seconds"
+    () => "a duration above 0, for example 90 seconds"
   ))
+
+/** Breaks the description of a flag, so that the lines of `--help` fit a terminal of 80 columns. */
+const indent = `\n${" ".repeat(27)}`
 
 const flags = {
   paths: Argument.String("path").pipe(
     Argument.variadic(),
     Argument.withDescription(
-      `Files and folders; in folders every ${
-        Texts.extensions.join(", ")
-      } file. Default: the long README.md files of the installed packages`
+      `Files, and folders with ${Texts.extensions.join(", ")} files.\n${
+        " ".repeat(20)
+      }Default: README.md of the installed packages`
     )
   ),
   backend: Flag.Literals("backend", ["async", "threads", "processes"]).pipe(
     Flag.withDefault("threads" as const),
-    Flag.withDescription("Where sentences are ranked (threads); a model is asked from here, whatever this says")
+    Flag.withDescription(`Where sentences are ranked; not used with a model.${indent}Default: threads`)
   ),
   workers: Flag.Int("workers").pipe(
     Flag.filter((n) => n !== 0, () => "an integer other than 0"),
     Flag.optional,
     Flag.map(Option.getOrUndefined),
-    Flag.withDescription("How many threads or processes (one for each core; -2 is one less)")
+    Flag.withDescription(`Number of threads or processes; -2 leaves one core${indent}free. Default: one for each core`)
   ),
   concurrency: positive("concurrency").pipe(
     Flag.optional,
     Flag.map(Option.getOrUndefined),
     Flag.withDescription(
-      "How many texts are worked on at once (one for each worker; 8 with a model or without workers)"
+      `Number of texts in flight. Default: one for each${indent}worker, or 8 with a model or without workers`
     )
   ),
   maxErrors: positive("max-errors").pipe(
     Flag.optional,
     Flag.map(Option.getOrUndefined),
-    Flag.withDescription("Stop when so many texts have failed (half of them, but never fewer than 20)")
+    Flag.withDescription(`Stop when this many texts have failed. Default: half${indent}of the texts, but at least 20`)
   ),
   timeout: duration("timeout").pipe(
     Flag.withDefault(Duration.minutes(1)),
     Flag.withMetavar("duration"),
-    Flag.withDescription("How long one attempt at a text may take (\"1 minute\")")
+    Flag.withDescription("Time limit for each attempt. Default: \"1 minute\"")
   ),
   report: Flag.String("report").pipe(
     Flag.optional,
     Flag.map(Option.getOrUndefined),
     Flag.withMetavar("file"),
     Flag.withDescription(
-      "Where the report of the run is written: a page to open in a browser, or JSON if the name ends in .json (a temporary folder)"
+      `Write the report to this file: JSON if its name ends${indent}in .json, else a page. Default: a temporary folder`
     )
   ),
   journal: Flag.String("journal").pipe(
     Flag.optional,
     Flag.map(Option.getOrUndefined),
     Flag.withMetavar("file"),
-    Flag.withDescription("Record summaries there, and go on where a run with this file was stopped")
+    Flag.withDescription(`Record summaries in this file, and continue the run${indent}that it has recorded`)
   ),
   all: Flag.Boolean("all").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("Show every summary and every failed text, and not only as many as the terminal has room for")
+    Flag.withDescription(`Show every summary and every failed text, not only as${indent}many as fit on the terminal`)
   ),
   watch: Flag.Boolean("watch").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("Serve a page that shows the run while it goes on, and its report, until Ctrl-C")
+    Flag.withDescription(`Serve a page that shows the run in progress and then${indent}its report, until Ctrl-C`)
   )
 }
 
-/** What is wrong on one line; of the environment, which variable. */
+/**
+ * Returns the message of an error on one line; of a `ConfigError` the message of its cause, which names the variable.
+ */
 const messageOf = (error: { readonly _tag: string; readonly message: string }): string => {
   const { message } = error instanceof Config.ConfigError ? error.cause : error
   return message.replace(/\s+/g, " ")
 }
 
-/** Where the packages are that this repository depends on, as seen from here. */
+/** The folder of the packages that this repository depends on, relative to the working directory. */
 const dependencies = (): string => relative("", fileURLToPath(new URL("../../node_modules", import.meta.url))) || "."
 
 interface Place {
@@ -111,7 +116,7 @@ interface Place {
   readonly workers: number | undefined
 }
 
-/** Where tasks run. */
+/** Provides the backend that the flags ask for. */
 const layerOf = ({ backend, workers }: Place): Layer.Layer<never> => {
   switch (backend) {
     case "async":
@@ -123,16 +128,16 @@ const layerOf = ({ backend, workers }: Place): Layer.Layer<never> => {
   }
 }
 
-/** Where summaries are recorded. Without a file none is; with one, the first Ctrl-C lets texts that are under way be done. */
+/** Provides the journal. With a file, the first Ctrl-C lets the texts in flight finish, for up to 10 seconds. */
 const journalOf = (path: string | undefined) =>
   path === undefined
     ? Journal.layerMemory
     : Layer.merge(Sqlite.layer({ path }), Shutdown.layer({ drain: "10 seconds" }))
 
-/** Shows a run in a browser, and what came of it until the program is stopped. */
+/** Serves the run to a browser, and then its report until the program is stopped. */
 const watched = <A, E, R>(run: Effect.Effect<A, E, R>) =>
   run.pipe(
-    Effect.andThen(Console.error("The page stays until Ctrl-C")),
+    Effect.andThen(Console.error("The page is served until Ctrl-C")),
     Effect.andThen(Effect.never),
     Effect.provide(Dashboard.layer({ title: "summaries" }))
   )
@@ -150,27 +155,29 @@ const summarise = ({ backend, workers, ...settings }: Settings) => {
 
 const command = Command.make("summarise", flags, summarise).pipe(
   Command.withDescription(
-    "Summarises many texts at once, each in one sentence: by ranking its sentences, or by the model at OPENAI_BASE_URL."
+    "Summarizes many texts concurrently, in one sentence each: by ranking the\n" +
+      "  sentences of the text, or with the model at OPENAI_BASE_URL."
   )
 )
 
-/** Shows what is wrong with a command line, and then where help is; the help itself would push it off the screen. */
+/** Prints the errors of a command line and a hint at `--help`. The help itself would push the errors off the screen. */
 const present: CliOutput.Presenter["present"] = (event) =>
   event._tag === "InvalidInvocation"
     ? Console.error(
       `${
         CliOutput.defaultFormatter({ colors: false }).formatErrors(event.errors).trim()
-      }\n\nnpm start -- --help says what can be asked for`
+      }\n\nnpm start -- --help lists the options`
     )
     : CliOutput.defaultPresenter.present(event)
 
 /**
- * The command, with everything but the platform's services.
+ * Runs the command. Needs only the services of the platform.
  *
  * **Details**
  *
- * Exit code 0 when at least one text was summarised and the error budget held, 130 after an interruption, and 1
- * otherwise: what was asked for is wrong, too many texts failed, or all did. Errors: shown on stderr when they come.
+ * Exits with 0 if at least one text was summarized and the failures stayed within the budget, with 130 after an
+ * interruption, and with 1 otherwise: the command line is wrong, too many texts failed, or all did. Errors are printed
+ * on stderr as they occur.
  */
 export const run: Effect.Effect<void, CliError.CliError, Command.Environment> = Command.run(command, {
   version: packageJson.version

@@ -1,17 +1,17 @@
 /**
- * The prose of a Markdown document: what one would read aloud, and nothing of its markup.
+ * The prose of a Markdown document, without markup: the text that one would read aloud.
  */
 import MarkdownIt, { type Token } from "markdown-it"
 
 const parser = new MarkdownIt({ html: true })
 
 /**
- * The blocks of prose in a document: paragraphs and list items, each as one line without markup.
+ * Returns the paragraphs and list items of a document, each as one line without markup.
  *
  * **Details**
  *
- * Shape: in the order of the document, none of them empty; no blocks when there is no prose. Front matter, headings, code, tables,
- * HTML and images are left out; a link leaves its text, a code span what is in it. Errors: none.
+ * Returns the blocks in the order of the document. No block is empty; a document without prose has none. Leaves out
+ * front matter, headings, code blocks, tables, HTML and images. Keeps the text of links and code spans. Never throws.
  */
 export const blocks = (document: string): ReadonlyArray<string> => {
   const tokens = parser.parse(document.replace(frontMatter, ""), {})
@@ -23,7 +23,7 @@ export const blocks = (document: string): ReadonlyArray<string> => {
 
 const frontMatter = /^(---|\+\+\+)[ \t]*\r?\n[^]*?\n\1[ \t]*(?:\r?\n|$)/
 
-/** The text of what stands in a block, as one line. */
+/** Joins the text of a block into one line. */
 const lineOf = (tokens: ReadonlyArray<Token>): string => {
   let isAddress = false
   const parts = tokens.map(({ content, markup, type }) => {

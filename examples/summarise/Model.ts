@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
-/** Where the model is, and what it is called there. */
+/** The URL of a server, the key for it if it needs one, and the name of the model. */
 export interface Endpoint {
   readonly baseUrl: URL
   readonly key: Option.Option<Redacted.Redacted>
@@ -27,12 +27,12 @@ const HttpUrl = Schema.URL.check(
 )
 
 /**
- * The endpoint that the environment names: none unless `OPENAI_BASE_URL` is set and not empty.
+ * Reads the endpoint from the environment. Returns none unless `OPENAI_BASE_URL` is set and not empty.
  *
  * **Details**
  *
- * `OPENAI_API_KEY` may be left out for servers that ask for none; `OPENAI_MODEL` is `gpt-4.1-mini` by default.
- * Errors: `ConfigError` when the URL is none, or not of HTTP.
+ * `OPENAI_API_KEY` is optional, for servers that need no key. `OPENAI_MODEL` is `gpt-4.1-mini` by default. Fails with
+ * `ConfigError` if `OPENAI_BASE_URL` is not an HTTP or HTTPS URL.
  */
 export const endpoint: Config.Config<Option.Option<Endpoint>> = Config.unwrap({
   baseUrl: Config.schema(HttpUrl, "OPENAI_BASE_URL"),
@@ -40,14 +40,14 @@ export const endpoint: Config.Config<Option.Option<Endpoint>> = Config.unwrap({
   model: Config.NonEmptyString("OPENAI_MODEL").pipe(Config.withDefault("gpt-4.1-mini"))
 }).pipe(Config.option)
 
-/** The model has more requests than it bears (429), and may have said how long it is to be left alone. */
+/** The model has too many requests (429). `retryAfter` is how long it asks to wait, if it says so. */
 export class Overloaded extends Schema.TaggedError<Overloaded>("summarise/Model/Overloaded")("Overloaded", {
   retryAfter: Schema.optionalKey(Schema.Duration)
 }) {
   override get message(): string {
     const { retryAfter } = this
     return `the model has too many requests${
-      retryAfter === undefined ? "" : `, and wants to be left alone for ${Duration.format(retryAfter)}`
+      retryAfter === undefined ? "" : ` and asks to wait ${Duration.format(retryAfter)}`
     }`
   }
 }
@@ -62,17 +62,17 @@ export class ServerFailed extends Schema.TaggedError<ServerFailed>("summarise/Mo
   }
 }
 
-/** The server does not take the request, and will not take it again: any other status than 2xx. */
+/** The server refuses the request, with a status that is not 2xx, 429 or 5xx. A second attempt would not help. */
 export class Refused extends Schema.TaggedError<Refused>("summarise/Model/Refused")("Refused", {
   status: Schema.Int,
   said: Schema.String
 }) {
   override get message(): string {
-    return `the model refused with ${this.status}: ${this.said}`
+    return `the model refused the request with ${this.status}: ${this.said}`
   }
 }
 
-/** There was no answer: the connection failed, or ended early. */
+/** No answer arrived: the connection failed or ended early. */
 export class Unreachable extends Schema.TaggedError<Unreachable>("summarise/Model/Unreachable")("Unreachable", {
   problem: Schema.String,
   cause: Schema.Defect()
@@ -82,21 +82,21 @@ export class Unreachable extends Schema.TaggedError<Unreachable>("summarise/Mode
   }
 }
 
-/** The answer is not JSON, or not of the shape of a chat completion. */
+/** The answer is not JSON, or not a chat completion. */
 export class Garbled extends Schema.TaggedError<Garbled>("summarise/Model/Garbled")("Garbled", {
   issue: Schema.String,
   said: Schema.String
 }) {
   override get message(): string {
-    return `the model's answer cannot be understood: ${this.issue}, in ${this.said}`
+    return `the model's answer is not a chat completion: ${this.issue}, in ${this.said}`
   }
 }
 
-/** Why a model did not summarise a text. */
+/** The reasons for which a model does not summarize a text. */
 export const Failure = Schema.Union([Overloaded, ServerFailed, Refused, Unreachable, Garbled])
 export type Failure = typeof Failure.Type
 
-/** The most characters of a text that are sent: some 6,000 tokens, which every model in use takes. */
+/** The most characters of a text that are sent: about 6,000 tokens, which every model in use accepts. */
 const mostCharacters = 24_000
 
 /**
@@ -104,9 +104,9 @@ const mostCharacters = 24_000
  *
  * **Details**
  *
- * One request for each call; nothing is retried here. Of a longer text the first 24,000 characters are sent. Errors:
- * `Failure`. Interruption aborts the request. The key goes into the request's header and nowhere else: where a server
- * quotes it, it is blotted out.
+ * Sends one request for each call and retries nothing. Sends at most the first 24,000 characters of a text. Fails with
+ * `Failure`. Interruption aborts the request. The key is sent only in the header of the request; if the server quotes
+ * it, messages show `<redacted>` instead.
  */
 export const make = Effect.fnUntraced(function*(endpoint: Endpoint) {
   const client = yield* HttpClient.HttpClient
@@ -123,8 +123,8 @@ export const make = Effect.fnUntraced(function*(endpoint: Endpoint) {
 })
 
 /**
- * How long a `retry-after` header asks to wait: seconds or an HTTP date (RFC 9110, section 10.2.3), `undefined` when it
- * is neither. `now` in milliseconds since 1970; a date that has passed asks for no wait.
+ * Reads how long a `retry-after` header asks to wait: in seconds, or until an HTTP date (RFC 9110, section 10.2.3).
+ * Returns `undefined` if it is neither, and zero if the date has passed. `now` is in milliseconds since 1970.
  */
 export const retryAfter = (header: string | undefined, now: number): Duration.Duration | undefined => {
   if (header === undefined) return undefined
@@ -138,7 +138,7 @@ const conversation = (model: string, text: string) => ({
   messages: [
     {
       role: "system",
-      content: "Summarise the document in one sentence of at most 30 words, in its own language. " +
+      content: "Summarize the document in one sentence of at most 30 words, in its own language. " +
         "Answer with that sentence and nothing else."
     },
     { role: "user", content: text.slice(0, mostCharacters) }
@@ -171,7 +171,7 @@ const answer = Effect.fnUntraced(function*(response: HttpClientResponse.HttpClie
 
 type Quote = (text: string) => string
 
-/** What a server said as one short line, without the key. */
+/** Makes a function that quotes an answer of the server as one line of at most 120 characters, without the key. */
 const quoting = (key: Endpoint["key"]): Quote => {
   const secret = Option.isSome(key) ? Redacted.value(key.value) : ""
   return (text) => {
@@ -181,7 +181,9 @@ const quoting = (key: Endpoint["key"]): Quote => {
   }
 }
 
-/** What went wrong at the bottom: "fetch failed" says nothing. Of several addresses that failed, the first. */
+/**
+ * Returns the message of the innermost cause, since "fetch failed" says nothing; of several errors it takes the first.
+ */
 const root = (error: Error): string => {
   const below: unknown = error instanceof AggregateError ? error.errors[0] : error.cause
   return below instanceof Error ? root(below) : error.message

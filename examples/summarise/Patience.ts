@@ -1,5 +1,5 @@
 /**
- * When a text is tried again, and how many are asked for at once.
+ * The retry policy and the concurrency limit for requests to a model.
  */
 import { Limit } from "effect-parallel"
 import * as Duration from "effect/Duration"
@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Model from "./Model.ts"
 
-/** The longest a model may ask to be left alone. When it asks for more, the text fails. */
+/** The longest wait that a model may ask for. If it asks for more, the text fails. */
 const longest = Duration.minutes(2)
 
 /**
- * How many texts are asked for at once: as many as the model bears, which it tells by having too many requests, and at
- * most `most`. For as long as it asks to be left alone, nothing is asked.
+ * Makes a limit that finds how many requests the model can take concurrently, at most `most`: each 429 lowers it. While
+ * the model asks to wait, no request is sent.
  */
 export const limit = (most: number): Limit.Adaptive =>
   Limit.adaptive({
@@ -21,13 +21,13 @@ export const limit = (most: number): Limit.Adaptive =>
   })
 
 /**
- * When a text is tried again: up to 8 times when the model has too many requests, up to 3 times when its server failed
- * or could not be reached, and not at all when trying again changes nothing.
+ * Retries a text up to 8 times if the model has too many requests, up to 3 times if its server failed or could not be
+ * reached, and not at all otherwise.
  *
  * **Details**
  *
- * The wait is `first` before the second attempt and twice as long before each further one, at most 10 seconds, with a
- * jitter of a fifth. A model that says when to come back is left alone for so long by `limit`.
+ * The delay is `first` before the second attempt and doubles before each further one, up to 10 seconds, with a jitter
+ * of 20 %. If the model says how long to wait, `limit` waits that long.
  */
 export const retry = (first: Duration.Input) => ({
   schedule: Schedule.min([Schedule.exponential(first), Schedule.spaced("10 seconds")]).pipe(

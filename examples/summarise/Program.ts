@@ -1,5 +1,5 @@
 /**
- * Many texts, summarised at once.
+ * The run: summarizes many texts concurrently and prints the results.
  */
 import { Backend, Parallel, Report } from "effect-parallel"
 import type * as Cause from "effect/Cause"
@@ -17,33 +17,34 @@ import * as Summary from "./Summary.ts"
 import * as Table from "./Table.ts"
 import * as Texts from "./Texts.ts"
 
-/** What is to be summarised, and how. */
+/** The texts to summarize, and the options. */
 export interface Settings {
-  /** Files and folders; where there are none, the documentation pages of the packages in `packages`. */
+  /** The folder of installed packages; their documentation is summarized if `paths` is empty. */
   readonly packages: string
+  /** Files and folders. */
   readonly paths: ReadonlyArray<string>
-  /** How many texts are worked on at once; by default one for each worker, or 8 on fibers. */
+  /** Maximum number of texts in flight. The default is one for each worker, or 8 on fibers. */
   readonly concurrency?: number | undefined
-  /** The run stops when so many texts have failed; by default `budget` of the number of texts. */
+  /** Number of failed texts that stops the run. The default is `budget` of the number of texts. */
   readonly maxErrors?: number | undefined
-  /** How long one attempt at a text may take. */
+  /** Time limit for each attempt at a text. */
   readonly timeout: Duration.Input
-  /** The wait before the second attempt at a text; by default half a second. */
+  /** Delay before the second attempt at a text. The default is half a second. */
   readonly backoff?: Duration.Input | undefined
-  /** Whether every summary and every failed text is shown, or as many as the terminal has room for. */
+  /** If true, shows every summary and every failed text; otherwise only as many as fit on the terminal. */
   readonly all: boolean
-  /** Where the report is written: a page, or JSON where the name ends so; by default a page in a temporary folder. */
+  /** File of the report: JSON if the name ends in .json, else a page. The default is a page in a temporary folder. */
   readonly report?: string | undefined
-  /** Whether somebody may be watching already. */
+  /** True if the run is already served to a browser; otherwise `--watch` is mentioned at the end. */
   readonly watch: boolean
-  /** Where summaries are recorded, if they are: the file of a journal. */
+  /** File of the journal that records summaries. If absent, nothing is recorded. */
   readonly journal?: string | undefined
 }
 
-/** Half of the texts, and 20 of few: when most fail, it is the folder or the model that is wrong. */
+/** Half of the texts, but at least 20. If that many fail, the cause is probably the folder or the model. */
 export const budget = (texts: number): number => Math.max(20, Math.ceil(texts / 2))
 
-/** The run stopped before all texts were done, because too many had failed. */
+/** The run stopped before all texts were done because too many failed. */
 export class TooManyFailed
   extends Schema.TaggedError<TooManyFailed>("summarise/Program/TooManyFailed")("TooManyFailed", {
     failed: Schema.Int,
@@ -53,44 +54,45 @@ export class TooManyFailed
   })
 {
   override get message(): string {
-    return `stopped when ${this.failed} texts had failed (--max-errors ${this.limit}): ` +
-      `${this.done} of ${this.texts} were done`
+    return `stopped after ${this.failed} failed texts (--max-errors ${this.limit}): ` +
+      `${this.done} of ${this.texts} texts were done`
   }
 }
 
-/** The run came to its end, and not one text was summarised. */
+/** The run finished without a summary. */
 export class NothingSummarised extends Schema.TaggedError<NothingSummarised>("summarise/Program/NothingSummarised")(
   "NothingSummarised",
   { texts: Schema.Int }
 ) {
   override get message(): string {
-    return `no text was summarised, 0 of ${this.texts}`
+    return `no text was summarized (0 of ${this.texts})`
   }
 }
 
 /**
- * Summarises the texts below the paths, and shows what came of it.
+ * Summarizes the texts below the paths and prints the results.
  *
  * **Details**
  *
- * Shape: on a terminal a table; elsewhere the summaries as lines on stdout, and everything else on stderr. The path of the report is the last
- * line. Errors: `NoSuchPath` and `NoTexts` before anything has started; `TooManyFailed` and `NothingSummarised` after what
- * was done has been shown; a report that cannot be written, at the very end; `JournalError` after what was recorded has been
- * shown. A text that fails is shown, and is no error. Interruption stops what is under way, and says how to go on.
+ * Prints a table on a terminal. Elsewhere prints the summaries as lines on stdout and everything else on stderr. The
+ * last line is the path of the report. Fails with `NoSuchPath` and `NoTexts` before anything starts. Fails with
+ * `TooManyFailed`, `NothingSummarised` and `JournalError` after the results so far have been printed, and last if the
+ * report cannot be written. A text that fails is printed and is not an error. Interruption stops the texts in flight
+ * and prints how to continue.
  */
 export const run = Effect.fnUntraced(function*(settings: Settings) {
   const { packages, paths } = settings
   const texts = yield* paths.length === 0 ? Texts.pages(packages) : Texts.find(paths)
   const { isBusy, method } = yield* Summariser
   const place = isBusy ? yield* placeOf(settings) : `concurrency ${settings.concurrency ?? fibers}`
-  yield* Console.error(`Summarising ${method}, ${place}`)
+  yield* Console.error(`Summarizing ${method}, ${place}`)
   const limit = settings.maxErrors ?? budget(texts.length)
   const { isStopped, journalError, report } = yield* Effect.onInterrupt(
     summaries(texts, limit, settings),
     () => Console.error(howToGoOn(settings))
   )
   yield* show(report, settings.all)
-  if (!settings.watch) yield* Console.error("npm start -- --watch shows a run while it goes on")
+  if (!settings.watch) yield* Console.error("npm start -- --watch shows the run in a browser")
   yield* write(settings.report, report)
   if (journalError !== undefined) return yield* journalError
   if (isStopped) {
@@ -100,21 +102,21 @@ export const run = Effect.fnUntraced(function*(settings: Settings) {
   if (report.values.length === 0) return yield* new NothingSummarised({ texts: texts.length })
 })
 
-/** Says what an interruption has left. */
+/** Returns the line that is printed after an interruption. */
 const howToGoOn = ({ journal }: Settings): string =>
   journal === undefined
-    ? "Nothing of it is kept: with --journal run.db, the same command goes on where it was stopped"
-    : `What was done is recorded in ${journal}: the same command goes on from there`
+    ? "Nothing was recorded. With --journal run.db, the same command continues a stopped run"
+    : `The summaries are recorded in ${journal}. Run the same command to continue`
 
 /**
- * Summarises the files: where it keeps processors busy as tasks, on the backend that is provided; where it waits for a
- * model on fibers, with retries and a limit that adapts to what the model can take.
+ * Summarizes the files. Ranking runs as tasks on the backend that is provided. Requests to a model run on fibers, with
+ * retries and a limit that adapts to the model.
  *
  * **Details**
  *
- * Shape: the report of every text that was done, in input order; whether the run was stopped by its failures; and the error of
- * the journal, if it was stopped by that. With a journal, a text that has not changed since is not summarised again. Errors: a
- * journal that cannot be begun. Interruption stops what is under way.
+ * Returns the report of every text that was done, in input order; `isStopped` if failures stopped the run; and
+ * `journalError` if the journal did. With a journal, a text that has not changed since it was recorded is not
+ * summarized again. Fails only if the journal cannot be opened. Interruption stops the texts in flight.
  */
 export const summaries = Effect.fnUntraced(
   function*(texts: ReadonlyArray<string>, maxErrors: number, settings: Settings) {
@@ -144,20 +146,20 @@ export const summaries = Effect.fnUntraced(
 
 type TextsReport = Report.Report<string, Summary.Summary, Summary.Failure | Backend.BackendError | Cause.TimeoutError>
 
-/** What came of a run that nothing has stopped. */
+/** The result of a run that was not stopped. */
 const done = <R extends TextsReport>(report: R) => ({ report, isStopped: false, journalError: undefined })
 
-/** How many texts are worked on at once where nobody says. */
+/** The default concurrency on fibers. */
 const fibers = 8
 
-/** Where tasks run, for a reader. */
+/** Describes the backend that tasks run on. */
 const placeOf = ({ concurrency }: Settings): Effect.Effect<string> =>
   Effect.map(
     Backend.Backend,
     ({ name, workers }) => name === "async" ? `concurrency ${concurrency ?? workers}` : `on ${workers} ${name}`
   )
 
-/** Shows what came of a run. */
+/** Prints the results of a run. */
 const show = Effect.fnUntraced(function*(report: TextsReport, all: boolean) {
   if (yield* Stdio.Stdio.use((stdio) => stdio.stdoutIsTerminal)) {
     const { columns, rows } = yield* size
@@ -169,14 +171,14 @@ const show = Effect.fnUntraced(function*(report: TextsReport, all: boolean) {
   yield* Console.error(Table.count(report))
 })
 
-/** The size of the terminal. One that does not know is taken for a small one. */
+/** The size of the terminal; 80 by 24 if it is unknown. */
 const size = Terminal.Terminal.use((terminal) =>
   Effect.zipWith(terminal.columns, terminal.rows, (columns, rows) => ({ columns: columns || 80, rows: rows || 24 }))
 )
 
 /**
- * Writes the report of a run to a file, whose name says what it is to be: a page, or JSON. Without one it is a page in a temporary
- * folder. Then says where it is.
+ * Writes the report of a run as JSON if the name of the file ends in .json, otherwise as a page. Without a file, writes
+ * a page in a temporary folder. Then prints the path.
  */
 const write = Effect.fnUntraced(function*(wanted: string | undefined, report: TextsReport) {
   const fs = yield* FileSystem.FileSystem

@@ -6,16 +6,16 @@ import * as Schema from "effect/Schema"
 import { extname } from "node:path"
 import * as Markdown from "./Markdown.ts"
 
-/** A text of fewer sentences or words is its own summary. */
+/** A text with fewer sentences or words needs no summary. */
 const least = { sentences: 2, words: 20 }
 
-/** A sentence as it stands, without markup, and its words in lower case, in their order. */
+/** A sentence without markup, and its words in lower case, in order. */
 export interface Sentence {
   readonly text: string
   readonly words: ReadonlyArray<string>
 }
 
-/** The sentences of a text in their order, and how many words they have together. */
+/** The sentences of a text in order, and their total number of words. */
 export interface Prose {
   readonly sentences: ReadonlyArray<Sentence>
   readonly words: number
@@ -27,20 +27,19 @@ export class TooShort extends Schema.TaggedError<TooShort>("summarise/Prose/TooS
   words: Schema.Int
 }) {
   override get message(): string {
-    return `has ${count(this.sentences, "sentence")} and ${count(this.words, "word")} of prose, ` +
-      `a summary takes ${least.sentences} and ${least.words}`
+    return `has ${count(this.sentences, "sentence")} and ${count(this.words, "word")} of prose; ` +
+      `a summary needs at least ${least.sentences} and ${least.words}`
   }
 }
 
 /**
- * The prose of a text.
+ * Splits a text into sentences and words.
  *
  * **Details**
  *
- * A file named `.txt` is taken as it stands, in paragraphs between blank lines; any other is read as Markdown.
- * Sentences and words are those of Unicode's text segmentation (UAX 29, by `Intl.Segmenter`), so that languages without
- * spaces have words too; a piece without a word is no sentence, and a sentence does not end at "e.g.". Errors:
- * `TooShort`.
+ * Reads a `.txt` file as plain text, with paragraphs between blank lines, and any other file as Markdown. Splits by
+ * Unicode text segmentation (UAX 29, `Intl.Segmenter`), which also finds words in languages without spaces. A piece
+ * without a word is not a sentence, and a sentence does not end at "e.g.". Fails with `TooShort`.
  */
 export const make = (path: string, text: string): Effect.Effect<Prose, TooShort> => {
   const blocks = extname(path).toLowerCase() === ".txt" ? paragraphs(text) : Markdown.blocks(text)
@@ -51,7 +50,7 @@ export const make = (path: string, text: string): Effect.Effect<Prose, TooShort>
     : Effect.succeed({ sentences, words })
 }
 
-/** The locale is fixed, so that a text gives the same prose on every machine. */
+/** The locale is fixed, so that a text is split in the same way on every machine. */
 const byWord = new Intl.Segmenter("en", { granularity: "word" })
 const bySentence = new Intl.Segmenter("en", { granularity: "sentence" })
 
@@ -70,7 +69,7 @@ const split = (block: string): ReadonlyArray<string> => {
   return open === "" ? sentences : [...sentences, open.trim()]
 }
 
-/** What ends in a full stop and seldom ends a sentence; the segmenter does not know these. */
+/** Abbreviations that end with a period and seldom end a sentence. The segmenter does not know them. */
 const abbreviation = /\b(?:e\.g|i\.e|cf|vs|approx|incl|resp|Mr|Mrs|Ms|Dr|Prof|St|Fig|Eq|No)\.\s*$/
 
 const wordsOf = (sentence: string): ReadonlyArray<string> => {

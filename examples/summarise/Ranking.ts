@@ -1,30 +1,30 @@
 /**
- * Which sentence of a text stands for the others.
+ * Finds the most representative sentence of a text.
  *
- * LexRank (Erkan and Radev, "LexRank: Graph-based Lexical Centrality as Salience in Text Summarization", JAIR 22, 2004),
- * the variant without a threshold: sentences recommend each other as much as they share rare words, and a sentence is
- * as central as those that recommend it. What the random surfer of PageRank does when it jumps leans to the beginning
- * of the text, as in PositionRank (Florescu and Caragea, ACL 2017): what a text is about is said early.
+ * Uses LexRank (Erkan and Radev, "LexRank: Graph-based Lexical Centrality as Salience in Text Summarization", JAIR 22,
+ * 2004) without a threshold: two sentences recommend each other more the more rare words they share, and a sentence is
+ * as central as the sentences that recommend it. The random jumps of PageRank favor the beginning of the text, as in
+ * PositionRank (Florescu and Caragea, ACL 2017), because texts say early what they are about.
  */
 
-/** How often the surfer follows a recommendation, and not jumps: 0.85, as in PageRank and LexRank. */
+/** The probability that the surfer follows a recommendation instead of jumping: 0.85, as in PageRank and LexRank. */
 const damping = 0.85
 
-/** The surfer stops when a step moves less than this share of it, or after so many steps. */
+/** The iteration stops when a step moves less than this share of the rank, or after this many steps. */
 const precision = 1e-6
 const steps = 100
 
-/** How much of a text one sentence can say: fewer words say too little, more are a list or an unpunctuated page. */
+/** The preferred number of words. Shorter sentences say too little; longer ones are lists or have no punctuation. */
 const length = { least: 6, most: 40 }
 
 /**
- * The index of the sentence that says best what the text is about.
+ * Returns the index of the sentence that represents the text best.
  *
  * **Details**
  *
- * `sentences` holds the words of each sentence, in lower case, and at least one sentence; `isEligible` says which may
- * be chosen. Of those, sentences of 6 to 40 words go before others. The same text gives the same index. The cost grows
- * with the square of the number of sentences at worst; 500 take about 20 ms.
+ * `sentences` has the words of each sentence, in lower case, and at least one sentence. Sentences that are eligible
+ * come first; among them, those of 6 to 40 words; among those, the most central. The same text always gives the same
+ * index. The cost is at most quadratic in the number of sentences; 500 sentences take about 20 ms.
  */
 export const best = (
   sentences: ReadonlyArray<ReadonlyArray<string>>,
@@ -41,11 +41,14 @@ export const best = (
   return chosen
 }
 
-/** How central each sentence is: what LexRank gives it, all together 1. */
+/** Returns the LexRank of each sentence. The sum is 1. */
 export const centrality = (sentences: ReadonlyArray<ReadonlyArray<string>>): Float64Array =>
   surf(similarities(weights(sentences), sentences.length), jumps(sentences.length))
 
-/** For each word, the sentences it is in and what it weighs there: tf-idf, over the length of the sentence's vector. */
+/**
+ * Returns the weights of each word in the sentences that have it: tf-idf, divided by the length of the sentence's
+ * vector.
+ */
 const weights = (sentences: ReadonlyArray<ReadonlyArray<string>>): Iterable<ReadonlyMap<number, number>> => {
   const places = new Map<string, Map<number, number>>()
   const squares = new Float64Array(sentences.length)
@@ -68,7 +71,7 @@ const weights = (sentences: ReadonlyArray<ReadonlyArray<string>>): Iterable<Read
   return places.values()
 }
 
-/** The cosine between every two sentences, row by row; 0 between a sentence and itself. */
+/** Returns the cosine similarity of every two sentences, row by row; 0 between a sentence and itself. */
 const similarities = (words: Iterable<ReadonlyMap<number, number>>, count: number): ReadonlyArray<Float64Array> => {
   const rows = Array.from({ length: count }, () => new Float64Array(count))
   for (const place of words) {
@@ -81,14 +84,16 @@ const similarities = (words: Iterable<ReadonlyMap<number, number>>, count: numbe
   return rows
 }
 
-/** Where the surfer jumps to: the n-th sentence is 1/n as likely as the first. */
+/** Returns the probability of a jump to each sentence. The n-th sentence is 1/n as likely as the first. */
 const jumps = (count: number): Float64Array => {
   const all = Float64Array.from({ length: count }, (_, index) => 1 / (index + 1))
   const sum = all.reduce((sum, one) => sum + one, 0)
   return all.map((one) => one / sum)
 }
 
-/** The power method: where a surfer is found who follows similarities, and jumps where there are none. */
+/**
+ * Returns the stationary distribution by the power method. A surfer at a sentence without similarities always jumps.
+ */
 const surf = (rows: ReadonlyArray<Float64Array>, jump: Float64Array): Float64Array => {
   const sums = rows.map((row) => row.reduce((sum, one) => sum + one, 0))
   let ranks = jump

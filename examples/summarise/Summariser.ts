@@ -1,5 +1,5 @@
 /**
- * What makes a summary of a text: the text's own sentences, or a language model.
+ * The service that summarizes a text: by choosing one of its sentences, or with a language model.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,20 +10,20 @@ import * as Model from "./Model.ts"
 import type * as Prose from "./Prose.ts"
 import * as Ranking from "./Ranking.ts"
 
-/** The most sentences of a text that are ranked: the first 500, some 10,000 words. */
+/** The most sentences of a text that are ranked: the first 500, about 10,000 words. */
 const mostSentences = 500
 
 /**
- * Says in one sentence what a text is about.
+ * Summarizes a text in one sentence.
  */
 export class Summariser extends Context.Service<Summariser, {
-  /** How it works, for a reader: "by ranking sentences". */
+  /** A description of the method, as in "by ranking sentences". */
   readonly method: string
-  /** Whether it keeps a processor busy. Then it is worth a worker; else it only waits. */
+  /** True if it computes and is worth a worker; false if it only waits. */
   readonly isBusy: boolean
   readonly summarise: (prose: Prose.Prose) => Effect.Effect<string, Model.Failure>
 }>()("summarise/Summariser") {
-  /** Chooses the sentence that is most central among the first 500. No network, no model; it cannot fail. */
+  /** Chooses the most central of the first 500 sentences. Needs no network and no model. Cannot fail. */
   static readonly layerExtractive = Layer.succeed(Summariser, {
     method: "by ranking sentences",
     isBusy: true,
@@ -41,7 +41,7 @@ export class Summariser extends Context.Service<Summariser, {
       }))
     ).pipe(Layer.provide(FetchHttpClient.layer))
 
-  /** Asks the model that the environment names, and ranks sentences when it names none. */
+  /** Asks the model that the environment names. Ranks sentences if it names none. */
   static readonly layer = Layer.unwrap(
     Effect.map(
       Model.endpoint,
@@ -58,5 +58,5 @@ const extract = (sentences: ReadonlyArray<Prose.Sentence>): string => {
   return sentences[chosen]!.text
 }
 
-/** Whether a sentence has an end of its own, and does not lead to what follows. */
+/** Returns true if a sentence ends with its own punctuation, not with a colon that leads to the next block. */
 const isWhole = (sentence: string): boolean => /[.!?…。！？]["'”’)\]]*$/.test(sentence)

@@ -1,5 +1,5 @@
 /**
- * The work of this program: one file in, one summary out.
+ * The work of this program: summarizes one file.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Task } from "effect-parallel"
@@ -11,14 +11,14 @@ import * as Prose from "./Prose.ts"
 import { Summariser } from "./Summariser.ts"
 import * as Texts from "./Texts.ts"
 
-/** What is known of a text when it has been summarised: its words, and the sentence, which is one line. */
+/** The number of words of a text and its summary, a sentence on one line. */
 export const Summary = Schema.Struct({
   words: Schema.Int,
   sentence: Schema.String
 })
 export type Summary = typeof Summary.Type
 
-/** Why a text was not summarised. */
+/** The reasons for which a text is not summarized. */
 export const Failure = Schema.Union([
   Texts.Unreadable,
   Texts.TooLarge,
@@ -29,15 +29,15 @@ export const Failure = Schema.Union([
 ])
 export type Failure = typeof Failure.Type
 
-/** The longest summary, in characters; what is longer was no sentence. */
+/** The longest summary, in characters. A longer text is not a sentence and is cut. */
 const mostCharacters = 400
 
 /**
- * Summarises the text in a file.
+ * Summarizes the text in a file.
  *
  * **Details**
  *
- * Errors: `Failure`. Interruption stops the reading, or the asking.
+ * Fails with `Failure`. Interruption stops reading the file or asking the model.
  */
 export const make = Effect.fnUntraced(function*(path: string) {
   const text = yield* Texts.read(path)
@@ -46,7 +46,7 @@ export const make = Effect.fnUntraced(function*(path: string) {
   return Summary.make({ words: prose.words, sentence: toLine(sentence) })
 })
 
-/** The same as a task, for workers: each reads files for itself, and ranks the sentences of what it has read. */
+/** The same as a task for workers, which read the file and rank its sentences. */
 export const ranked = Task.make("ranked", {
   module: import.meta.url,
   payload: Schema.String,

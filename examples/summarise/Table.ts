@@ -1,5 +1,5 @@
 /**
- * A report as text: the summaries, and what failed.
+ * A report as text: the summaries and the failures.
  */
 import { Outcome, type Report } from "effect-parallel"
 import * as Cause from "effect/Cause"
@@ -10,29 +10,30 @@ import type { Summary } from "./Summary.ts"
 
 type TextsReport = Report.Report<string, Summary, unknown>
 
-/** How summaries are shown on a terminal. */
+/** The room that a terminal has for summaries. */
 export interface Room {
-  /** The width and the height of the terminal; `Infinity` rows show all. */
+  /** The width of the terminal in columns. */
   readonly columns: number
+  /** The height of the terminal in rows. `Infinity` shows everything. */
   readonly rows: number
-  /** Names a text by its path. */
+  /** Returns the name that is shown for a path. */
   readonly label: (path: string) => string
 }
 
-/** Lines that stand below the table: its count, an empty one above, what is watched, the report, and the prompt. */
+/** The number of lines below the table: an empty line, the count, the hint at `--watch`, the report and the prompt. */
 const below = 6
 
 /** The fewest summaries that are shown. */
 const leastRows = 3
 
 /**
- * The summaries as a table that fits a terminal, below it what failed, by kind, and the count.
+ * Returns the summaries as a table that fits a terminal, then the failures by kind, then the count.
  *
  * **Details**
  *
- * Shape: in the order of the texts; as many rows as the terminal has room for, the others counted. A text that was summarised before is
- * marked as recalled. A summary is cut at the edge, and a path in front, to a third of the width. Control characters are replaced, whatever a file or a
- * model said.
+ * The rows are in input order. Shows as many as fit on the terminal and counts the others. A summary that the journal
+ * recalled is marked. A summary is cut at the right edge. A path is cut on the left, to a third of the width. Control
+ * characters of files and models are replaced.
  */
 export const make = (report: TextsReport, room: Room): string => {
   const failed = failures(report, room.rows === Infinity ? Infinity : 1, room.label)
@@ -43,7 +44,7 @@ export const make = (report: TextsReport, room: Room): string => {
   )
 }
 
-/** The summaries as lines for other programs: path, words and summary, with tabs between. */
+/** Returns the summaries as lines for other programs: path, number of words and summary, separated by tabs. */
 export const lines = (report: TextsReport): ReadonlyArray<string> =>
   report.outcomes.filter(Outcome.isSuccess).map(({ input, value }) =>
     [printable(input), value.words, printable(value.sentence)].join("\t")
@@ -65,7 +66,9 @@ const table = (done: ReadonlyArray<Done>, { columns: width, label, rows: most }:
   return hidden > 0 ? [...lines, `… and ${hidden} more (--all shows them)`] : lines
 }
 
-/** What failed, a line for each kind, with the first texts that did and why; the most frequent kind first. */
+/**
+ * Returns a line for each kind of failure, the most frequent first, and below it the first `shown` texts with errors.
+ */
 export const failures = (
   report: TextsReport,
   shown = 1,
@@ -85,15 +88,15 @@ export const failures = (
   return lines
 }
 
-/** How many texts were summarised, and in which time. */
+/** Returns the line that counts the texts, with the time of the run. */
 export const count = (report: TextsReport): string => {
   const recalled = report.outcomes.filter(({ recorded }) => recorded !== undefined).length
-  return `${report.values.length} of ${report.outcomes.length} texts summarised${
-    recalled === 0 ? "" : ` (${recalled} of them before)`
+  return `${report.values.length} of ${report.outcomes.length} texts summarized${
+    recalled === 0 ? "" : ` (${recalled} recalled)`
   }, ${report.failures.length} failed, in ${time(report.elapsed)}`
 }
 
-/** The typed error of a failure; a defect goes by its name. */
+/** Returns the tag and the message of a typed error, or the name and the message of a defect. */
 const reason = (failure: Outcome.Failure<string, unknown>): { readonly _tag: string; readonly message: string } => {
   const error = Cause.squash(failure.cause)
   if (!(error instanceof Error)) return { _tag: "Defect", message: String(error) }
@@ -105,7 +108,7 @@ const time = (elapsed: Duration.Duration): string => {
   return millis < 1000 ? `${Math.max(1, Math.round(millis))} ms` : `${(millis / 1000).toFixed(1)} s`
 }
 
-/** A title and its cells, padded to the same width. */
+/** Pads a title and its cells to the same width. */
 const column = (title: string, cells: ReadonlyArray<string>, side: "left" | "right"): ReadonlyArray<string> => {
   const all = [title, ...cells]
   const width = Math.max(...all.map(CliOutput.displayWidth))
@@ -115,24 +118,24 @@ const column = (title: string, cells: ReadonlyArray<string>, side: "left" | "rig
   })
 }
 
-/** What may go to a terminal: no control characters, and none that change the direction of what follows. */
+/** Replaces control characters and characters that change the direction of text, which must not reach a terminal. */
 const printable = (text: string): string => text.replace(/[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu, "\uFFFD")
 
 const graphemes = (text: string): ReadonlyArray<string> => Array.from(segmenter.segment(text), ({ segment }) => segment)
 
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" })
 
-/** The beginning of a text, with a mark where it was cut. */
+/** Cuts a text at its end, with a mark. */
 const fromStart = (text: string, columns: number): string =>
   CliOutput.displayWidth(text) <= columns ? text : `${fitting(graphemes(text), columns - 1).join("")}…`
 
-/** The end of a text, with a mark where it was cut. */
+/** Cuts a text at its beginning, with a mark. */
 const fromEnd = (text: string, columns: number): string =>
   CliOutput.displayWidth(text) <= columns
     ? text
     : `…${fitting(graphemes(text).toReversed(), columns - 1).toReversed().join("")}`
 
-/** As many graphemes as there is room for. */
+/** Returns as many graphemes as fit into the columns. */
 const fitting = (all: ReadonlyArray<string>, columns: number): ReadonlyArray<string> => {
   let width = 0
   const end = all.findIndex((grapheme) => (width += CliOutput.displayWidth(grapheme)) > columns)

@@ -1,5 +1,5 @@
 /**
- * Texts in files: which there are, and what is in them.
+ * Finds and reads texts in files.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -9,19 +9,19 @@ import { statSync } from "node:fs"
 import { basename, extname, join, normalize, resolve, sep } from "node:path"
 import { getSystemErrorMessage } from "node:util"
 
-/** What the files are called that are looked for in folders. */
+/** The extensions of the files that are looked for in folders. */
 export const extensions: ReadonlyArray<string> = [".md", ".markdown", ".mdx", ".txt"]
 
-/** The most bytes of a text that are read: 512 KiB, some 80,000 words. What is larger is a log, not a text. */
+/** The largest file that is read: 512 KiB, about 80,000 words. A larger file is a log, not a text. */
 export const mostBytes = 512 * 1024
 
-/** A text as it is now: its path, and what changes when somebody writes to it. One that cannot be looked at is its path. */
+/** Returns the path of a text with its size and time of change, or only the path if the file does not exist. */
 export const stateOf = (path: string): string => {
   const found = statSync(path, { throwIfNoEntry: false })
   return found === undefined ? resolve(path) : `${resolve(path)} ${found.size} ${found.mtimeMs}`
 }
 
-/** A path that was asked for does not exist. */
+/** Some of the paths do not exist. */
 export class NoSuchPath extends Schema.TaggedError<NoSuchPath>("summarise/Texts/NoSuchPath")("NoSuchPath", {
   paths: Schema.NonEmptyArray(Schema.String)
 }) {
@@ -30,7 +30,7 @@ export class NoSuchPath extends Schema.TaggedError<NoSuchPath>("summarise/Texts/
   }
 }
 
-/** There is no text below the paths. */
+/** The paths contain no text. */
 export class NoTexts extends Schema.TaggedError<NoTexts>("summarise/Texts/NoTexts")("NoTexts", {
   paths: Schema.Array(Schema.String)
 }) {
@@ -39,7 +39,7 @@ export class NoTexts extends Schema.TaggedError<NoTexts>("summarise/Texts/NoText
   }
 }
 
-/** The file, or the folder it should be in, cannot be read. */
+/** The file or its folder cannot be read. */
 export class Unreadable extends Schema.TaggedError<Unreadable>("summarise/Texts/Unreadable")("Unreadable", {
   problem: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
@@ -54,36 +54,36 @@ export class TooLarge extends Schema.TaggedError<TooLarge>("summarise/Texts/TooL
   bytes: Schema.Int
 }) {
   override get message(): string {
-    return `has ${this.bytes.toLocaleString("en")} bytes, at most ${mostBytes.toLocaleString("en")} are read`
+    return `has ${this.bytes.toLocaleString("en")} bytes; the limit is ${mostBytes.toLocaleString("en")}`
   }
 }
 
-/** The file is not UTF-8; `offset` is the place, from 0, of the first byte that cannot be. */
+/** The file is not UTF-8. `offset` is the position of the first invalid byte, counted from 0. */
 export class NotUtf8 extends Schema.TaggedError<NotUtf8>("summarise/Texts/NotUtf8")("NotUtf8", {
   offset: Schema.Int
 }) {
   override get message(): string {
-    return `is not UTF-8 at byte ${this.offset}`
+    return `is not valid UTF-8 at byte ${this.offset}`
   }
 }
 
-/** The file is empty, or has nothing in it but white space. */
+/** The file is empty, or contains only white space. */
 export class Empty extends Schema.TaggedError<Empty>("summarise/Texts/Empty")("Empty", {
   bytes: Schema.Int
 }) {
   override get message(): string {
-    return this.bytes === 0 ? "is empty" : `has nothing but white space in its ${this.bytes} bytes`
+    return this.bytes === 0 ? "is empty" : `contains only white space (${this.bytes} bytes)`
   }
 }
 
 /**
- * The texts below some paths.
+ * Finds the texts below some paths.
  *
  * **Details**
  *
- * Shape: a path that is a folder stands for every text below it, sorted by name, folder by folder; a path that is a
- * file for itself, whatever it is called. None comes twice. Links to folders are not followed. A folder that cannot be
- * listed stands for itself, so that reading it tells why. Errors: `NoSuchPath`, with all that are missing, `NoTexts`.
+ * A folder gives every text below it, sorted by name, folder by folder. A file gives itself, whatever its name is. No
+ * path is returned twice. Links to folders are not followed. A folder that cannot be listed gives itself, so that
+ * reading it fails with the reason. Fails with `NoSuchPath`, which has all missing paths, and with `NoTexts`.
  */
 export const find = Effect.fnUntraced(function*(paths: ReadonlyArray<string>) {
   const fs = yield* FileSystem.FileSystem
@@ -97,15 +97,15 @@ export const find = Effect.fnUntraced(function*(paths: ReadonlyArray<string>) {
   return found.flat().length === 0 ? yield* new NoTexts({ paths }) : [...new Set(found.flat())]
 })
 
-/** The least bytes of a page that is worth a summary: what is shorter says where the documentation is. */
+/** The size of the smallest page worth a summary, in bytes. A shorter page only says where the documentation is. */
 const leastBytes = 1024
 
 /**
- * The documentation pages of installed packages: the `README.md` of each that has at least 1 KiB and no more than is read, the longest first.
+ * Finds the documentation of installed packages: each `README.md` from 1 KiB to 512 KiB, the longest first.
  *
  * **Details**
  *
- * Errors: `NoTexts`. Packages inside of packages, and links, are left out: they say the same again.
+ * Leaves out packages inside packages, and links, which would repeat the same text. Fails with `NoTexts`.
  */
 export const pages = Effect.fnUntraced(function*(folder: string) {
   const fs = yield* FileSystem.FileSystem
@@ -135,7 +135,9 @@ interface Sized {
 const sized = (fs: FileSystem.FileSystem, path: string) =>
   Effect.map(fs.stat(path), ({ size }): ReadonlyArray<Sized> => [{ path, size: Number(size) }])
 
-/** Returns what tells a text from the others: its path, without the folder that all are in, and without the name if all have one. */
+/**
+ * Makes a function that shortens paths: without the folder that all share, and without the name if all are README.md.
+ */
 export const labels = (paths: ReadonlyArray<string>): (path: string) => string => {
   const [first = [], ...others] = paths.map((path) => path.split(sep))
   const differs = first.findIndex((folder, depth) => others.some((other) => other[depth] !== folder))
@@ -145,25 +147,25 @@ export const labels = (paths: ReadonlyArray<string>): (path: string) => string =
 }
 
 /**
- * The text in a file.
+ * Reads the text in a file.
  *
  * **Details**
  *
- * Decoded as UTF-8, a byte order mark left out. Errors: `Unreadable` (also for what is no regular file), `TooLarge`,
- * `NotUtf8`, `Empty`.
+ * Decodes UTF-8 and drops a byte order mark. Fails with `Unreadable` (also if the path is not a regular file),
+ * `TooLarge`, `NotUtf8` or `Empty`.
  */
 export const read = Effect.fnUntraced(function*(path: string) {
   const fs = yield* FileSystem.FileSystem
   const { size, type } = yield* fs.stat(path)
   if (type === "Directory") yield* fs.readDirectory(path)
-  if (type !== "File") return yield* new Unreadable({ problem: `is not a file (${type})` })
+  if (type !== "File") return yield* new Unreadable({ problem: `not a regular file (${type})` })
   if (size > mostBytes) return yield* new TooLarge({ bytes: Number(size) })
   const bytes = yield* fs.readFile(path)
   const text = yield* decode(bytes)
   return text.trim() === "" ? yield* new Empty({ bytes: bytes.length }) : text
 }, Effect.catchTag("PlatformError", (cause) => Effect.fail(new Unreadable({ problem: describe(cause), cause }))))
 
-/** A path and what it is; one that exists and tells nothing more is taken for a file. Fails with a path that does not. */
+/** Returns a path and its type, or `File` if the type cannot be read. Fails with the path if it does not exist. */
 const kindOf = (fs: FileSystem.FileSystem, path: string) =>
   fs.stat(path).pipe(
     Effect.map(({ type }) => ({ path: normalize(path), type })),
@@ -184,7 +186,7 @@ const below = (fs: FileSystem.FileSystem, folder: string): Effect.Effect<Readonl
     Effect.orElseSucceed(() => [folder])
   )
 
-/** By code unit: the same order in every locale. */
+/** Compares by code unit, which gives the same order in every locale. */
 const byName = (a: FileSystem.DirectoryEntry, b: FileSystem.DirectoryEntry): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 
@@ -194,7 +196,7 @@ const decode = (bytes: Uint8Array): Effect.Effect<string, NotUtf8> =>
     catch: () => new NotUtf8({ offset: firstInvalid(bytes) })
   })
 
-/** Where a decoder that is not fatal puts U+FFFD, and the bytes do not spell U+FFFD themselves. */
+/** Returns where a lenient decoder first puts a U+FFFD that the bytes do not contain themselves. */
 const firstInvalid = (bytes: Uint8Array): number => {
   let offset = 0
   for (const valid of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\uFFFD")) {
@@ -206,7 +208,7 @@ const firstInvalid = (bytes: Uint8Array): number => {
   return offset
 }
 
-/** What the operating system says, without the path, which the reader of a failure has already. */
+/** Returns the message of the operating system without the path, which the failure already shows. */
 const describe = ({ reason }: PlatformError.PlatformError): string => {
   const { errno } = (reason.cause ?? {}) as NodeJS.ErrnoException
   return errno === undefined ? reason.message : getSystemErrorMessage(errno)

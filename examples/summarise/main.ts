@@ -1,18 +1,19 @@
-// Summarise many texts at once: bounded concurrency, an error budget, retries, a timeout and a limit that adapts.
+// Summarize many texts concurrently, with a concurrency limit, a budget of failures, retries, a timeout and an adaptive
+// limit.
 //
-//   npm start                        the documentation of the installed packages
-//   npm start -- docs notes.txt      files and folders of yours
-//   npm start -- --watch             in a browser, while it goes on
-//   npm start -- --report run.html   the page about the run goes there, and not to a temporary folder
-//   npm start -- --backend async     on fibers instead of worker threads
-//   npm start -- --journal run.db    recorded: the same command again summarises only what was not done, or has changed
-//   npm start -- --help              what else can be said
+//   npm start                        summarizes the documentation of the installed packages
+//   npm start -- docs notes.txt      summarizes your own files and folders
+//   npm start -- --watch             shows the run in a browser
+//   npm start -- --report run.html   writes the report there, not to a temporary folder
+//   npm start -- --backend async     runs on fibers instead of worker threads
+//   npm start -- --journal run.db    records summaries: the same command again summarizes only what is new or changed
+//   npm start -- --help              lists all options
 //
-// Summaries are sentences of the texts themselves, ranked by how central they are; no network, no model. With
-// OPENAI_BASE_URL (and OPENAI_API_KEY, OPENAI_MODEL) in the environment, the model there is asked instead.
+// A summary is the most central sentence of the text; this needs no network and no model. If OPENAI_BASE_URL (and
+// OPENAI_API_KEY, OPENAI_MODEL) is set, that model is asked instead.
 //
-// The run itself is `Parallel.run` in Program.ts; what is done with one file is Summary.ts: a task that
-// ranks sentences on worker threads, or the same as a function that asks a model.
+// The run is `Parallel.run` in Program.ts. The work on one file is in Summary.ts: a task that ranks sentences on
+// workers, or the same function asking a model.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"

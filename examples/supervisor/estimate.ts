@@ -1,10 +1,10 @@
-// The work of a thread: estimate by simulation how likely it is that two of some people share a birthday.
+// The task that runs on threads: estimates by simulation how likely it is that two people of a group share a birthday.
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 
-/** There are too few people for the question. */
+/** There are fewer than two people. */
 class TooFew extends Schema.TaggedError<TooFew>()("TooFew", { people: Schema.Int }) {}
 
 const share = Effect.fnUntraced(function*(people: number) {

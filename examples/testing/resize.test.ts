@@ -1,4 +1,4 @@
-// The tests: `TestBackend` fails, stalls or crashes on request and starts no thread; `TestClock` skips the waits.
+// The tests. `TestBackend` fails, stalls or crashes on request, and starts no thread. `TestClock` skips the waits.
 import { assert, it } from "@effect/vitest"
 import { TestBackend } from "effect-parallel/testing"
 import * as Cause from "effect/Cause"
@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { resizeAll } from "./resize.ts"
 
-it.effect("a photo whose worker crashes is tried again after 1 and 2 seconds", () =>
+it.effect("a photo is tried again 1 and 2 seconds after its worker crashed", () =>
   Effect.gen(function*() {
     const run = yield* Effect.forkChild(resizeAll(["a.jpg"]))
     yield* TestClock.adjust("2999 millis")
@@ -22,7 +22,7 @@ it.effect("a photo whose worker crashes is tried again after 1 and 2 seconds", (
     when: ({ attempt }) => attempt < 3 ? TestBackend.crash() : TestBackend.run
   }))))
 
-it.effect("a photo that stalls fails after three timeouts, and the others are resized", () =>
+it.effect("a photo that stalls fails after three timeouts, the others are resized", () =>
   Effect.gen(function*() {
     const run = yield* Effect.forkChild(resizeAll(["a.jpg", "b.jpg"]))
     yield* TestClock.adjust("93 seconds")

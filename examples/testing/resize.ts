@@ -1,4 +1,4 @@
-// The program under test: resizes photos on a backend, with a timeout and retries.
+// The program under test: resizes photos on the backend that is provided, with a timeout and retries.
 import { Parallel, Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"

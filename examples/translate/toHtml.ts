@@ -1,4 +1,4 @@
-// The work of a thread: render Markdown as HTML.
+// The task that runs on threads: renders Markdown as HTML.
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

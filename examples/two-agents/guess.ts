@@ -1,4 +1,4 @@
-// The work of a thread: the best next guess of Mastermind, by Knuth's rule of 1977 (as good guesses: one that may be the code).
+// The task that runs on threads: the best next guess in Mastermind by Knuth's rule (1977). Possible codes win ties.
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 const History = Schema.Array(Schema.Struct({ guess: Schema.String, score: Schema.String }))
 export type History = typeof History.Type
 
-/** No code has all the scores. */
+/** No code matches all the scores. */
 class Contradiction extends Schema.TaggedError<Contradiction>()("Contradiction", {}) {}
 
 export const score = (code: string, guess: string): string => {
@@ -18,7 +18,7 @@ export const score = (code: string, guess: string): string => {
 const colours = "123456".split("")
 const codes = colours.flatMap((a) => colours.flatMap((b) => colours.flatMap((c) => colours.map((d) => a + b + c + d))))
 
-/** How many codes are left at worst after a guess. */
+/** Returns how many codes can remain after a guess, at most. */
 const worst = (guess: string, possible: ReadonlyArray<string>): number => {
   const groups = Map.groupBy(possible, (code) => score(code, guess))
   return Math.max(...groups.values().map((group) => group.length))

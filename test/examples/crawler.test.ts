@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { run } from "./run.ts"
 
-it.live("the example of a crawler visits every page, bothers no host with more than two requests, and shows dead links", () =>
+it.live("the example of a crawler visits every page with two requests at a time for a host, and shows dead links", () =>
   Effect.gen(function*() {
     const lines = yield* run("10-crawler.ts")
 

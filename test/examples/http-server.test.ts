@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { run } from "./run.ts"
 
-it.live("the example of a CPU pool answers other requests while its threads compute", () =>
+it.live("the example of an HTTP server answers other requests while its threads compute", () =>
   Effect.gen(function*() {
     const lines = yield* run("12-http-server.ts")
 

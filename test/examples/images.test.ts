@@ -4,7 +4,7 @@ import { Effect, FileSystem } from "effect"
 import { PNG } from "pngjs"
 import { run } from "./run.ts"
 
-it.live("the example of images saves every picture in every filter, and shows the file that is no picture", () =>
+it.live("the example of images saves every picture with every filter, and shows the file that is not a picture", () =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { run } from "./run.ts"
 
-it.live("the example of map-reduce sums what rows there are, and shows those that are bad", () =>
+it.live("the example of map-reduce sums the valid rows and shows the bad ones", () =>
   Effect.gen(function*() {
     const lines = yield* run("04-map-reduce.ts")
 
@@ -16,6 +16,6 @@ it.live("the example of map-reduce sums what rows there are, and shows those tha
       "skipped 2024.csv:2524: Missing key at [3]",
       "Unreadable: broken.csv:3151: Unterminated quoted field"
     ])
-    // 3 files of 2,500 rows, less two
+    // three files of 2,500 rows, minus two bad rows
     assert.strictEqual(lines.reduce((sum, line) => sum + Number(/(\d+) people/.exec(line)?.[1] ?? 0), 0), 7498)
   }))

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-/** Runs an example as its readers do, waits until its process has exited by itself, and returns the lines that it printed. */
+/** Runs an example as its readers do, waits until its process has exited, and returns the lines that it printed. */
 export const run = (example: string, ...args: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.callback((resume, signal) => {
     const file = fileURLToPath(new URL(`../../examples/${example}`, import.meta.url))

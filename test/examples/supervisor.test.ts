@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { run } from "./run.ts"
 
-it.live("the example of a supervisor accepts what is exact enough, gives up after four answers, and shows a bad question", () =>
+it.live("the example of a supervisor accepts exact answers, gives up after four, and shows a bad question", () =>
   Effect.gen(function*() {
     assert.deepStrictEqual(yield* run("05-supervisor.ts"), [
       "accepted: 23 people: 0.502 ± 0.012 after 1600 trials",

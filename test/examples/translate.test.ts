@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { run } from "./run.ts"
 
-it.live("the example of translations has them all though the service refuses some at first, and shows what is refused for good", () =>
+it.live("the example of translations retries what is refused with 429, and shows the unknown language", () =>
   Effect.gen(function*() {
     const lines = yield* run("02-translate.ts")
     const page = (heading: string, text: string) =>
@@ -19,5 +19,5 @@ it.live("the example of translations has them all though the service refuses som
       page("God morgon", "Tåget är <em>försenat</em>."),
       "xx: Refused: unknown language xx"
     ])
-    assert.match(lines.at(-1)!, /^refused until the limit had learned: [1-9]\d*$/)
+    assert.match(lines.at(-1)!, /^requests refused before the limit adapted: [1-9]\d*$/)
   }))

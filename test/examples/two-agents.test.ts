@@ -15,13 +15,13 @@ describe("the example of two agents", () => {
       ])
     }))
 
-  it("counts every colour of a guess once", () => {
+  it("counts every color of a guess once", () => {
     assert.strictEqual(score("1122", "2111"), "1 in place, 2 elsewhere")
     assert.strictEqual(score("1111", "1222"), "1 in place, 0 elsewhere")
     assert.strictEqual(score("1234", "4321"), "0 in place, 4 elsewhere")
   })
 
-  it.effect("fails on scores that no code has", () =>
+  it.effect("fails on scores that no code matches", () =>
     Effect.gen(function*() {
       const history = [{ guess: "1111", score: "2 in place, 1 elsewhere" }]
 

@@ -70,7 +70,7 @@ describe("Markdown", () => {
       assert.deepStrictEqual(Markdown.blocks(document), ["Quoted text.", "item", "its second paragraph"])
     })
 
-    it("anything takes linear time", () => {
+    it("every document takes linear time", () => {
       const hostile = ["[", "![", "[a](", "<!--", "<a", "`", "~", "-|", "> ", "**", "```\n", "- "]
 
       const cost = (bytes: number) => {

@@ -9,7 +9,7 @@ import * as Patience from "../../../examples/summarise/Patience.ts"
 import * as Program from "../../../examples/summarise/Program.ts"
 import { Summariser } from "../../../examples/summarise/Summariser.ts"
 
-/** A request as the server saw it; `at` in milliseconds. */
+/** A request that the server received. `at` is in milliseconds. */
 interface Call {
   readonly at: number
   readonly url: string
@@ -27,7 +27,7 @@ interface Reply {
 
 const completion = (content: string): Reply => ({ body: JSON.stringify({ choices: [{ message: { content } }] }) })
 
-/** A server on a port of its own that answers the n-th request (from 0) for a text; without a reply it keeps silent. */
+/** Starts a server that answers the n-th request (from 0) for a text. Without a reply it does not answer. */
 const serve = (reply: (text: string, n: number) => Reply | undefined) =>
   Effect.gen(function*() {
     const calls: Array<Call> = []
@@ -58,7 +58,7 @@ const serve = (reply: (text: string, n: number) => Reply | undefined) =>
 
 const key = "sk-never-to-be-seen"
 
-/** Summarises texts that begin with these words, by the model at the URL. */
+/** Summarizes texts that begin with these words, with the model at the URL. */
 const summarise = (baseUrl: URL, words: ReadonlyArray<string>, settings?: Partial<Program.Settings>) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
@@ -113,7 +113,7 @@ describe("Model", () => {
       assert.deepInclude(calls[0], { url: "/v1/chat/completions", model: "small", authorization: `Bearer ${key}` })
     }))
 
-  it.live("after a 429 nothing is asked for as long as it says, then everything succeeds", () =>
+  it.live("after a 429 no request is sent for as long as it says, then everything succeeds", () =>
     Effect.gen(function*() {
       const { baseUrl, calls } = yield* serve((text, n) =>
         text === "First" && n === 0 ? { status: 429, headers: { "retry-after": "1" }, body: "{}" } : completion("Done.")
@@ -129,7 +129,7 @@ describe("Model", () => {
       assert.strictEqual(report.failures.length, 0)
     }))
 
-  it.live("a 429 that asks for more than two minutes fails at once, with what it asked for", () =>
+  it.live("a 429 that asks to wait more than two minutes fails immediately, with that time", () =>
     Effect.gen(function*() {
       const { baseUrl, calls } = yield* serve(() => ({ status: 429, headers: { "retry-after": "3600" }, body: "" }))
 
@@ -139,7 +139,7 @@ describe("Model", () => {
       assert.deepInclude(errorOf(report.outcomes[0]), { _tag: "Overloaded", retryAfter: Duration.hours(1) })
     }))
 
-  it.live("a 500 is tried again, three times and no more", () =>
+  it.live("a 5xx is tried again at most three times", () =>
     Effect.gen(function*() {
       const { baseUrl, calls } = yield* serve((text, n) =>
         text === "Often" || n < 2 ? { status: 503, body: "busy" } : completion("Done.")
@@ -152,7 +152,7 @@ describe("Model", () => {
       assert.strictEqual(calls.length, 7)
     }))
 
-  it.live("a model that keeps silent meets the timeout, is not asked again, and its request is aborted", () =>
+  it.live("a model that does not answer times out, is not asked again, and its request is aborted", () =>
     Effect.gen(function*() {
       const { baseUrl, calls } = yield* serve((text) => text === "Slow" ? undefined : completion("Done."))
 
@@ -165,7 +165,7 @@ describe("Model", () => {
       yield* Effect.promise(() => slow[0]!.closed)
     }))
 
-  it.live("garbage is a typed failure, and is not tried again", () =>
+  it.live("an answer that is not a chat completion is a typed failure, and is not tried again", () =>
     Effect.gen(function*() {
       const bodies: Record<string, string> = {
         Html: "<html>login</html>",
@@ -182,7 +182,7 @@ describe("Model", () => {
       assert.strictEqual(calls.length, 4)
     }))
 
-  it.live("a refusal is a typed failure that does not tell the key, even when the server does", () =>
+  it.live("a refusal is a typed failure that does not show the key, even if the server does", () =>
     Effect.gen(function*() {
       const { baseUrl, calls } = yield* serve(() => ({ status: 401, body: `no such\nkey: ${key}` }))
 
@@ -193,7 +193,7 @@ describe("Model", () => {
       assert.strictEqual(calls.length, 1)
     }))
 
-  it.live("a server that is not there is a typed failure that says why", () =>
+  it.live("a server that cannot be reached is a typed failure with the reason", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* Effect.scoped(serve(() => undefined))
 
@@ -205,7 +205,7 @@ describe("Model", () => {
 })
 
 describe("Patience", () => {
-  it.effect("each 429 lowers how many texts are asked for at once, other failures do not", () =>
+  it.effect("each 429 lowers the concurrency, other failures do not", () =>
     Effect.gen(function*() {
       const limit = Patience.limit(8)
 

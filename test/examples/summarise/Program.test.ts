@@ -8,7 +8,7 @@ import * as Program from "../../../examples/summarise/Program.ts"
 import { Summariser } from "../../../examples/summarise/Summariser.ts"
 import { range } from "../../helpers.ts"
 
-/** An effect every third time, and "Yes." otherwise. */
+/** Makes a function that returns the effect on every third call, and "Yes." otherwise. */
 const thirdTime = (effect: Effect.Effect<never>) => {
   let calls = 0
   return () => Effect.suspend(() => ++calls % 3 === 0 ? effect : Effect.succeed("Yes."))
@@ -45,7 +45,7 @@ describe("Program", () => {
   })
   const output = Effect.map(TestConsole.logLines, (lines) => lines.join("\n"))
 
-  it.effect("shows as many summaries as the terminal has room for and counts the rest, or shows all", () =>
+  it.effect("shows as many summaries as fit on the terminal and counts the others, or shows all", () =>
     Effect.gen(function*() {
       yield* run(50)
       const some = yield* output
@@ -53,12 +53,12 @@ describe("Program", () => {
       const all = (yield* output).slice(some.length)
 
       assert.isAtMost(some.split("\n").length, 24)
-      assert.match(some, /\n… and 34 more \(--all shows them\)\n\n50 of 50 texts summarised/)
+      assert.match(some, /\n… and 34 more \(--all shows them\)\n\n50 of 50 texts summarized/)
       assert.strictEqual(some.match(/Yes\./g)?.length, 16)
       assert.strictEqual(all.match(/Yes\./g)?.length, 50)
     }).pipe(Effect.provide([platform, summariser(() => Effect.succeed("Yes."))])))
 
-  it.effect("by default it stops when 20 texts of few have failed, and half of many", () =>
+  it.effect("stops by default when half of the texts have failed, but not before 20 have", () =>
     Effect.gen(function*() {
       const few = yield* Effect.flip(run(19))
       const more = yield* Effect.flip(run(22))
@@ -72,7 +72,7 @@ describe("Program", () => {
       summariser(() => Effect.fail(new Model.Refused({ status: 402, said: "no money" })))
     ])))
 
-  it.effect("a bug of the summariser is the failure of its text alone", () =>
+  it.effect("a bug of the summarizer fails only its text", () =>
     Effect.gen(function*() {
       yield* run(3)
 

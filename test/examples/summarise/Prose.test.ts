@@ -7,7 +7,7 @@ const lines = (...all: ReadonlyArray<string>): string => all.join("\n")
 describe("Prose", () => {
   const texts = (prose: Prose.Prose) => prose.sentences.map(({ text }) => text)
 
-  it.effect("a text becomes sentences, and an abbreviation ends none", () =>
+  it.effect("a text is split into sentences, but not at an abbreviation", () =>
     Effect.gen(function*() {
       const prose = yield* Prose.make(
         "a.md",
@@ -22,7 +22,7 @@ describe("Prose", () => {
       assert.strictEqual(prose.words, 21)
     }))
 
-  it.effect("a .txt file is taken as it stands", () =>
+  it.effect("a .txt file is read as plain text", () =>
     Effect.gen(function*() {
       const text = lines(
         "# not a heading but the first line",
@@ -38,13 +38,13 @@ describe("Prose", () => {
       assert.include(texts(prose)[1], "| not a table |")
     }))
 
-  it.effect("too few sentences or words are a TooShort that counts them", () =>
+  it.effect("a text with too few sentences or words fails with TooShort, which counts them", () =>
     Effect.gen(function*() {
       const few = yield* Effect.flip(Prose.make("a.md", "Two sentences. But short."))
       const one = yield* Effect.flip(Prose.make("a.md", "word ".repeat(100)))
 
       assert.deepInclude(few, { _tag: "TooShort", sentences: 2, words: 4 })
       assert.deepInclude(one, { _tag: "TooShort", sentences: 1, words: 100 })
-      assert.strictEqual(one.message, "has 1 sentence and 100 words of prose, a summary takes 2 and 20")
+      assert.strictEqual(one.message, "has 1 sentence and 100 words of prose; a summary needs at least 2 and 20")
     }))
 })

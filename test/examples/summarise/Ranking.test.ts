@@ -4,7 +4,7 @@ import * as Ranking from "../../../examples/summarise/Ranking.ts"
 describe("Ranking", () => {
   const bags = (...sentences: ReadonlyArray<string>) => sentences.map((sentence) => sentence.split(" "))
 
-  it("all that is given is 1, and who shares rare words has more of it", () => {
+  it("the ranks sum to 1, and a sentence that shares rare words has a higher one", () => {
     const ranks = Ranking.centrality(bags("x y", "red green blue", "red green", "blue green", "z"))
 
     assert.approximately(ranks.reduce((sum, rank) => sum + rank), 1, 1e-9)
@@ -12,13 +12,13 @@ describe("Ranking", () => {
     assert.isAbove(ranks[2]!, ranks[4]!)
   })
 
-  it("sentences without a word in common are ranked by their place", () => {
+  it("sentences without a common word are ranked by their position", () => {
     const ranks = [...Ranking.centrality(bags("a", "b", "c"))]
 
     assert.deepStrictEqual(ranks, ranks.toSorted((a, b) => b - a))
   })
 
-  it("a sentence of fitting length goes before a central one, and an eligible one before both", () => {
+  it("a sentence of the preferred length comes before a central one, and an eligible one before both", () => {
     const sentences = bags("a b", "a b c", "p q r s t u", "v w")
 
     assert.strictEqual(Ranking.best(sentences, () => false), 2)

@@ -8,7 +8,7 @@ const lines = (...all: ReadonlyArray<string>): string => all.join("\n")
 
 describe("Summary", () => {
   it.layer(Layer.merge(NodeFileSystem.layer, Summariser.layerExtractive))((it) => {
-    it.effect("a file is summarised by the one of its sentences that says what the others are about", () =>
+    it.effect("a file is summarized by its most central sentence", () =>
       Effect.gen(function*() {
         const fs = yield* FileSystem.FileSystem
         const file = yield* fs.makeTempFileScoped({ suffix: ".md" })

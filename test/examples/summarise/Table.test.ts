@@ -27,7 +27,7 @@ describe("Table", () => {
 
   const room = { columns: 80, rows: Infinity, label: (path: string) => path }
 
-  it("has the summaries, what failed by kind, and the count", () => {
+  it("has the summaries, the failures by kind, and the count", () => {
     assert.strictEqual(
       Table.make(report, room),
       lines(
@@ -39,12 +39,12 @@ describe("Table", () => {
         "  b.md: is empty (4 attempts)",
         "✗ RangeError × 1",
         "  c.md: a bug\uFFFD[31m",
-        "2 of 4 texts summarised, 2 failed, in 1.2 s"
+        "2 of 4 texts summarized, 2 failed, in 1.2 s"
       )
     )
   })
 
-  it("fits a terminal: paths are cut in front, summaries at the edge, and rows are counted that are not shown", () => {
+  it("fits a terminal: cuts paths on the left, cuts summaries on the right, and counts hidden rows", () => {
     const [header, first, second] = Table.make(report, { ...room, columns: 30, rows: 24 }).split("\n")
     const many = Report.make({
       name: "summaries",
@@ -64,7 +64,7 @@ describe("Table", () => {
     assert.isAtMost(small.length, 24 - 4)
   })
 
-  it("is lines for other programs elsewhere", () => {
+  it("is lines separated by tabs for other programs", () => {
     assert.deepStrictEqual(Table.lines(report), [
       "docs/a.md\t1234\tFirst 文 sentence.",
       "much/longer/path.md\t20\tSecond."

@@ -5,7 +5,7 @@ import * as Texts from "../../../examples/summarise/Texts.ts"
 
 describe("Texts", () => {
   it.layer(NodeFileSystem.layer)((it) => {
-    it.effect("find gives the texts of folders in the order of their names, and a file whatever it is called", () =>
+    it.effect("find returns the texts of folders in the order of their names, and files with any name", () =>
       Effect.gen(function*() {
         const fs = yield* FileSystem.FileSystem
         const folder = yield* fs.makeTempDirectoryScoped()
@@ -22,7 +22,7 @@ describe("Texts", () => {
         )
       }))
 
-    it.effect("find names all paths that are missing, and folders without a text", () =>
+    it.effect("find fails with all paths that are missing, and with folders without a text", () =>
       Effect.gen(function*() {
         const fs = yield* FileSystem.FileSystem
         const folder = yield* fs.makeTempDirectoryScoped()
@@ -35,7 +35,7 @@ describe("Texts", () => {
         assert.instanceOf(none, Texts.NoTexts)
       }))
 
-    it.effect("read tells where bytes are not UTF-8, behind a U+FFFD that is", () =>
+    it.effect("read finds the first byte that is not UTF-8, after a U+FFFD of the text itself", () =>
       Effect.gen(function*() {
         const fs = yield* FileSystem.FileSystem
         const file = yield* fs.makeTempFileScoped()
@@ -46,7 +46,7 @@ describe("Texts", () => {
         assert.deepInclude(error, { _tag: "NotUtf8", offset: 9 })
       }))
 
-    it.effect("read leaves out a byte order mark, and refuses white space, large files and folders", () =>
+    it.effect("read drops a byte order mark, and refuses white space, large files and folders", () =>
       Effect.gen(function*() {
         const fs = yield* FileSystem.FileSystem
         const folder = yield* fs.makeTempDirectoryScoped()
@@ -63,10 +63,10 @@ describe("Texts", () => {
 
         assert.strictEqual(text, "text")
         assert.deepStrictEqual(errors.map((error) => error.message), [
-          "has nothing but white space in its 3 bytes",
-          "has 524,289 bytes, at most 524,288 are read",
+          "contains only white space (3 bytes)",
+          "has 524,289 bytes; the limit is 524,288",
           "cannot be read: no such file or directory",
-          "cannot be read: is not a file (Directory)"
+          "cannot be read: not a regular file (Directory)"
         ])
       }))
   })

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 
-/** Starts the command as a user does, in the folder given. */
+/** Starts the command in a folder, as a user does. */
 const start = (folder: string, args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
   const { OPENAI_BASE_URL: _, ...own } = process.env
   const child = spawn(
@@ -29,7 +29,7 @@ const start = (folder: string, args: ReadonlyArray<string>, env: Record<string, 
 
 const command = (folder: string, ...args: ReadonlyArray<string>) => Effect.promise(() => start(folder, args).ended)
 
-/** A folder with texts that succeed, and one for every reason to fail. */
+/** A folder with texts that succeed, and one text for each reason to fail. */
 class Fixtures extends Context.Service<Fixtures, { readonly folder: string }>()("test/Fixtures") {
   static readonly layer = Layer.effect(
     Fixtures,
@@ -56,7 +56,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
   "npm start",
   (it) => {
     describe.concurrent("with paths", () => {
-      it.effect("with a journal, summarises what was not done before, or has changed", () =>
+      it.effect("with a journal, summarizes only texts that are new or changed", () =>
         Effect.gen(function*() {
           const fs = yield* FileSystem.FileSystem
           const { folder } = yield* Fixtures
@@ -72,15 +72,15 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
           )
           const third = yield* command(own, "--journal", "run.db", "texts")
 
-          assert.match(first.stderr, /2 of 2 texts summarised, 0 failed/)
-          assert.match(second.stderr, /2 of 2 texts summarised \(2 of them before\), 0 failed/)
+          assert.match(first.stderr, /2 of 2 texts summarized, 0 failed/)
+          assert.match(second.stderr, /2 of 2 texts summarized \(2 recalled\), 0 failed/)
           assert.strictEqual(second.stdout, first.stdout)
-          assert.match(third.stderr, /2 of 2 texts summarised \(1 of them before\), 0 failed/)
+          assert.match(third.stderr, /2 of 2 texts summarized \(1 recalled\), 0 failed/)
           assert.match(second.stderr, /summaries: 2 recorded in .*run\.db/)
           assert.strictEqual(third.code, 0)
         }))
 
-      it.effect("says plain lines in a pipe: summaries on stdout, what failed and where the report is on stderr", () =>
+      it.effect("prints plain lines in a pipe: summaries on stdout, failures and the report's path on stderr", () =>
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
           const fs = yield* FileSystem.FileSystem
@@ -98,16 +98,16 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
             "✗ Empty × 1",
             "  texts/empty.md: is empty",
             "✗ TooLarge × 1",
-            "  texts/large.txt: has 600,000 bytes, at most 524,288 are read",
+            "  texts/large.txt: has 600,000 bytes; the limit is 524,288",
             "✗ NotUtf8 × 1",
-            "  texts/latin.md: is not UTF-8 at byte 1",
+            "  texts/latin.md: is not valid UTF-8 at byte 1",
             "✗ Unreadable × 1",
             "  texts/link.md: cannot be read: no such file or directory",
             "✗ TooShort × 1",
-            "  texts/short.md: has 1 sentence and 2 words of prose, a summary takes 2 and 20"
+            "  texts/short.md: has 1 sentence and 2 words of prose; a summary needs at least 2 and 20"
           ])
-          assert.match(said.at(-3)!, /^2 of 7 texts summarised, 5 failed, in /)
-          assert.strictEqual(said.at(-2), "npm start -- --watch shows a run while it goes on")
+          assert.match(said.at(-3)!, /^2 of 7 texts summarized, 5 failed, in /)
+          assert.strictEqual(said.at(-2), "npm start -- --watch shows the run in a browser")
           assert.include(yield* fs.readFileString(file), "<title>summaries</title>")
           assert.strictEqual(code, 0)
         }))
@@ -122,9 +122,9 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
 
           const { code, stderr, stdout } = yield* command(folder, "texts", "--backend", backend!, "--workers", "2")
 
-          assert.include(stderr, `Summarising by ranking sentences, ${place}`)
+          assert.include(stderr, `Summarizing by ranking sentences, ${place}`)
           assert.include(stdout, "A fox is a small animal that hunts at night.")
-          assert.include(stderr, "2 of 7 texts summarised, 5 failed")
+          assert.include(stderr, "2 of 7 texts summarized, 5 failed")
           assert.strictEqual(code, 0)
         }))
 
@@ -149,7 +149,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
           assert.strictEqual(code, 1)
         }))
 
-      it.effect("stops at the budget of failures with 1, and shows what was done", () =>
+      it.effect("exits with 1 when its budget of failures is used up, and shows what was done", () =>
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
 
@@ -158,10 +158,10 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
           assert.strictEqual(code, 1)
           assert.include(stdout, "A fox is a small animal that hunts at night.")
           assert.include(stderr, "✗ Empty × 1\n  texts/empty.md: is empty\n✗ TooLarge × 1\n  texts/large.txt")
-          assert.include(stderr, "stopped when 2 texts had failed (--max-errors 2): 3 of 7 were done")
+          assert.include(stderr, "stopped after 2 failed texts (--max-errors 2): 3 of 7 texts were done")
         }))
 
-      it.effect("exits with 1 when no text was summarised", () =>
+      it.effect("exits with 1 when no text was summarized", () =>
         Effect.gen(function*() {
           const { folder } = yield* Fixtures
 
@@ -169,11 +169,11 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
 
           assert.strictEqual(code, 1)
           assert.include(stderr, "✗ TooShort × 1\n  texts/short.md")
-          assert.include(stderr, "no text was summarised, 0 of 1")
+          assert.include(stderr, "no text was summarized (0 of 1)")
         }))
     })
 
-    describe.concurrent("with what is wrong", () => {
+    describe.concurrent("with a wrong command line", () => {
       const wrong: ReadonlyArray<readonly [args: string, message: string]> = [
         ["texts --concurrency 0", "Invalid value for flag --concurrency: \"0\". Expected: a positive integer"],
         [
@@ -195,11 +195,11 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
           assert.strictEqual(code, 1)
           assert.include(stderr, message)
           assert.isBelow(stderr.split("\n").length, 10, "the error is on the screen")
-          assert.notInclude(stderr, "Summarising")
+          assert.notInclude(stderr, "Summarizing")
         }))
     })
 
-    it.effect("Ctrl-C ends it at once with 130, says how many were done, and closes its requests", () =>
+    it.effect("exits immediately with 130 on Ctrl-C, says how many were done, and closes its requests", () =>
       Effect.gen(function*() {
         const { folder } = yield* Fixtures
         const server = yield* Effect.acquireRelease(
@@ -223,16 +223,16 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
         child.kill("SIGINT")
         const { code, signal, stderr, stdout } = yield* Effect.promise(() => ended)
 
-        // the request would have been waited for much longer
+        // waiting for the request would have taken much longer
         assert.isBelow(performance.now() - from, 20_000)
         assert.deepStrictEqual([code, signal], [130, null])
         assert.match(stderr, /summaries interrupted: \d of 7/)
-        assert.include(stderr, "with --journal run.db, the same command goes on where it was stopped")
+        assert.include(stderr, "With --journal run.db, the same command continues a stopped run")
         assert.notInclude(stdout + stderr, "sk-never")
         yield* Effect.promise(() => closed)
       }))
 
-    it.effect("has the version of the package", () =>
+    it.effect("prints the version of the package with --version", () =>
       Effect.gen(function*() {
         const { folder } = yield* Fixtures
         const fs = yield* FileSystem.FileSystem
@@ -254,7 +254,7 @@ layer(Fixtures.layer.pipe(Layer.provideMerge(NodeFileSystem.layer)), { excludeTe
           new Promise<void>((resolve) => {
             child.stderr.on("data", (data: Buffer) => {
               said += data.toString()
-              if (said.includes("The page stays until Ctrl-C")) resolve()
+              if (said.includes("The page is served until Ctrl-C")) resolve()
             })
           })
         )

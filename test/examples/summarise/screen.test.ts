@@ -8,7 +8,7 @@ const main = fileURLToPath(new URL("../../../examples/summarise/main.ts", import
 const title = `npm start in a terminal of 80 × 24${hasTmux ? "" : " (skipped: there is no tmux)"}`
 
 describe.skipIf(!hasTmux)(title, () => {
-  it.live("leaves on the screen what was done, summaries, what failed by kind, and where the report is", () =>
+  it.live("leaves summaries, failures by kind, the count and the path of the report on the screen", () =>
     Effect.gen(function*() {
       const terminal = yield* Terminal.open(80, 24)
       terminal.type([process.execPath, "--conditions=@effect-parallel/source", main].map(quoted).join(" "))
@@ -20,7 +20,7 @@ describe.skipIf(!hasTmux)(title, () => {
       assert.isTrue(screen.some((line) => /^text +summary$/.test(line)))
       assert.isTrue(screen.some((line) => /^… and \d+ more \(--all shows them\)$/.test(line)))
       assert.isTrue(screen.some((line) => /^✗ \w+ × \d+$/.test(line)))
-      assert.isTrue(screen.some((line) => /^\d+ of \d+ texts summarised, \d+ failed, in \S+ m?s$/.test(line)))
+      assert.isTrue(screen.some((line) => /^\d+ of \d+ texts summarized, \d+ failed, in \S+ m?s$/.test(line)))
       assert.isTrue(screen.every((line) => line.length <= 80))
     }).pipe(Effect.scoped))
 })
