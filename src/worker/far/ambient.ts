@@ -1,5 +1,5 @@
 /**
- * What a task in a worker sees of the program: its context, and a logger that leads back to the program's.
+ * The context of a task in a worker, and the logger that sends its entries to the program.
  */
 import * as Context from "effect/Context"
 import * as Logger from "effect/Logger"
@@ -14,8 +14,8 @@ import type { Ambient, Log } from "../wire/messages.ts"
 import { encodeThrown } from "../wire/thrown.ts"
 
 /**
- * Makes the context of a task: the services of its layer, the async backend, and those parts of the caller's context
- * that can be sent.
+ * Makes the context of a task: the services of its layer, the async backend, and the parts of the caller's context that
+ * can be sent.
  */
 export const contextOf = (
   { annotations, defaults, logLevel, span }: Ambient,
@@ -32,7 +32,7 @@ export const contextOf = (
   return span === undefined ? context : Context.add(context, Tracer.ParentSpan, Tracer.externalSpan(span))
 }
 
-/** Makes a logger that sends entries to the near side, which has the loggers. */
+/** Makes a logger that sends entries to the near side, where the loggers are. */
 export const loggerOf = (
   crossing: Crossing,
   post: (log: Log, transfer: ReadonlyArray<unknown>) => void,

@@ -1,7 +1,8 @@
 /**
- * The start of a worker, before it knows any task: it listens, imports modules, and passes batches to the runner.
+ * The boot code of a worker: it listens, imports the modules of tasks, and passes batches to the runner.
  *
- * Nothing here imports Effect, so that a worker is up before Effect is loaded: the runner comes with the first task.
+ * This module does not import Effect, so that a worker is ready before Effect is loaded. The runner, which needs
+ * Effect, is imported with the first task.
  */
 import { enableCompileCache } from "node:module"
 import type { Crossing } from "../wire/crossing.ts"
@@ -20,23 +21,24 @@ export const boot = (link: Link): void => {
   enableCompileCache()
   const modules = new Map<string, Promise<Module>>()
   /**
-   * Batches whose task is being imported, by their identifier. A cancelled one is removed. Invariant: a batch is
-   * answered here (`Refused`, `Done`) or started by the runner, never both; whoever removes it from here decides.
+   * Batches whose task is being imported, by their identifier. A cancelled batch is removed. Invariant: a batch is
+   * either answered here (`Refused`, `Done`) or started by the runner, never both. The code that removes it from here
+   * decides.
    */
   const waiting = new Map<number, BatchMessage>()
   let loading: Promise<Runner> | undefined
   let runner: Runner | undefined
   /** URLs of modules that opened workers while they were imported. */
   const programs = new Set<string>()
-  /** Tasks that were found, by module and name. */
+  /** Tasks found so far, by module and name. */
   const tasks = new Map<string, Map<string, Named>>()
-  /** Batches that were sent ahead, by their identifier, in the order in which they begin. */
+  /** Batches that were sent ahead and wait, by their identifier, in the order in which they begin. */
   const line = new Map<number, BatchMessage>()
   /** Number of batches that have begun and are not over. */
   let present = 0
   let ended = false
 
-  /** Begins the first batch in line, if no other is here. */
+  /** Called when a batch is over. Begins the first batch in line if no other batch is in progress. */
   const over = (): void => {
     present--
     if (present > 0 || ended) return
@@ -54,7 +56,7 @@ export const boot = (link: Link): void => {
 
   const upAt = machineNow()
 
-  /** Begins a batch: at once if its task is known, otherwise when its module is imported. */
+  /** Begins a batch: immediately if its task is known, otherwise after its module is imported. */
   const start = (run: BatchMessage): void => {
     const receivedAt = machineNow()
     present++
@@ -83,7 +85,7 @@ export const boot = (link: Link): void => {
     }
   }
 
-  /** Imports the runner once; again after a failure, such as one for lack of file descriptors. */
+  /** Imports the runner once. After a failure, such as a lack of file descriptors, the next call tries again. */
   const loadRunner = (): Promise<Runner> => {
     loading ??= import("./runner.ts").then(({ make }) => runner = make(link))
     loading.catch(() => loading = undefined)
@@ -97,7 +99,7 @@ export const boot = (link: Link): void => {
     over()
   }
 
-  /** Returns a batch that is in line; false if it is not. */
+  /** Returns a batch to the near side if it is still in line. Returns false if it is not. */
   const withdraw = (id: number): boolean => {
     const isInLine = line.delete(id)
     if (isInLine) link.post({ _tag: "Done", id })
@@ -122,7 +124,7 @@ export const boot = (link: Link): void => {
   process.on("exit", (code) => {
     ended = true
     runner?.flush()
-    // no batch runs, so a module that is being imported ends the worker
+    // no batch runs, so a module that is being imported has ended the worker
     if (runner?.busy() === true) return
     const error = encodeThrown(new Error(`it ended its worker with exit code ${code}`), link.crossing)
     for (const run of waiting.values().toArray()) refuse(run, { _tag: "ModuleFailed", module: run.module, error })
@@ -147,7 +149,7 @@ export const boot = (link: Link): void => {
   link.post({ _tag: "Ready" })
 }
 
-/** Imports a module once. After a failure it is imported again the next time: what it lacked may be there by then. */
+/** Imports a module once. After a failure, the next call imports it again: the cause may be gone by then. */
 const load = (modules: Map<string, Promise<Module>>, url: string): Promise<Module> => {
   const known = modules.get(url)
   if (known !== undefined) return known
@@ -172,13 +174,13 @@ const tasksOf = (module: Module): ReadonlyArray<Named> =>
     typeof value === "function" && TaskTypeId in value
   )
 
-/** Makes the fault of a module that could not be imported: it is not there, or it threw. */
+/** Makes the fault of a module that could not be imported: it does not exist, or it threw. */
 const faultOf = ({ module }: Address, error: unknown, crossing: Crossing): Fault =>
   isMissing(error, module)
     ? { _tag: "ModuleMissing", module }
     : { _tag: "ModuleFailed", module, error: encodeThrown(error, crossing) }
 
-/** True for the error of Node.js for a module that is not there. A module may throw anything, so nothing is taken for granted. */
+/** True for the error of Node.js for a missing module. A module may throw anything, so reading the error may throw. */
 const isMissing = (error: unknown, module: string): boolean => {
   try {
     const { code, url } = error as { readonly code?: unknown; readonly url?: unknown }

@@ -1,5 +1,5 @@
 /**
- * The parts of a worker as they see each other: its link to the near side, and the runner of its batches.
+ * The interfaces between the parts of a worker: its link to the near side, and the runner of its batches.
  */
 import type { Crossing } from "../wire/crossing.ts"
 import type { BatchMessage, FromFar, ToFar } from "../wire/messages.ts"
@@ -10,8 +10,8 @@ export interface Link {
   readonly post: (message: FromFar, transfer?: ReadonlyArray<unknown>) => void
   readonly listen: (receive: (message: ToFar) => void) => void
   /**
-   * Records that a batch starts the payload at a position, at a time of the system's monotonic clock in milliseconds.
-   * False if the near side has cut the batch before that position: then it must not start.
+   * Records that a batch starts the payload at a position, at a time of the machine's monotonic clock in milliseconds.
+   * Returns false if the near side has cut the batch before that position; then the payload must not start.
    */
   readonly claim: (slot: number, position: number, since: number) => boolean
   /** Ends the worker. */
@@ -21,8 +21,8 @@ export interface Link {
 /** The part of the runner that the boot code uses. */
 export interface Runner {
   /**
-   * Runs a batch that was received at a time of the machine's clock, by a worker that has listened since another. Calls
-   * `over` when the batch is over.
+   * Runs a batch. `came` has the times of the machine's clock at which the worker began to listen (`upAt`) and received
+   * the batch (`receivedAt`). Calls `over` when the batch is over.
    */
   readonly run: (
     run: BatchMessage,
@@ -34,7 +34,7 @@ export interface Runner {
   readonly cancel: (id: number) => void
   /** Posts the exits that have not been posted, before the worker ends. */
   readonly flush: () => void
-  /** True if a batch is under way. */
+  /** True if a batch is in progress. */
   readonly busy: () => boolean
   readonly end: () => Promise<void>
 }

@@ -1,6 +1,5 @@
 /**
- * The exits of a batch that are collected, and posted together to the near side. Invariant: they are posted in order and
- * once.
+ * Collects exits of a batch and posts them together to the near side. Invariant: each exit is posted once, in order.
  */
 import * as Causes from "../wire/causes.ts"
 import { OutOfBandWriter } from "../wire/crossing.ts"
@@ -13,7 +12,7 @@ import type { Link } from "./link.ts"
 export class ExitOutbox {
   private readonly id: number
   private readonly link: Link
-  /** Position of the first exit that was not posted. */
+  /** Position of the first exit that has not been posted. */
   from = 0
   private values: Array<unknown> = []
   private places: Array<Place> = []
@@ -27,7 +26,7 @@ export class ExitOutbox {
     this.outOfBand = new OutOfBandWriter(link.crossing)
   }
 
-  /** Number of exits that were not posted. */
+  /** Number of exits that have not been posted. */
   get size(): number {
     return this.values.length
   }
@@ -42,7 +41,7 @@ export class ExitOutbox {
     this.values.push(value)
   }
 
-  /** Adds a value: as part of the next message, or by itself. */
+  /** Adds a value: as part of the next message, or out of band. */
   addAny(value: unknown, moved: ReadonlyArray<unknown>): void {
     try {
       const copy = moved.length === 0 && this.link.crossing.moves ? copyOfLarge(value) : undefined
@@ -60,7 +59,7 @@ export class ExitOutbox {
     this.add(undefined)
   }
 
-  /** Posts what was added, and whether the batch is over; `times` are those of what was added. */
+  /** Posts the exits added since the last post, with their `times`. `over` tells whether the batch is over. */
   post(times: () => Float64Array, over: boolean): void {
     if (this.values.length === 0) {
       if (over) this.link.post({ _tag: "Done", id: this.id })
@@ -69,7 +68,7 @@ export class ExitOutbox {
     try {
       this.postExits(times(), over)
     } catch {
-      // a value has changed since it was looked at, or has a getter that throws at times
+      // a value has changed since it was checked, or has a getter that throws only sometimes
       this.moveOutOfBand()
       this.postExits(times(), over)
     }
@@ -99,7 +98,7 @@ export class ExitOutbox {
     )
   }
 
-  /** Lets each value that is part of the message cross by itself; those that cannot be cloned fail. */
+  /** Moves each value that is part of the message out of band. A value that cannot be cloned fails. */
   private moveOutOfBand(): void {
     for (const [offset, value] of this.values.entries()) {
       if (isPrimitive(value)) continue
@@ -118,5 +117,5 @@ export class ExitOutbox {
   }
 }
 
-/** Makes the failure of a fault. */
+/** Wraps a fault as a failure. */
 export const failureBy = (fault: Fault): WireFailure => ({ _tag: "Fault", fault })

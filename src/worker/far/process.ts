@@ -1,9 +1,9 @@
 /**
  * Entry point of a worker process.
  *
- * It reads messages from one pipe, and writes to another, synchronously: exits are written before a process that exits
- * is gone. Where these descriptors lie is told by an argument, and differs from process to process, so that no task
- * meets them by chance.
+ * It reads messages from one pipe and writes to another. Writes are synchronous, so that exits are written completely
+ * before the process ends. An argument gives the descriptors, which differ from process to process, so that no task
+ * uses them by chance.
  */
 import { Socket } from "node:net"
 import { SHARE_ENV, Worker } from "node:worker_threads"
@@ -20,18 +20,18 @@ interface Printer {
 const [requests, results, file] = process.argv.pop()!.split(",").map(Number) as [number, number, number]
 const positions = new FilePositions(file)
 
-// a terminal sends its signals to the whole process group; the program decides and tells its workers
+// a terminal sends its signals to the whole process group; the program decides and stops its workers
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
 
-// output right before an exit must be complete: Node.js would write to a pipe asynchronously
+// Node.js writes to pipes asynchronously, which could lose output right before an exit
 for (const stream of [process.stdout, process.stderr] as ReadonlyArray<Printer>) stream._handle?.setBlocking?.(true)
 
-// a task that never lets the event loop turn would outlive a program that is killed, so a thread watches the parent
+// a task that blocks the event loop would outlive a program that was killed, so a thread watches the parent process
 const parentWatch = `setInterval(() => process.ppid !== ${process.ppid} && process.kill(process.pid, "SIGKILL"), 500)`
 new Worker(parentWatch, { eval: true, env: SHARE_ENV, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } })
   .unref()
 
-/** Reads messages until the near side is gone. */
+/** Reads messages until the near side is gone, and then exits. */
 const listen = (receive: (message: ToFar) => void): void => {
   const unframer = new Unframer((message) => receive(message as ToFar))
   new Socket({ fd: requests, readable: true, writable: false })

@@ -36,10 +36,13 @@ import { contextOf, loggerOf } from "./ambient.ts"
 import type { Link, Runner } from "./link.ts"
 import { ExitOutbox, failureBy } from "./outbox.ts"
 
-/** Milliseconds for which exits are collected before they are posted: a message costs about a hundredth of that. */
+/** Milliseconds for which exits are collected before they are posted. A message costs about a hundredth of that. */
 const collectMillis = 2
 
-/** Greatest number of payloads between two readings of the clock, and milliseconds in which so many pass that it may grow. */
+/**
+ * Greatest number of payloads between two readings of the clock. The number doubles while they take `shortMillis` or
+ * less.
+ */
 const longestStride = 8
 const shortMillis = 0.25
 
@@ -69,16 +72,16 @@ export const make = (link: Link): Runner => {
   }
 }
 
-/** The worker as its batches share it. */
+/** State of the worker that its batches share. */
 interface Occupied {
   /** End of the last payload of any batch, in milliseconds of the machine's clock. */
   freeAt: number
-  /** Tasks that have begun here: their modules are imported and their layers are built. */
+  /** Tasks whose modules are imported and whose layers are built. */
   readonly ready: Set<unknown>
 }
 
 /**
- * A batch: the source of its lane, and the sink that posts exits to the near side.
+ * A batch. It is the source of its lane, and the sink that posts exits to the near side.
  */
 class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, unknown> {
   readonly detailed = false
@@ -105,24 +108,24 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
   private readonly worker: Occupied
   private turnBudget: TurnBudget | undefined
   /**
-   * Start of the batch, start of the current payload, and time of the last post, in milliseconds of this worker's clock.
-   * A payload begins at the end of the one before, unless the event loop has turned in between; `turn` is the turn of
-   * that end.
+   * Start of the batch (`startMillis`), start of the current payload (`since`) and time of the last post (`toldAt`), in
+   * milliseconds of this worker's clock. A payload begins at the end of the previous one, unless the event loop has
+   * turned in between; `turn` is the turn of that end.
    */
   private startMillis = 0
   private since = 0
   private turn = 0
   private toldAt = 0
-  /** Number of payloads until the clock is read, and how many pass between two readings, where payloads have no times. */
+  /** Number of payloads until the next reading of the clock, and between two readings, if payloads have no times. */
   private untilClock = 0
   private stride = 1
   /** End of the last payload that was posted. */
   private postedUntil = 0
   private readonly outbox: ExitOutbox
-  /** Payloads that have crossed by themselves, by position, if there are any. */
+  /** Payloads that crossed out of band, by position, if there are any. */
   private readonly arrived: ReadonlyMap<number, Arrived> | undefined
   private readonly times: BatchTimes
-  /** Weight that is held as long as the payloads. */
+  /** Ballast that is held as long as the payloads. */
   protected readonly ballast: ArrayBuffer | undefined
   /** True if a post is scheduled for when the event loop turns. */
   private postScheduled = false
@@ -148,7 +151,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
       : new Map(message.places.map(([position, place]) => [position, values[place]!]))
   }
 
-  /** Runs the batch. If a task takes its lane down with it, another lane follows. */
+  /** Runs the batch. If a task ends the fiber of its lane, another lane continues. */
   async work(scope: Scope.Scope): Promise<void> {
     const layer = this.job.layer
     const built = layer === undefined
@@ -176,7 +179,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
     this.fiber?.interruptUnsafe()
   }
 
-  /** Takes the next payload, unless the batch was recalled, cut, or has used up its budget. */
+  /** Takes the next payload, unless the batch was recalled or cut, or has used up its budget. */
   next(own: Item<unknown> | undefined): Inputs.Found {
     const { budget, payloads, slot } = this.message
     const position = this.started
@@ -194,7 +197,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
     return Inputs.Taken
   }
 
-  /** Starts an attempt at a payload, through its schema and with the deadline. */
+  /** Starts an attempt: decodes the payload by its schema, and applies the deadline. */
   attempt(item: Item<unknown>): Effect.Effect<unknown, unknown> {
     const { payload: schema, run } = this.job
     const { timeout } = this.message
@@ -243,7 +246,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
     return false
   }
 
-  /** Posts the exits that were not posted, and whether the batch is over. */
+  /** Posts the exits that have not been posted, and whether the batch is over. */
   post(over = false): void {
     const { outbox, postedUntil, times } = this
     this.toldAt = timer.now()
@@ -252,7 +255,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
     this.worker.freeAt = Math.max(this.worker.freeAt, this.since + epoch)
   }
 
-  /** Runs lanes until one ends without losing its fiber to a task. */
+  /** Runs lanes until one ends without having lost its fiber to a task. */
   private async lanes(context: Context.Context<never>): Promise<void> {
     const clock = Context.get(context, Clock.Clock)
     this.timers = new Timers(clock, Effect.runForkWith(context))
@@ -293,7 +296,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
     return await new Promise((resolve) => fiber.addObserver(resolve))
   }
 
-  /** Fails every payload; none has begun, so they take no time. */
+  /** Fails every payload. None has begun, so they take no time. */
   private failAll(fault: Fault): void {
     for (const _ of this.message.payloads) {
       this.outbox.addFailure(failureBy(fault))
@@ -302,8 +305,8 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
   }
 
   /**
-   * Records that an exit was added, with its times where they are wanted. Then the clock is read for each payload: a time
-   * that is divided among several would be wrong where it matters.
+   * Records that an exit was added. If times are requested, reads the clock for each payload: a time divided among
+   * several payloads would be wrong where it matters.
    */
   private record(hasBegun = true): void {
     const { message: { payloads, timed }, outbox } = this
@@ -318,7 +321,7 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
     if (now - this.toldAt >= collectMillis) return this.post()
     // the last exit is posted with the end of the batch
     if (this.postScheduled || outbox.next === payloads.length) return
-    // scheduled now, since the next payload may take long
+    // scheduled now, because the next payload may take long
     this.postScheduled = true
     setImmediate(() => {
       this.postScheduled = false
@@ -329,5 +332,5 @@ class WorkerBatch implements Inputs.ItemSource<unknown>, Sink<unknown, unknown, 
 
 const nothingMoved: ReadonlyArray<unknown> = []
 
-/** Exit of an attempt whose payload was refused; `fault` has the reason. */
+/** The exit of an attempt whose payload was refused. `fault` has the reason. */
 const notBegun = Exit.interrupt()

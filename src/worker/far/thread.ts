@@ -1,7 +1,7 @@
 /**
  * Entry point of a worker thread.
  *
- * Its channel is a port of its own, which no task can reach: what a task does with `parentPort` is its own affair.
+ * Its channel is a separate port that no task can reach. A task may use `parentPort` for its own purposes.
  */
 import { type MessagePort, workerData } from "node:worker_threads"
 import type { ToFar } from "../wire/messages.ts"

@@ -1,13 +1,13 @@
 /**
  * The batches at one worker, in the order in which they were sent, each in a slot.
  *
- * Most begin at once. One that was sent ahead begins when no other is here: it waits for as long as it is not the first.
- * Until then it can be taken back. Then its slot stays taken until the worker has told that it knows, since it may look there
- * before.
+ * Most batches begin immediately. A batch that was sent ahead waits until it is the first here, and can be taken back
+ * until then. Its slot stays taken until the worker has confirmed that it knows, because the worker may read the slot
+ * before that.
  *
- * Invariant: of the batches of a run that are at workers, those that are not `isBehindOwn` are counted in `underWay` of the run.
- * Each of the others has one of these before it at the same worker, where both wait for the same. So no more batches of a
- * run are under way than it counts.
+ * Invariant: `underWay` of a run counts its batches at workers that are not `isBehindOwn`. Each of its other batches
+ * has such a batch before it at the same worker and begins only after it. So no more batches of a run are in progress
+ * than `underWay` counts.
  */
 import { machineNow } from "../wire/machineClock.ts"
 import { slots, type WorkerHandle } from "./platform.ts"
@@ -16,10 +16,10 @@ import type { BatchRequest, Keeper, Placement } from "./request.ts"
 export class Assigned {
   private readonly active = new Map<number, BatchRequest>()
   private readonly free = Array.from({ length: slots }, (_, slot) => slots - 1 - slot)
-  /** Slots of batches that were taken back, by identifier. */
+  /** Slots of batches that were taken back and not yet confirmed, by identifier. */
   private readonly withdrawn = new Map<number, number>()
   private lastId = 0
-  /** Time at which the first batch became the first, in milliseconds of the machine's clock. */
+  /** Time since which the first batch is the first, in milliseconds of the machine's clock. */
   busySince = 0
 
   /** Number of batches. */
@@ -31,7 +31,7 @@ export class Assigned {
     return this.free.length === 0
   }
 
-  /** Number of batches that wait for others. */
+  /** Number of batches that were sent ahead and wait. */
   get waiting(): number {
     let count = 0
     for (const { ahead } of this.active.values()) if (ahead !== undefined) count++
@@ -45,8 +45,8 @@ export class Assigned {
   }
 
   /**
-   * Takes back the first batch that waits here and may begin elsewhere, with those of its run that wait for it. Where the worker
-   * has to be asked, it is asked for the first.
+   * Takes back the first batch that waits here and may begin elsewhere, with the batches of its run that wait behind
+   * it. If the worker must be asked, asks for the first batch only and returns none.
    */
   takeBack(handle: WorkerHandle): ReadonlyArray<BatchRequest> {
     const first = this.firstToLeave()
@@ -60,7 +60,7 @@ export class Assigned {
     for (const request of this.withFollowers(first)) {
       if (!request.isPosted) break
       if (!handle.withdraw((request.state as Placement).slot)) {
-        // it has begun, and its worker has not told yet
+        // it has begun, but its worker has not reported that yet
         request.ahead = undefined
         break
       }
@@ -71,8 +71,8 @@ export class Assigned {
   }
 
   /**
-   * The first batch that waits here while its run has no other under way here, or may have one more. None while the worker is
-   * asked for another.
+   * Returns the first waiting batch that is not behind another of its run, or whose run may have one more in progress.
+   * Returns none while the worker is being asked for another batch.
    */
   private firstToLeave(): BatchRequest | undefined {
     const [, ...others] = this.active.values()
@@ -82,7 +82,7 @@ export class Assigned {
     )
   }
 
-  /** A batch with those behind it that wait for it, since no other of their run is here. */
+  /** Returns a batch and, unless it is itself behind another of its run, the batches of its run that wait behind it. */
   private withFollowers(first: BatchRequest): ReadonlyArray<BatchRequest> {
     if (first.isBehindOwn) return [first]
     return [...this.active.values()].filter((request) =>
@@ -103,7 +103,7 @@ export class Assigned {
     return this.active.values()
   }
 
-  /** Adds a batch; `count` payloads of it will be sent. */
+  /** Adds a batch, of which `count` payloads will be sent. */
   add(request: BatchRequest, ahead: boolean, count: number, keeper: Keeper): Placement {
     if (this.active.size === 0) this.busySince = request.assignedAt
     const placement: Placement = { keeper, id: ++this.lastId, slot: this.free.pop()!, count }
@@ -116,13 +116,13 @@ export class Assigned {
     return placement
   }
 
-  /** Removes a batch that is over, or that the worker has returned. */
+  /** Removes a batch that is over or that the worker has returned. */
   remove(request: BatchRequest): void {
     this.free.push((request.state as Placement).slot)
     this.drop(request)
   }
 
-  /** Removes a batch that was cut before it began, and tells its worker where that listens. */
+  /** Removes a batch that was cut before it began, and tells its worker if messages can be sent to it. */
   withdraw(request: BatchRequest, handle: WorkerHandle, isReachable: boolean): void {
     const { id, slot } = request.state as Placement
     this.withdrawn.set(id, slot)
@@ -130,7 +130,7 @@ export class Assigned {
     if (isReachable) handle.post({ _tag: "Withdraw", id }, [])
   }
 
-  /** Frees the slot of a batch that was taken back; false if this was none. */
+  /** Frees the slot of a batch that was taken back. Returns false if it was not. */
   forget(id: number): boolean {
     const slot = this.withdrawn.get(id)
     if (slot === undefined) return false
@@ -139,13 +139,13 @@ export class Assigned {
     return true
   }
 
-  /** Frees the slots of all batches that were taken back: the worker has ended. */
+  /** Frees the slots of all batches that were taken back, because the worker has ended. */
   reset(): void {
     this.free.push(...this.withdrawn.values())
     this.withdrawn.clear()
   }
 
-  /** Drops a batch. The next of its run is behind no other of it any more, and the next in line begins. */
+  /** Drops a batch. The next batch of its run is then no longer behind another, and the next in line begins. */
   private drop(request: BatchRequest): void {
     const [wasFirst] = this.active.values()
     this.active.delete((request.state as Placement).id)

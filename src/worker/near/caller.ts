@@ -1,5 +1,5 @@
 /**
- * The caller of a task as its worker sees it: what is sent of the caller's context, and the loggers that lead back to it.
+ * The caller of a task: the parts of its context that are sent to the worker, and logging for the worker.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -12,7 +12,7 @@ import { type Arrived, type Crossing, plainCopy } from "../wire/crossing.ts"
 import type { Ambient, Log } from "../wire/messages.ts"
 import { decodeThrown } from "../wire/thrown.ts"
 
-/** Collects those parts of the caller's context that can be sent. */
+/** Collects the parts of the caller's context that can be sent. */
 export const ambientOf = (context: Context.Context<never>, crossing: Crossing): Ambient => {
   const span = Context.getOrUndefined(context, Tracer.ParentSpan)
   const annotations: Record<string, unknown> = {}
@@ -28,7 +28,7 @@ export const ambientOf = (context: Context.Context<never>, crossing: Crossing): 
   }
 }
 
-/** Logs an entry of a worker through the loggers of the caller. */
+/** Logs an entry of a worker with the loggers of the caller. */
 export const logged = (
   log: Omit<Log, "id">,
   values: ReadonlyArray<Arrived>,

@@ -1,5 +1,5 @@
 /**
- * The common part of worker threads and processes: options, and entry points.
+ * The common part of worker threads and processes: options, the layer, and entry points.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -43,7 +43,7 @@ export interface WorkerOptions {
 
 const keys = ["workers", "idleTimeout", "maxTasksPerWorker", "grace", "startTimeout", "env", "execArgv"]
 
-/** Checks options; an unknown or invalid one is a defect. */
+/** Checks options. An unknown or invalid option is a defect. */
 export const check = (options: WorkerOptions, others: ReadonlyArray<string>): void => {
   knownKeys("backend options", options, [...keys, ...others])
   poolOptions(options, undefined)
@@ -66,14 +66,14 @@ const poolOptions = (
 const millisOf = (name: string, duration: Duration.Input | undefined, otherwise: number): number =>
   duration === undefined ? otherwise : Duration.toMillis(positiveDuration(name, duration))
 
-/** Converts the `maxBytes` option: the size from which a typed array is shared, in bytes. */
+/** Converts the `maxBytes` option: the size in bytes from which a typed array is shared. The default is 1 MiB. */
 export const bytes = (maxBytes: number | undefined): number => {
   if (maxBytes === undefined) return 1024 * 1024
   if (maxBytes === Infinity) return maxBytes
   return positiveInteger("maxBytes", maxBytes)
 }
 
-/** Makes the layer that keeps the workers of a platform. */
+/** Makes the layer that owns the workers of a platform. */
 export const layer = (options: WorkerOptions, platform: Platform, maxBytes: number | undefined): Layer.Layer<never> =>
   Layer.effect(
     Backend.Backend,
@@ -95,35 +95,35 @@ export const layer = (options: WorkerOptions, platform: Platform, maxBytes: numb
   )
 
 /**
- * Throws in a worker: a worker that opens workers has imported a module that starts its program, which would open
- * workers without end.
+ * Throws inside a worker. A worker that opens workers has imported a module that starts the program, so workers would
+ * open workers without end.
  */
 const refuseInWorker = (name: string): void => {
   const worker = inside()
   if (worker === undefined) return
   worker.programStarted()
   throw new Error(
-    `a worker has started the program that opens ${name}: put the task into a module of its own, ` +
+    `a worker has started the program that opens ${name}: put the task into a separate module, ` +
       "or, from Node.js 24.2 on, start the program only `if (import.meta.main)`"
   )
 }
 
-/** True if this library runs from its sources; then imports need a condition. */
+/** True if this library runs from its sources. Then imports need an export condition. */
 const fromSource = import.meta.url.endsWith(".ts")
 
-/** Returns the URL of the file in which a worker begins. */
+/** Returns the URL of the entry point of a worker. */
 export const entry = (name: "thread" | "process"): URL =>
   new URL(`../far/${name}.${fromSource ? "ts" : "js"}`, import.meta.url)
 
-/** Returns the command-line options for a worker; undefined means those of this process. */
+/** Returns the command-line options for a worker. `undefined` means those of this process. */
 export const execArgv = (given: ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined =>
   fromSource ? [...given ?? [], "--conditions=@effect-parallel/source"] : given ?? withoutText(process.execArgv)
 
-/** Options that come before a program that is given as text, and options of such a program. */
+/** Options that are followed by a program given as text, and all options of such a program. */
 const beforeText = /^(-e|-p|-pe|--eval|--print|--input-type)$/
 const ofText = /^(-e|-p|-pe|--eval|--print|--input-type)(=|$)/
 
-/** Removes a program that is given as text: a worker begins in a file. Undefined if there is none. */
+/** Removes a program given as text, because a worker starts from a file. Returns `undefined` if there is none. */
 export const withoutText = (args: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
   const others = args.filter((arg, k) => !ofText.test(arg) && !beforeText.test(args[k - 1] ?? ""))
   return others.length === args.length ? undefined : others

@@ -1,7 +1,7 @@
 /**
- * The payloads of a batch: its inputs as they are sent.
+ * The payloads of a batch: its inputs in the form in which they are sent.
  *
- * Invariant: `places` names the payloads that cross by themselves; the others are parts of the message.
+ * Invariant: `places` has the payloads that cross out of band. All others are part of the message.
  */
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -17,19 +17,19 @@ export class Payloads {
   values: ReadonlyArray<unknown> = []
   places: ReadonlyArray<Place> = []
   outOfBand: OutOfBandWriter
-  /** True if there are buffers that move with the payload, which can be sent once. */
+  /** True if buffers are moved with the payload. Such a payload can be sent only once. */
   moves = false
   private readonly job: Backend.Job<unknown, unknown, unknown>
   private readonly crossing: Crossing
   private readonly sharedMemory: SharedMemory
   private readonly refuse: (position: number, fault: Fault) => void
   /**
-   * Position in the batch of each payload, if some inputs could not be sent; undefined if payload and position are
-   * equal.
+   * The position of each payload in the batch. `undefined` if payload and position are equal, because no input was
+   * refused.
    */
   positions: ReadonlyArray<number> | undefined
 
-  /** Makes payloads; `refuse` is called for an input that cannot be sent. */
+  /** Makes payloads. Calls `refuse` for an input that cannot be sent. */
   constructor(
     job: Backend.Job<unknown, unknown, unknown>,
     crossing: Crossing,
@@ -43,12 +43,12 @@ export class Payloads {
     this.outOfBand = new OutOfBandWriter(crossing)
   }
 
-  /** Returns the position in the batch of a payload. */
+  /** Returns the position of a payload in the batch. */
   positionOf(payload: number): number {
     return this.positions === undefined ? payload : this.positions[payload]!
   }
 
-  /** Encodes inputs, up to the first that must go alone. What was encoded before is forgotten. */
+  /** Encodes inputs, up to the first that must be sent alone. Discards previously encoded payloads. */
   encode(inputs: ReadonlyArray<unknown>): void {
     this.outOfBand.close()
     this.outOfBand = new OutOfBandWriter(this.crossing)
@@ -58,8 +58,8 @@ export class Payloads {
   }
 
   /**
-   * Lets each payload cross by itself, after their message could not be written: one of them has changed since it was
-   * looked at, or has a getter that throws at times. Where none is at fault, all are refused with the error.
+   * Moves each payload out of band, after their message could not be written: one of them has changed since it was
+   * checked, or has a getter that throws only sometimes. If no payload can be at fault, refuses all with the error.
    */
   moveOutOfBand(error: unknown): void {
     const known = new Map(this.places)
@@ -104,7 +104,7 @@ export class Payloads {
       : Result.fail(Causes.refused("payload", input, encoded.cause))
   }
 
-  /** Replaces binary data in a value; leaves a value as it is that cannot be read, and so will be refused. */
+  /** Replaces binary data in a value. Returns a value that cannot be read unchanged; it will be refused later. */
   private pack(value: unknown): unknown {
     try {
       return this.sharedMemory.pack(value)
@@ -113,7 +113,7 @@ export class Payloads {
     }
   }
 
-  /** Lets a payload cross by itself; refuses it if it cannot be cloned. */
+  /** Sends a payload out of band. Refuses it if it cannot be cloned. */
   private addOutOfBand(list: List, position: number, value: unknown, moved: ReadonlyArray<unknown>): void {
     try {
       list.push(position, undefined, this.outOfBand.add(value, moved))

@@ -1,5 +1,5 @@
 /**
- * A pool of workers, kept for a scope, and the queue of batches that wait for one.
+ * A pool of workers, kept for a scope, and the queue of batches that wait for a worker.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -16,10 +16,12 @@ import { BatchRequest, type RunState, type Sender } from "./request.ts"
 import { SharedMemory } from "./sharedMemory.ts"
 import { WorkerSupervisor } from "./supervisor.ts"
 
-/** Number of batches that a worker may have where they run one after another: one that runs, and others that were sent ahead. */
+/**
+ * Number of batches that a worker may have that runs them one after another: one in progress, the others sent ahead.
+ */
 const mostAhead = 4
 
-/** Milliseconds for which a worker has to be busy before a batch that waits there is taken back. */
+/** Milliseconds for which a worker must have been busy before a batch that waits there is taken back. */
 const leastBusyMillis = 0.5
 
 export class Pool {
@@ -29,7 +31,7 @@ export class Pool {
   private readonly maxBytes: number | undefined
   /** State of each run that has sent batches, by its scope. */
   private readonly runs = new WeakMap<Scope.Scope, RunState>()
-  /** True while `serve` runs; what it starts may free room and call it again. */
+  /** True while `serve` runs. Starting a batch may free room and call `serve` again. */
   private serving = false
   /** True if `serve` was called since it last began with the queue. */
   private serveAgain = false
@@ -59,7 +61,7 @@ export class Pool {
     Effect.contextWith((context: Context.Context<Scope.Scope>) =>
       Effect.callback<void>((resume) => {
         if (this.closed) {
-          return resume(Effect.die(new Error(`the workers of ${this.platform.name} have ended with their layer`)))
+          return resume(Effect.die(new Error(`the ${this.platform.name} backend was closed with its layer`)))
         }
         const request = new BatchRequest(
           job as Backend.Job<any, unknown, unknown>,
@@ -81,8 +83,7 @@ export class Pool {
     )
 
   /**
-   * Ends every worker; returns when they have ended. Queued batches are returned to their runs, and later ones are
-   * defects.
+   * Ends every worker and waits until they have ended. Returns queued batches to their runs. Later batches are defects.
    */
   readonly close: Effect.Effect<void> = Effect.promise(() => {
     this.closed = true
@@ -91,8 +92,9 @@ export class Pool {
   })
 
   /**
-   * Gives queued batches to workers that have room, first come, first served: what is queued begins at once, or is sent ahead.
-   * A first batch that finds no worker holds up the others, unless it waits for its own run.
+   * Gives queued batches to workers that have room, first come, first served. A batch begins immediately or is sent
+   * ahead. If the first batch finds no worker, the others wait too, unless the first waits for another batch of its own
+   * run.
    */
   private serve(): void {
     this.serveAgain = true
@@ -117,14 +119,14 @@ export class Pool {
     }
   }
 
-  /** Gives a batch to a worker where it begins at once; false if there is none. */
+  /** Gives a batch to a worker where it begins immediately. Returns false if there is none. */
   private begin(request: BatchRequest): boolean {
     return this.supervisorFor(request)?.begin(request, false) === true
   }
 
   /**
-   * Gives a batch to a busy worker, where it begins when what is there has ended; false if that is impossible. A worker that
-   * cannot be made to return a batch gets no batches of several runs.
+   * Gives a batch to a busy worker, where it begins after the batches that are there. Returns false if that is
+   * impossible. A worker from which a batch cannot be taken back gets no batches of several runs.
    */
   private sendAhead(request: BatchRequest, mayBegin: boolean): boolean {
     if (request.alone || request.concurrency > this.supervisors.length) return false
@@ -140,8 +142,9 @@ export class Pool {
   }
 
   /**
-   * Returns the worker with the fewest batches that may take one more, preferably one that is running; undefined if
-   * there is none. A batch that must be alone needs an idle worker, and none passes a batch that waits.
+   * Returns the worker with the fewest batches that may take one more, preferably one that is running. Returns
+   * `undefined` if there is none. A batch that must be alone needs an idle worker. No batch goes to a worker where
+   * another waits.
    */
   private supervisorFor({ alone, concurrency }: BatchRequest): WorkerSupervisor | undefined {
     const share = alone ? 1 : Math.ceil(concurrency / this.supervisors.length)
@@ -159,8 +162,8 @@ export class Pool {
   }
 
   /**
-   * Gives batches that wait at busy workers to idle ones. A worker that has been busy for a short time only may end soon, so
-   * it is looked at again later.
+   * Gives batches that wait at busy workers to idle workers. A worker that has been busy only for a short time may
+   * finish soon, so it is checked again later.
    */
   private level(): void {
     const keepers = this.supervisors.filter(({ assigned }) => assigned.waiting > 0)
@@ -181,7 +184,9 @@ export class Pool {
     }, 1).unref()
   }
 
-  /** Puts batches that their worker has not begun at the head of the queue, in order. A pool that is closed has no queue. */
+  /**
+   * Puts batches that their worker has not begun at the head of the queue, in order. If the pool is closed, ends them.
+   */
   private takeReturned(requests: ReadonlyArray<BatchRequest>): void {
     if (this.closed) return requests.forEach((request) => request.end())
     for (const request of requests.toReversed()) {

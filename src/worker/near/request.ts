@@ -1,20 +1,23 @@
 /**
- * A batch in flight: what is sent of it, and what the exits that come back mean.
+ * A batch in flight: the messages that are sent for it, and the exits that come back.
  *
  * | state | the batch is | leads to |
  * | --- | --- | --- |
  * | `Queued` | in the queue of the pool, which it can `leave` | `Sent`, when a worker has room; `Over` |
  * | `Sent` | with the worker of `keeper`, in `slot`, under `id`; it may wait there for others (`ahead`) | `Stopping`, by `cancel`; `Queued`, by `requeue`, if it has not begun; `Over` |
  * | `Stopping` | with a worker that was told to stop it | `Over` |
- * | `Over` | with nobody; nothing more is reported for it | |
+ * | `Over` | with no worker; nothing more is reported for it | |
  *
- * A queued batch is over when it is cancelled, the pool closes, no worker can be started, or nothing of it can be sent. A
- * sent one is over when nothing of it could be cloned, or when its worker has refused it, said that it is done, or ended.
+ * A queued batch is over when it is canceled, when the pool closes, when no worker can be started, or when none of its
+ * inputs can be sent. A sent batch is over when none of its payloads could be cloned, or when its worker has refused
+ * it, has reported that it is done, or has ended.
  *
- * A batch leaves the queue by itself when a worker gets it (`Assigned.add`) or it is over. `requeue` is the pool's; the supervisor
- * and its `Assigned` make all other moves, and write `assignedAt`, `ahead`, `isPosted` and `isBehindOwn`. Only `watchdog.ts`
- * sets `watchdog`. Invariant: payloads are reported in order, so exactly those below `told` are settled by reports. Payloads without an exit when
- * the batch is over are dispatched again by the run.
+ * A batch removes itself from the queue when a worker gets it (`Assigned.add`) or when it is over. Only the pool calls
+ * `requeue`. The supervisor and its `Assigned` make all other transitions, and write `assignedAt`, `ahead`, `isPosted`
+ * and `isBehindOwn`. Only `watchdog.ts` sets `watchdog`.
+ *
+ * Invariant: payloads are reported in order, so exactly those below `told` are settled by reports. When the batch is
+ * over, the run dispatches payloads without an exit again.
  */
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
@@ -44,37 +47,37 @@ import type { WorkerExit } from "./platform.ts"
 import type { SharedMemory } from "./sharedMemory.ts"
 import { shownError } from "./stderrTail.ts"
 
-/** End of a worker that was not ended by its supervisor. */
+/** The end of a worker that was not ended by its supervisor. */
 export interface WorkerCrash {
   readonly exit: WorkerExit
-  /** Value that was thrown outside a task, if there was one. */
+  /** The value that was thrown outside a task, if any. */
   readonly thrown: Thrown | undefined
 }
 
-/** State that the batches of one run share. */
+/** The state that the batches of one run share. */
 export interface RunState {
   readonly sharedMemory: SharedMemory
-  /** Indices of inputs that were under way when a worker ended at one of several; each runs alone from then on. */
+  /** Indices of inputs of which one ended a worker while several were in progress. Each runs alone from then on. */
   readonly suspects: Set<number | undefined>
-  /** Indices of first inputs of batches that had not begun when their worker ended. */
+  /** Indices of the first inputs of batches that had not begun when their worker ended. */
   readonly unlucky: Set<number | undefined>
-  /** Number of workers that have ended while nothing was under way there, since one has begun or finished an input. */
+  /** Number of workers that ended with no input in progress since the last time a worker began or finished an input. */
   vain: number
-  /** Number of batches that may be under way at once: those at workers, but not those behind another of the run. */
+  /** Number of batches that may be in progress: those at workers, except those behind another batch of the run. */
   underWay: number
   /**
-   * What has to be added to a time of the machine's clock to get that of the program's, in milliseconds, once it is known.
-   * It is measured once, since the readings of a clock may be coarse.
+   * Milliseconds to add to a time of the machine's clock to get a time of the program's clock. It is measured once,
+   * because the readings of a clock may be coarse, and is `undefined` until then.
    */
   clockOffset: number | undefined
 }
 
-/** The run that sends a batch, as the batch sees it. */
+/** The part of a run that its batches use. */
 export interface Sender {
   readonly state: RunState
   readonly backend: string
   readonly ambient: Ambient
-  /** The attempt in which a task is called that is called by itself. */
+  /** The attempt that a task which is called directly, not by a run, is part of, if any. */
   readonly around: CurrentAttempt | undefined
   readonly log: (
     log: Log,
@@ -86,13 +89,13 @@ export interface Sender {
   readonly clockOffset: () => number
 }
 
-/** Owner of a batch that was sent: the supervisor of its worker. */
+/** The owner of a batch that was sent: the supervisor of its worker. */
 export interface Keeper {
   cancel(request: BatchRequest): void
   recall(request: BatchRequest): void
 }
 
-/** Position of a batch at a worker. */
+/** The place of a batch at a worker. */
 export interface Placement {
   readonly keeper: Keeper
   readonly id: number
@@ -101,7 +104,10 @@ export interface Placement {
   readonly count: number
 }
 
-/** How a batch that was sent ahead stands: `Waiting` at its worker, or `Leaving` if it was asked back. */
+/**
+ * The status of a batch that was sent ahead: `Waiting` at its worker, or `Leaving` if the worker was asked to return
+ * it.
+ */
 export type Ahead = "Waiting" | "Leaving" | undefined
 
 export type RequestState =
@@ -112,30 +118,32 @@ export type RequestState =
 export class BatchRequest {
   readonly job: Backend.Job<unknown, unknown, unknown>
   readonly limits: { readonly timeout: number | undefined; readonly budget: number | undefined }
-  /** Number of batches of its run that may be under way at once. */
+  /** Number of batches of its run that may be in progress at a time. */
   readonly concurrency: number
   /** True if no other batch may be at its worker. */
   readonly alone: boolean
   state: RequestState = { _tag: "Queued", leave: () => {} }
-  /** Timer after which the supervisor checks whether the worker is late. */
+  /** Timer after which the worker is checked for being late. */
   watchdog: LongTimeout | undefined
-  /** Times of the call, and at which a worker got the batch, in milliseconds of the machine's clock. */
+  /**
+   * Times at which the run called for the batch and at which a worker got it, in milliseconds of the machine's clock.
+   */
   readonly calledAt = machineNow()
   assignedAt = this.calledAt
   readonly payloads: Payloads
   /** Number of payloads whose exits the worker has reported. */
   told = 0
-  /** How it stands, if it was sent ahead and is not known to have begun. */
+  /** Its status if it was sent ahead and is not known to have begun. */
   ahead: Ahead = undefined
-  /** True once its worker was sent it. */
+  /** True once it was posted to its worker. */
   isPosted = false
   /** True if another batch of its run was at its worker when it was sent there. */
   isBehindOwn = false
-  /** True once its payloads are encoded and were not sent. */
+  /** True once its payloads are encoded and have not been sent. */
   private isPrepared = false
-  /** Last payload of which it was told that it has begun. */
+  /** The last payload that was reported as begun. */
   private lastBegun = NotStarted
-  /** True once an input has failed here, and not in a worker. */
+  /** True once an input has failed here instead of in a worker. */
   hasFailures = false
   private readonly batch: Backend.Batch<unknown>
   private readonly onExit: Backend.OnExit<unknown, unknown>
@@ -171,7 +179,7 @@ export class BatchRequest {
   }
 
   /**
-   * Registers a worker that gets the batch; returns the greatest number of bytes of shared memory that are new to it.
+   * Registers a worker that gets the batch. Returns the number of bytes of shared memory that are new to it, at most.
    */
   introduce(worker: object): number {
     return this.sender.state.sharedMemory.introduce(worker)
@@ -199,12 +207,12 @@ export class BatchRequest {
     if (this.state._tag === "Sent") this.state.keeper.recall(this)
   }
 
-  /** Leaves the queue of the pool, if it is there: a worker gets it, or it is over. */
+  /** Leaves the queue of the pool if it is there, because a worker gets it or it is over. */
   leaveQueue(): void {
     if (this.state._tag === "Queued") this.state.leave()
   }
 
-  /** Ends the batch: no worker has it any more. May be called twice. */
+  /** Ends the batch, which no worker has any more. May be called twice. */
   end(): void {
     this.leaveQueue()
     this.watchdog?.clear()
@@ -214,9 +222,9 @@ export class BatchRequest {
   }
 
   /**
-   * Encodes the first inputs, as many as may be sent, and returns how many payloads there are. An input that is refused
-   * fails. One with buffers to be moved goes alone: once moved, it could not be sent again if it came back unstarted. A
-   * suspect goes alone too.
+   * Encodes the first inputs, as many as may be sent, and returns the number of payloads. An input that is refused
+   * fails. An input with buffers to be moved is sent alone: once moved, it could not be sent again if it came back
+   * unstarted. A suspect is sent alone too.
    */
   prepare(atMost: number): number {
     if (this.isPrepared && this.count <= atMost) return this.count
@@ -230,7 +238,7 @@ export class BatchRequest {
     return this.count
   }
 
-  /** Returns to the queue: its worker has not begun it, and gives it to another. */
+  /** Returns to the queue, so that another worker can get it. Its worker has not begun it. */
   requeue(leave: () => void): void {
     this.watchdog?.clear()
     this.watchdog = undefined
@@ -245,7 +253,7 @@ export class BatchRequest {
     return this.payloads.values.length
   }
 
-  /** Makes the message to a worker; `shared` bytes of shared memory are new to it. */
+  /** Makes the message to a worker, to which `shared` bytes of shared memory are new. */
   messageTo({ id, slot }: Placement, shared: number): BatchMessage {
     const { ahead, job, limits: { budget, timeout }, payloads: { outOfBand, places, positions, values } } = this
     return {
@@ -286,26 +294,26 @@ export class BatchRequest {
   }
 
   /**
-   * True if the times of each input are needed: the run reports them, or has a deadline, after which the worker is looked at
-   * by the start of the input that is under way.
+   * True if the times of each input are needed, because the run reports them or has a deadline. With a deadline, the
+   * watchdog needs the start of the input in progress.
    */
   private get timed(): boolean {
     return this.batch.delivered !== undefined || this.batch.began !== undefined || this.limits.timeout !== undefined
   }
 
-  /** True if it is to be told which payload has begun. */
+  /** True if the run wants to know which payload has begun. */
   get isFollowed(): boolean {
     return this.batch.began !== undefined
   }
 
-  /** Tells that a payload has begun at `since`, unless its exit was told. */
+  /** Reports that a payload began at `since`, unless its exit was already reported. */
   tellBegun(payload: number, worker: number, since: number): void {
     if (payload >= this.count || this.isSettled(payload) || payload === this.lastBegun) return
     this.lastBegun = payload
     this.batch.began?.(this.positionOf(payload), worker, since + this.sender.clockOffset())
   }
 
-  /** True if exits are those that can come next. */
+  /** True if exits are the ones that can come next. */
   expects({ from, values }: Exits): boolean {
     return from === this.told && from + values.length <= this.count
   }
@@ -315,20 +323,20 @@ export class BatchRequest {
     return payload < this.told
   }
 
-  /** Fails a payload as late, because its worker had to be killed. It had begun at `since`. */
+  /** Fails a payload with a timeout, because its worker had to be killed. It began at `since`. */
   failLate(payload: number, worker: number, since: number): void {
     const { timeout } = this.batch
     if (timeout === undefined || this.isSettled(payload)) return
     this.endNow(this.positionOf(payload), Exit.fail(timeoutError(timeout)), worker, since)
   }
 
-  /** Tells that a payload is interrupted which had begun at `since`. */
+  /** Reports that a payload that began at `since` is interrupted. */
   tellInterrupted(payload: number, worker: number, since: number): void {
     if (payload >= this.count || this.isSettled(payload)) return
     this.batch.interrupted?.(this.positionOf(payload), worker, since + this.sender.clockOffset())
   }
 
-  /** Fails a payload as the one at which its worker ended; if it had begun, at `since`. */
+  /** Fails a payload because its worker ended there. `since` is when it began, if it did. */
   failCrashed(payload: number, { exit, thrown }: WorkerCrash, worker: number, since?: number): void {
     const last = thrown === undefined ? "" : shownError(decodeThrown(thrown))
     const reason = new Backend.WorkerCrashed({
@@ -344,12 +352,14 @@ export class BatchRequest {
     for (let payload = this.told; payload < this.count; payload++) this.failCrashed(payload, crash, worker)
   }
 
-  /** State of the run, which its batches share. */
+  /** The state of the run, which its batches share. */
   get run(): RunState {
     return this.sender.state
   }
 
-  /** Records that the worker ended before it began this batch; true if that has happened to its first input before. */
+  /**
+   * Records that the worker ended before it began this batch. Returns true if its first input had that happen before.
+   */
   noteUnlucky(): boolean {
     const { unlucky } = this.sender.state
     const index = this.batch.index(this.positionOf(0))
@@ -359,8 +369,8 @@ export class BatchRequest {
   }
 
   /**
-   * Records that the worker ended at this payload, which had begun at `since`, or at another that was under way: this start
-   * is lost, and it will run alone.
+   * Records that the worker ended at this payload, which began at `since`, or at another in progress. This start is
+   * lost, and the payload will run alone.
    */
   noteSuspect(payload: number, worker: number, since: number): void {
     const position = this.positionOf(payload)
@@ -368,13 +378,13 @@ export class BatchRequest {
     this.batch.lost?.(position, worker, since + this.sender.clockOffset())
   }
 
-  /** Fails all payloads, because the batch cannot run. */
+  /** Fails all payloads because the batch cannot run. */
   refuse(fault: Fault): void {
     const reason = reasonOf(fault)
     for (let payload = 0; payload < this.count; payload++) this.fail(this.positionOf(payload), reason, undefined)
   }
 
-  /** Returns the inputs from this payload on to the run; they were not started. */
+  /** Returns the inputs from this payload on to the run. They were not started. */
   giveBack(payload: number): void {
     this.batch.recall?.giveBack(payload < this.count ? this.positionOf(payload) : this.batch.inputs.length)
   }
@@ -399,7 +409,7 @@ export class BatchRequest {
     this.endNow(position, this.exits.backendFailure(position, reason), worker, since)
   }
 
-  /** Reports an exit that does not come from a worker. What had not begun has waited until now. */
+  /** Reports an exit that does not come from a worker. A payload that had not begun has waited until now. */
   private endNow(
     position: number,
     exit: Exit.Exit<never, unknown>,

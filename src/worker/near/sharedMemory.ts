@@ -1,13 +1,14 @@
 /**
- * Binary data on its way to a worker. A large array becomes shared memory, once for each run, and a small view of a
- * large buffer gets a small buffer of its own: a structured clone of a view copies its whole buffer, for every payload.
+ * Binary data on its way to a worker. A structured clone of a view copies the whole buffer, for every payload.
+ * Therefore a large array becomes shared memory, once for each run, and a small view of a large buffer gets a small
+ * buffer of its own.
  */
 
 import { ballast } from "../wire/ballast.ts"
 import { isSparse } from "../wire/form.ts"
 import { over } from "../wire/views.ts"
 
-/** Number of levels of plain objects, arrays and maps in which binary data is searched for. */
+/** Number of levels of plain objects, arrays and maps that are searched for binary data. */
 const depth = 4
 
 interface SharedCopy {
@@ -18,7 +19,7 @@ interface SharedCopy {
 export class SharedMemory {
   private readonly maxBytes: number | undefined
   private readonly shared = new WeakMap<ArrayBufferLike, SharedCopy>()
-  /** Number of bytes of shared memory that were made, and of those that each worker has seen. */
+  /** Number of bytes of shared memory made so far, and how many of them each worker has seen. */
   private bytes = 0
   private readonly known = new WeakMap<object, number>()
 
@@ -26,14 +27,14 @@ export class SharedMemory {
     this.maxBytes = maxBytes
   }
 
-  /** Registers a worker that gets everything packed so far; returns the number of bytes that are new to it. */
+  /** Registers a worker that gets everything packed so far. Returns the number of bytes that are new to it. */
   introduce(worker: object): number {
     const bytes = this.bytes - (this.known.get(worker) ?? 0)
     if (bytes > 0) this.known.set(worker, this.bytes)
     return bytes
   }
 
-  /** Returns the same value, or a copy in which the large arrays and small views are replaced. */
+  /** Returns the value itself, or a copy in which large arrays and small views are replaced. */
   readonly pack = (value: unknown): unknown => this.visit(value, depth)
 
   private visit(value: unknown, levels: number): unknown {
@@ -83,7 +84,7 @@ export class SharedMemory {
     return over(view, from, isLarge ? byteOffset : 0)
   }
 
-  /** Returns the shared copy of a buffer; makes it the first time. */
+  /** Returns the shared copy of a buffer. Makes the copy the first time. */
   private share(buffer: ArrayBuffer): SharedArrayBuffer {
     let shared = this.shared.get(buffer)
     if (shared === undefined) {

@@ -1,11 +1,11 @@
 /**
- * What a worker says before it ends: the end of what it writes to its standard error, and its last error.
+ * The last words of a worker: the end of its standard error, and the error that it ended with.
  */
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { shorten } from "../../primitives/shorten.ts"
 
-/** Number of characters that are kept. */
+/** Number of characters of standard error that are kept. */
 const maxLength = 4000
 
 export class StderrTail {
@@ -18,13 +18,15 @@ export class StderrTail {
     })
   }
 
-  /** Last lines, at most twenty. */
+  /** The last lines, at most twenty. */
   get lines(): string {
     return this.text.trim().split("\n").slice(-20).join("\n")
   }
 }
 
-/** Shows the error that a worker has ended with: its stack, if it can be read. A worker may throw anything. */
+/**
+ * Returns the text of the error that a worker ended with: its stack, if it can be read. A worker may throw anything.
+ */
 export const shownError = (error: unknown): string => {
   try {
     if (typeof error === "string") return error

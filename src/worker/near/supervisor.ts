@@ -1,15 +1,15 @@
 /**
- * The supervisor of one worker: it starts the worker when there is a batch for it, watches it, finds out at which input
- * it ended, and starts another for the next batch.
+ * The supervisor of one worker. It starts the worker when there is a batch for it, watches it, finds the input at which
+ * it ended, and starts another worker for the next batch.
  *
  * | state | the worker | leads to |
  * | --- | --- | --- |
  * | `Absent` | does not exist | `Starting`, by `begin` |
- * | `Starting` | was spawned and does not listen yet; batches are sent to it anyway | `Up`, by its `Ready`; `Ending` |
+ * | `Starting` | was spawned and does not listen yet; batches are already sent to it | `Up`, by its `Ready`; `Ending` |
  * | `Up` | listens | `Ending`, by `retire` |
  * | `Ending` | was told to end, and is killed after its grace; nothing new is sent to it | `Absent`, by `exited` |
  * | `Killed` | is being killed because of `culprit`: a batch that is late, does not begin, or does not stop | `Absent`, by `exited` |
- * | `Broken` | is being killed because it sent what is no message; nothing more is heard of it | `Absent`, by `exited` |
+ * | `Broken` | is being killed because it sent an invalid message; its later messages are ignored | `Absent`, by `exited` |
  *
  * From any state but `Absent` a worker may end by itself (`exited`), be killed (`kill`), or break (`breakOff`).
  *
@@ -18,13 +18,14 @@
  * | `state` | the methods above | always |
  * | `assigned` | `begin`, `finish`, `takeBack`, `giveUp`, `cancel`, `exited` | the batches that are here |
  * | `exclusive` | `begin`, `onIdle`, `exited` | true while the only batch here must be alone |
- * | `tasks` | `begin`, `finish`, `takeBack`, `giveUp`, `cancel`, `exited` | number of payloads that this worker has had, against `maxTasksPerWorker` |
- * | `lastError` | `receive`, `breakOff`, `exited` | what the worker has thrown outside a task, or sent, until it ends |
- * | `begun` | `receive`, `exited` | tasks of which the worker has finished an input: they need no start any more |
+ * | `tasks` | `begin`, `finish`, `takeBack`, `giveUp`, `cancel`, `exited` | number of payloads that this worker has had, compared with `maxTasksPerWorker` |
+ * | `lastError` | `receive`, `breakOff`, `exited` | the value thrown outside a task, or the invalid message, until the worker ends |
+ * | `begun` | `receive`, `exited` | tasks of which the worker has finished an input: they need no start-up time any more |
  * | `timer` | `onIdle`, `retire`; cleared by `begin`, `exited` | while idle (its `idleTimeout`), or ending (its grace) |
  *
- * Invariant: when a worker has ended, each batch that was with it is over, and what it did not report is dispatched again
- * by the run; but batches that waited return to the pool. That may happen while `exited` runs, and start the next worker.
+ * Invariant: when a worker has ended, every batch that was in progress there is over, and the run dispatches its
+ * unreported payloads again. Batches that waited there return to the pool, which may start the next worker while
+ * `exited` still runs.
  */
 import { LongTimeout } from "../../primitives/longTimeout.ts"
 import { shorten } from "../../primitives/shorten.ts"
@@ -47,19 +48,19 @@ type WorkerState =
 const Absent: WorkerState = { _tag: "Absent" }
 
 /**
- * Number of workers that may end one after another while nothing is under way there. After that a run gets no further
- * worker: its inputs fail.
+ * Number of workers in a row that may end with no input in progress. After that a run gets no more workers, and its
+ * inputs fail.
  */
 const mostVain = 10
 
-/** Milliseconds after which a batch that was to be recalled is looked at again, if it had not begun. */
+/** Milliseconds after which recalling a batch that had not begun is tried again. */
 const recallMillis = 10
 
-/** The pool, as its supervisors see it. */
+/** The part of the pool that supervisors use. */
 export interface Room {
   /** Called when there may be room again. */
   readonly freed: () => void
-  /** Takes batches that had not begun when their worker ended, in order. */
+  /** Takes batches that had not begun when their worker ended or returned them, in order. */
   readonly returned: (requests: ReadonlyArray<BatchRequest>) => void
 }
 
@@ -90,7 +91,7 @@ export class WorkerSupervisor implements Keeper {
     return this.state._tag !== "Absent"
   }
 
-  /** True if another batch may come here. */
+  /** True if the worker may get another batch. */
   get isOpen(): boolean {
     const { _tag } = this.state
     return _tag !== "Ending" && _tag !== "Killed" && _tag !== "Broken" && !this.exclusive && !this.assigned.isFull &&
@@ -99,8 +100,8 @@ export class WorkerSupervisor implements Keeper {
 
   /**
    * Sends a batch, up to the number of payloads that the worker may still take. Starts the worker if it does not exist.
-   * A batch of which nothing can be sent is over. Returns false for one that may not be sent `ahead`, since it could not be
-   * taken back.
+   * A batch without payloads that can be sent is over. Returns false for a batch that may not be sent `ahead` because
+   * it could not be taken back.
    */
   begin(request: BatchRequest, ahead: boolean): boolean {
     request.assignedAt = machineNow()
@@ -129,7 +130,7 @@ export class WorkerSupervisor implements Keeper {
     }
   }
 
-  /** Stops a batch; kills the worker if it does not stop within the grace. */
+  /** Stops a batch. Kills the worker if the batch does not stop within the grace period. */
   cancel(request: BatchRequest): void {
     const { state } = request
     if (state._tag !== "Sent" || this.state._tag === "Absent") return
@@ -148,8 +149,9 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Recalls the unstarted payloads of a batch: cuts it where the platform can, or asks the worker. A batch that has not
-   * begun is recalled when it has. Otherwise a batch that takes long to read could be sent and recalled for ever.
+   * Recalls the unstarted payloads of a batch: cuts the batch if the platform can, otherwise asks the worker. A batch
+   * that has not begun is recalled once it has. Otherwise a batch that takes long to read could be sent and recalled
+   * forever.
    */
   recall(request: BatchRequest): void {
     const { state } = request
@@ -165,8 +167,8 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Takes back the first batch that waits here and may begin elsewhere, with those of its run that wait for it. None if there
-   * is none, or if the worker has to be asked: then it comes as `returned`.
+   * Takes back the first batch that waits here and may begin elsewhere, with the batches of its run that wait behind
+   * it. Returns none if there is no such batch, or if the worker must be asked; then the pool gets it by `returned`.
    */
   takeBack(): ReadonlyArray<BatchRequest> {
     if (this.state._tag === "Absent" || !this.isReachable) return []
@@ -176,8 +178,8 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Ends the worker; resolves when it has ended. It stops its batches and releases its layers; after the grace it is
-   * killed.
+   * Ends the worker. Resolves when it has ended. The worker stops its batches and releases its layers; after the grace
+   * period it is killed.
    */
   end(): Promise<void> {
     if (this.state._tag === "Absent") return Promise.resolve()
@@ -193,8 +195,9 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Sends the payloads that can be cloned and fails the others. A failure may end the run, and with it this batch; its fiber
-   * learns of that when it gets control back, so what is left is sent a microtask later, unless the batch was stopped.
+   * Sends the payloads that can be cloned and fails the others. A failure may end the run and so stop this batch, but
+   * only after the fiber of the run gets control back. So after a failure the remaining payloads are sent a microtask
+   * later, unless the batch was stopped.
    */
   private send(request: BatchRequest, { id, slot }: Placement, handle: WorkerHandle): void {
     const shared = request.introduce(handle)
@@ -228,8 +231,8 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Handles a message of the worker. What the worker was not asked for is nonsense: a task may have reached the channel,
-   * so nothing that comes from there is trusted any more.
+   * Handles a message of the worker. A message that the worker was not asked for is invalid: a task may have reached
+   * the channel, so no later message from it is trusted.
    */
   private receive(message: unknown): void {
     if (this.state._tag === "Broken" || this.state._tag === "Absent") return
@@ -272,7 +275,7 @@ export class WorkerSupervisor implements Keeper {
     }
   }
 
-  /** Handles a message about a batch that is not here: the worker now knows that it was taken back, or that it is over. */
+  /** Handles a message about a batch that is no longer here, which may confirm that it was taken back. */
   private receiveLate(message: Exclude<FromFar, { readonly _tag: "Ready" | "Dying" }>): void {
     const { _tag, id } = message
     if (!this.assigned.hasSeen(id)) return this.breakOff(message)
@@ -280,13 +283,13 @@ export class WorkerSupervisor implements Keeper {
     if (isOver && this.assigned.forget(id)) this.room.freed()
   }
 
-  /** Notes that a batch has begun that was asked back: others may leave instead. */
+  /** Notes that a batch that was sent ahead has begun. Others may be taken back instead. */
   private hasBegun(request: BatchRequest): void {
     request.ahead = undefined
     queueMicrotask(this.room.freed)
   }
 
-  /** Returns a batch that its worker has given back before it began. */
+  /** Returns to the pool a batch that its worker has given back unbegun. */
   private giveUp(request: BatchRequest): void {
     if (request.state._tag !== "Sent") return this.finish(request)
     this.tasks -= this.release(request)
@@ -295,36 +298,38 @@ export class WorkerSupervisor implements Keeper {
     this.room.freed()
   }
 
-  /** Ends a worker that has sent what is no message. The input it was at fails, as if the worker had crashed there. */
+  /**
+   * Ends a worker that has sent an invalid message. The input in progress fails, as if the worker had crashed there.
+   */
   private breakOff(nonsense: unknown): void {
     if (this.state._tag === "Broken" || this.state._tag === "Absent") return
     const { handle, _tag } = this.state
-    this.lastError = { _tag: "Shown", text: `it has sent what is no message: ${shorten(nonsense)}` }
+    this.lastError = { _tag: "Shown", text: `it sent an invalid message: ${shorten(nonsense)}` }
     this.state = { _tag: "Broken", handle, wasUp: _tag !== "Starting" }
     handle.kill()
   }
 
-  /** Ends a batch that its worker is done with. Payloads that were not reported do not count as tasks. */
+  /** Ends a batch that its worker is done with. Payloads without a report do not count as tasks. */
   private finish(request: BatchRequest): void {
     this.tasks -= this.release(request) - request.told
     if (this.assigned.size === 0) this.onIdle()
     this.over(request)
   }
 
-  /** Frees the slot of a batch; returns how many payloads were counted for it. */
+  /** Frees the slot of a batch. Returns the number of payloads that were counted for it. */
   private release(request: BatchRequest): number {
     const { count } = request.state as Placement
     this.assigned.remove(request)
     return count
   }
 
-  /** Ends a batch and reports room. */
+  /** Ends a batch and reports that there is room. */
   private over(request: BatchRequest): void {
     request.end()
     this.room.freed()
   }
 
-  /** Lets an idle worker no longer keep the program running, and ends it when it has had its tasks or its idle time. */
+  /** Lets the program exit while the worker is idle. Ends the worker after its last task, or after its idle time. */
   private onIdle(): void {
     this.exclusive = false
     if (this.state._tag === "Absent" || !this.isReachable) return
@@ -334,7 +339,7 @@ export class WorkerSupervisor implements Keeper {
     this.timer = new LongTimeout(() => this.retire(), this.options.idleTimeout).unref()
   }
 
-  /** Tells the worker to end; kills it after the grace. */
+  /** Tells the worker to end, and kills it after the grace period. */
   private retire(): void {
     if (this.state._tag === "Absent" || !this.isReachable) return
     const { handle } = this.state
@@ -345,7 +350,7 @@ export class WorkerSupervisor implements Keeper {
     this.timer = new LongTimeout(() => handle.kill(), this.options.grace)
   }
 
-  /** Kills the worker because of a batch, which may be stuck: nothing of it has begun in time. */
+  /** Kills the worker because of a batch. The batch is `stuck` if none of its inputs began in time. */
   private kill(culprit: BatchRequest, stuck: boolean): void {
     if (this.state._tag === "Absent" || this.state._tag === "Killed" || this.state._tag === "Broken") return
     const { handle } = this.state
@@ -354,12 +359,12 @@ export class WorkerSupervisor implements Keeper {
   }
 
   /**
-   * Returns the handle of the worker; spawns it if it does not exist. If that fails, all payloads of the batch fail.
+   * Returns the handle of the worker. Spawns it if it does not exist; if that fails, fails all payloads of the batch.
    */
   private ensureSpawned(request: BatchRequest): WorkerHandle | undefined {
     if (this.state._tag !== "Absent") return this.state.handle
     if (request.run.vain >= mostVain) {
-      request.failAllCrashed(notStarted(`${mostVain} workers have ended before they began an input`), this.number)
+      request.failAllCrashed(notStarted(`${mostVain} workers in a row ended before they began an input`), this.number)
       return undefined
     }
     try {
@@ -376,7 +381,7 @@ export class WorkerSupervisor implements Keeper {
     }
   }
 
-  /** Handles the end of the worker: finds the inputs that it ended at, and ends the batches that were here. */
+  /** Handles the end of the worker: finds the inputs at which it ended, and ends the batches that were here. */
   private exited(exit: WorkerExit): void {
     const { state } = this
     if (state._tag === "Absent") return
@@ -417,5 +422,5 @@ export class WorkerSupervisor implements Keeper {
 const isWaiting = ({ ahead, state }: BatchRequest, handle: WorkerHandle): boolean =>
   ahead !== undefined && state._tag === "Sent" && handle.position(state.slot).position === NotStarted
 
-/** True if a worker has listened. */
+/** True if a worker has been ready. */
 const wasUp = (state: WorkerState): boolean => state._tag === "Up" || ("wasUp" in state && state.wasUp)

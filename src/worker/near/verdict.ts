@@ -1,12 +1,12 @@
 /**
- * Who is at fault when a worker has ended: which inputs fail, which run again alone, and which are dispatched again as if
- * nothing had happened.
+ * Decides what happens to inputs when a worker has ended: which fail, which run again alone, and which are dispatched
+ * again as usual.
  */
 import { NotStarted } from "../wire/messages.ts"
 import type { WorkerHandle } from "./platform.ts"
 import type { BatchRequest, Placement, WorkerCrash } from "./request.ts"
 
-/** A payload that is under way at a worker. */
+/** A payload in progress at a worker. */
 export interface Started {
   readonly request: BatchRequest
   readonly payload: number
@@ -15,9 +15,9 @@ export interface Started {
 }
 
 /**
- * Returns the payloads that are under way: those that batches are at, and whose exits are not known. Where a task has
- * meddled with the channel (`isBroken`), or has written over the position of its batch, any payload may have done it that
- * was begun and not reported.
+ * Returns the payloads in progress: the current payload of each batch, if its exit is not known. If a task has written
+ * to the channel (`isBroken`) or over the position of its batch, any payload that was begun and not reported may be to
+ * blame, so all of these are returned.
  */
 export const startedOf = (
   batches: ReadonlyArray<BatchRequest>,
@@ -34,7 +34,7 @@ export const startedOf = (
       .filter(({ payload }) => !request.isSettled(payload))
   })
 
-/** Returns the payload that a batch is at; not a number if that is unknown. */
+/** Returns the current payload of a batch, or `NaN` if it is unknown. */
 const positionOf = (request: BatchRequest, handle: WorkerHandle): number => {
   const { position } = handle.position((request.state as Placement).slot)
   return position < request.count ? position : NaN
@@ -46,18 +46,16 @@ export const notStarted = (text: string): WorkerCrash => ({
   thrown: undefined
 })
 
-/** Makes the crash of a worker that was ended because it was stuck. */
+/** Makes the crash of a worker that was killed because it was stuck. */
 export const stuckFor = (startTimeout: number): WorkerCrash =>
   notStarted(
-    `it has begun no input within ${
-      startTimeout / 1000
-    } s, in which it had to start, to import the module and to build ` +
-      "the layer of the task (startTimeout)"
+    `it began no input within ${startTimeout / 1000} s (startTimeout), the time to start, to import the module ` +
+      "and to build the layer of the task"
   )
 
 /**
- * Counts a worker that has ended while nothing was under way, for each run that had batches there. Where an input was
- * under way, that one may have ended it, and those that waited are not to blame.
+ * Counts a worker that ended with no input in progress, for each run that had batches there. If an input was in
+ * progress, it may have ended the worker, and the batches that waited are not to blame.
  */
 export const countVain = (remaining: ReadonlyArray<BatchRequest>, started: ReadonlyArray<Started>): void => {
   if (started.length === 0) { for (const run of new Set(remaining.map((request) => request.run))) run.vain++ }
@@ -65,9 +63,10 @@ export const countVain = (remaining: ReadonlyArray<BatchRequest>, started: Reado
 }
 
 /**
- * Finds the input at which a worker ended that was not killed because of one, and fails it. If several were under way,
- * each runs again alone. If none was, the first input of a batch fails when this happens to it for the second time: the
- * cause may lie before the batch. If the worker never was up, no other will be, so all payloads fail.
+ * Finds the input at which a worker ended that was not killed because of an input, and fails it. If several inputs were
+ * in progress, each runs again alone. If none was, the first input of a batch fails only when this happens to it for
+ * the second time, because the cause may be older than the batch. If the worker was never ready, no other will be, so
+ * all payloads fail.
  */
 export const accuse = (
   remaining: ReadonlyArray<BatchRequest>,
@@ -91,8 +90,9 @@ export const accuse = (
 }
 
 /**
- * Fails the input because of which a worker was killed, unless its batch has ended meanwhile; all inputs of a batch that
- * was `stuck`. If others were under way, any of them may have blocked it, so each runs again alone.
+ * Fails the input because of which a worker was killed, unless its batch has ended in the meantime. If the batch was
+ * `stuck`, fails all its inputs. If several inputs were in progress, any of them may have blocked the worker, so each
+ * runs again alone.
  */
 export const convict = (
   culprit: BatchRequest,

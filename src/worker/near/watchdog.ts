@@ -1,6 +1,6 @@
 /**
- * Watching a batch at its worker: whether an input takes longer than it may, whether the first begins, and which is under
- * way.
+ * Watches a batch at its worker: kills the worker if an input takes too long or the first does not begin, and reports
+ * which input is in progress.
  */
 import { LongTimeout } from "../../primitives/longTimeout.ts"
 import { machineNow } from "../wire/machineClock.ts"
@@ -8,31 +8,33 @@ import { NotStarted } from "../wire/messages.ts"
 import type { PoolOptions, WorkerHandle } from "./platform.ts"
 import type { BatchRequest, Keeper } from "./request.ts"
 
-/** Least number of milliseconds that a worker has for beginning an input: a busy machine may not let it sooner. */
+/** Least time that a worker has to begin an input, in milliseconds. On a busy machine it may need that long. */
 const leastStartMillis = 1000
 
-/** Greatest number of milliseconds after which it is looked again whether a batch has begun. */
+/** Longest delay between two checks whether a batch has begun, in milliseconds. */
 const longestDelay = 64
 
-/** What a watchdog has to know of the worker of its batch. */
+/** The worker of a batch, as its watchdog needs it. */
 interface Surroundings {
   readonly handle: WorkerHandle
   readonly slot: number
   readonly options: PoolOptions
   /** True if the worker has run the task before. */
   readonly isKnown: boolean
-  /** Time since when the first batch of the worker is the first, in milliseconds of the machine's clock. */
+  /** Time since which the first batch of the worker is the first, in milliseconds of the machine's clock. */
   readonly busySince: () => number
-  /** True if the worker is at a payload of another batch, which may keep this one waiting. */
+  /** True if a payload of another batch is in progress there, which may keep this batch waiting. */
   readonly isAtAnother: () => boolean
-  /** Kills the worker, which has not begun the batch (`isStuck`) or is late with an input. */
+  /** Kills the worker, because it has not begun the batch (`isStuck`) or is late with an input. */
   readonly kill: (isStuck: boolean) => void
 }
 
 /**
- * Watches a batch: kills the worker if it is at one payload for longer than the timeout and the grace, or if it does
- * not begin the first for too long while it has nothing else to do. A task that it has run before has to begin within
- * the timeout and the grace; for another it may have to start, import the module and build the layer first.
+ * Watches a batch. Kills the worker if a payload takes longer than the timeout plus the grace period, or if the first
+ * does not begin in time while the worker has nothing else to do. A task that the worker has run before must begin
+ * within the timeout plus the grace period, but has at least one second. Another task has `startTimeout`, because the
+ * worker may have to start, import the module and build the layer first. Without a timeout, every task has
+ * `startTimeout`.
  */
 export const watch = (request: BatchRequest, surroundings: Surroundings): void => {
   const { busySince, handle, isAtAnother, isKnown, kill, options: { grace, startTimeout }, slot } = surroundings
@@ -44,7 +46,7 @@ export const watch = (request: BatchRequest, surroundings: Surroundings): void =
   const check = () => {
     const { position, since } = handle.position(slot)
     if (position === NotStarted) {
-      // one that was sent ahead has its time from when it is the first: another may start before it
+      // the time of a batch that was sent ahead counts from when it is the first
       if (request.ahead !== undefined || isAtAnother()) idleSince = machineNow()
       const waited = machineNow() - Math.max(idleSince, busySince())
       if (waited >= startPatience) return kill(isStart)
@@ -59,8 +61,8 @@ export const watch = (request: BatchRequest, surroundings: Surroundings): void =
 }
 
 /**
- * Calls `check` for a batch after `millis` milliseconds, unless it is over by then or has another timer. A late timer
- * fires before the messages that have arrived in the meantime, so `check` waits until these have been handled.
+ * Calls `check` for a batch after `millis` milliseconds, unless the batch is over by then or has another timer. A late
+ * timer fires before the messages that have arrived in the meantime, so `check` waits until those are handled.
  */
 export const setWatchdog = (request: BatchRequest, millis: number, check: () => void): void => {
   request.watchdog?.clear()
@@ -71,7 +73,7 @@ export const setWatchdog = (request: BatchRequest, millis: number, check: () => 
   request.watchdog = watchdog
 }
 
-/** Tells which payload of a batch of a keeper is under way; asks again for the first until it has begun. */
+/** Reports which payload of a batch is in progress. If none has begun, checks again later. */
 export const follow = (
   request: BatchRequest,
   keeper: Keeper & { readonly number: number },

@@ -1,5 +1,5 @@
 /**
- * Which attempts the payloads of a batch are, as it crosses.
+ * The attempts that the payloads of a batch belong to, in the form in which they cross.
  */
 import type * as Backend from "../../Backend.ts"
 import type { CurrentAttempt } from "../../task/attempt.ts"
@@ -7,17 +7,18 @@ import type { CurrentAttempt } from "../../task/attempt.ts"
 /** Attempts at consecutive payloads. */
 export interface Attempts {
   readonly run: string
-  /** Index of the first in its run, if the others follow it; otherwise that of each. */
+  /** Index of the first payload in its run if the others follow it, otherwise the index of each. */
   readonly indices: number | ReadonlyArray<number>
-  /** Which attempt each is, if not all are first ones. */
+  /** Number of each attempt, if not all are first attempts. */
   readonly numbers: ReadonlyArray<number> | undefined
   /** Keys of a journal, if the run has one. */
   readonly keys: ReadonlyArray<string> | undefined
 }
 
 /**
- * Collects the attempts at so many payloads of a batch, at these positions of it; undefined where payload and position are
- * equal. A task that is called by itself is part of the attempt `around`, if there is one.
+ * Collects the attempts of the first `count` payloads of a batch. `positions` has their positions in the batch;
+ * `undefined` means that payload and position are equal. A task that is called directly, not by a run, is part of the attempt
+ * `around`, if there is one.
  */
 export const attemptsOf = (
   batch: Backend.Batch<unknown>,
@@ -49,7 +50,7 @@ export const attemptsOf = (
   }
 }
 
-/** Returns the attempt at a payload. */
+/** Returns the attempt that a payload belongs to. */
 export const attemptAt = ({ indices, keys, numbers, run }: Attempts, payload: number): CurrentAttempt => ({
   run,
   index: typeof indices === "number" ? indices + payload : indices[payload]!,

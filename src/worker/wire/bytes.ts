@@ -1,6 +1,6 @@
 /**
- * How values cross to a process: as bytes that V8 writes. Values that cross by themselves are byte arrays in the message
- * they belong to.
+ * The crossing to a process: values become bytes that V8 writes. Out-of-band values are separate byte arrays in their
+ * message.
  */
 import { DefaultDeserializer, DefaultSerializer } from "node:v8"
 import type { Channel, Crossing, Reader } from "./crossing.ts"
@@ -8,7 +8,7 @@ import { nameOf, refuseLost } from "./form.ts"
 
 type ViewConstructor = new(buffer: ArrayBuffer, offset: number, length: number) => ArrayBufferView
 
-/** Classes of views, by the number that is written for them. */
+/** Classes of views. The index of a class is the number that is written for it. */
 const viewClasses: ReadonlyArray<ViewConstructor> = [
   Buffer,
   Uint8Array,
@@ -27,7 +27,7 @@ const viewClasses: ReadonlyArray<ViewConstructor> = [
   ...("Float16Array" in globalThis ? [(globalThis as { readonly Float16Array?: ViewConstructor }).Float16Array!] : [])
 ]
 
-/** Writes a view as its own bytes: V8 would write the whole buffer below it. */
+/** Writes only the bytes of a view. V8 would write the whole buffer behind it. */
 class Serializer extends DefaultSerializer {
   _writeHostObject(view: object): void {
     const index = viewClasses.findIndex((viewClass) => view instanceof viewClass)
@@ -58,7 +58,7 @@ export const serialize = (value: unknown): Buffer => {
   return serializer.releaseBuffer()
 }
 
-/** Reads a value from bytes. Throws if they hold none, or one that is nested too deeply. */
+/** Reads a value from bytes. Throws if they contain no value, or one that is nested too deeply. */
 export const deserialize = (bytes: Uint8Array): unknown => {
   const deserializer = new Deserializer(bytes)
   deserializer.readHeader()

@@ -1,5 +1,5 @@
 /**
- * Causes in the form in which they cross between workers.
+ * Causes in the form in which they cross to and from workers.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -16,7 +16,7 @@ import { deepPath, formOf, pathTo } from "./form.ts"
 import type { Fault, Traced, ValueRole, WireFailure, WireReason } from "./messages.ts"
 import { decodeThrown, encodeThrown } from "./thrown.ts"
 
-/** Makes the fault of a value that its schema refuses. */
+/** Makes the fault for a value that its schema refuses. */
 export const refused = (value: ValueRole, input: unknown, cause: Cause.Cause<Schema.SchemaError>): Fault => ({
   _tag: "ValueRefused",
   value,
@@ -24,7 +24,7 @@ export const refused = (value: ValueRole, input: unknown, cause: Cause.Cause<Sch
   issue: messageOf(Cause.squash(cause))
 })
 
-/** Makes the fault of a value that cannot be cloned. */
+/** Makes the fault for a value that cannot be cloned. */
 export const notCloneable = (value: ValueRole, input: unknown, error: unknown, crossing: Crossing): Fault =>
   formOf(input) === "deep"
     ? { _tag: "NotCloneable", value, path: deepPath(input), issue: tooDeep }
@@ -35,7 +35,7 @@ export const notCloneable = (value: ValueRole, input: unknown, error: unknown, c
       issue: messageOf(error)
     }
 
-/** Makes the fault of a value that was sent and could not be read. */
+/** Makes the fault for a value that was sent but could not be read. */
 export const notReadable = (value: ValueRole, { error, path }: Extract<Arrived, { readonly path: string }>): Fault => ({
   _tag: "NotCloneable",
   value,
@@ -63,8 +63,8 @@ const messageOf = (error: unknown): string => {
 }
 
 /**
- * Mark of a failure that is a task's own, with the stack of its error: set where the error is encoded or has no schema, and
- * is to be passed on.
+ * Marks a failure that is a task's own error, and has the stack of that error. Set if the error stays encoded or has no
+ * schema, and is passed on.
  */
 export class TaskFailure extends Context.Service<TaskFailure, { readonly stack: string | undefined }>()(
   "effect-parallel/worker/TaskFailure"
@@ -82,7 +82,7 @@ const plain = (reason: Cause.Reason<unknown>, crossing: Crossing, outOfBand?: Ou
   }
 }
 
-/** Number of frames of a failure that are sent, as many as Effect shows, and of characters of each. */
+/** Number of frames of a failure that are sent (as many as Effect shows), and of characters of each. */
 const mostFrames = 10
 const frameLength = 1000
 
@@ -100,16 +100,16 @@ const framesOf = (reason: Cause.Reason<unknown>): Traced["frames"] => {
       })
     }
   } catch {
-    // frames are made by the code of users
+    // reading a frame calls code of users, which may throw
   }
   return frames
 }
 
-/** True if a frame has texts alone: a task may have sent it itself, and Effect reads them unchecked. */
+/** True if a frame contains only texts. A task may have sent it itself, and Effect reads frames unchecked. */
 const isWhole = ({ at, name }: NonNullable<Traced["frames"]>[number]): boolean =>
   typeof name === "string" && (at === undefined || typeof at === "string")
 
-/** Adds frames that have arrived to a reason, before those of its caller here. */
+/** Adds frames that have arrived to a reason, in front of the frames of its caller here. */
 const traced = (
   reason: Cause.Reason<unknown>,
   frames: Traced["frames"],
@@ -132,8 +132,8 @@ export const reasons = (
 ): ReadonlyArray<WireReason> => cause.reasons.map((reason) => plain(reason, crossing, outOfBand))
 
 /**
- * What an error of an attempt is to be sent as: itself (undefined), what its schema has made of it, the deadline, or a fault
- * in place of the whole cause.
+ * The form in which an error of an attempt is sent: as data (`undefined`), encoded by its schema, as the deadline, or
+ * as a fault that replaces the whole cause.
  */
 export type SentError =
   | undefined
@@ -141,7 +141,7 @@ export type SentError =
   | { readonly _tag: "Deadline" }
   | { readonly _tag: "Fault"; readonly fault: Fault }
 
-/** Encodes the cause of an attempt; `sentAs` says what each error is. The deadline becomes the tag `Late`. */
+/** Encodes the cause of an attempt. `sentAs` gives the form of each error. The deadline becomes the tag `Late`. */
 export const encodeBy = (
   cause: Cause.Cause<unknown>,
   sentAs: (reason: Cause.Fail<unknown>) => SentError,
@@ -173,7 +173,7 @@ export const encodeBy = (
   return { _tag: late ? "Late" : "Cause", reasons }
 }
 
-/** Encodes the cause of an attempt, and its errors through their schema if they have one. Never throws. */
+/** Encodes the cause of an attempt, and its errors by their schema if they have one. Never throws. */
 export const encode = (
   cause: Cause.Cause<unknown>,
   schema: Schema.Codec<any, any> | undefined,
@@ -191,8 +191,8 @@ const throughSchema = (error: unknown, schema: Schema.Codec<any, any> | undefine
 }
 
 /**
- * Decodes reasons to a cause, which leads through the frames of its worker to those of the `caller`; or returns the
- * fault of an error that cannot be read, or that its schema refuses.
+ * Decodes reasons to a cause, whose frames are those of the worker and then those of the `caller`. Returns a fault for
+ * an error that cannot be read or that its schema refuses.
  */
 export const decode = (
   reasons: ReadonlyArray<WireReason>,
@@ -216,7 +216,7 @@ export const decode = (
         const arrived = reason.error._tag === "Value" ? reason.error : values[reason.error.place]!
         if (!("value" in arrived)) return notReadable("error", arrived)
         if (schema === undefined) {
-          // whoever gives no schema passes the error on as it is
+          // a caller that gives no schema passes the encoded error on
           const own = Cause.makeFailReason(arrived.value).annotate(Context.make(TaskFailure, { stack: reason.stack }))
           decoded.push(traced(own, reason.frames, caller))
           break

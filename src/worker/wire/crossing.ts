@@ -1,29 +1,30 @@
 /**
- * How values cross between the two sides of a worker: as parts of a message, or each by itself.
+ * The crossing of values between the two sides of a worker: as parts of a message, or out of band, each separately.
  *
  * Does not import Effect, so that a worker can boot with it.
  */
 import { deepPath, formOf } from "./form.ts"
 import type { OutOfBand, Sent } from "./messages.ts"
 
-/** What differs between threads and processes. */
+/** The operations on values that differ between threads, processes and machines. */
 export interface Crossing {
-  /** True if buffers can be moved, and not only copied. */
+  /** True if buffers can be moved instead of copied. */
   readonly moves: boolean
   /** Copies a value as crossing would. Throws if it cannot cross. */
   readonly clone: (value: unknown) => unknown
-  /** Opens a channel for values that cross each by itself. */
+  /** Opens a channel for out-of-band values. */
   readonly open: () => Channel
   /** Reads the values of a channel one after another. */
   readonly read: (sealed: unknown) => Reader
 }
 
-/** Values that cross beside a message, in order. */
+/** Values that cross out of band, in order. */
 export interface Channel {
-  /** Writes a value. Throws if that is impossible, and then writes nothing. */
+  /** Writes a value. If that is impossible, throws and writes nothing. */
   readonly write: (value: unknown, transfer: ReadonlyArray<unknown>) => void
-  /** What the message carries of the channel, and what has to be moved with it. */
+  /** The part of the message that carries the channel. */
   readonly sealed: unknown
+  /** The objects that must be moved with the message. */
   readonly transfer: ReadonlyArray<unknown>
   /** Ends writing. */
   readonly close: () => void
@@ -35,7 +36,7 @@ export interface Reader {
   readonly close: () => void
 }
 
-/** The values of one message that cross by themselves. */
+/** Writes the out-of-band values of one message. */
 export class OutOfBandWriter {
   private readonly crossing: Crossing
   private channel: Channel | undefined
@@ -45,35 +46,35 @@ export class OutOfBandWriter {
     this.crossing = crossing
   }
 
-  /** Adds a value and returns its place. Throws if it cannot be cloned, and then adds nothing. */
+  /** Adds a value and returns its place. If it cannot be cloned, throws and adds nothing. */
   add(value: unknown, transfer: ReadonlyArray<unknown> = []): number {
     this.channel ??= this.crossing.open()
     this.channel.write(value, transfer)
     return this.paths.push(formOf(value) === "deep" ? deepPath(value) : undefined) - 1
   }
 
-  /** What the message carries; undefined if nothing was added. */
+  /** The part of the message that carries the values. `undefined` if nothing was added. */
   get sealed(): OutOfBand | undefined {
     return this.channel && { sealed: this.channel.sealed, paths: this.paths }
   }
 
-  /** Objects that have to be moved with the message. */
+  /** The objects that must be moved with the message. */
   get transfer(): ReadonlyArray<unknown> {
     return this.channel === undefined ? [] : this.channel.transfer
   }
 
-  /** Ends adding: the message was sent, or never will be. */
+  /** Ends adding, because the message was sent or never will be. */
   close(): void {
     this.channel?.close()
   }
 }
 
-/** A value that has arrived, or why it could not be read and where in it the cause may lie. */
+/** A value that has arrived, or the error of reading it and the path to the likely cause in it. */
 export type Arrived =
   | { readonly value: unknown }
   | { readonly path: string; readonly error: unknown }
 
-/** Reads all values of a message that crossed by themselves. */
+/** Reads all out-of-band values of a message. */
 export const arrived = (crossing: Crossing, outOfBand: OutOfBand | undefined): ReadonlyArray<Arrived> => {
   if (outOfBand === undefined) return []
   const reader = crossing.read(outOfBand.sealed)
@@ -89,8 +90,8 @@ export const arrived = (crossing: Crossing, outOfBand: OutOfBand | undefined): R
 }
 
 /**
- * Makes of a value what is sent: a copy that can be part of any message, or a place beside the message. Throws if the
- * value cannot be cloned, or would need a place and there is no `outOfBand`.
+ * Converts a value for sending: to a copy that can be part of any message, or to a place out of band. Throws if the
+ * value cannot be cloned, or needs a place and there is no `outOfBand`.
  */
 export const send = (value: unknown, crossing: Crossing, outOfBand: OutOfBandWriter | undefined): Sent => {
   const copy = crossing.clone(value)
@@ -99,7 +100,7 @@ export const send = (value: unknown, crossing: Crossing, outOfBand: OutOfBandWri
   return { _tag: "OutOfBand", place: outOfBand.add(copy) }
 }
 
-/** Copies a value, so that it can be part of any message; undefined if that is impossible. Never throws. */
+/** Copies a value so that it can be part of any message. Returns `undefined` if that is impossible. Never throws. */
 export const plainCopy = (value: unknown, crossing: Crossing): unknown => {
   if (typeof value === "string" || Number.isSafeInteger(value)) return value
   try {

@@ -1,5 +1,5 @@
 /**
- * Exits that come back from a worker or a machine, as what they are: values and causes, through the schemas of their task.
+ * Reads the exits that come back from a worker or a machine: decodes values and causes by the schemas of their task.
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -12,7 +12,7 @@ import { type Arrived, arrived, type Crossing } from "./crossing.ts"
 import type { Exits, Fault, WireFailure } from "./messages.ts"
 import { reasonOf } from "./reasons.ts"
 
-/** The part of a message with exits that has them. */
+/** The part of a message that has the exits. */
 type ExitsPart = Pick<Exits, "from" | "values" | "places" | "failures" | "outOfBand">
 
 export class ExitReader {
@@ -33,7 +33,7 @@ export class ExitReader {
     this.crossing = crossing
   }
 
-  /** Reads a message; returns a function that makes the exit of its `k`th payload, which is at a position of the batch. */
+  /** Reads a message. Returns a function that makes the exit of its `k`th payload, given its position in the batch. */
   read(
     { failures, from, outOfBand, places, values }: ExitsPart
   ): (k: number, position: number) => Exit.Exit<unknown, unknown> {
@@ -49,7 +49,7 @@ export class ExitReader {
     }
   }
 
-  /** Makes the exit of an input for which its backend is to blame. */
+  /** Makes the exit of an input that fails with a `BackendError`. */
   backendFailure(position: number, reason: BackendError["reason"]): Exit.Exit<never, BackendError> {
     const index = this.batch.index(position)
     return Exit.fail(
@@ -67,7 +67,7 @@ export class ExitReader {
   }
 
   private arrive(position: number, value: Arrived | undefined): Exit.Exit<unknown, unknown> {
-    if (value === undefined) return Exit.die(new Error("its worker has sent an exit without a value"))
+    if (value === undefined) return Exit.die(new Error("the worker sent an exit without a value"))
     return "value" in value
       ? this.succeed(position, value.value)
       : this.fault(position, Causes.notReadable("success", value))
@@ -85,7 +85,7 @@ export class ExitReader {
     try {
       return this.decodedFailure(position, failure, values)
     } catch {
-      return Exit.die(new Error("its worker has sent a failure that cannot be read"))
+      return Exit.die(new Error("the worker sent a failure that cannot be read"))
     }
   }
 

@@ -1,9 +1,9 @@
 /**
- * The form of a value: whether it may be part of a message, beside other values.
+ * The form of a value, which decides whether it may be part of a message beside other values.
  *
- * A message is one clone. So a value that cannot be written, or that the receiver cannot read, costs all values of its
- * message. Only plain values are therefore part of a message: those of little depth, with few objects, made of what any
- * clone keeps. All others cross each by itself, and cost only themselves.
+ * A message is one clone. So a value that cannot be written, or that the receiver cannot read, would fail all values of
+ * its message. Therefore only plain values are part of a message: those of small depth, with few objects, and made only
+ * of parts that every clone keeps. Each other value crosses out of band, and can fail only itself.
  *
  * Does not import Effect, so that a worker can boot with it.
  */
@@ -11,15 +11,15 @@ import { types } from "node:util"
 import { shorten } from "../../primitives/shorten.ts"
 
 /**
- * Why a value is not part of a message: it has many objects, many levels, or something that a clone may refuse. The
- * first that is found counts.
+ * `plain`, or the reason for which a value is not part of a message: many objects (`large`), many levels (`deep`), or a
+ * part that a clone may refuse (`odd`). The first reason found counts.
  */
 export type Form = "plain" | "large" | "deep" | "odd"
 
-/** Greatest number of levels of a plain value. With the usual stack, Node.js reads about 1600 levels. */
+/** Greatest number of levels of a plain value. With its default stack, Node.js reads about 1600 levels. */
 const mostLevels = 64
 
-/** Greatest number of objects of a plain value. More cost so much that a message of their own costs nothing beside. */
+/** Greatest number of objects of a plain value. Beside the cost of more objects, a separate message costs little. */
 const mostObjects = 1000
 
 /** Number of objects that the current search may still visit. */
@@ -69,7 +69,7 @@ const array = (values: ReadonlyArray<unknown>, levels: number): Form => {
   if (isSparse(values)) return "large"
   for (let index = 0; index < values.length; index++) {
     const value = values[index]
-    // numbers and strings are most of what there is, and a call costs more than the look
+    // most elements are numbers or strings, and a call would cost more than this check
     if (typeof value === "number" || typeof value === "string") continue
     const form = visit(value, levels)
     if (form !== "plain") return form
@@ -95,7 +95,7 @@ const set = (values: ReadonlySet<unknown>, levels: number): Form => {
   return "plain"
 }
 
-/** True for objects without parts that every clone keeps. */
+/** True for an object without parts that every clone keeps. */
 const isLeaf = (value: object): boolean => {
   if (ArrayBuffer.isView(value)) return !isDetached(value.buffer)
   if (types.isAnyArrayBuffer(value)) return !isDetached(value)
@@ -104,11 +104,11 @@ const isLeaf = (value: object): boolean => {
 
 const isDetached = (buffer: ArrayBufferLike): boolean => (buffer as { readonly detached?: boolean }).detached === true
 
-/** Number of elements from which an array may be sparse, and number of elements that are looked at. */
+/** Number of elements from which an array may count as sparse, and number of elements that are sampled. */
 const leastSparse = 1000
 const samples = 32
 
-/** True if most elements of a long array are not there. A loop over its length could take minutes. */
+/** True if most elements of a long array are missing. A loop over its length could take minutes. */
 export const isSparse = (values: ReadonlyArray<unknown>): boolean => {
   const { length } = values
   if (length < leastSparse) return false
@@ -117,7 +117,7 @@ export const isSparse = (values: ReadonlyArray<unknown>): boolean => {
   return present * 2 < samples
 }
 
-/** The entries of a map, whatever its own iterator does. */
+/** Returns the entries of a map, without calling an iterator that it may override. */
 const entriesOf = (values: ReadonlyMap<unknown, unknown>): IterableIterator<[unknown, unknown]> =>
   Map.prototype.entries.call(values)
 
@@ -128,12 +128,12 @@ const hasFields = (value: object): boolean => Object.keys(value).length > 0
 /** Prototypes of classes whose instances arrive as plain objects with their fields. */
 const knownClasses = new WeakSet<object>()
 
-/** Number of levels that no clone can write: a getter may make a value that has no end. */
+/** Number of levels that no clone can write. The search stops there, because a getter may make a value without end. */
 const endlessLevels = 100_000
 
 /**
- * Throws if a value has a part of which a clone would keep nothing: an instance of a class without fields. With
- * `everywhere`, also for objects of Node.js that can be cloned within a process alone, such as a `Blob`.
+ * Throws if a clone of a value would lose a part completely: an instance of a class without fields. With `everywhere`,
+ * also throws for objects of Node.js that can be cloned only within a process, such as a `Blob`.
  */
 export const refuseLost = (value: unknown, everywhere: boolean): void => {
   const seen = new Set<object>()
@@ -154,7 +154,7 @@ export const refuseLost = (value: unknown, everywhere: boolean): void => {
   }
 }
 
-/** True for an object of a class of which a clone knows nothing. */
+/** True for an object of a class that structured clone does not know. */
 const isInstance = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype !== Object.prototype && prototype !== null && !Array.isArray(value) && !types.isMap(value) &&
@@ -163,7 +163,7 @@ const isInstance = (value: object): boolean => {
     !isLeaf(value)
 }
 
-/** Finds out what arrives of an instance. Throws if that is nothing. */
+/** Checks by a clone that the fields of an instance arrive. Throws if nothing does. */
 const learn = (value: object, everywhere: boolean): void => {
   const prototype = Object.getPrototypeOf(value) as object
   if (knownClasses.has(prototype) && hasFields(value)) return
@@ -173,17 +173,17 @@ const learn = (value: object, everywhere: boolean): void => {
   } else if (hasFields(value)) {
     knownClasses.add(prototype)
   } else {
-    throw new TypeError(`an instance of ${nameOf(value)} has no fields, so nothing of it would arrive`)
+    throw new TypeError(`an instance of ${nameOf(value)} has no fields, so it would arrive empty`)
   }
 }
 
-/** Name of the class of an object, for messages. */
+/** Returns the name of the class of an object, for messages. */
 export const nameOf = (value: object): string => {
   const name: unknown = value.constructor?.name
   return typeof name === "string" && name !== "" ? name : "a class"
 }
 
-/** The parts of an object that a clone visits. */
+/** Returns the parts of an object that a clone visits. */
 const partsOf = (value: object): Iterable<unknown> => {
   if (Array.isArray(value)) return isSparse(value) ? Object.values(value) : value
   if (types.isMap(value)) return [...entriesOf(value)].flat()
@@ -192,13 +192,13 @@ const partsOf = (value: object): Iterable<unknown> => {
   return isLeaf(value) || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) ? [] : Object.values(value)
 }
 
-/** Greatest number of steps of a path, and of parts that are looked at in search of one. */
+/** Greatest number of steps of a path, and of parts that a search for it looks at. */
 const mostSteps = 16
 const mostParts = 10_000
 
 /**
- * Finds the part of a value that is at fault; returns a path like `.jobs[3].callback`, empty for the value itself. A
- * longer path is cut to its start.
+ * Finds the part of a value that is at fault. Returns a path like `.jobs[3].callback`, which is empty for the value
+ * itself. A long path is cut at the end.
  */
 export const pathTo = (value: unknown, isAtFault: (part: unknown, steps: number) => boolean): string => {
   const seen = new Set<unknown>()
@@ -226,11 +226,11 @@ export const pathTo = (value: unknown, isAtFault: (part: unknown, steps: number)
   return `${path}…`
 }
 
-/** Finds where a value that is nested deeply begins to be so. */
+/** Finds the path into the deeply nested part of a value. */
 export const deepPath = (value: unknown): string =>
   pathTo(value, (part, steps) => formOf(part, mostLevels - steps) === "deep")
 
-/** Thrown for a part that cannot be read. */
+/** Thrown if a part cannot be read. `step` is its step of the path. */
 class Unreadable {
   readonly step: string
   constructor(step: string) {

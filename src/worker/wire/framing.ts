@@ -1,18 +1,18 @@
 /**
- * Framing of the messages between a program and a worker process: each has a mark and its length before it.
+ * Framing of the messages between a program and a worker process. Each message is preceded by a mark and its length.
  *
- * A task may write to any descriptor of its process. A frame without the mark, or with a length that no message has, is
- * therefore no message.
+ * A task may write to any descriptor of its process. Therefore bytes without the mark, or with a length that no message
+ * has, are not taken as a message.
  */
 import { constants } from "node:buffer"
 import { writeSync } from "node:fs"
 import { deserialize, serialize } from "./bytes.ts"
 
-/** Bytes before a message: the mark, then its length. */
+/** Number of bytes before a message: the mark, then its length. */
 const head = 8
 const mark = 0x7c1f_e0ba
 
-/** Makes a frame of a message. Throws if it cannot be cloned. */
+/** Frames a message. Throws if it cannot be cloned. */
 export const frame = (message: unknown): Buffer => {
   const body = serialize(message)
   const framed = Buffer.allocUnsafe(head + body.length)
@@ -22,7 +22,7 @@ export const frame = (message: unknown): Buffer => {
   return framed
 }
 
-/** Writes all bytes, in as many steps as the pipe needs; false if the reader is gone. */
+/** Writes all bytes, in as many steps as the pipe needs. Returns false if the reader is gone. */
 export const writeWhole = (descriptor: number, bytes: Buffer): boolean => {
   for (let written = 0; written < bytes.length;) {
     try {
@@ -39,7 +39,7 @@ export const writeWhole = (descriptor: number, bytes: Buffer): boolean => {
 
 const sleepWord = new Int32Array(new SharedArrayBuffer(4))
 
-/** Reads messages from chunks of any length. `push` throws at what is no message. */
+/** Reads messages from chunks of any length. `push` throws if the bytes are not a message. */
 export class Unframer {
   private readonly receive: (message: unknown) => void
   private chunks: Array<Buffer> = []
@@ -56,7 +56,7 @@ export class Unframer {
       if (this.size < head) return
       const first = this.join(head)
       const length = first.readUInt32LE(4)
-      if (first.readUInt32LE() !== mark || length > constants.MAX_LENGTH) throw new Error("these bytes are no message")
+      if (first.readUInt32LE() !== mark || length > constants.MAX_LENGTH) throw new Error("the bytes are not a message")
       if (this.size < head + length) return
       const bytes = this.join(head + length)
       this.chunks = bytes.length === head + length ? [] : [bytes.subarray(head + length)]
@@ -65,7 +65,7 @@ export class Unframer {
     }
   }
 
-  /** Returns the first chunk, joined with others so that it has at least so many bytes. */
+  /** Returns the first chunk. Joins it with the others first if it has fewer than `atLeast` bytes. */
   private join(atLeast: number): Buffer {
     if (this.chunks[0]!.length < atLeast) this.chunks = [Buffer.concat(this.chunks)]
     return this.chunks[0]!

@@ -1,14 +1,14 @@
 /**
- * Detection of the worker around: code of this library learns whether it runs inside one.
+ * Detects whether this library runs inside a worker.
  */
 
-/** Hooks that exist inside a worker only. */
+/** Hooks that exist only inside a worker. */
 export interface Inside {
-  /** Reports that workers are opened here: the module that is being imported starts its program again. */
+  /** Reports that workers are opened here, so the module that is being imported starts its program again. */
   readonly programStarted: () => void
 }
 
 export const insideKey = Symbol.for("effect-parallel/internal/Far")
 
-/** Returns the hooks of the worker around; undefined in a program. */
+/** Returns the hooks of the worker that runs this code, or `undefined` in a program. */
 export const inside = (): Inside | undefined => (globalThis as { readonly [insideKey]?: Inside })[insideKey]

@@ -5,12 +5,12 @@
 import type { Attempts } from "./attempts.ts"
 import type { WireValues } from "./numbers.ts"
 
-/** The part of a caller's context that a task sees. All of it can be cloned. */
+/** The parts of a caller's context that a task gets. All of them can be cloned. */
 export interface Ambient {
   readonly span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | undefined
   readonly logLevel: string
   readonly annotations: Readonly<Record<string, unknown>>
-  /** Default options of runs inside the task: those of `Parallel.withDefaults` that can be sent. */
+  /** Default options of runs inside the task: the options of `Parallel.withDefaults` that can be sent. */
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
@@ -21,18 +21,18 @@ export interface Address {
 }
 
 /**
- * Values of a message that cross each by itself, and so cost only themselves where they cannot be read: what the platform
- * makes of them, and for each the start of the way to where it is nested deeply, if it is.
+ * Values of a message that cross separately, so that one that cannot be read fails only itself. `sealed` is their form
+ * on the platform. `paths` has, for each deeply nested value, the start of the path into its deep part.
  */
 export interface OutOfBand {
   readonly sealed: unknown
   readonly paths: ReadonlyArray<string | undefined>
 }
 
-/** The place, among the values that cross by themselves, of the value at a position. */
+/** The place of the value at a position among the out-of-band values. */
 export type Place = readonly [position: number, place: number]
 
-/** Work for the far side. A worker runs the payloads of a batch one after another, and batches concurrently. */
+/** Work for the far side. A worker runs the payloads of a batch sequentially, and batches concurrently. */
 export interface BatchMessage extends Address {
   readonly _tag: "Run"
   readonly id: number
@@ -41,36 +41,39 @@ export interface BatchMessage extends Address {
   readonly payloads: WireValues
   readonly places: ReadonlyArray<Place>
   readonly outOfBand: OutOfBand | undefined
-  /** True if the times of each payload are wanted; otherwise those of each message with exits will do. */
+  /** True if the times of each payload are requested; otherwise the times of each message with exits suffice. */
   readonly timed: boolean
-  /** True if it begins when no other batch is at the worker. */
+  /** True if it was sent ahead: it begins only when no other batch is at the worker. */
   readonly ahead: boolean
-  /** Milliseconds that each payload may take from its start. */
+  /** Time limit of each payload from its start, in milliseconds. */
   readonly timeout: number | undefined
   /** Milliseconds after which no further payload is started. */
   readonly budget: number | undefined
-  /** Greatest number of bytes of shared memory that come with it for the first time. */
+  /** Number of bytes of shared memory that are new to the worker, at most. */
   readonly shared: number
   readonly ambient: Ambient
-  /** What the tasks are told of their attempts; undefined for a task that is called outside of all. */
+  /** The attempts of the payloads. `undefined` for a task that is called outside any attempt. */
   readonly attempts: Attempts | undefined
 }
 
 export type ToFar =
   | BatchMessage
-  /** Returns the unstarted payloads of a batch: it ends after the current one. */
+  /** Asks for the unstarted payloads of a batch, which ends after the current payload. */
   | { readonly _tag: "Recall"; readonly id: number }
-  /** Returns a batch that was sent ahead, unless it has begun. */
+  /** Asks for a batch that was sent ahead, unless it has begun. */
   | { readonly _tag: "Withdraw"; readonly id: number }
   /** Interrupts a batch. */
   | { readonly _tag: "Cancel"; readonly id: number }
   /** Ends the worker: it cancels its batches, releases the layers of its tasks, and exits. */
   | { readonly _tag: "End" }
 
-/** Kind of a value of a task. */
+/** The role of a value in a task. */
 export type ValueRole = "payload" | "success" | "error"
 
-/** Failure of a payload, or of a whole batch, that is not the task's own: a reason of a `BackendError`, as it crosses. */
+/**
+ * A failure of a payload or a batch that is not the task's own: the reason of a `BackendError`, in the form it crosses
+ * in.
+ */
 export type Fault =
   | { readonly _tag: "ValueRefused"; readonly value: ValueRole; readonly shown: string; readonly issue: string }
   | { readonly _tag: "NotCloneable"; readonly value: ValueRole; readonly path: string; readonly issue: string }
@@ -88,30 +91,30 @@ export type Fault =
   | { readonly _tag: "TaskDiffers"; readonly machine: string; readonly value: ValueRole }
   | { readonly _tag: "WorkerCrashed" | "NoWorkers" | "MachineLost" | "Unreachable" }
 
-/** A failure: the reasons of its cause (with or without a deadline), or a fault. */
+/** A failure: the reasons of its cause, with (`Late`) or without the deadline, or a fault. */
 export type WireFailure =
   | { readonly _tag: "Cause"; readonly reasons: ReadonlyArray<WireReason> }
   | { readonly _tag: "Late"; readonly reasons: ReadonlyArray<WireReason> }
   | { readonly _tag: "Fault"; readonly fault: Fault }
 
 export type WireReason =
-  /** An error that was encoded through its schema, and its stack. */
+  /** An error that was encoded by its schema, and its stack. */
   | { readonly _tag: "Encoded"; readonly error: Sent; readonly stack: string | undefined } & Traced
   | { readonly _tag: "Fail"; readonly error: Thrown } & Traced
   | { readonly _tag: "Die"; readonly defect: Thrown } & Traced
   | { readonly _tag: "Interrupt" }
 
-/** The calls that led to a failure in its worker, the innermost first; undefined if none are known. */
+/** The calls that led to a failure in its worker, the innermost first. `undefined` if none are known. */
 export interface Traced {
   readonly frames: ReadonlyArray<{ readonly name: string; readonly at: string | undefined }> | undefined
 }
 
-/** A value of a message: a part of it, or a place among the values that cross by themselves. */
+/** A value of a message: a part of it, or a place among the out-of-band values. */
 export type Sent =
   | { readonly _tag: "Value"; readonly value: unknown }
   | { readonly _tag: "OutOfBand"; readonly place: number }
 
-/** A thrown value: an error as data, anything else unchanged if it can be cloned, otherwise as text. */
+/** A thrown value: an error as data, any other value unchanged if it can be cloned, otherwise as text. */
 export type Thrown =
   | { readonly _tag: "Error"; readonly error: ThrownError }
   | Sent
@@ -129,8 +132,8 @@ export interface ThrownError {
 }
 
 /**
- * Exits of consecutive payloads of a batch: a value for each; failures by position, and places of values that cross by
- * themselves, which replace the values there. `times` are those of the batch and of these payloads (`times.ts`). If the
+ * Exits of consecutive payloads of a batch. There is a value for each; failures and places of out-of-band values, by
+ * position, replace the values there. `times` are the times of the batch and of these payloads (`times.ts`). If the
  * batch is `over`, payloads without an exit were not started.
  */
 export interface Exits {
@@ -157,7 +160,7 @@ export interface Log {
 }
 
 export type FromFar =
-  /** Tells that the worker listens. */
+  /** Reports that the worker listens. */
   | { readonly _tag: "Ready" }
   | Exits
   /** Ends a batch without further exits. */
@@ -167,5 +170,5 @@ export type FromFar =
   /** Reports an error that was thrown outside the tasks; the worker ends. */
   | { readonly _tag: "Dying"; readonly error: Thrown }
 
-/** Position of a batch before its first payload. */
+/** The position of a batch before its first payload. */
 export const NotStarted = -1

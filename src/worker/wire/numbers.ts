@@ -1,17 +1,18 @@
 /**
- * Numbers of a message. An array of numbers is written and read element by element, with a mark for each; a typed array is
- * copied whole, which costs a tenth.
+ * Numbers in a message. An array of numbers is written and read element by element, with a mark for each. A typed array
+ * is copied whole, which costs a tenth.
  */
 
-/** Values of a message: a typed array where all of them are numbers. */
+/** The values of a message. They may be a typed array if all are numbers. */
 export type WireValues = ReadonlyArray<unknown> | Float64Array
 
 /** Least number of values for which a typed array costs less. */
 const leastValues = 16
 
 /**
- * Makes values what they cross as. Integers stay as they are: their arrays cost little, and code that has integers would
- * get slower with what comes out of a typed array.
+ * Converts values to the form in which they cross: a typed array if all are numbers and the first is not an integer.
+ * Arrays of integers stay arrays: they cost little, and code that uses integers would get slower with numbers from a
+ * typed array.
  */
 export const packed = (values: ReadonlyArray<unknown>): WireValues => {
   if (values.length < leastValues || !isFraction(values[0])) return values
@@ -21,5 +22,5 @@ export const packed = (values: ReadonlyArray<unknown>): WireValues => {
 
 const isFraction = (value: unknown): boolean => typeof value === "number" && !Number.isSafeInteger(value)
 
-/** True if a value has the form of the values of a message. */
+/** True if a value can be the values of a message. */
 export const areValues = (value: unknown): value is WireValues => Array.isArray(value) || value instanceof Float64Array

@@ -1,6 +1,6 @@
 /**
- * How values cross to a thread: by structured clone. Values that cross by themselves are messages in a port that
- * crosses with the message they belong to.
+ * The crossing to a thread: values are structured clones. Out-of-band values are messages in a port that is sent with
+ * their message.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads"
 import type { Channel, Crossing, Reader } from "./crossing.ts"

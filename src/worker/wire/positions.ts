@@ -1,24 +1,25 @@
 /**
- * Positions of batches: the payload each is at and since when. The near side reads them without a message, even if the
- * worker is blocked or has ended.
+ * Positions of batches: the current payload of each and the time of its start. The near side reads them without a
+ * message, even if the worker is blocked or has ended.
  *
- * Threads keep them in shared memory, where the near side can also cut a batch. Invariant: a slot is one word that both
- * sides change atomically, so a cut comes either before the start of a payload or after it, and a payload is never both
- * started and given back. Processes write positions to a file that both sides have open, and cannot be cut.
+ * Threads keep positions in shared memory, where the near side can also cut a batch. Invariant: a slot is one word that
+ * both sides change atomically, so a cut comes either before the start of a payload or after it, and a payload is never
+ * both started and given back. Processes write positions to a file that both sides have open. Their batches cannot be
+ * cut.
  */
 import { readSync, writeSync } from "node:fs"
 import { NotStarted } from "./messages.ts"
 
-/** Position of a batch, and the time at which it got there in milliseconds of the monotonic clock of the machine. */
+/** Position of a batch, and the time at which it got there, in milliseconds of the machine's monotonic clock. */
 export interface Position {
   readonly position: number
   readonly since: number
 }
 
-/** Bytes of a slot: the position (with padding), then the time. */
+/** Number of bytes of a slot: the position (with padding), then the time. */
 const stride = 16
 
-/** Bit that marks a cut batch; the bits below count started payloads. */
+/** The bit that marks a cut batch. The bits below it count started payloads. */
 const cutBit = 1 << 30
 
 export class SharedPositions {
@@ -34,18 +35,18 @@ export class SharedPositions {
     return new SharedArrayBuffer(slots * stride)
   }
 
-  /** Starts the payload at a position (far side); false if the batch was cut before. */
+  /** Starts the payload at a position (far side). Returns false if the batch was cut before. */
   claim(slot: number, position: number, since: number): boolean {
     this.times[slot * 2 + 1] = since
     return Atomics.compareExchange(this.words, slot * 4, position, position + 1) === position
   }
 
-  /** Cuts a batch (near side); returns how many payloads were started. */
+  /** Cuts a batch (near side). Returns how many payloads were started. */
   cut(slot: number): number {
     return Atomics.or(this.words, slot * 4, cutBit) & ~cutBit
   }
 
-  /** Cuts a batch of which nothing was started (near side); false if something was. */
+  /** Cuts a batch if none of its payloads was started (near side). Returns false if one was. */
   withdraw(slot: number): boolean {
     return Atomics.compareExchange(this.words, slot * 4, 0, cutBit) === 0
   }
@@ -60,10 +61,10 @@ export class SharedPositions {
   }
 }
 
-/** Added to positions in a file, so that what a task may write there is not taken for one. */
+/** Added to positions in a file, so that other bytes that a task may write there are not taken for a position. */
 const mark = 2 ** 45
 
-/** Positions in a file that both sides have open. A position is not a number where the file holds none. */
+/** Positions in a file that both sides have open. Where the file contains no position, reading returns `NaN`. */
 export class FilePositions {
   private readonly file: number
   private readonly bytes = Buffer.alloc(stride)

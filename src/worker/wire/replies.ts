@@ -1,6 +1,5 @@
 /**
- * Recognition of messages of a worker. A task can reach the channel of its process if it looks for it, and may write
- * anything there.
+ * Recognizes the messages of a worker. A task can find the channel of its process and may write anything to it.
  */
 import type { Exits, FromFar } from "./messages.ts"
 import { areValues, type WireValues } from "./numbers.ts"
@@ -8,7 +7,7 @@ import { lengthOf } from "./times.ts"
 
 export type Fields = Readonly<Record<string, unknown>>
 
-/** True if a value has the form of a message of a worker. The values inside it are those of tasks, and not checked. */
+/** True if a value has the form of a message of a worker. Does not check the values of tasks inside it. */
 export const isReply = (value: unknown): value is FromFar => {
   if (typeof value !== "object" || value === null) return false
   const message = value as Fields
@@ -38,7 +37,7 @@ const isExits = (message: Fields): boolean => {
     (times.length === lengthOf((values as WireValues).length) || times.length === lengthOf(1))
 }
 
-/** True if a message has exits: the part that messages of workers and of machines share. */
+/** True if a message has valid exits, the part that messages of workers and of machines share. */
 export const isExitsLike = (message: Fields): boolean => {
   const { failures, from, outOfBand, places, values } = message as { readonly [K in keyof Exits]: unknown }
   return isIndex(from) && areValues(values) && values.length > 0 && areEntries(places, isIndex) &&

@@ -1,15 +1,16 @@
 /**
- * How values cross as JSON. Values that cross by themselves are texts in the message they belong to.
+ * The crossing as JSON. Out-of-band values are separate texts in their message.
  *
- * What JSON would change is refused, so that nothing arrives as something else: what is no number, a date, a map, a class
- * that says itself what it is as JSON. Two things are let through: a field that is `undefined` is left out, and -0 becomes 0.
+ * Refuses values that JSON would change, so that nothing arrives as something else: `NaN` and infinite numbers, dates,
+ * maps, and instances with a `toJSON` method. There are two exceptions: a field that is `undefined` is left out, and -0
+ * becomes 0.
  */
 import { types } from "node:util"
 import type { Channel, Crossing, Reader } from "./crossing.ts"
 import { isSparse, nameOf } from "./form.ts"
 import type { Fields } from "./replies.ts"
 
-/** Copies a value as JSON would. Throws if it would become another, or has no end. */
+/** Copies a value as JSON would. Throws if JSON would change it, or if it contains itself. */
 const copy = (value: unknown): unknown => {
   switch (typeof value) {
     case "string":
@@ -17,24 +18,24 @@ const copy = (value: unknown): unknown => {
       return value
     case "number":
       if (Number.isFinite(value)) return value === 0 ? 0 : value
-      throw new TypeError(`${value} is no number in JSON`)
+      throw new TypeError(`JSON has no form for ${value}`)
     case "object":
       return value === null ? null : Array.isArray(value) ? copyArray(value) : copyObject(value)
     default:
-      throw new TypeError(`JSON has no word for ${value === undefined ? "undefined" : `a ${typeof value}`}`)
+      throw new TypeError(`JSON has no form for ${value === undefined ? "undefined" : `a ${typeof value}`}`)
   }
 }
 
 const copyArray = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
-  if (isSparse(values)) throw new TypeError("JSON has no word for the holes of an array")
+  if (isSparse(values)) throw new TypeError("JSON has no form for the holes of an array")
   const copied: Array<unknown> = []
   for (let index = 0; index < values.length; index++) copied.push(copy(values[index]))
   return copied
 }
 
 const copyObject = (value: object): Fields => {
-  if (types.isProxy(value)) throw new TypeError("a proxy is refused")
-  if (isOther(value)) throw new TypeError(`JSON has no word for ${nameOf(value)}`)
+  if (types.isProxy(value)) throw new TypeError("it is a proxy")
+  if (isOther(value)) throw new TypeError(`JSON has no form for ${nameOf(value)}`)
   const copied: Record<string, unknown> = {}
   const keys = Object.keys(value)
   for (const key of keys) {
@@ -45,12 +46,12 @@ const copyObject = (value: object): Fields => {
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (keys.length === 0 && prototype !== Object.prototype && prototype !== null) {
-    throw new TypeError(`an instance of ${nameOf(value)} has no fields, so nothing of it would arrive`)
+    throw new TypeError(`an instance of ${nameOf(value)} has no fields, so it would arrive empty`)
   }
   return copied
 }
 
-/** True for what JSON makes something else of, or nothing. */
+/** True for an object that JSON would change or lose. */
 const isOther = (value: object): boolean =>
   types.isDate(value) || types.isMap(value) || types.isSet(value) || types.isRegExp(value) ||
   types.isNativeError(value) || types.isBoxedPrimitive(value) || types.isPromise(value) || types.isWeakMap(value) ||
@@ -69,7 +70,7 @@ const clone = (value: unknown): unknown => {
 const open = (): Channel => {
   const sealed: Array<string | null> = []
   return {
-    // undefined has no text
+    // JSON has no text for undefined
     write: (value) => void sealed.push(JSON.stringify(clone(value)) ?? null),
     sealed,
     transfer: [],

@@ -1,17 +1,17 @@
 /**
- * Thrown values in the form in which they cross between workers. Does not import Effect, so that a worker can boot with
- * it.
+ * Thrown values in the form in which they cross to and from workers. Does not import Effect, so that a worker can boot
+ * with it.
  */
 import { shorten } from "../../primitives/shorten.ts"
 import { type Arrived, type Crossing, type OutOfBandWriter, send } from "./crossing.ts"
 import type { Sent, Thrown, ThrownError } from "./messages.ts"
 
-/** Numbers of causes of causes, of errors in all, and of fields of an error that are sent. */
+/** The most levels of causes, the most errors in total, and the most fields of an error that are sent. */
 const mostLevels = 10
 const mostErrors = 100
 const mostFields = 1000
 
-/** Encodes a thrown value in a form that can be sent. Never throws. */
+/** Encodes a thrown value so that it can be sent. Never throws. */
 export const encodeThrown = (
   value: unknown,
   crossing: Crossing,
@@ -65,10 +65,10 @@ const isError = (value: unknown): value is Error => attempt(() => value instance
 
 const isAggregate = (error: Error): boolean => attempt(() => error instanceof AggregateError) === true
 
-/** Reads a text that may be of any type at run time, or may not be readable. */
+/** Reads a text that may have any type at run time, or may not be readable. */
 const textOf = (read: () => unknown): string => attempt(() => String(read())) ?? "(it cannot be read)"
 
-/** Returns what a function returns; undefined if it throws. */
+/** Returns the result of a function, or `undefined` if it throws. */
 const attempt = <A>(get: () => A): A | undefined => {
   try {
     return get()
@@ -80,8 +80,8 @@ const attempt = <A>(get: () => A): A | undefined => {
 const standardFields = new Set(["name", "message", "stack", "cause"])
 
 /**
- * Decodes a thrown value; `values` are those that have crossed by themselves. An error gets the class of its name if
- * that is one of the standard ones.
+ * Decodes a thrown value. `values` are the out-of-band values of its message. An error becomes an instance of the
+ * standard class of its name, if there is one.
  */
 export const decodeThrown = (wire: Thrown, values: ReadonlyArray<Arrived> = []): unknown => {
   switch (wire._tag) {
@@ -95,7 +95,7 @@ export const decodeThrown = (wire: Thrown, values: ReadonlyArray<Arrived> = []):
   }
 }
 
-/** Returns a value that was sent; if it could not be read, a text instead. */
+/** Returns a value that was sent, or a text if it could not be read. */
 const receive = (sent: Sent, values: ReadonlyArray<Arrived>): unknown => {
   if (sent._tag === "Value") return sent.value
   const arrived = values[sent.place]
@@ -127,7 +127,7 @@ const makeError = ({ cause, errors, message, name }: ThrownError, values: Readon
     : new AggregateError(errors.map((each) => decodeThrown(each, values)), message, options)
 }
 
-/** Defines a property, whatever its name is; those of the language are not enumerable. */
+/** Defines a property with any name. Standard properties of errors are not enumerable. */
 const define = (object: object, key: string, value: unknown, enumerable: boolean): void => {
   Object.defineProperty(object, key, { value, enumerable, configurable: true, writable: true })
 }

@@ -1,38 +1,43 @@
 /**
- * Times of a batch at its worker, as they cross: four of the batch, then start and end of each payload, or of all payloads of
- * a message together. They are one array of numbers, since a message with an object for them costs a call a twentieth more. All are milliseconds of the monotonic
- * clock of the machine.
+ * Times of a batch at its worker, in the form in which they cross: four times of the batch, then the start and the end
+ * of each payload, or of all payloads of a message together. All are milliseconds of the machine's monotonic clock.
+ * They are one array of numbers, because an object would make a call 5 % more expensive.
  */
 
 /**
- * Times of the batch by their place: when the worker had started and listened, when it had last ended a payload (0 if it
- * had none), when it received the batch, and when the module was imported and the layer built.
+ * Places of the times of the batch: when the worker was ready to listen, when it last ended a payload (0 if it had
+ * none), when it received the batch, and when the module was imported and the layer built.
  */
 const [upAt, freeAt, receivedAt, readyAt] = [0, 1, 2, 3]
 
 /** Number of times before those of payloads. */
 const head = 4
 
-/** Number of times in a message with so many exits. One whose exits have no times of their own is like one with one exit. */
+/**
+ * Returns the number of times in a message with this many exits. If exits have no times of their own, they count as
+ * one.
+ */
 export const lengthOf = (exits: number): number => head + 2 * exits
 
 export const startOf = (times: Float64Array, exit: number): number => times[head + 2 * exit]!
 
 export const endOf = (times: Float64Array, exit: number): number => times[head + 2 * exit + 1]!
 
-/** Milliseconds between the exits of a message that have no times of their own; undefined if they have. */
+/**
+ * Returns the milliseconds between exits of a message that have no times of their own. `undefined` if they have times.
+ */
 export const stepOf = (times: Float64Array, exits: number): number | undefined =>
   times.length === lengthOf(exits) ? undefined : (endOf(times, 0) - startOf(times, 0)) / exits
 
-/** Times at which the program had called for a batch, and at which a worker got it. */
+/** The times at which the program called for a batch and at which a worker got it. */
 interface Called {
   readonly calledAt: number
   readonly assignedAt: number
 }
 
 /**
- * Computes what a batch waited for until it could begin, in milliseconds. Between two times of which the later is earlier,
- * since they are those of something that happened before, nothing was waited for.
+ * Computes how long a batch waited for each thing before it could begin, in milliseconds. A wait is zero if it would
+ * end before it starts, because its end happened earlier, for another batch.
  */
 export const deliveryOf = (
   times: Float64Array,
@@ -47,10 +52,10 @@ export const deliveryOf = (
   }
 }
 
-/** The times of a batch as its worker writes them. */
+/** Records the times of a batch at its worker. */
 export class BatchTimes {
   private readonly all: Float64Array
-  /** True if each payload has times. */
+  /** True if each payload has its own times. */
   private readonly timed: boolean
 
   constructor(
@@ -65,19 +70,19 @@ export class BatchTimes {
     this.all[receivedAt] = came.receivedAt
   }
 
-  /** Notes when the batch can begin. If its task has begun here before, it has waited for no start since it came. */
+  /** Records when the batch can begin. If its task has begun here before, the batch has not waited for a start-up. */
   ready(at: number, isKnown: boolean): void {
     this.all[readyAt] = at
     if (isKnown) this.all[receivedAt] = at
   }
 
-  /** Notes start and end of a payload, where each has times. */
+  /** Records the start and the end of a payload, if each has times. */
   ran(payload: number, start: number, end: number): void {
     this.all[head + 2 * payload] = start
     this.all[head + 2 * payload + 1] = end
   }
 
-  /** Copies the times of the batch, and of `count` payloads from one on, which have run between two times. */
+  /** Copies the times of the batch and of `count` payloads from `from` on, which ran between `since` and `until`. */
   slice(from: number, count: number, since: number, until: number): Float64Array {
     if (!this.timed) {
       this.ran(0, since, until)

@@ -1,5 +1,5 @@
 /**
- * Views of binary data, with other memory behind them. Does not import Effect, so that a worker can boot with it.
+ * Copies views of binary data to other memory. Does not import Effect, so that a worker can boot with it.
  */
 
 type View = ArrayBufferView & { readonly length: number; readonly BYTES_PER_ELEMENT: number }
@@ -15,15 +15,15 @@ export const over = (view: ArrayBufferView, buffer: ArrayBufferLike, offset: num
 const classOf = (view: ArrayBufferView): ViewClass =>
   (view instanceof Uint8Array ? Uint8Array : view.constructor) as unknown as ViewClass
 
-/** Number of bytes from which a view is copied and moved: a structured clone would copy it twice. */
+/** Number of bytes from which a view is copied and the copy moved. A structured clone would copy it twice. */
 const leastBytes = 1024 * 1024
 
-/** True for a view of a class of the language, or a `Buffer`: of another class nobody knows how an instance is made. */
+/** True for a view of a standard class or a `Buffer`. Instances of other classes cannot be made safely. */
 const isKnown = (view: ArrayBufferView): boolean =>
   view instanceof Uint8Array || Object.getPrototypeOf(view) === DataView.prototype ||
   Object.getPrototypeOf(Object.getPrototypeOf(view)) === Object.getPrototypeOf(Uint8Array.prototype)
 
-/** Copies a large view, so that the copy can be moved; undefined for any other value. Its owner may keep the view. */
+/** Copies a large view, so that the copy can be moved and its owner keeps the view. `undefined` for any other value. */
 export const copyOfLarge = (value: unknown): ArrayBufferView | undefined => {
   if (!ArrayBuffer.isView(value) || value.byteLength < leastBytes || !isKnown(value)) return undefined
   const { buffer, byteLength, byteOffset } = value

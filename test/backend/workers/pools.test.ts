@@ -252,7 +252,7 @@ for (const kind of kinds) {
         }))
         const exit = yield* Effect.exit(Effect.provideContext(tasks.tiny(4), context))
 
-        assert.match(String(exit), /the workers of (threads|processes) have ended with their layer/)
+        assert.match(String(exit), /the (threads|processes) backend was closed with its layer/)
       }))
   })
 
