@@ -1,10 +1,10 @@
 /**
- * The absence of machines: it is said once, when something has waited for one for a while, and when there is one again.
+ * Warns once if something has waited for a machine for a while and there is none, and logs when there is one again.
  */
 import type { Machines } from "./machines.ts"
 import type { Warnings } from "./warnings.ts"
 
-/** Share of the patience after which it is said. */
+/** Share of the patience after which the warning is logged. */
 const share = 1 / 6
 
 export class Absence {
@@ -19,15 +19,15 @@ export class Absence {
     this.warnings = warnings
   }
 
-  /** Looks at whether something has to be said, as something waits since then: infinity if nothing does. */
+  /** Logs if necessary. `since` is the time since which something waits, or infinity if nothing does. */
   look(since: number, now: number): void {
     const { emptySince } = this.machines
     if (emptySince === undefined) {
-      if (this.isSaid) this.warnings.tell("there are machines now")
+      if (this.isSaid) this.warnings.tell("a machine has joined")
       this.isSaid = false
     } else if (!this.isSaid && now - Math.max(emptySince, since) >= this.millis) {
       this.isSaid = true
-      this.warnings.say("there is no machine, and what is run waits for one")
+      this.warnings.say("there is no machine; tasks wait for one")
     }
   }
 }

@@ -1,18 +1,21 @@
 /**
- * What a program says to all machines: that it is there, what is to be stopped, recalled and forgotten, and which replies have
- * come. It is said together, at each beat, and soon where something waits for it.
+ * The control messages of a program to all machines: that the program is alive, which batches to stop, recall and
+ * forget, and which replies have arrived. They are combined and sent at each beat, and soon if something waits for
+ * them.
  */
 import type { ControlMessage } from "./messages.ts"
 import type { OfferedBatch } from "./request.ts"
 
-/** Number of replies about a batch, or of batches to forget, after which that is said at once. */
+/** Number of unacknowledged replies about a batch, or of batches to forget, after which a message is sent soon. */
 export const mostUnsaid = 64
 
-/** Number of batches of each kind that a message speaks of, and bytes that one takes at most in all four of them. */
+/**
+ * Number of batches of each kind in a message, at most, and the bytes that a batch needs if it is in all four lists.
+ */
 const mostInMessage = 1000
 const bytesOfBatch = 600
 
-/** The program that speaks. */
+/** The program that sends control messages. */
 interface Speaker {
   readonly program: string
   readonly lease: number
@@ -40,13 +43,13 @@ export class Controls {
     this.flushSoon()
   }
 
-  /** Lets a machine forget a batch. */
+  /** Tells a machine to forget a batch. */
   forget(machine: string, id: string): void {
     this.forgets.push([machine, id])
     if (this.forgets.length >= mostUnsaid) this.flushSoon()
   }
 
-  /** Says everything soon, with what comes together now. */
+  /** Sends everything soon, together with whatever is added until then. */
   flushSoon(): void {
     if (this.scheduled) return
     this.scheduled = true
@@ -56,7 +59,7 @@ export class Controls {
     })
   }
 
-  /** Says everything, in as many messages as that takes. */
+  /** Sends everything now, in as many messages as necessary. */
   flush(): void {
     const { forgets, recalls, speaker: { lease, now, program, requests, send } } = this
     this.recalls = []
@@ -85,7 +88,7 @@ export class Controls {
     }
   }
 
-  /** Number of batches of each kind that one message speaks of. */
+  /** Number of batches of each kind in one message. */
   private get share(): number {
     return Math.max(1, Math.min(mostInMessage, Math.floor(this.speaker.maxBytes / bytesOfBatch)))
   }

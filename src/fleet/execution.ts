@@ -1,5 +1,5 @@
 /**
- * A batch on the backend of its machine.
+ * Executes a batch on the backend of its machine.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,7 +7,7 @@ import { async, type Backend, type Batch, batchOfOne } from "../Backend.ts"
 import type { HeldBatch } from "./held.ts"
 import type { AnyJob } from "./relay.ts"
 
-/** Makes the batch for the backend of the machine. */
+/** Converts a batch for the backend of the machine. */
 const toBatch = (batch: HeldBatch): Batch<unknown> => {
   const { budget, concurrency, keys, numbers, payloads, run, timeout } = batch.offer
   return {
@@ -26,7 +26,7 @@ const toBatch = (batch: HeldBatch): Batch<unknown> => {
   }
 }
 
-/** Executes a batch on the backend of the machine: as a whole, or input by input where the backend takes no batches. */
+/** Executes a batch on the backend of the machine: as a whole, or input by input if the backend takes no batches. */
 export const execute = (backend: Backend, job: AnyJob, held: HeldBatch, now: () => number) => {
   const batch = toBatch(held)
   if (backend.batches === true) return backend.execute(job, batch, held.onExit)
@@ -42,7 +42,7 @@ export const execute = (backend: Backend, job: AnyJob, held: HeldBatch, now: () 
       step: () => void position++
     })
   }
-  // fibers here take inputs for as long as there are any, so what is left of a batch is cut off
+  // fibers here take inputs as long as there are any, so the remaining inputs of a batch are cut off
   const whole: Batch<unknown> = { ...batch, inputs, budget: undefined, recall: undefined }
   return backend.execute(job, whole, (at, ...exit) => {
     held.onExit(at, ...exit)

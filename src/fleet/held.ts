@@ -1,8 +1,8 @@
 /**
- * A batch that a machine has: the replies about it, numbered, and kept until the program has acknowledged them.
+ * A batch that a machine has. Its replies are numbered, and are kept until the program has acknowledged them.
  *
- * Exits are collected for two milliseconds, or until the event loop turns. Where the first input begins it is told at once; of
- * those after it, with the exits before them.
+ * Exits are collected for two milliseconds, or until the event loop turns. The start of the first input is reported
+ * immediately; later starts are reported with the exits before them.
  */
 import type * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -15,10 +15,10 @@ import { type ExitsReply, listOf, type Offer, type Unnumbered } from "./messages
 import { bytesOf, textOf } from "./payloads.ts"
 import { type AnyJob, failureOf } from "./relay.ts"
 
-/** The machine, as its batches see it. */
+/** The part of a machine that its batches use. */
 export interface Holder {
   readonly session: string
-  /** Number of beats that were sent. */
+  /** Number of beats sent so far. */
   readonly beats: number
   readonly maxBytes: number
   readonly now: () => number
@@ -30,10 +30,10 @@ export interface Holder {
 /** Milliseconds for which exits are collected. */
 const collectMillis = 2
 
-/** Bytes of a message beside its values. */
+/** Number of bytes kept free in a message for everything but its values. */
 const reserve = 1024
 
-/** An input that has begun and not ended. */
+/** An input that has begun and has not ended. */
 interface UnderWay {
   readonly payload: number
   readonly worker: number
@@ -43,31 +43,33 @@ interface UnderWay {
 export class HeldBatch {
   readonly offer: Offer
   readonly recall = new AbortController()
-  /** Number of the slot at the machine: the worker, where its backend names none. */
+  /** Number of its slot at the machine. It is reported as the worker if the backend names none. */
   readonly slot: number
-  /** True once nobody wants it any more. */
+  /** True once the batch is not wanted any more. */
   isCancelled = false
-  /** Interrupts what is executed of it. */
+  /** Interrupts its execution. */
   interrupt: () => void = () => {}
   private readonly task: AnyJob
   private readonly holder: Holder
   private readonly receivedAt: number
   private replies = 0
-  /** Replies that were not acknowledged: number, text, and when they were sent. */
+  /** Replies that have not been acknowledged: number, text, and when they were last sent. */
   private kept: Array<{ readonly n: number; readonly text: string; sentAt: number }> = []
   private underWay: UnderWay | undefined = undefined
   private toldUnderWay: UnderWay | undefined = undefined
-  /** Number of inputs that were started in fibers here, and when the last was. */
+  /** Number of inputs that were started in fibers here, and the time of the last start. */
   private starts = 0
   private startedAt: number
-  /** Exits that were not sent: the position of the first, and what is sent of each. */
+  /** Exits that have not been sent: the position of the first, and the parts of each that are sent. */
   private from = 0
   private values: Array<string | undefined> = []
   private failures: Array<readonly [position: number, failure: WireFailure]> = []
   private workers: Array<number> = []
   private times: Array<number> = []
   private bytes = 0
-  /** Parts of the last of these exits that cross by themselves: they go with it, and nothing after it does. */
+  /**
+   * Out-of-band values of the last of these exits. They are sent with it, and no exit after it is in the same message.
+   */
   private apart: OutOfBand | undefined = undefined
   private delivery: Backend.Delivery = { queue: 0, startup: 0, transfer: 0 }
   private readonly settled: Uint8Array
@@ -86,37 +88,37 @@ export class HeldBatch {
     this.settled = new Uint8Array(offer.payloads.length)
   }
 
-  /** Position of the payload that is under way, as far as that is known. */
+  /** Position of the payload in progress, or -1 if it is not known. */
   get position(): number {
     return this.underWay?.payload ?? -1
   }
 
-  /** Index in its run of the payload at a position. */
+  /** Returns the index in its run of the payload at a position. */
   readonly index = (position: number): number | undefined => {
     const { indices } = this.offer
     return indices === null ? undefined : typeof indices === "number" ? indices + position : indices[position]
   }
 
-  /** Notes that an input has started in a fiber here; true if it is the first. */
+  /** Records that an input has started in a fiber here. Returns true if it is the first. */
   readonly start = (): boolean => {
     this.startedAt = this.holder.now()
     this.began(this.starts, undefined, this.startedAt)
     return this.starts++ === 0
   }
 
-  /** Takes an input that has begun. */
+  /** Reports that an input has begun. */
   readonly began = (payload: number, worker: number | undefined, at: number): void => {
     this.underWay = { payload, worker: worker ?? this.slot, at }
     if (this.toldUnderWay === undefined) this.flush()
     else this.scheduleFlush()
   }
 
-  /** Takes what the exits that come next have waited for. */
+  /** Records how long the exits that come next have waited. */
   readonly delivered = (delivery: Backend.Delivery): void => {
     this.delivery = delivery
   }
 
-  /** Takes an input of which no exit will come. */
+  /** Reports that the start of an input is lost, so that no exit of it will come. */
   readonly lost = (payload: number, worker: number | undefined, at: number): void => {
     this.underWay = undefined
     this.flush()
@@ -124,13 +126,13 @@ export class HeldBatch {
     this.reply({ _tag: "Lost", payload, worker: worker ?? this.slot, at, suspect: true })
   }
 
-  /** Takes what was not started and is not wanted here any more. */
+  /** Gives back the inputs from `from` on, which were not started. */
   readonly giveBack = (from: number): void => {
     this.flush()
     this.reply({ _tag: "GivenBack", from })
   }
 
-  /** Takes an exit. */
+  /** Records an exit and sends it soon. */
   readonly onExit: Backend.OnExit<unknown, unknown> = (payload, exit, worker, startedAt, endedAt) => {
     if (this.isOver || this.settled[payload] !== 0) return
     this.settled[payload] = 1
@@ -156,19 +158,19 @@ export class HeldBatch {
     this.end()
   }
 
-  /** Fails all inputs that have no exit, since the backend of the machine has failed. */
+  /** Fails all inputs that have no exit, because the backend of the machine has failed. */
   failAll(cause: Cause.Cause<never>): void {
     for (let payload = 0; payload < this.settled.length; payload++) this.onExit(payload, Exit.failCause(cause))
   }
 
-  /** Stops it: interrupts what is executed, or ends it before it is. */
+  /** Stops the batch: interrupts its execution, or ends it if it is not executed yet. */
   cancel(): void {
     this.isCancelled = true
     if (this.isExecuted) this.interrupt()
     else this.end()
   }
 
-  /** Gives up the input that is under way, since the machine leaves. */
+  /** Gives up the input in progress, because the machine leaves. */
   leave(): void {
     const { underWay } = this
     this.flush()
@@ -178,7 +180,7 @@ export class HeldBatch {
     }
   }
 
-  /** Ends the batch: nothing more is told of it than was told before. */
+  /** Ends the batch. Nothing more is reported about it. */
   end(): void {
     if (this.isOver) return
     this.underWay = undefined
@@ -192,22 +194,22 @@ export class HeldBatch {
     this.send(JSON.stringify({ ...reply, ...this.about() }))
   }
 
-  /** Sends a log message; what makes it too large is left out. */
+  /** Sends a log entry. If it is too large, sends a note about its size instead. */
   readonly log = (log: Omit<Log, "id">): void => {
     const { level, position } = log
     const bytes = bytesOf(JSON.stringify(log))
     if (bytes <= this.most) return this.reply(log)
-    const text = `(a message of ${bytes} bytes, where ${this.most} have room)`
+    const text = `(a log message of ${bytes} bytes; the limit is ${this.most})`
     const message = [{ _tag: "Shown", text } as const]
     this.reply({ _tag: "Log", level, position, message, annotations: {}, cause: [], outOfBand: undefined })
   }
 
-  /** Forgets the replies that have come. */
+  /** Forgets the replies that have arrived. */
   acknowledge(received: number): void {
     this.kept = this.kept.filter(({ n }) => n > received)
   }
 
-  /** Sends replies again that were sent before a time and not acknowledged. */
+  /** Sends again the replies that were sent before a time and have not been acknowledged. */
   resend(before: number, now: number): void {
     for (const reply of this.kept) {
       if (reply.sentAt > before) continue
@@ -221,7 +223,7 @@ export class HeldBatch {
     return { id: this.offer.id, session, beat: beats, n: this.replies + 1 }
   }
 
-  /** Sends the text of a reply, which has its number by that: where there is no text, there is no gap in the numbers. */
+  /** Sends the text of a reply and counts it. If making the text has thrown, the numbers have no gap. */
   private send(text: string): void {
     this.replies++
     this.kept.push({ n: this.replies, text, sentAt: this.holder.now() })
@@ -254,7 +256,10 @@ export class HeldBatch {
     return Math.max(0, this.holder.maxBytes - reserve)
   }
 
-  /** Makes room in the next message for so many bytes, or makes it a new one; false if no message has that room. */
+  /**
+   * Makes room for some bytes in the next message, sending it first if it is full. Returns false if no message is large
+   * enough.
+   */
   private makeRoom(bytes: number, isNew = false): boolean {
     if (bytes > this.most) return false
     if (this.bytes + bytes > this.most || (isNew && this.workers.length > 0)) {
@@ -266,7 +271,7 @@ export class HeldBatch {
     return true
   }
 
-  /** Sends soon what was not sent. */
+  /** Sends soon what has not been sent. */
   private scheduleFlush(): void {
     if (this.flushScheduled) return
     this.flushScheduled = true
@@ -276,7 +281,7 @@ export class HeldBatch {
     })
   }
 
-  /** Sends exits that were not sent, and which input is under way. */
+  /** Sends exits that have not been sent, and reports the input in progress. */
   private flush(): void {
     this.toldAt = this.holder.now()
     if (this.workers.length > 0) this.sendExits()
@@ -287,7 +292,7 @@ export class HeldBatch {
   }
 
   private sendExits(): void {
-    // an exit that is being recorded goes with the next message
+    // an exit that is still being recorded goes with the next message
     const count = this.workers.length
     const values = this.values.splice(0, count)
     const { apart, delivery, failures, from, receivedAt, times, workers } = this
@@ -315,8 +320,8 @@ export class HeldBatch {
   }
 }
 
-/** Bytes of the times and the worker of an exit. */
+/** Number of bytes of the times and the worker of an exit. */
 const bytesOfTimes = 48
 
-/** Rounds to the microsecond: further digits say nothing. */
+/** Rounds to the microsecond. Further digits have no meaning. */
 const rounded = (millis: number): number => Math.round(millis * 1000) / 1000

@@ -1,27 +1,34 @@
 /**
- * A machine as the program knows it: by its beats.
+ * A machine, as the program knows it from its beats.
  */
 import type { Beat } from "./messages.ts"
 
-/** Share of the time of a new sample in an estimate that grows. A shorter one counts at once: nothing is faster than it is. */
+/**
+ * Weight of a new, longer sample in the estimate of the round trip. A shorter sample replaces the estimate immediately.
+ */
 const newShare = 0.1
 
 export class KnownMachine {
   readonly name: string
   readonly session: string
-  /** Session of the machine of this name that it has replaced. */
+  /** The session of the machine of this name that it replaced. */
   readonly before: string | undefined
   slots = 1
-  /** Number of the last beat, and time at which the machine was last heard of. */
+  /** Number of the last beat. */
   beat = 0
+  /** Time of the last message of any kind. */
   seenAt: number
-  /** Time of the last beat that was a new one: what repeats it only shows that the machine is there. */
+  /** Time of the last new beat. A repeated beat only shows that the machine is alive. */
   beatAt: number
-  /** Time since which each beat has said that the machine waits for a batch; undefined if the last one did not. */
+  /**
+   * Time since which each beat has reported that the machine waits for a batch. `undefined` if the last beat did not.
+   */
   freeSince: number | undefined = undefined
-  /** What has to be added to a time of the machine's clock to get that of the program's, once there is an estimate. */
+  /**
+   * Milliseconds to add to a time of the machine's clock to get a time of the program's clock, once it is estimated.
+   */
   private offset: number | undefined = undefined
-  /** How long a message takes there and back, and the time of that way by which `offset` was estimated. */
+  /** Estimate of the round trip of a message, and the round trip from which `offset` was estimated. */
   private roundTrip: number | undefined = undefined
   private offsetTrip = Infinity
 
@@ -32,12 +39,12 @@ export class KnownMachine {
     this.seenAt = this.beatAt = now
   }
 
-  /** Milliseconds that a message takes there and back. */
+  /** Round trip of a message in milliseconds. */
   get messageMillis(): number {
     return this.roundTrip ?? 0
   }
 
-  /** Takes a beat that has come `now` for a program. */
+  /** Reads a beat that arrived at `now`. */
   heard({ at, beat, echoes, free, slots }: Beat, program: string, now: number): void {
     this.beat = beat
     this.beatAt = now
@@ -45,7 +52,7 @@ export class KnownMachine {
     this.freeSince = free ? this.freeSince ?? now : undefined
     const echo = Object.hasOwn(echoes, program) ? echoes[program] : undefined
     if (echo === undefined) {
-      // the beat may have waited: the least that was seen is the nearest
+      // a beat may have been delayed, so the smallest difference is the best estimate
       if (this.offsetTrip === Infinity) this.offset = Math.min(this.offset ?? Infinity, now - at)
       return
     }
@@ -53,7 +60,8 @@ export class KnownMachine {
     this.roundTrip = this.roundTrip === undefined || trip < this.roundTrip
       ? trip
       : this.roundTrip + newShare * (trip - this.roundTrip)
-    // the time of the answer lies within the trip, and is known best by the shortest; clocks drift, so an old one counts less
+    // the answer was sent during the trip, so the shortest trip gives the best estimate; clocks drift, so old trips
+    // count less
     this.offsetTrip *= 1.01
     if (trip > this.offsetTrip) return
     this.offsetTrip = trip

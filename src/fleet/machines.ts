@@ -1,21 +1,22 @@
 /**
- * The machines that a program hears of, and the numbers of their workers.
+ * The machines that a program knows, and the numbers of their workers.
  */
 import { KnownMachine } from "./machine.ts"
 
-/** Number of machines that have left which are remembered. */
+/** Number of machines that have left that are remembered. */
 const mostLeft = 1000
 
 export class Machines {
-  /** Time since which there is no machine; undefined if there is one. */
+  /** Time since which there is no machine. `undefined` if there is one. */
   emptySince: number | undefined
   private readonly now: () => number
   private readonly byName = new Map<string, KnownMachine>()
-  /** Sessions of machines that have said goodbye: what they have said before it may come after it. */
+  /** Sessions of machines that have left. Their earlier messages may arrive later. */
   private readonly left = new Set<string>()
   private readonly listeners = new Set<() => void>()
-  /** Number of each worker, by its machine and number there; and the machine of each number. */
+  /** Number of each worker, by its machine and its number there. */
   private readonly numbers = new Map<string, number>()
+  /** Machine of each worker number. */
   private readonly places: Array<string> = []
 
   constructor(now: () => number) {
@@ -31,14 +32,14 @@ export class Machines {
     return this.byName.size
   }
 
-  /** Number of workers of all machines; 1 while there is no machine, since what is run then waits for one. */
+  /** Number of workers of all machines. It is 1 while there is no machine, so that a batch can wait for one. */
   get workers(): number {
     let slots = 0
     for (const machine of this.byName.values()) slots += machine.slots
     return Math.max(1, slots)
   }
 
-  /** Milliseconds that a message takes there and back, on average over the machines. */
+  /** Average round trip of a message in milliseconds. */
   get messageMillis(): number {
     let sum = 0
     for (const machine of this.byName.values()) sum += machine.messageMillis
@@ -49,7 +50,7 @@ export class Machines {
     return this.byName.get(name)
   }
 
-  /** Adds a machine that replaces one of another session, if there was one. */
+  /** Adds a machine. `before` is the session of the machine that it replaces, if any. */
   add(name: string, session: string, before: string | undefined): KnownMachine {
     const machine = new KnownMachine(name, session, this.now(), before)
     this.byName.set(name, machine)
@@ -58,7 +59,7 @@ export class Machines {
     return machine
   }
 
-  /** Removes a machine that has said goodbye, or is lost; false if it was removed before. */
+  /** Removes a machine that has left or is lost. Returns false if it was removed before. */
   remove(machine: KnownMachine, hasLeft: boolean): boolean {
     if (this.byName.get(machine.name) !== machine) return false
     this.byName.delete(machine.name)
@@ -72,7 +73,7 @@ export class Machines {
     return this.left.has(session)
   }
 
-  /** Tells that the number of workers has changed. */
+  /** Notifies listeners that the number of workers has changed. */
   tell(): void {
     for (const changed of this.listeners.values().toArray()) changed()
   }
@@ -82,7 +83,7 @@ export class Machines {
     return () => this.listeners.delete(changed)
   }
 
-  /** Numbers a worker of a machine. One that comes back under its name has the numbers that it had. */
+  /** Numbers a worker of a machine. A machine that comes back with the same name keeps its numbers. */
   readonly numberOf = ({ name }: KnownMachine, worker: number): number => {
     const key = `${worker} ${name}`
     let number = this.numbers.get(key)

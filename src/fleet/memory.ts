@@ -1,5 +1,5 @@
 /**
- * A transport in memory, whose machines die, freeze and lose touch when a test says so, on the clock of the test.
+ * A transport in memory. Its machines die, freeze and lose their connection when a test says so, on the clock of the test.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -49,9 +49,9 @@ export class Network extends Context.Service<Network, {
 /** Options of a network in memory. */
 export interface NetworkOptions {
   readonly machines: ReadonlyArray<string>
-  /** How long a message takes; asked for each. Messages overtake each other where a later one takes less. */
+  /** Returns the latency of the next message. A later message with less latency overtakes earlier ones. */
   readonly latency: () => Duration.Duration
-  /** True if the program is told which machine has taken a batch. */
+  /** True if the transport reports which machine has taken a batch. */
   readonly tells: boolean
   readonly maxBytes: number | undefined
   readonly serve: Effect.Effect<never, never, Consumer>
@@ -64,7 +64,7 @@ class MemoryMachine {
   isParted = false
   isDead = false
   fiber: Fiber.Fiber<never> | undefined = undefined
-  /** Takes the next batch, if the machine waits for one; false if it does not any more. */
+  /** Takes the next batch while the machine waits for one. Returns false if it no longer waits. */
   taker: ((batch: string) => boolean) | undefined = undefined
   /** Open while the machine is not frozen. */
   readonly thawed = Latch.makeUnsafe(true)
@@ -75,7 +75,7 @@ class MemoryMachine {
   }
 }
 
-/** Makes the clock of a machine: while that is frozen no timer of it fires. */
+/** Makes the clock of a machine. No timer of it fires while the machine is frozen. */
 const clockOf = (clock: Clock.Clock, { thawed }: MemoryMachine): Clock.Clock => ({
   currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
   currentTimeMillis: clock.currentTimeMillis,
@@ -101,11 +101,11 @@ export const make = (options: NetworkOptions): Effect.Effect<
     const events = yield* Queue.unbounded<TransportEvent>()
     const run = Effect.runForkWith(context)
     const machines = new Map<string, MemoryMachine>()
-    /** Machines that have not ended, those that were killed included. */
+    /** Machines that have not ended, including those that were killed. */
     const ending = new Set<MemoryMachine>()
     const waiting: Array<{ readonly id: string; readonly batch: string }> = []
 
-    /** Delivers something after the time that a message takes. */
+    /** Delivers something after the latency of a message. */
     const later = (deliver: () => void): void => {
       const latency = options.latency()
       if (Duration.isZero(latency)) return deliver()

@@ -1,49 +1,51 @@
 /**
  * Messages between a program and machines, as texts.
  *
- * | message | from | way | says |
+ * | message | from | to | content |
  * | --- | --- | --- | --- |
- * | `Offer` | program | the queue of the transport | a batch, for whichever machine takes it |
- * | `ControlMessage` | program | to all machines | that the program is there; which batches to stop, recall and forget; which replies have come |
- * | `Beat` | machine | to all programs | that the machine is there, and which batches it has |
- * | the other replies | machine | to the program of a batch | what becomes of it |
+ * | `Offer` | program | the queue of the transport | a batch, for any machine |
+ * | `ControlMessage` | program | all machines | the program is alive; batches to stop, recall and forget; replies that have arrived |
+ * | `Beat` | machine | all programs | the machine is alive; the batches that it has |
+ * | other replies | machine | the program of a batch | the progress and the exits of the batch |
  *
- * The replies about a batch are numbered from 1, and are read in that order, each once. A machine keeps each until the
- * program has acknowledged it, and sends it again; it keeps a batch in its beats until the program tells it to forget it.
- * So a message may be lost, come twice, or come late. A machine that starts anew has another `session`.
+ * The replies about a batch are numbered from 1, and each is read once, in that order. A machine keeps each reply and
+ * sends it again until the program has acknowledged it, and lists a batch in its beats until the program tells it to
+ * forget the batch. So a message may be lost, arrive twice, or arrive late. A machine that restarts has another
+ * `session`.
  *
- * What comes is checked for its form, since another program may write to the same queue; the values inside are those of
- * tasks, and read by their schemas.
+ * The form of each message is checked, because another program may write to the same queue. The values inside belong to
+ * tasks and are read by their schemas.
  */
 import type { CurrentAttempt } from "../task/attempt.ts"
 import type { Attempts } from "../worker/wire/attempts.ts"
 import type { Ambient, Exits, Fault, Log } from "../worker/wire/messages.ts"
 import { areTagged, type Fields, isExitsLike, isIndex, isTagged } from "../worker/wire/replies.ts"
 
-/** A batch as it is sent. Times are milliseconds. */
+/** A batch in the form in which it is sent. Times are in milliseconds. */
 export interface Offer {
   readonly id: string
   readonly program: string
-  /** Time after which the machine drops the batch if it does not hear of the program. */
+  /** Time after which the machine drops the batch if it receives nothing from the program. */
   readonly lease: number
   readonly run: { readonly id: string; readonly name: string }
   readonly task: string
   /** Fingerprints of the schemas of payload, value and error. */
   readonly forms: readonly [payload: string, success: string, error: string]
-  /** Indices of the inputs in their run: of the first, if the others follow it; none for a call by itself. */
+  /** Indices of the inputs in their run: only the first if the others follow it, `null` for a direct call of a task. */
   readonly indices: number | ReadonlyArray<number> | null
-  /** Which attempt each input is, if not all are first ones; and their keys, if the run has a journal. */
+  /** Number of each attempt, if not all are first attempts. */
   readonly numbers?: ReadonlyArray<number> | undefined
+  /** Key of each input, if the run has a journal. */
   readonly keys?: ReadonlyArray<string> | undefined
-  /** The attempt around a call by itself. */
+  /** The attempt that a direct call of a task is part of, if any. */
   readonly around?: CurrentAttempt | undefined
   readonly timeout?: number | undefined
   readonly budget?: number | undefined
   readonly concurrency: number
-  /** True if the machine may do nothing else meanwhile. */
+  /** True if the machine should run nothing else at the same time. */
   readonly alone: boolean
   readonly ambient: Ambient
-  /** Positions of the payloads that are undefined, which has no JSON. */
+  /** Positions of the payloads that are `undefined`, which has no JSON form. */
   readonly absent: ReadonlyArray<number>
   readonly payloads: ReadonlyArray<unknown>
 }
@@ -51,13 +53,13 @@ export interface Offer {
 export interface ControlMessage {
   readonly program: string
   readonly lease: number
-  /** Time of the program's clock, for the answer in a beat. */
+  /** Time of the program's clock. Beats return it in `echoes`. */
   readonly at: number
   readonly stop: ReadonlyArray<string>
   readonly recall: ReadonlyArray<string>
-  /** Batches of which a machine need not tell any more, by machine. */
+  /** Batches to forget, with the machine that has them. */
   readonly forget: ReadonlyArray<readonly [machine: string, id: string]>
-  /** Number of the last reply that has come, for each batch. */
+  /** Number of the last reply that has arrived, by batch. */
   readonly received: Readonly<Record<string, number>>
 }
 
@@ -68,31 +70,31 @@ export interface Beat {
   readonly beat: number
   readonly slots: number
   readonly holds: ReadonlyArray<string>
-  /** True if it waits for a batch. */
+  /** True if the machine waits for a batch. */
   readonly free: boolean
-  /** True in the last one. */
+  /** True in the last beat of the machine. */
   readonly leaves: boolean
   /** Time of the machine's clock. */
   readonly at: number
-  /** For each program, the `at` of its last control message, and for how long the machine has had it. */
+  /** For each program, the `at` of its last control message, and the milliseconds since it arrived. */
   readonly echoes: Readonly<Record<string, readonly [at: number, held: number]>>
 }
 
-/** What all replies about a batch have. */
+/** The fields that all replies about a batch have. */
 interface About {
   readonly id: string
   readonly session: string
-  /** Number of this reply among those about its batch, from 1. */
+  /** Number of this reply among the replies about its batch, from 1. */
   readonly n: number
-  /** Number of beats that the machine had sent. */
+  /** Number of beats that the machine had sent before. */
   readonly beat: number
 }
 
-/** Exits of consecutive payloads. `times` are start and end of each, in milliseconds of the machine's clock. */
+/** Exits of consecutive payloads. `times` has the start and the end of each, in milliseconds of the machine's clock. */
 export interface ExitsReply extends About, Pick<Exits, "from" | "values" | "places" | "failures" | "outOfBand"> {
   readonly _tag: "Exits"
   readonly workers: ReadonlyArray<number>
-  /** Positions of the values that are undefined. */
+  /** Positions of the values that are `undefined`. */
   readonly absent: ReadonlyArray<number>
   readonly times: ReadonlyArray<number>
   readonly receivedAt: number
@@ -107,7 +109,7 @@ export type Reply =
     readonly payload: number
     readonly worker: number
     readonly at: number
-    /** True if it may be the reason. */
+    /** True if the input may be the cause. */
     readonly suspect: boolean
   }
   | About & { readonly _tag: "GivenBack"; readonly from: number }
@@ -118,7 +120,9 @@ export type Reply =
 /** A reply before it is numbered. */
 export type Unnumbered = Reply extends infer R ? R extends About ? Omit<R, keyof About> : never : never
 
-/** Makes the text of an offer of parts that are texts already; a payload without one is undefined. */
+/**
+ * Makes the text of an offer from parts that are already texts. `undefined` stands for a payload that is `undefined`.
+ */
 export const writeOffer = (
   head: string,
   attempts: Attempts | undefined,
@@ -129,11 +133,11 @@ export const writeOffer = (
   return `${head.slice(0, -1)},${rest.slice(1, -1)},"payloads":${listOf(payloads)}}`
 }
 
-/** Makes the text of a list of texts; one that is undefined, which has no JSON, becomes null. */
+/** Makes the text of a list from the texts of its elements. `undefined`, which has no JSON form, becomes `null`. */
 export const listOf = (texts: ReadonlyArray<string | undefined>): string =>
   `[${texts.map((text) => text ?? "null").join()}]`
 
-/** Reads an offer; undefined if the text is none. */
+/** Reads an offer. Returns `undefined` if the text is not an offer. */
 export const readOffer = (text: string): Offer | undefined => {
   const offer = parse(text)
   if (offer === undefined) return undefined
@@ -176,7 +180,7 @@ const isAttempt = (around: unknown): boolean =>
 const isSpan = (span: unknown): boolean =>
   span === undefined || (isObject(span) && isText(span["traceId"]) && isText(span["spanId"]))
 
-/** Reads a control message; undefined if the text is none. */
+/** Reads a control message. Returns `undefined` if the text is not a control message. */
 export const readControl = (text: string): ControlMessage | undefined => {
   const control = parse(text)
   if (control === undefined) return undefined
@@ -189,7 +193,7 @@ export const readControl = (text: string): ControlMessage | undefined => {
     : undefined
 }
 
-/** Reads a beat or a reply; undefined if the text is neither. */
+/** Reads a beat or a reply. Returns `undefined` if the text is neither. */
 export const readReply = (text: string): Beat | Reply | undefined => {
   const message = parse(text)
   if (message === undefined || !isText(message["session"]) || !isNumber(message["beat"])) return undefined

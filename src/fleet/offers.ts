@@ -1,8 +1,8 @@
 /**
- * Offers of batches to a queue that may be out of reach: they are tried again for a while, and that is said once.
+ * Offers batches to a queue that may be unreachable. Failed offers are tried again for a while, with one warning.
  *
- * A program has no more batches in the queue than the machines take in two rounds, and at least two. So programs that share a
- * queue take turns, however much each of them has to do.
+ * A program has at most two batches in the queue for each slot of the machines, but may always have two. So programs
+ * that share a queue take turns, no matter how much work each has.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,10 +11,10 @@ import type { Transport } from "./contract.ts"
 import type { OfferedBatch } from "./request.ts"
 import type { Warnings } from "./warnings.ts"
 
-/** How many batches for each slot may be in the queue. */
+/** Number of batches for each slot that may be in the queue. */
 const roundsInQueue = 2
 
-/** Delays in milliseconds before an offer that has failed is tried again: the first, and the longest. */
+/** First and longest delay before a failed offer is tried again, in milliseconds. */
 const firstDelay = 50
 const longestDelay = 1000
 
@@ -22,19 +22,20 @@ export class Offers {
   private readonly transport: Transport["Service"]
   /** Milliseconds after which a batch that cannot be offered fails. */
   private readonly patience: number
-  /** Milliseconds that an offer may take. */
+  /** Time limit of an offer in milliseconds. */
   private readonly bound: number
   private readonly now: () => number
   private readonly warnings: Warnings
   private readonly end: (request: OfferedBatch) => void
   /** Number of slots of all machines. */
   private readonly slots: () => number
-  /** Number of batches that may be in the queue, and those that wait for room there, with what lets them go on. */
+  /** Number of batches that may be in the queue now. */
   private inQueue = 0
+  /** Batches that wait for room in the queue, with the function that resumes each. */
   private readonly waiting = new Map<OfferedBatch, () => void>()
   /** Batches whose offers have failed and are tried again. */
   private readonly failing = new Set<OfferedBatch>()
-  /** Time since which no offer has succeeded, though some were made. */
+  /** Time since which every offer has failed. `undefined` if the last one succeeded. */
   private failingSince: number | undefined = undefined
 
   constructor(
@@ -55,12 +56,12 @@ export class Offers {
     this.slots = slots
   }
 
-  /** True while an offer has failed and is to be tried again. */
+  /** True while a failed offer waits to be tried again. */
   get areFailing(): boolean {
     return this.failing.size > 0
   }
 
-  /** Offers a batch when it is its turn, again and again while that fails; not for ever. */
+  /** Offers a batch when it is its turn. Tries again while that fails, until the patience is used up. */
   offer(request: OfferedBatch, text: string): Effect.Effect<void> {
     const offered = Effect.ensuring(
       this.attempt(request, text, firstDelay),
@@ -69,7 +70,7 @@ export class Offers {
     return Effect.andThen(this.turnOf(request), offered)
   }
 
-  /** Gives turns to batches that wait for one: there may be more machines now. */
+  /** Gives turns to waiting batches. Called when there may be more room or more machines. */
   readonly pump = (): void => {
     for (const [request, resume] of this.waiting) {
       if (this.inQueue >= Math.max(2, roundsInQueue * this.slots())) return
@@ -97,11 +98,11 @@ export class Offers {
     })
   }
 
-  /** Offers a batch, and again after a delay while that fails; all batches share one patience. */
+  /** Offers a batch, and again after a delay while that fails. All batches share one patience. */
   private attempt(request: OfferedBatch, text: string, delay: number): Effect.Effect<void> {
     const offered = Effect.timeoutOrElse(Effect.suspend(() => this.transport.offer(request.id, text, request.label)), {
       duration: this.bound,
-      orElse: () => Effect.fail(`there was no answer within ${this.bound / 1000} s`)
+      orElse: () => Effect.fail(`the transport did not answer within ${this.bound / 1000} s`)
     })
     return Effect.matchCauseEffect(offered, {
       onSuccess: () => Effect.sync(() => this.reached(request)),
@@ -125,7 +126,7 @@ export class Offers {
     this.failing.add(request)
     if (this.failingSince !== undefined) return
     this.failingSince = now
-    this.warnings.say("the machines cannot be reached: what is run waits", cause)
+    this.warnings.say("the machines cannot be reached; tasks wait", cause)
   }
 
   private reached(request: OfferedBatch): void {

@@ -1,5 +1,5 @@
 /**
- * The payloads of a batch as texts, which is how they go to machines.
+ * The payloads of a batch as texts, the form in which they are sent to machines.
  */
 import * as Exit from "effect/Exit"
 import type * as Backend from "../Backend.ts"
@@ -12,14 +12,15 @@ import { type Reason, reasonOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
 
 export class TextPayloads {
-  /** Text of each payload, undefined for one that has none; and its position in the batch. */
+  /** Text of each payload. `undefined` for a payload that is `undefined`. */
   readonly texts: Array<string | undefined> = []
+  /** Position of each payload in the batch. */
   readonly positions: Array<number> = []
   private readonly job: Backend.Job<unknown, unknown, unknown>
   private readonly batch: Backend.Batch<unknown>
   private readonly refuse: (position: number, reason: Reason) => void
 
-  /** Makes payloads; `refuse` is called for an input that cannot be sent. */
+  /** Makes payloads. Calls `refuse` for an input that cannot be sent. */
   constructor(
     job: Backend.Job<unknown, unknown, unknown>,
     batch: Backend.Batch<unknown>,
@@ -31,8 +32,8 @@ export class TextPayloads {
   }
 
   /**
-   * Encodes the first inputs, as many as may join the first and as fit into so many bytes. One that is refused fails, and so does
-   * one that does not fit alone.
+   * Encodes the first inputs: as many as may join the first and as fit into `bytes`. An input that is refused fails,
+   * and so does one that is too large even alone.
    */
   encode(bytes: number, mayJoin: (position: number) => boolean): void {
     const room = bytes - reserve
@@ -62,7 +63,9 @@ export class TextPayloads {
     return key === undefined ? 0 : bytesOf(JSON.stringify(key(position))) + 1
   }
 
-  /** Returns the text of an input, undefined for one that has none; or why it cannot be sent. */
+  /**
+   * Returns the text of an input, or the reason for which it cannot be sent. An input that is `undefined` has no text.
+   */
   private textOf(position: number): string | undefined | Reason {
     const input = this.batch.inputs[position]
     const { payload: schema } = this.job
@@ -72,19 +75,19 @@ export class TextPayloads {
     return textOf("payload", encoded.value)
   }
 
-  /** Returns which attempts the payloads are; undefined for a call by itself. */
+  /** Returns the attempts of the payloads. `undefined` for a direct call of a task. */
   get attempts(): Attempts | undefined {
     return attemptsOf(this.batch, this.positions.length, this.positions, undefined)
   }
 }
 
-/** Bytes that are kept free for punctuation, and for index and number of the attempt at each payload. */
+/** Number of bytes kept free for punctuation, and for the index and number of the attempt of each payload. */
 const reserve = 256
 const bytesOfAttempt = 20
 
 export const bytesOf = (text: string): number => Buffer.byteLength(text)
 
-/** Returns the text of a value as it crosses, undefined for one that has none; or why it cannot. */
+/** Returns the text of a value, or the reason for which it cannot cross. `undefined` has no text. */
 export const textOf = (role: ValueRole, value: unknown): string | undefined | Reason => {
   try {
     return JSON.stringify(texts.clone(value))
@@ -93,7 +96,7 @@ export const textOf = (role: ValueRole, value: unknown): string | undefined | Re
   }
 }
 
-/** Fingerprints of the schemas of a task. */
+/** Returns the fingerprints of the schemas of a task. */
 export const formsOf = (
   { error, payload, success }: Pick<Backend.Job<never, unknown, unknown>, "error" | "payload" | "success">
 ): readonly [string, string, string] => [

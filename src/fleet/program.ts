@@ -1,10 +1,20 @@
 /**
- * A fleet as its program sees it: the machines that are there, the batches that they have, and what becomes of both.
+ * The fleet on the side of the program: the machines, the batches that they have, and the state of both.
  *
- * Invariants. A batch with a machine is over when the machine says so; when a later beat of the machine does not list it;
- * when the machine is lost. One without a machine is over when it could be taken out of the queue; when its run has no use for
- * it and a lease has passed; when there has been no machine for too long; when the queue has lost it, since a machine was free
- * for a whole lease and has not taken it. So every batch ends within a time that leases bound, whatever gets lost.
+ * Invariant: every batch ends within a time bounded by leases, whatever is lost.
+ *
+ * A batch with a machine is over when
+ *
+ * - the machine reports it;
+ * - a later beat of the machine does not list it;
+ * - the machine is lost.
+ *
+ * A batch without a machine is over when
+ *
+ * - it was taken out of the queue;
+ * - its run does not want it any more and a lease has passed;
+ * - there has been no machine for too long;
+ * - the queue has lost it: a machine was free for a whole lease and has not taken it.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -31,14 +41,14 @@ import { OfferedBatch, type Offerer } from "./request.ts"
 import { beatsOfLease } from "./traffic.ts"
 import { Warnings } from "./warnings.ts"
 
-/** Options of a fleet; times are milliseconds. */
+/** Options of a fleet. Times are in milliseconds. */
 export interface FleetOptions {
   readonly lease: number
   readonly patience: number
   readonly mostLosses: number
 }
 
-/** How a machine is lost: its connection is gone, it is silent for its lease, or it has said goodbye. */
+/** The way in which a machine is lost: its connection is gone, it was silent for its lease, or it has left. */
 type Loss = Parameters<OfferedBatch["lose"]>[0]
 
 export class Fleet {
@@ -51,7 +61,9 @@ export class Fleet {
   readonly machines: Machines
   private readonly requests = new Map<string, OfferedBatch>()
   private readonly runs = new WeakMap<Scope.Scope, RunLosses>()
-  /** Batches that machines have lost, which the queue may give to others for a while, and since when. */
+  /**
+   * Batches lost with their machines, which the queue may give to other machines for a while, and the time of the loss.
+   */
   private readonly orphans = new Map<string, number>()
   private readonly offers: Offers
   private ids = 0
@@ -106,7 +118,7 @@ export class Fleet {
     Effect.contextWith((context: Context.Context<Scope.Scope>) =>
       Effect.suspend(() => {
         if (this.closed) {
-          return Effect.die(new Error(`the transport ${shortenName(this.transport.name)} has ended with its layer`))
+          return Effect.die(new Error(`the transport ${shortenName(this.transport.name)} was closed with its layer`))
         }
         const request = new OfferedBatch(
           `${this.program}-${++this.ids}`,
@@ -120,11 +132,11 @@ export class Fleet {
         this.requests.set(request.id, request)
         batch.recall?.signal.addEventListener("abort", () => this.recall(request), { once: true })
         const over = Effect.callback<void>((resume) => request.whenOver(() => resume(Effect.void)))
-        // a failure above may have ended the run: its fiber learns of that when it gives up control
+        // a failure above may have ended the run, but its fiber is interrupted only after this one yields
         const offered = Effect.andThen(Effect.yieldNow, this.offers.offer(request, text))
         return Effect.uninterruptibleMask((restore) =>
           Effect.onInterrupt(
-            // the offer may hang, though the batch has failed by then
+            // the offer may still hang when the batch has already failed
             restore(Effect.raceFirst(Effect.andThen(offered, Effect.never), over)),
             () => Effect.andThen(Effect.sync(() => this.stop(request)), over)
           )
@@ -132,19 +144,19 @@ export class Fleet {
       })
     )
 
-  /** Ends the fleet: what is under way has been interrupted by then. */
+  /** Ends the fleet. Runs have been interrupted by then. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
     for (const request of this.requests.values().toArray()) this.end(request)
     return this.timers.close
   })
 
-  /** Handles what the transport tells. Nothing of it ends the program's hearing. */
+  /** Handles an event of the transport. An event that cannot be handled is logged and does not stop later ones. */
   receive(event: TransportEvent): void {
     try {
       this.handleEvent(event)
     } catch (error) {
-      this.warnings.once("handling", "what a machine has told cannot be handled", error)
+      this.warnings.once("handling", "a message of a machine could not be handled", error)
     }
   }
 
@@ -162,7 +174,7 @@ export class Fleet {
         return
       }
       case "Reconnected":
-        // what nobody has may be lost: it is offered again
+        // a batch without a machine may be lost: it is taken out, and its run offers its inputs again
         for (const request of this.requests.values().toArray()) {
           if (request.state === "Queued" && request.isOffered) this.withdraw(request)
         }
@@ -177,14 +189,14 @@ export class Fleet {
     if (message === undefined) {
       this.warnings.once(
         "message",
-        `the machine ${shortenName(name)} has sent what is no message, and is taken for lost`
+        `the machine ${shortenName(name)} sent an invalid message and is considered lost`
       )
       const machine = this.machines.get(name)
       if (machine !== undefined) this.lose(machine, "gone")
       return
     }
     if (this.machines.hasLeft(message.session)) return
-    // what a machine says of a batch that is over does not bring it back
+    // a reply about a batch that is over does not bring its machine back
     const isWanted = message._tag === "Beat" || this.requests.has(message.id)
     const machine = isWanted ? this.machineFor(name, message.session) : this.machines.get(name)
     if (machine !== undefined) machine.seenAt = this.now()
@@ -204,7 +216,7 @@ export class Fleet {
     } catch (error) {
       this.warnings.once(
         "reading",
-        `the machine ${shortenName(machine.name)} has sent what cannot be read, and is taken for lost`,
+        `the machine ${shortenName(machine.name)} sent an unreadable reply and is considered lost`,
         error
       )
       return this.lose(machine, "gone")
@@ -216,7 +228,7 @@ export class Fleet {
     else if (request.unacknowledged >= mostUnsaid) this.controls.flushSoon()
   }
 
-  /** Handles a beat: learns which batches the machine has, and which it has not any more. */
+  /** Handles a beat, which lists the batches that the machine has. */
   private hear(machine: KnownMachine, beat: Beat): void {
     if (beat.leaves) return this.lose(machine, "left")
     if (beat.beat <= machine.beat) return
@@ -227,13 +239,13 @@ export class Fleet {
       const request = this.requests.get(id)
       if (request?.state === "Queued") request.take(machine)
       if (request?.machine === machine) request.confirm(beat.beat)
-      // other programs have batches there too
+      // the machine may have batches of other programs too
       else if (id.startsWith(this.program)) this.controls.forget(machine.name, id)
     }
     for (const request of this.requests.values().toArray()) {
       if (request.machine !== machine || held.has(request.id)) continue
       if (request.beat !== undefined && beat.beat > request.beat) this.drop(request, "silent")
-      // it was lost on its way to the machine
+      // the batch was lost on its way to the machine
       else if (request.beat === undefined && this.now() - request.takenAt >= this.options.lease) {
         this.drop(request, "left")
       }
@@ -241,20 +253,20 @@ export class Fleet {
     if (machine.slots !== slots) this.machines.tell()
   }
 
-  /** Returns the machine of a name. One with another session has started anew: what it had is lost. */
+  /** Returns the machine with a name. If the session is another, the machine has restarted and its batches are lost. */
   private machineFor(name: string, session: string): KnownMachine {
     const known = this.machines.get(name)
     if (known?.session === session) return known
     if (known !== undefined) {
       if (known.before === session) {
-        this.warnings.say(`two machines are called ${shortenName(name)}, and each is taken for the end of the other`)
+        this.warnings.say(`two machines are named ${shortenName(name)}; each looks like a restart of the other`)
       }
       this.lose(known, "gone")
     }
     return this.machines.add(name, session, known?.session)
   }
 
-  /** Gives up a machine, and what it had. */
+  /** Gives up a machine and its batches. */
   private lose(machine: KnownMachine, how: Loss): void {
     if (!this.machines.remove(machine, how === "left")) return
     for (const request of this.requests.values().toArray()) if (request.machine === machine) this.drop(request, how)
@@ -273,7 +285,10 @@ export class Fleet {
     request.end()
   }
 
-  /** Stops a batch: takes it out of the queue, or tells its machine. It is over after a lease where nobody is known to have it. */
+  /**
+   * Stops a batch: takes it out of the queue, or tells its machine. If no machine is known to have it, ends it after a
+   * lease.
+   */
   private stop(request: OfferedBatch): void {
     if (request.state === "Over") return
     request.stop()
@@ -285,12 +300,12 @@ export class Fleet {
     })
   }
 
-  /** Takes a batch out of the queue that is over, if it is there; a queue that does not answer is not waited for. */
+  /** Takes a batch that is over out of the queue, if it is there. Does not wait for the answer. */
   private withdrawAnyway(id: string): void {
     this.run(Effect.ignoreCause(Effect.timeoutOption(this.transport.withdraw(id), this.options.lease)))
   }
 
-  /** Takes a batch out of the queue; it is over if nobody has it. */
+  /** Takes a batch out of the queue. The batch is over if no machine has it. */
   private withdraw(request: OfferedBatch): void {
     this.run(Effect.map(this.transport.withdraw(request.id), (isOut) => {
       if (isOut && request.state === "Queued") this.end(request)
@@ -298,8 +313,8 @@ export class Fleet {
   }
 
   /**
-   * Asks for the unstarted inputs of a batch, when it has begun: nobody would do more of what waits for a machine, and it could be
-   * offered and recalled for ever.
+   * Asks for the unstarted inputs of a batch once it has begun. Recalling a batch that waits for a machine would not
+   * make it run sooner, and the batch could be offered and recalled forever.
    */
   private recall(request: OfferedBatch): void {
     if (request.hasBegun) this.controls.recall(request.id)
@@ -311,8 +326,8 @@ export class Fleet {
   }
 
   /**
-   * Looks after everything that has a time: silent machines, batches that nobody has, programs that wait for machines. A tick
-   * that is late itself says nothing of the machines, whose messages wait to be read: it gives them that time.
+   * Checks everything that depends on time: silent machines, batches without a machine, runs that wait for machines. If
+   * the tick itself is late, messages of machines may still wait to be read, so the machines get that time in addition.
    */
   private tick(): void {
     const { lease, patience } = this.options
@@ -327,11 +342,11 @@ export class Fleet {
       this.withdrawAnyway(id)
       if (now - since >= 2 * lease) this.orphans.delete(id)
     }
-    // requests are kept in the order in which they were made
+    // the first request is the oldest
     this.absence.look(this.requests.values().next().value?.createdAt ?? Infinity, now)
     const isFree = this.machines.all.some(({ freeSince = Infinity }) => now - freeSince >= lease)
     for (const request of this.requests.values().toArray()) {
-      // one whose event loop is held cannot stop it
+      // a machine whose event loop is blocked cannot stop the batch
       if (request.stopped && request.machine !== undefined && now - request.machine.beatAt >= lease) this.end(request)
       if (request.state !== "Queued" || request.stopped) continue
       const waited = now - Math.max(request.createdAt, this.machines.emptySince ?? Infinity)
@@ -341,7 +356,7 @@ export class Fleet {
         this.end(request)
       } else if (isFree && now - request.offeredAt >= lease && !this.offers.areFailing) {
         this.withdrawAnyway(request.id)
-        // a machine that has it after all may put it back
+        // a machine that has the batch after all may put it back
         this.orphans.set(request.id, now)
         this.end(request)
       }

@@ -1,6 +1,6 @@
 /**
- * A task as a machine gives it to its own backend: payloads go on as they came, and values and errors come back as they are to
- * be sent. So only the last hop decodes, which is the worker of a pool, or the fiber here.
+ * A task in the form in which a machine gives it to its own backend: payloads are passed on unchanged, and values and
+ * errors come back encoded. So only the last hop decodes: the worker of a pool, or a fiber here.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -21,10 +21,10 @@ import type { Fault, ValueRole, WireFailure } from "../worker/wire/messages.ts"
 import { faultOf, reasonOf } from "../worker/wire/reasons.ts"
 import { texts } from "../worker/wire/texts.ts"
 
-/** A task, whatever its types. */
+/** A task of any type. */
 export type AnyJob = Backend.Job<any, unknown, unknown>
 
-/** What a batch is told by its inputs that run in fibers here; `start` returns true if the program is told of this at once. */
+/** Receives the starts of inputs in fibers here. `start` returns true if the start is reported immediately. */
 interface Starter {
   readonly start: () => boolean
 }
@@ -35,8 +35,8 @@ export const Starts: Context.Reference<Starter | undefined> = Context.Reference<
 )
 
 /**
- * Makes the job of a task. A worker finds the task by its module and name, and goes through its schemas; a backend of this
- * process calls `run`, which does. Its layer is built once, for the scope.
+ * Makes the job of a task. A worker finds the task by module and name and applies its schemas. A backend in this
+ * process calls `run`, which applies them. The layer is built once, for the scope.
  */
 export const relayed = (task: AnyJob, scope: Scope.Scope): AnyJob => ({
   name: task.name,
@@ -50,7 +50,7 @@ export const relayed = (task: AnyJob, scope: Scope.Scope): AnyJob => ({
 
 const run = (task: AnyJob, encoded: unknown): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => {
-    // the message goes before an input runs that may end this machine at once
+    // send the report first, because the input may end this machine immediately
     const isTold = fiber.getRef(Starts)?.start() === true
     return isTold ? Effect.andThen(Effect.yieldNow, decoded(task, encoded)) : decoded(task, encoded)
   })
@@ -65,7 +65,7 @@ const decoded = (task: AnyJob, encoded: unknown): Effect.Effect<unknown, unknown
     })
   })
 
-/** Encodes a value or an error; fails with a `BackendError` if its schema refuses it. */
+/** Encodes a value or an error. Fails with `BackendError` if its schema refuses it. */
 const encodedBy = (
   task: AnyJob,
   role: Exclude<ValueRole, "payload">,
@@ -80,7 +80,7 @@ const encodedBy = (
     : refuse(task, Causes.refused(role, value, encoded.cause))
 }
 
-/** Encodes the errors of a cause, and marks them as the task's own. */
+/** Encodes the errors of a cause and marks them as the task's own. */
 const failed = (task: AnyJob, cause: Cause.Cause<unknown>): Effect.Effect<never, unknown> => {
   const own = (reason: Cause.Reason<unknown>): Effect.Effect<Cause.Reason<unknown>, BackendError> =>
     reason._tag !== "Fail"
@@ -95,7 +95,7 @@ const failed = (task: AnyJob, cause: Cause.Cause<unknown>): Effect.Effect<never,
 const refuse = (task: AnyJob, fault: Fault): Effect.Effect<never, BackendError> =>
   Effect.fail(new BackendError({ backend: "machine", task: task.name, reason: reasonOf(fault) }))
 
-/** Makes of the cause of a relayed job what is sent. */
+/** Encodes the cause of a relayed job for sending. */
 export const failureOf = (
   cause: Cause.Cause<unknown>,
   task: AnyJob,

@@ -1,14 +1,14 @@
 /**
- * A batch that was offered to machines: what is sent of it, and what becomes of it.
+ * A batch that was offered to machines: the offer that is sent, and the replies that come back.
  *
  * | state | the batch is | leads to |
  * | --- | --- | --- |
- * | `Queued` | in the queue of the transport, or with a machine that nobody has told of | `Taken`; `Over` |
- * | `Taken` | with `machine` | `Over`, when the machine says so, drops it, or is lost |
- * | `Over` | with nobody; nothing more is reported for it | |
+ * | `Queued` | in the queue of the transport, or with a machine that has not reported it yet | `Taken`; `Over` |
+ * | `Taken` | with `machine` | `Over`, when the machine reports that, drops it, or is lost |
+ * | `Over` | with no machine; nothing more is reported for it | |
  *
- * The `Fleet` alone makes the moves. A payload is settled once: by an exit of its machine, or by the loss of machines. What has no
- * exit when the batch is over is dispatched again by the run.
+ * Only the `Fleet` makes the transitions. A payload is settled once: by an exit from its machine, or by the loss of
+ * machines. When the batch is over, the run dispatches payloads without an exit again.
  */
 import * as Duration from "effect/Duration"
 import type * as Backend from "../Backend.ts"
@@ -25,11 +25,11 @@ import type { KnownMachine } from "./machine.ts"
 import { type ExitsReply, type Offer, type Reply, writeOffer } from "./messages.ts"
 import { bytesOf, formsOf, TextPayloads } from "./payloads.ts"
 
-/** Greatest size of an annotation that is sent, in bytes and as a share of a message. */
+/** Greatest size of an annotation that is sent: in bytes, and as a share of a message. */
 const largestAnnotation = 4096
 const shareOfAnnotation = 1 / 16
 
-/** Leaves out annotations that are large. */
+/** Leaves out large annotations. */
 const smallOf = (ambient: Ambient, maxBytes: number): Ambient => {
   const most = Math.min(largestAnnotation, maxBytes * shareOfAnnotation)
   const entries = Object.entries(ambient.annotations)
@@ -44,13 +44,13 @@ export interface Offerer {
   readonly lease: number
   readonly run: RunLosses
   readonly ambient: Ambient
-  /** The attempt in which a task is called that is called by itself. */
+  /** The attempt that a task which is called directly, not by a run, is part of, if any. */
   readonly around: CurrentAttempt | undefined
   readonly maxBytes: number
-  /** Number of machines that may be lost at an input before it fails. */
+  /** Number of lost machines at which an input fails. */
   readonly mostLosses: number
   readonly now: () => number
-  /** Numbers the worker of a machine. */
+  /** Numbers a worker of a machine. */
   readonly numberOf: (machine: KnownMachine, worker: number) => number
   readonly log: (
     log: Omit<Log, "id">,
@@ -59,34 +59,36 @@ export interface Offerer {
   ) => void
 }
 
-/** A start of which a machine has told. */
+/** A start that a machine has reported. */
 interface ToldStart {
   readonly worker: number
   readonly at: number
 }
 
-/** Number of replies that are kept until those before them have come; the machine sends the others again. */
+/** Number of replies kept until earlier ones have arrived. The machine sends the others again. */
 const mostEarly = 1000
 
 export class OfferedBatch {
   readonly id: string
   state: "Queued" | "Taken" | "Over" = "Queued"
   machine: KnownMachine | undefined = undefined
-  /** Time at which a machine took it, and number of the last beat of that machine that it is known to have been in. */
+  /** Time at which a machine took it. */
   takenAt = 0
+  /** Number of the last beat of its machine in which it is known to have been. */
   beat: number | undefined = undefined
   /** True once a machine has begun an input of it. */
   hasBegun = false
-  /** True if its unstarted inputs are wanted back when it has begun. */
+  /** True if its unstarted inputs are to be recalled once it has begun. */
   recalled = false
-  /** True once the run has no use for it any more. */
+  /** True once the run does not want it any more. */
   stopped = false
-  /** Time at which it was made, and at which it was put into the queue; infinite before that. */
+  /** Time at which it was made. */
   readonly createdAt: number
+  /** Time at which it was put into the queue. Infinite before that. */
   offeredAt = Infinity
   /** Number of the last reply that was read. */
   received = 0
-  /** Number of replies that were read and not acknowledged. */
+  /** Number of replies that were read and have not been acknowledged. */
   unacknowledged = 0
   private readonly job: Backend.Job<unknown, unknown, unknown>
   private readonly batch: Backend.Batch<unknown>
@@ -95,10 +97,10 @@ export class OfferedBatch {
   private readonly exits: ExitReader
   private readonly alone: boolean
   private readonly payloads: TextPayloads
-  /** 1 for each payload that has its exit, or was given back or lost. */
+  /** 1 for each payload that has an exit, or was given back or lost. */
   private settled = new Uint8Array(0)
   private readonly started = new Map<number, ToldStart>()
-  /** Replies that came before those that belong before them, by number. */
+  /** Replies that arrived before earlier ones, by number. */
   private readonly early = new Map<number, Reply>()
   private readonly onOver: Array<() => void> = []
   private onLeft: (() => void) | undefined = undefined
@@ -130,7 +132,7 @@ export class OfferedBatch {
     return { run: this.batch.run.name, task: this.job.name }
   }
 
-  /** Records that it is put into the queue now; `left` is called when it is no longer there. */
+  /** Records that it is put into the queue now. `left` is called when it is no longer there. */
   offered(left: () => void): void {
     this.offeredAt = this.offerer.now()
     this.onLeft = left
@@ -141,7 +143,7 @@ export class OfferedBatch {
     return this.payloads.texts.length
   }
 
-  /** Encodes the inputs that are sent, and returns the text of the offer; undefined if nothing can be sent. */
+  /** Encodes the inputs and returns the text of the offer, or `undefined` if no input can be sent. */
   write(): string | undefined {
     const { batch, job, offerer } = this
     const { budget, concurrency, timeout } = batch
@@ -173,7 +175,7 @@ export class OfferedBatch {
     else this.onOver.push(done)
   }
 
-  /** Ends the batch: no machine has it any more, or its exits are not wanted. May be called twice. */
+  /** Ends the batch, because no machine has it any more or its exits are not wanted. May be called twice. */
   end(): void {
     if (this.state === "Over") return
     this.state = "Over"
@@ -188,7 +190,7 @@ export class OfferedBatch {
     this.leaveQueue()
     this.machine = machine
     this.takenAt = this.offerer.now()
-    // it works, though each beat may find it waiting
+    // the machine is working, although each beat may find it waiting
     machine.freeSince = undefined
   }
 
@@ -198,12 +200,12 @@ export class OfferedBatch {
     onLeft?.()
   }
 
-  /** Records that its machine has it, by a reply or a beat that was sent after so many beats. */
+  /** Records that its machine has it, as reported by the given beat or by a reply that was sent after it. */
   confirm(beat: number): void {
     this.beat = Math.max(this.beat ?? 0, beat)
   }
 
-  /** Reads a reply of its machine, and those that have waited for it. True if the batch is over by that. */
+  /** Reads a reply of its machine, and later replies that have waited for it. Returns true if the batch is now over. */
   read(reply: Reply): boolean {
     if (reply.n <= this.received || this.early.has(reply.n)) return false
     if (reply.n !== this.received + 1) {
@@ -221,7 +223,7 @@ export class OfferedBatch {
     return isOver
   }
 
-  /** Tells of the inputs that are interrupted, since the run has no use for the batch any more. */
+  /** Reports the inputs that are interrupted, because the run does not want the batch any more. */
   stop(): void {
     this.stopped = true
     for (const [payload, { at, worker }] of this.started) {
@@ -235,9 +237,9 @@ export class OfferedBatch {
   }
 
   /**
-   * Handles the loss of its machine. The inputs that had begun there are lost, or the first that has no exit: it may be the
-   * reason. Each of them goes alone from now on, and fails when that has happened too often. A machine that `left` has told
-   * before what it leaves behind, so nothing is to blame.
+   * Handles the loss of its machine. The inputs that had begun there, and the first input without an exit, may be the
+   * cause. Each of them is lost, runs alone from now on, and fails if this has happened too often. A machine that
+   * `left` has reported the inputs it leaves behind, so none of them is blamed.
    */
   lose(how: "gone" | "silent" | "left"): void {
     const first = this.settled.indexOf(0)
@@ -253,7 +255,7 @@ export class OfferedBatch {
     this.end()
   }
 
-  /** Counts one more loss of a machine at a payload, and fails it if there were too many. */
+  /** Counts one more loss of a machine at a payload, and fails the payload if there were too many. */
   private blame(payload: number, how: "gone" | "silent"): void {
     const { mostLosses, run } = this.offerer
     const count = run.count(this.indexOf(payload))
@@ -299,7 +301,7 @@ export class OfferedBatch {
   private settle(reply: ExitsReply): void {
     const machine = this.machine!
     const { absent, delivery, from, receivedAt, times, workers } = reply
-    if (from + reply.values.length > this.count) throw new Error("it has more exits than there are inputs")
+    if (from + reply.values.length > this.count) throw new Error("the reply has more exits than the batch has inputs")
     const values = [...reply.values]
     for (const payload of absent) values[payload - from] = undefined
     const way = machine.messageMillis / 2
@@ -319,7 +321,7 @@ export class OfferedBatch {
     }
   }
 
-  /** Converts a time of the machine's clock, and moves it to where it can be: after the offer, and not after now. */
+  /** Converts a time of the machine's clock, and limits it to the possible range: from the offer until now. */
   private moved(at: number): number {
     return Math.min(Math.max(this.offeredAt, this.machine!.toProgram(at)), this.offerer.now())
   }
@@ -329,7 +331,7 @@ export class OfferedBatch {
     this.batch.recall?.giveBack(from < this.count ? this.payloads.positions[from]! : this.batch.inputs.length)
   }
 
-  /** Handles an input that its machine has lost, and is still there. */
+  /** Handles an input whose start its machine has lost, although the machine itself is alive. */
   private lostAlone({ at, payload, suspect, worker }: Extract<Reply, { readonly _tag: "Lost" }>): void {
     if (this.settled[payload] !== 0) return
     this.begin({ at, payload, worker })
@@ -337,7 +339,7 @@ export class OfferedBatch {
     this.tellLost(payload)
   }
 
-  /** Tells that a start was lost, if a start is known. */
+  /** Reports that a start was lost, if a start is known. */
   private tellLost(payload: number): void {
     const started = this.started.get(payload)
     if (started === undefined) return

@@ -1,9 +1,11 @@
 /**
- * A machine: it takes batches while it has room, runs them on its own backend, and tells the programs.
+ * A machine. It takes batches while it has room, runs them on its own backend, and reports to the programs.
  *
- * A batch is here from when it was taken until its program tells the machine to forget it, or is not heard of for its lease.
- * Invariant: as many permits are taken as batches are executed, one more while the machine waits for a batch, and all while a
- * batch is executed that is alone. A batch that must be alone waits for that, for a lease at most.
+ * The machine keeps a batch until its program tells it to forget the batch, or until it has received nothing from the
+ * program for its lease.
+ *
+ * Invariant: each batch in execution holds one permit, and one more permit is taken while the machine waits for a
+ * batch. A batch that must run alone holds all permits; it waits for them for at most a lease.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -34,39 +36,40 @@ import { type AnyJob, relayed, Starts } from "./relay.ts"
 import { beatsOfLease, bounded, saidAtEnd } from "./traffic.ts"
 import { Warnings } from "./warnings.ts"
 
-/** Messages that wait to be sent. */
+/** The messages that wait to be sent. */
 type Outbox = Queue.Queue<readonly [text: string, program: string | undefined], Cause.Done>
 
-/** What a machine runs, and how. */
+/** Options of a machine. */
 export interface MachineOptions {
   readonly tasks: ReadonlyArray<AnyJob>
   readonly slots: number
   readonly backend: Backend.Backend
-  /** Milliseconds, for all three; `drain` is how long batches may go on when the machine is to end. */
+  /** Lease in milliseconds. The machine sends six beats in it. */
   readonly lease: number
+  /** Time for which batches may continue when the machine is to end, in milliseconds. */
   readonly drain: number
 }
 
-/** A program that has sent a batch, or has let itself be heard. */
+/** A program that has sent a batch or a control message. */
 interface KnownProgram {
   lease: number
-  /** Time at which it was last heard of. */
+  /** Time of its last message. */
   heardAt: number
-  /** Its last control message: the time by its clock, and when it came. */
+  /** Its last control message: the time by the program's clock, and the time of arrival. */
   control: { readonly at: number; readonly cameAt: number } | undefined
 }
 
-/** A run of a program: what its batches add to a scope is kept for it. */
+/** A run of a program. Its batches share a scope. */
 interface KnownRun {
   readonly scope: Scope.Closeable
   batches: number
   usedAt: number
 }
 
-/** Number of tasks that are listed for a program that asks for another. */
+/** Number of tasks that are listed for a program that asks for an unknown task. */
 const mostFound = 100
 
-/** Milliseconds for which what a run has left here is kept. */
+/** Milliseconds for which the scope of a run is kept after its last batch. */
 const runPatience = 30_000
 
 class Machine implements Holder {
@@ -81,12 +84,12 @@ class Machine implements Holder {
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   private readonly timers: Timers
   private readonly permits: Semaphore.Semaphore
-  /** Layers of tasks, for as long as the machine. */
+  /** Scope of the layers of tasks, which are kept as long as the machine. */
   private readonly layers = Scope.makeUnsafe()
   private readonly tasks: ReadonlyMap<string, { readonly task: AnyJob; readonly job: AnyJob }>
   private readonly batches = new Map<string, HeldBatch>()
   private readonly running = new Map<HeldBatch, Fiber.Fiber<unknown>>()
-  /** What the queue is told when a batch is no longer here. */
+  /** The effect to run for each batch when it is no longer here, which informs the queue. */
   private readonly overs = new Map<HeldBatch, Effect.Effect<void>>()
   private readonly programs = new Map<string, KnownProgram>()
   private readonly runs = new Map<string, KnownRun>()
@@ -128,7 +131,7 @@ class Machine implements Holder {
     this.fork(Effect.andThen(Effect.yieldNow, Effect.sync(act)))
   }
 
-  /** Takes batches, one after another, while there is room. */
+  /** Takes batches, one at a time, while there is room. */
   readonly takeAll: Effect.Effect<never> = Effect.forever(
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(restore(Effect.suspend(() => this.permits.take(1))), () =>
@@ -161,8 +164,8 @@ class Machine implements Holder {
   }
 
   /**
-   * Ends the machine: batches go on for the time of `drain`, and are interrupted then. Their programs are told, and dispatch the
-   * rest again.
+   * Ends the machine. Batches may continue for the time of `drain` and are then interrupted. Their programs are
+   * informed, and dispatch the remaining inputs again.
    */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
     const { drain } = this.options
@@ -187,7 +190,7 @@ class Machine implements Holder {
     )
   })
 
-  /** Takes in a batch that was taken from the queue, with one permit. */
+  /** Receives a batch that was taken from the queue with one permit. */
   private receive(
     { batch: text, over }: TakenBatch,
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -195,12 +198,12 @@ class Machine implements Holder {
     const offer = readOffer(text)
     if (offer === undefined) {
       this.tellOver(over)
-      this.warnings.once("batch", "what it has taken from the queue is no batch")
+      this.warnings.once("batch", "dropped an entry of the queue that is not a batch")
       return this.permits.release(1)
     }
     const { control } = this.programs.get(offer.program) ?? {}
     this.programs.set(offer.program, { lease: offer.lease, heardAt: this.now(), control })
-    // a queue may give it twice
+    // a queue may deliver a batch twice
     if (this.batches.has(offer.id)) {
       this.tellOver(over)
       return this.permits.release(1)
@@ -216,7 +219,7 @@ class Machine implements Holder {
     }
     if (!offer.alone) return Effect.sync(() => this.begin(batch, found.job, 1))
     const { lease, slots } = this.options
-    // what is here may go on for long: after a lease the batch is executed beside it
+    // other batches may run for a long time: after a lease the batch is executed beside them
     return Effect.matchCauseEffect(restore(Effect.timeoutOption(this.permits.take(slots - 1), lease)), {
       onFailure: (cause) => {
         batch.end()
@@ -226,7 +229,7 @@ class Machine implements Holder {
     })
   }
 
-  /** Tells what is wrong with a batch, if the machine cannot run it. */
+  /** Returns the fault of a batch if the machine cannot run it. */
   private faultOf({ forms }: Offer, found: AnyJob | undefined): Fault | undefined {
     const { machine } = this.consumer
     if (found === undefined) return { _tag: "TaskUnknown", machine, found: [...this.tasks.keys()].slice(0, mostFound) }
@@ -237,18 +240,18 @@ class Machine implements Holder {
     return differing && { _tag: "TaskDiffers", machine, value: differing }
   }
 
-  /** Frees the slot of a batch, and its permits. */
+  /** Frees the slot of a batch and its permits. */
   private release(batch: HeldBatch, permits: number): Effect.Effect<unknown> {
     this.free.push(batch.slot)
     return this.permits.release(permits)
   }
 
-  /** Tells the queue that a batch which was taken is no longer here. */
+  /** Informs the queue that a batch that was taken is no longer here. */
   private tellOver(over: Effect.Effect<void> | undefined): void {
     if (over !== undefined) this.fork(Effect.asVoid(bounded(() => over, this.options.lease)))
   }
 
-  /** Executes a batch, which has so many permits; not one that nobody wants any more, or whose caller cannot be read. */
+  /** Executes a batch that holds some permits, unless it was canceled or the context of its caller cannot be read. */
   private begin(batch: HeldBatch, job: AnyJob, permits: number): void {
     const { offer } = batch
     const { around } = offer
@@ -284,7 +287,9 @@ class Machine implements Holder {
     })
   }
 
-  /** Makes the context in which a batch is executed: that of the machine, and of the caller what was sent of it. */
+  /**
+   * Makes the context of a batch: the context of the machine, with the parts of the caller's context that were sent.
+   */
   private contextOf(batch: HeldBatch, run: KnownRun): Context.Context<never> {
     const logger = loggerOf(texts, batch.log, () => ({ id: 0, position: batch.position }))
     return Context.merge(this.context, contextOf(batch.offer.ambient, Context.empty(), logger)).pipe(
@@ -306,7 +311,7 @@ class Machine implements Holder {
     this.fork(Effect.ignoreCause(Scope.close(run.scope, Exit.void)))
   }
 
-  /** Drops a batch that nobody waits for. */
+  /** Drops a batch that no program waits for. */
   private drop(batch: HeldBatch | undefined): void {
     if (batch === undefined) return
     this.batches.delete(batch.offer.id)
@@ -316,8 +321,8 @@ class Machine implements Holder {
   }
 
   /**
-   * Tells that the machine is there, sends again what was not acknowledged, and drops what programs have left behind. A beat that
-   * is late itself gives the programs that time: what they have said waits to be read.
+   * Sends a beat, sends unacknowledged replies again, and drops the batches of programs that are gone. If the beat
+   * itself is late, messages of programs may still wait to be read, so the programs get that time in addition.
    */
   private beat(): void {
     const now = this.now()
@@ -375,9 +380,9 @@ export const serve = (consumer: Consumer["Service"], options: MachineOptions): E
           machine.control(text)
         ))
       yield* Effect.forkScoped(
-        saidAtEnd(listening, `machine ${shortenName(consumer.machine)}: it hears nothing any more`)
+        saidAtEnd(listening, `machine ${shortenName(consumer.machine)}: the stream of messages from programs has ended`)
       )
-      // what the program is to know is sent before the end, for as long as it waits for that
+      // messages to programs are sent before the end, for at most a lease
       const sent = Effect.timeoutOption(Effect.andThen(Queue.end(outbox), Fiber.await(sending)), options.lease)
       yield* Effect.addFinalizer(() => Effect.andThen(machine.leave, sent))
       return yield* machine.takeAll

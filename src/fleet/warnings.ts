@@ -1,6 +1,6 @@
 /**
- * What a program or a machine says of what goes wrong, and of what is well again. Of some kinds only the first is said: whoever
- * writes to the queue by hand does not fill the log.
+ * Log entries of a program or a machine about problems and recoveries. Some kinds are logged only once, so that invalid
+ * entries in the queue do not fill the log.
  */
 import * as Effect from "effect/Effect"
 
@@ -18,12 +18,12 @@ export class Warnings {
     this.log(Effect.logWarning(`${this.who}: ${message}`, ...more))
   }
 
-  /** Says what is well again. */
+  /** Logs a recovery. */
   tell(message: string): void {
     this.log(Effect.logInfo(`${this.who}: ${message}`))
   }
 
-  /** Says the first of a kind. */
+  /** Logs only the first warning of a kind. */
   once(kind: string, message: string, ...more: ReadonlyArray<unknown>): void {
     if (!this.said.has(kind)) this.say(message, ...more)
     this.said.add(kind)

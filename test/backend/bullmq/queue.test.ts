@@ -236,7 +236,7 @@ onServer("Redis", title, () => {
           )
 
           assert.deepStrictEqual([values, reasonsOf(failures)], [[], ["NoWorkers", "NoWorkers"]])
-          assert.deepStrictEqual(logged, ["bullmq: there is no machine, and what is run waits for one"])
+          assert.deepStrictEqual(logged, ["bullmq: there is no machine; tasks wait for one"])
           assert.deepStrictEqual(yield* keysLeft(port, "empty"), [])
         })),
       30_000

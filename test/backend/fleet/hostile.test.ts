@@ -76,7 +76,7 @@ describe("values of tasks", () => {
       const report = yield* within("10 seconds", Effect.provide(failing, layer))
 
       assert.strictEqual(loud.values.length, 3)
-      assert.include(logged[1], "(a message of 5")
+      assert.include(logged[1], "(a log message of 5")
       assert.deepStrictEqual(new Set(reasonsOf(report)), new Set(["TooLarge"]))
     }))
 })

@@ -386,9 +386,9 @@ describe("a program", () => {
       assert.deepStrictEqual(first, Exit.succeed([1, 2]))
       assert.isTrue(reason._tag === "Unreachable" && reason.millis >= 30_000 && String(reason.cause).includes("closed"))
       assert.deepStrictEqual(logged, [
-        "memory: the machines cannot be reached: what is run waits",
+        "memory: the machines cannot be reached; tasks wait",
         "memory: the machines can be reached again",
-        "memory: the machines cannot be reached: what is run waits"
+        "memory: the machines cannot be reached; tasks wait"
       ])
     }))
 
@@ -409,7 +409,7 @@ describe("a program", () => {
       assert.isAtLeast(Math.max(...seen), 3)
     }).pipe(Effect.provide(fleet({ machines: 3, slots: 1 }))))
 
-  it.effect("says when there is no machine, and when there is one again", () =>
+  it.effect("logs when there is no machine, and when there is one again", () =>
     Effect.gen(function*() {
       const logged: Array<unknown> = []
       const logger = Logger.make<unknown, void>(({ message }) => void logged.push((message as Array<unknown>)[0]))
@@ -426,8 +426,8 @@ describe("a program", () => {
 
       assert.deepStrictEqual(yield* Effect.provide(program, layer), [1, 2])
       assert.deepStrictEqual(logged, [
-        "memory: there is no machine, and what is run waits for one",
-        "memory: there are machines now"
+        "memory: there is no machine; tasks wait for one",
+        "memory: a machine has joined"
       ])
     }))
 
