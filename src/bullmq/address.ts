@@ -26,7 +26,7 @@ export interface RedisConnection {
   readonly [option: string]: unknown
 }
 
-/** Where Redis is: a URL, or options of a connection. */
+/** The address of Redis: a URL, or options of a connection. */
 export type Connection = string | RedisConnection
 
 /** A queue in Redis. */

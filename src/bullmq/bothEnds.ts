@@ -1,9 +1,9 @@
 /**
- * What the ends of programs and of machines share: how they wait for a connection, do what may fail, and send messages.
+ * Shared by the ends of programs and machines: waiting for a connection, actions that may fail, and sending messages.
  */
 import * as Effect from "effect/Effect"
 
-/** Number of messages whose arrival at Redis nobody waits for. */
+/** Number of messages that may be on their way to Redis before sending waits. */
 const mostUnconfirmed = 256
 
 /** Waits until a connection can be used. */
@@ -13,10 +13,10 @@ export const untilReady = (redis: { readonly status: string; once(event: "ready"
     redis.once("ready", () => resume(Effect.void))
   })
 
-/** Does something that may fail, and is done again anyway. */
+/** Does something that may fail and will be repeated anyway. */
 export const quietly = (act: () => Promise<unknown>): Effect.Effect<void> => Effect.ignoreCause(Effect.tryPromise(act))
 
-/** Makes what sends messages: one after another, and many before the first has arrived. */
+/** Makes a function that sends messages in order. Many may be on their way before the first has arrived. */
 export const saying = (): (send: () => Promise<unknown>) => Effect.Effect<void> => {
   let unconfirmed = 0
   return (send) =>
@@ -30,7 +30,7 @@ export const saying = (): (send: () => Promise<unknown>) => Effect.Effect<void> 
 /** Writes a message of a machine. */
 export const writeHeard = (machine: string, message: string): string => JSON.stringify([machine, message])
 
-/** Reads a message of a machine; undefined for what is none. */
+/** Reads a message of a machine. Returns `undefined` if the text is not one. */
 export const readHeard = (text: string): { readonly machine: string; readonly message: string } | undefined => {
   try {
     const heard: unknown = JSON.parse(text)

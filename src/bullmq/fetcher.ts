@@ -1,5 +1,6 @@
 /**
- * Jobs as a machine has them: fetched one by one when it asks, locked while they are here, and completed when they are over.
+ * The jobs of a machine: fetched one at a time when it asks, locked while they are here, and completed when they are
+ * over.
  */
 import { type Job, Worker } from "bullmq"
 import * as Effect from "effect/Effect"
@@ -11,15 +12,17 @@ import { quietly } from "./bothEnds.ts"
 import { type Jobs, programOf } from "./jobs.ts"
 import { endNow } from "./redis.ts"
 
-/** Share of the lease after which a job that waits is old: its program may be gone. */
+/** Share of the lease after which a waiting job is old, so that its program may be gone. */
 const oldShare = 1 / 3
 
-/** Milliseconds between two looks for jobs whose lock has run out, and seconds for which one look waits for a job. */
+/** Milliseconds between two checks for jobs whose lock has expired. */
 const stalledMillis = 1000
+/** Seconds for which one fetch waits for a job. */
 const lookSeconds = 1
 
-/** Milliseconds before a look that has failed is tried again, and that each step of the end may take. */
+/** Milliseconds before a failed fetch is tried again. */
 const retryMillis = 200
+/** Time limit of each step of closing, in milliseconds. */
 const stepMillis = 1200
 
 export class Fetcher {
@@ -28,9 +31,9 @@ export class Fetcher {
   private readonly lease: number
   /** Jobs that are here. */
   private readonly held = new Map<string, Job>()
-  /** The fetch that goes on, or was stopped last. */
+  /** The current fetch, or the last one that was stopped. */
   private fetch: Fetch | undefined
-  /** Connections that BullMQ has made of the one that it was given. */
+  /** Connections that BullMQ has duplicated from the one that it was given. */
   private readonly copies: Array<Redis> = []
 
   constructor(
@@ -54,7 +57,7 @@ export class Fetcher {
       autorun: false,
       lockDuration: lease,
       stalledInterval: stalledMillis,
-      // a job whose machine is gone does not run again by itself: its program knows better
+      // a job whose machine is gone is not run again by BullMQ; its program decides
       maxStalledCount: 0,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
@@ -65,7 +68,7 @@ export class Fetcher {
     this.worker.startStalledCheckTimer().catch(heard)
   }
 
-  /** Waits for a batch; a job that comes when nobody waits any more is put back. */
+  /** Waits for a batch. A job that arrives after an interruption is put back. */
   readonly take: Effect.Effect<TakenBatch> = Effect.suspend(() => {
     const fetch = this.fetch = new Fetch(this.worker, (job) => this.isWanted(job), (job) => this.end(job))
     return Effect.onInterrupt(
@@ -87,16 +90,16 @@ export class Fetcher {
     await this.worker.extendJobLocks(jobs.map(({ id }) => id!), jobs.map(({ token }) => token!), this.lease)
   }
 
-  /** Ends it, whether Redis answers or not. */
+  /** Closes the fetcher, even if Redis does not answer. */
   readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     yield* inTime(quietly(async () => this.fetch?.stop()), stepMillis)
-    // the programs of these know that this machine has left
+    // the programs of these jobs know that this machine has left
     yield* inTime(quietly(() => Promise.allSettled([...this.held.values()].map((job) => this.end(job)))), stepMillis)
     yield* inTime(quietly(() => this.worker.close(true)), stepMillis)
     for (const copy of this.copies) endNow(copy)
   })
 
-  /** False for a job whose machine was lost with it, which its program knows, or whose program is gone. */
+  /** Returns false for a job that was lost with its machine, which its program knows, or whose program is gone. */
   private async isWanted(job: Job): Promise<boolean> {
     if (job.stalledCounter > 0) return false
     if (Date.now() - job.timestamp < this.lease * oldShare) return true
@@ -109,9 +112,9 @@ export class Fetcher {
   }
 }
 
-/** Looks for one job that is wanted, until there is one or it is stopped. */
+/** Fetches one wanted job. Tries until there is one or it is stopped. */
 class Fetch {
-  /** The job, if there is one by now and nobody has taken it. */
+  /** The job, if one was found and has not been taken. */
   found: Job | undefined = undefined
   readonly job: Promise<Job>
   private isStopped = false
@@ -123,14 +126,14 @@ class Fetch {
     this.job = looking.then((job) => job ?? new Promise<never>(() => {}))
   }
 
-  /** Stops it, and puts back what it has found. */
+  /** Stops the fetch and puts back the job that it has found. */
   async stop(): Promise<void> {
     this.isStopped = true
     await this.over
     await this.putBack()
   }
 
-  /** Puts back what it has found, if that can be done. */
+  /** Puts back the job that it has found, if possible. */
   private async putBack(): Promise<void> {
     const { found } = this
     this.found = undefined

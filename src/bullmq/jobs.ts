@@ -1,6 +1,6 @@
 /**
- * Jobs of a queue: a batch is a job, named after its run, whose data is the text of the batch. It is active for as long as a
- * machine has the batch, and is removed with it.
+ * The jobs of a queue. A batch is a job that is named after its run and whose data is the text of the batch. The job is
+ * active as long as a machine has the batch, and is removed when the machine drops the batch.
  */
 import { Queue } from "bullmq"
 import type { Redis } from "ioredis"
@@ -9,10 +9,10 @@ import { shortenName } from "../primitives/shorten.ts"
 import type { QueueAddress } from "./address.ts"
 import { channelsOf } from "./redis.ts"
 
-/** Number of events that BullMQ keeps for those who watch the queue. */
+/** Number of events that BullMQ keeps for observers of the queue. */
 const keptEvents = 10
 
-/** How jobs end: nothing of them is kept. */
+/** Options that remove a job completely when it ends. */
 const jobOptions = { removeOnComplete: true, removeOnFail: true } as const
 
 export class Jobs {
@@ -33,18 +33,18 @@ export class Jobs {
     this.queue.on("error", heard)
   }
 
-  /** Adds a batch; nothing if it is there. */
+  /** Adds a batch. Does nothing if it is already there. */
   async add(id: string, batch: string, { run, task }: BatchLabel): Promise<void> {
     const name = run === task ? shortenName(run) : shortenName(`${run} (${task})`)
     await this.queue.add(name, batch, { jobId: id, ...jobOptions })
   }
 
-  /** Takes a batch out; false if a machine has it. */
+  /** Removes a batch. Returns false if a machine has it. */
   async remove(id: string): Promise<boolean> {
     return await this.queue.remove(id) === 1
   }
 
-  /** Returns the batches that a machine has by what BullMQ knows. */
+  /** Returns the batches that a machine has, according to BullMQ. */
   async heldBy(machine: string): Promise<ReadonlyArray<string>> {
     const active = await this.redis.lrange(this.queue.toKey("active"), 0, -1)
     const holders = await Promise.all(active.map((id) => this.redis.hget(this.queue.toKey(id), "pb")))
@@ -59,7 +59,7 @@ export class Jobs {
     for (const id of waiting) if (gone.has(programOf(id))) await this.queue.remove(id)
   }
 
-  /** Returns those of some programs that are not there. */
+  /** Returns those of the programs that are gone. */
   absent(programs: ReadonlyArray<string>): Promise<ReadonlyArray<string>> {
     return withoutListener(this.redis, programs, channelsOf(this.address).program)
   }
@@ -72,7 +72,7 @@ export class Jobs {
 /** Returns the program of a batch. */
 export const programOf = (id: string): string => id.slice(0, Math.max(0, id.lastIndexOf("-")))
 
-/** Returns those of some names to whose channels nobody listens. */
+/** Returns those of the names whose channels have no listener. */
 export const withoutListener = async (
   redis: Redis,
   names: ReadonlyArray<string>,

@@ -1,6 +1,6 @@
 /**
- * A machine's end: it fetches jobs one by one when it has room, keeps them locked for as long as it has them, and speaks through
- * channels.
+ * The end of a machine. It fetches jobs one at a time when it has room, keeps them locked while it has them, and sends
+ * messages through channels.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -16,7 +16,7 @@ import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./red
 
 export interface MachineSettings {
   readonly machine: string
-  /** Milliseconds that a job stays locked if nothing is heard of its machine. */
+  /** Milliseconds after which the lock of a job expires if its machine does not renew it. */
   readonly lease: number
   readonly maxBytes: number
 }

@@ -1,6 +1,6 @@
 /**
- * The program's end: batches go into the queue, messages through channels, and machines are seen by the channels that they listen
- * to.
+ * The end of a program. It puts batches into the queue and sends messages through channels. A machine is alive while it
+ * listens to its channel.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -12,12 +12,14 @@ import { quietly, readHeard, saying, untilReady } from "./bothEnds.ts"
 import { Jobs, withoutListener } from "./jobs.ts"
 import { channelsOf, connect, failFast, Reachability, waitForRedis } from "./redis.ts"
 
-/** Milliseconds between two looks at whether machines are there, and for which they may be away after the program was. */
+/** Milliseconds between two checks for machines that are gone. */
 const lookMillis = 250
+/** Milliseconds that machines have to reconnect after the program has reconnected. */
 const awayMillis = 1000
 
-/** Longest times in milliseconds that are waited for the first connection, and for the end of the queue. */
+/** Longest wait for the first connection, in milliseconds. */
 const openMillis = 1000
+/** Longest wait for closing the queue, in milliseconds. */
 const closeMillis = 500
 
 export const make = (
@@ -31,11 +33,12 @@ export const make = (
     const program = globalThis.crypto.randomUUID()
     const channels = channelsOf(address)
     const reachability = new Reachability(address.queue, run)
-    // what cannot be said now is said again, so nothing waits for a connection
+    // messages that cannot be sent now are sent again later, so nothing waits for a connection
     const redis = yield* connect(address.connection, failFast, reachability.lost)
     const listener = yield* connect(address.connection, waitForRedis, reachability.lost)
-    /** Machines that were heard of, by their names; and since when Redis can be reached. */
+    /** Names of the machines that have sent a message. */
     const machines = new Set<string>()
+    /** Time since which Redis can be reached. */
     let readySince = Infinity
     redis.on("ready", () => {
       readySince = performance.now()
@@ -55,9 +58,9 @@ export const make = (
       machines.add(heard.machine)
       tell({ _tag: "Message", ...heard })
     })
-    // without a connection this waits for one; afterwards the client subscribes again by itself
+    // this waits for a connection; after later reconnections the client subscribes again by itself
     listener.subscribe(channels.programs, channels.program(program)).catch(reachability.refused(listener))
-    /** The queue, which BullMQ can only open when there is a connection. */
+    /** The queue. BullMQ can open it only with a connection. */
     let known: Jobs | undefined
     const jobsOf = async (): Promise<Jobs> => {
       if (known === undefined && redis.status !== "ready") throw new Error("there is no connection to Redis yet")
@@ -67,7 +70,7 @@ export const make = (
       Effect.asVoid(Effect.timeoutOption(quietly(async () => known?.close()), closeMillis))
     )
 
-    /** Tells of machines that are gone, after what they have. */
+    /** Reports machines that are gone, and first the batches that they have. */
     const look = async (): Promise<void> => {
       if (performance.now() - readySince < awayMillis) return
       for (const machine of await withoutListener(redis, [...machines], channels.machine)) {
@@ -77,7 +80,7 @@ export const make = (
       }
     }
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookMillis), quietly(look))))
-    // a run that begins at once finds the queue open
+    // so that a run that begins immediately finds the queue open
     yield* Effect.timeoutOption(untilReady(redis), openMillis)
     yield* Effect.forkScoped(Effect.andThen(untilReady(redis), quietly(async () => (await jobsOf()).sweep())))
 

@@ -1,25 +1,27 @@
 /**
- * The pulse of a machine: a thread that repeats what the machine has said last to all programs, when its event loop is held by a
- * task. So a machine that computes is not taken for one that is frozen.
+ * The pulse of a machine: a thread that repeats the machine's last message to all programs while a task blocks its
+ * event loop. So a machine that computes is not considered frozen.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Worker } from "node:worker_threads"
 import type { QueueAddress } from "./address.ts"
 
-/** What the thread is started with. */
+/** The data that the thread is started with. */
 export interface PulseData {
   readonly connection: QueueAddress["connection"]
   readonly channel: string
-  /** Milliseconds after which it repeats what was said. */
+  /** Milliseconds without a message after which the thread repeats the last one. */
   readonly silence: number
 }
 
 const withoutPulse =
-  "a machine whose tasks hold its event loop will be taken for frozen: its connection has options that " +
-  "a thread cannot have"
+  "a machine whose tasks block its event loop will look frozen, because some options of its connection " +
+  "cannot be sent to a thread"
 
-/** Returns the options of a connection without functions; undefined if others cannot be sent to a thread. */
+/**
+ * Returns the options of a connection without functions. Returns `undefined` if the others cannot be sent to a thread.
+ */
 const sendable = (connection: QueueAddress["connection"]): QueueAddress["connection"] | undefined => {
   if (typeof connection === "string") return connection
   try {
@@ -30,10 +32,10 @@ const sendable = (connection: QueueAddress["connection"]): QueueAddress["connect
   }
 }
 
-/** Share of the lease after which the thread speaks. */
+/** Share of the lease after which the thread repeats the last message. */
 const silenceShare = 1 / 3
 
-/** Starts the thread, which ends with the scope; returns a function that takes what is said to all programs. */
+/** Starts the thread, which ends with the scope. Returns a function that takes each message to all programs. */
 export const startPulse = (
   { connection }: QueueAddress,
   channel: string,

@@ -1,5 +1,5 @@
 /**
- * The thread of a pulse. It has a connection of its own, and speaks when it has heard nothing for a while.
+ * The thread of a pulse. It has its own connection, and repeats the last message when it has received none for a while.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import type { PulseData } from "./pulse.ts"
@@ -7,7 +7,7 @@ import { opened } from "./redis.ts"
 
 const { channel, connection, silence } = workerData as PulseData
 const redis = opened(connection, { enableOfflineQueue: false, maxRetriesPerRequest: 0 })
-// the machine says that Redis cannot be reached
+// the machine itself logs that Redis cannot be reached
 redis.on("error", () => {})
 
 let text: string | undefined

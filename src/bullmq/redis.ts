@@ -1,7 +1,8 @@
 /**
- * Connections to Redis, and the names of what lies there.
+ * Connections to Redis, and the names of the channels.
  *
- * BullMQ has the queue; beside it the two sides speak through channels, which keep nothing: whatever matters is said again.
+ * BullMQ holds the queue. Besides, the two sides exchange messages through channels. Channels store nothing, so
+ * everything that matters is sent again.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -9,23 +10,25 @@ import { Redis, type RedisOptions } from "ioredis"
 import { shortenName } from "../primitives/shorten.ts"
 import type { Connection, QueueAddress } from "./address.ts"
 
-/** Channels of a queue. */
+/** The channels of a queue. */
 export const channelsOf = ({ prefix, queue }: QueueAddress) => ({
-  /** What programs say to all machines, and machines to all programs. */
+  /** Messages of programs to all machines. */
   machines: `${prefix}:${queue}:machines`,
+  /** Messages of machines to all programs. */
   programs: `${prefix}:${queue}:programs`,
-  /** What is said to one program; each machine listens to one of its own, on which nothing is said: so one sees that it is there. */
+  /** Messages to one program. */
   program: (program: string) => `${prefix}:${queue}:program:${program}`,
+  /** A channel without messages. A machine listens to it, which shows that the machine is alive. */
   machine: (machine: string) => `${prefix}:${queue}:machine:${machine}`
 })
 
-/** Longest delay in milliseconds before a lost connection is tried again. */
+/** Longest delay before a lost connection is tried again, in milliseconds. */
 const longestDelay = 500
 
-/** Milliseconds for which a connection is given to end in peace. */
+/** Milliseconds that a connection has to end gracefully. */
 const quitMillis = 200
 
-/** Options of a connection whose commands fail at once while Redis cannot be reached; the caller tries again. */
+/** Options of a connection whose commands fail immediately while Redis cannot be reached. The caller tries again. */
 export const failFast: RedisOptions = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
@@ -35,7 +38,7 @@ export const failFast: RedisOptions = {
 /** Options of a connection whose commands wait until Redis can be reached. */
 export const waitForRedis: RedisOptions = { maxRetriesPerRequest: null }
 
-/** Opens a connection, which is tried again and again, and is closed with the scope. */
+/** Opens a connection that reconnects forever and is closed with the scope. */
 export const connect = (
   connection: Connection,
   options: RedisOptions,
@@ -62,14 +65,16 @@ const close = (redis: Redis): Effect.Effect<void> =>
     Effect.sync(() => endNow(redis))
   )
 
-/** Ends a connection for good, whatever it waits for. */
+/** Ends a connection immediately and permanently. */
 export const endNow = (redis: Redis): void => {
   redis.on("error", () => {})
   redis.options.retryStrategy = () => null
   redis.disconnect()
 }
 
-/** Says once that Redis cannot be reached, and once that it can be again; nothing of passwords is in what is said. */
+/**
+ * Logs once that Redis cannot be reached, and once that it can be reached again. The entries never contain a password.
+ */
 export class Reachability {
   private isLost = false
   private readonly what: string
@@ -83,10 +88,13 @@ export class Reachability {
   readonly lost = (error: Error): void => {
     if (this.isLost) return
     this.isLost = true
-    this.log(Effect.logWarning(`${this.what} cannot be reached, and is tried again: ${reasonOf(error)}`))
+    this.log(Effect.logWarning(`${this.what} cannot be reached; trying again: ${reasonOf(error)}`))
   }
 
-  /** Makes what hears why a connection may not do something; what is refused because it ends is not said. */
+  /**
+   * Makes a listener for refused commands of a connection. Ignores a command that is refused because the connection
+   * ends.
+   */
   readonly refused = (connection: Redis) => (error: Error): void => {
     if (connection.status === "ready") this.lost(error)
   }
@@ -98,7 +106,10 @@ export class Reachability {
   }
 }
 
-/** What an error says. That of a connection may name its address, which may hold a password: of it the code alone. */
+/**
+ * Returns the code of an error if it has one, otherwise its message. The message of a connection error may contain the
+ * address, and so a password; such an error has a code.
+ */
 const reasonOf = (error: Error): string => {
   const { code } = error as { readonly code?: unknown }
   return shortenName(typeof code === "string" ? code : error.message !== "" ? error.message : error.name)
