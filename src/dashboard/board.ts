@@ -1,5 +1,5 @@
 /**
- * What a dashboard knows of the runs of its program, in bounded memory, however many inputs they have.
+ * The state of a dashboard: the runs of its program, in bounded memory for any number of inputs.
  */
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
@@ -14,13 +14,13 @@ import { flowOf } from "../report/json.ts"
 import { textOfCause } from "../report/texts.ts"
 import type { LiveInput, LiveOutcome, LiveRun, Update } from "./messages.ts"
 
-/** Greatest numbers of outcomes that are kept, of runs and inputs that are told of, and of reports that are kept. */
+/** Greatest numbers of outcomes that are kept, of runs and inputs that are sent, and of reports that are kept. */
 const mostOutcomes = 1000
 const mostRuns = 200
 const mostInputs = 200
 const mostReports = 5
 
-/** Greatest number of messages by which the failures of a run are counted, and of those that are told. */
+/** Greatest number of messages by which the failures of a run are counted, and of messages that are sent. */
 const mostMessages = 100
 const mostTold = 20
 
@@ -29,7 +29,10 @@ type LiveReport = Outcome.Report<unknown, unknown, unknown>
 /** Reads the monotonic clock, in nanoseconds. */
 type Now = () => number
 
-/** How long causes may take to show, of which time, in nanoseconds: a run whose inputs all fail is to go on. */
+/**
+ * Nanoseconds that formatting causes may take in each window of time, so that a run whose inputs all fail is not
+ * slowed.
+ */
 const causeBudget = 20e6
 const causeWindow = 200e6
 
@@ -37,7 +40,7 @@ export class LiveBoard implements Spectator {
   readonly detailed = true
   /** True once the dashboard is closed. */
   isOver = false
-  /** Number of changes so far: what is told differs after one. */
+  /** Number of changes so far. An update differs only after a change. */
   changes = 0
   readonly now: Now
   private readonly live = new Set<LiveSeen>()
@@ -45,12 +48,14 @@ export class LiveBoard implements Spectator {
   private readonly reports = new Map<number, LiveReport>()
   private readonly flows = new FlowCounter()
   private readonly outcomes: Array<LiveOutcome> = []
-  /** Nanoseconds that causes have taken to show, since a time. */
+  /** Nanoseconds that formatting causes has taken since `spentSince`. */
   private spent = 0
   private spentSince = -Infinity
-  /** Numbers of runs and outcomes so far, and of ended runs that were forgotten. */
+  /** Number of runs so far. */
   private runs = 0
+  /** Number of outcomes so far. */
   private settled = 0
+  /** Number of ended runs that were forgotten. */
   private forgotten = 0
 
   constructor(now: Now) {
@@ -68,14 +73,14 @@ export class LiveBoard implements Spectator {
     return this.flows.walk(flow)
   }
 
-  /** Keeps an outcome, in the place of the oldest one. */
+  /** Keeps an outcome, which replaces the oldest one if there are too many. */
   add(outcome: Omit<LiveOutcome, "seq">): void {
     this.changes++
     const seq = this.settled++
     this.outcomes[seq % mostOutcomes] = { seq, ...outcome }
   }
 
-  /** Shows a cause; nothing if that has taken too long of late. */
+  /** Formats a cause. Returns `undefined` if formatting has recently taken too long. */
   shownCause(cause: Cause.Cause<unknown>): string | undefined {
     const from = this.now()
     if (from - this.spentSince >= causeWindow) {
@@ -88,7 +93,7 @@ export class LiveBoard implements Spectator {
     return text
   }
 
-  /** Is told that a run has ended. Of those that have ended the oldest is forgotten first, one inside of another before others. */
+  /** Records that a run has ended. If there are too many, forgets the oldest ended run, nested runs first. */
   end(seen: LiveSeen): void {
     this.changes++
     this.live.delete(seen)
@@ -100,7 +105,7 @@ export class LiveBoard implements Spectator {
     this.forgotten++
   }
 
-  /** Keeps the report of a run: the last ones, so that no more than these stay in memory. */
+  /** Keeps the report of a run. Only the last reports stay in memory. */
   report(seen: LiveSeen, report: LiveReport): void {
     if (!this.live.has(seen) && !this.ended.includes(seen)) return
     this.changes++
@@ -116,7 +121,7 @@ export class LiveBoard implements Spectator {
     return this.reports.has(id)
   }
 
-  /** What a page is told that knows of so many outcomes. */
+  /** Makes the update for a page that has the first `known` outcomes. */
   update(known: number): Update {
     const now = this.now()
     const outcomes: Array<LiveOutcome> = []
@@ -135,7 +140,10 @@ export class LiveBoard implements Spectator {
     }
   }
 
-  /** The runs that are told of: those under way with the fewest around them, and as many of those that have ended last as there is room for. */
+  /**
+   * Returns the runs to send: running ones, the least nested first, and as many of the last ended runs as there is room
+   * for.
+   */
   private shown(): ReadonlyArray<LiveSeen> {
     const byDepth = Map.groupBy(this.live, ({ depth }) => depth)
     const under = [...byDepth].toSorted(([a], [b]) => a - b).flatMap(([, runs]) => runs).slice(0, mostRuns)
@@ -143,7 +151,7 @@ export class LiveBoard implements Spectator {
     return [...room === 0 ? [] : this.ended.slice(-room), ...under].toSorted((a, b) => a.id - b.id)
   }
 
-  /** Inputs under way, those first that have been longest. */
+  /** Returns the inputs in progress, the longest running first. */
   private inputs(now: number): ReadonlyArray<LiveInput> {
     const all: Array<readonly [at: number, run: LiveSeen, worker: number]> = []
     for (const run of this.live) for (const [worker, { at }] of run.running) all.push([at, run, worker])
@@ -151,7 +159,7 @@ export class LiveBoard implements Spectator {
   }
 }
 
-/** A run that the dashboard sees. */
+/** A run that the dashboard follows. */
 export class LiveSeen implements SeenInputs {
   readonly detailed = true
   readonly id: number
@@ -162,7 +170,7 @@ export class LiveSeen implements SeenInputs {
   private readonly beganAt: number
   private readonly rate: RateMeter
   private readonly failures = new FailureCounter(mostMessages)
-  /** Inputs under way, by the worker or lane that has them. */
+  /** Inputs in progress, by the worker or lane that has them. */
   readonly running = new Map<number, { readonly index: number; readonly input: string; readonly at: number }>()
   private readonly run: FollowedRun
 
@@ -222,13 +230,13 @@ export class LiveSeen implements SeenInputs {
     this.board.report(this, report as LiveReport)
   }
 
-  /** The input that a worker or lane has. */
+  /** Returns the input that a worker or lane has. */
   inputAt(worker: number, now: number): LiveInput {
     const { at, index, input } = this.running.get(worker)!
     return { run: this.id, index, input, worker, since: millis(now - at) }
   }
 
-  /** How it stands. */
+  /** Returns the current state of the run. */
   told(now: number): LiveRun {
     const { at, limited, total, ...counts } = this.run.standing(now)
     const rate = this.rate.at(at / 1e6, counts.done - counts.recalled)
@@ -252,7 +260,7 @@ export class LiveSeen implements SeenInputs {
     }
   }
 
-  /** Shows the input of an item, as it was shown when its attempt began. */
+  /** Returns the text of an item's input, the same as when its attempt began. */
   private shown({ index, input, worker }: SeenItem): string {
     const known = this.running.get(worker)
     return known?.index === index ? known.input : this.run.show(input)
@@ -265,7 +273,7 @@ export class LiveSeen implements SeenInputs {
     error: LiveOutcome["error"]
   ): void {
     this.left(index, worker)
-    // copies of a straggler that have lost, and attempts before
+    // removes copies of a straggler that have lost, and earlier attempts
     if (attempts > 1) {
       for (const [other, { index: its }] of this.running) {
         if (its === index) this.running.delete(other)

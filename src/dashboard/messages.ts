@@ -1,14 +1,15 @@
 /**
- * What the server of a dashboard tells its page, as JSON. The viewer is bundled with this, so it imports types alone.
+ * The messages of a dashboard server to its page, as JSON. This module is bundled with the viewer, so it imports only
+ * types.
  */
 import type { Counts, Snapshot } from "../observability/contract.ts"
 import type { FailureCount } from "../Outcome.ts"
 import type { Json } from "../report/json.ts"
 
-/** A run as it stands. Times are milliseconds. */
+/** The current state of a run. Times are in milliseconds. */
 export interface LiveRun extends Omit<Counts, "total"> {
   readonly id: number
-  /** The run around; left out where there is none. */
+  /** The run that this run is inside. Absent if there is none. */
   readonly parent?: number
   readonly depth: number
   readonly name: string
@@ -18,23 +19,27 @@ export interface LiveRun extends Omit<Counts, "total"> {
   readonly elapsed: number
   /** Number of inputs, once it is known. */
   readonly total?: number
-  /** Inputs a second over the last ten seconds, or since somebody looks, or over all where nobody did before. */
+  /**
+   * Inputs per second over the last ten seconds. If no page was open then, over a longer time, at most the whole run.
+   */
   readonly rate: number
-  /** Time that the rest takes at that rate. */
+  /** Time that the remaining inputs take at that rate. */
   readonly left?: number
   readonly backend?: string
   readonly options: Readonly<Record<string, string>>
   /** The most frequent failures. */
   readonly failures: ReadonlyArray<FailureCount>
-  /** Number of failed inputs that are in none of them. */
+  /** Number of failed inputs that are not counted in `failures`. */
   readonly failuresLeft: number
   /** True once `/reports/<id>` has its report. */
   readonly hasReport: boolean
 }
 
-/** What became of an input. `startedAt` and `elapsed` are milliseconds, the first since the start of its run. */
+/**
+ * The outcome of an input. `startedAt` and `elapsed` are in milliseconds; `startedAt` counts from the start of the run.
+ */
 export interface LiveOutcome {
-  /** Number of the outcome among those of all runs, from 0. */
+  /** Number of the outcome among the outcomes of all runs, from 0. */
   readonly seq: number
   readonly run: number
   readonly index: number
@@ -44,34 +49,37 @@ export interface LiveOutcome {
   readonly startedAt: number
   readonly elapsed: number
   readonly worker: number
-  /** The cause is left out where very many inputs fail at once. */
+  /** The cause is absent if very many inputs fail in a short time. */
   readonly error?: { readonly message: string; readonly cause?: string }
 }
 
-/** An input that is under way. */
+/** An input in progress. */
 export interface LiveInput {
   readonly run: number
   readonly index: number
   readonly input: string
   readonly worker: number
-  /** How long it has been under way, in milliseconds. */
+  /** Time since its start in milliseconds. */
   readonly since: number
 }
 
-/** An event: the first has the last outcomes, later ones have those since the event before. At most ten come in a second. */
+/**
+ * An event. The first has the last outcomes, later ones have the outcomes since the previous event. At most ten per
+ * second.
+ */
 export interface Update {
-  /** Runs under way, and those that have ended: the last of them. */
+  /** Runs in progress, and the last runs that have ended. */
   readonly runs: ReadonlyArray<LiveRun>
-  /** Number of ended runs that are not in `runs` any more. */
+  /** Number of runs that are not in `runs`. */
   readonly runsLeft: number
-  /** Outcomes in the order in which they came; at most the last thousand. */
+  /** Outcomes in the order in which they arrived, at most the last thousand. */
   readonly outcomes: ReadonlyArray<LiveOutcome>
   /** Number of outcomes so far. */
   readonly settled: number
-  /** Inputs under way, those first that have been longest. */
+  /** Inputs in progress, the longest running first. */
   readonly inputs: ReadonlyArray<LiveInput>
-  /** Flows that the runs have walked through. */
+  /** Flows that the runs have walked. */
   readonly flows: NonNullable<Json["flows"]>
-  /** True in the last event: the program has closed the dashboard. */
+  /** True in the last event, when the program has closed the dashboard. */
   readonly over: boolean
 }

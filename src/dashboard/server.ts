@@ -1,5 +1,5 @@
 /**
- * The server of a dashboard: its page, the events that keep that up to date, and the reports of runs that have ended.
+ * The server of a dashboard: its page, the events that keep the page up to date, and the reports of ended runs.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -13,32 +13,33 @@ import { live } from "../report/page.ts"
 import type { LiveBoard } from "./board.ts"
 import type { Update } from "./messages.ts"
 
-/** Least time between two events of a page, and longest time without one, in milliseconds. */
+/** Shortest time between two events of a page in milliseconds. */
 const pause = 100
+/** Longest time without an event in milliseconds. */
 const silence = 1000
 
-/** What a server serves. */
+/** The things that a server needs. */
 interface Served {
   readonly board: LiveBoard
   /** Title of the page. */
   readonly title: string
-  /** What is asked of who wants to see it. */
+  /** The token that each request must have. */
   readonly token: string
-  /** Is done when the dashboard closes. */
+  /** Completes when the dashboard closes. */
   readonly closed: Deferred.Deferred<void>
 }
 
-/** Answers requests of the page, and of nobody who does not have the token. */
+/** Answers requests that have the token. Refuses all others. */
 export const app = (served: Served) =>
   Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => {
-    // not by `URL`, which throws at what it cannot read
+    // not by `URL`, which throws if it cannot read an address
     const [pathname, query] = url.split("?", 2)
-    // browsers ask for it by themselves
+    // browsers request this by themselves
     if (pathname === "/favicon.ico") return HttpServerResponse.empty()
     if (new URLSearchParams(query).get("token") !== served.token) {
-      return refusal(403, "the address has not the token of the dashboard")
+      return refusal(403, "the address lacks the token of the dashboard")
     }
-    if (method !== "GET") return refusal(405, "a dashboard can only be looked at")
+    if (method !== "GET") return refusal(405, "a dashboard answers only GET requests")
     if (pathname === "/") {
       return HttpServerResponse.text(live(served.title, served.token), { headers, contentType: html })
     }
@@ -46,14 +47,14 @@ export const app = (served: Served) =>
     const id = /^\/reports\/(\d{1,15})$/.exec(pathname!)?.[1]
     const report = id === undefined ? undefined : served.board.reportOf(Number(id))
     return report === undefined
-      ? refusal(404, "there is no such page, or no such report any more")
+      ? refusal(404, "there is no such page, or the report is not kept any more")
       : HttpServerResponse.stream(Stream.encodeText(toJsonStream(report)), { headers, contentType: "application/json" })
   })
 
 const html = "text/html; charset=utf-8"
 const eventStream = "text/event-stream; charset=utf-8"
 
-/** Nothing of a dashboard is kept or passed on: its addresses hold the token. */
+/** Headers that prevent caching and referrers, because the addresses of a dashboard contain the token. */
 const headers = {
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
@@ -63,7 +64,7 @@ const headers = {
 const refusal = (status: number, why: string): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text(`${why}\n`, { status, headers })
 
-/** How far a page is told. */
+/** The part of the state that a page has received. */
 interface PageState {
   readonly changes: number
   readonly outcomes: number
@@ -71,7 +72,7 @@ interface PageState {
   readonly isOver: boolean
 }
 
-/** What a page is told: at first what there is, and then what changes, until the dashboard closes. */
+/** Makes the events of a page: first the current state, then its changes, until the dashboard closes. */
 const events = ({ board, closed }: Served): Stream.Stream<Uint8Array> =>
   Stream.unfold<PageState, Update, never, never>(
     { changes: -1, outcomes: 0, at: -Infinity, isOver: false },
@@ -83,7 +84,7 @@ const events = ({ board, closed }: Served): Stream.Stream<Uint8Array> =>
     Stream.encodeText
   )
 
-/** Waits until there is something to tell, and tells it. */
+/** Waits until an update is due, and returns it. */
 const next = (
   board: LiveBoard,
   closed: Effect.Effect<void>,
