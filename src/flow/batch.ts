@@ -59,11 +59,12 @@ export type ItemOf<T> = T extends Stream.Stream<infer I, any, any> ? I
   : T extends AsyncIterable<infer I> ? I
   : never
 
-/** Error of the inputs, and services that they need: those of a stream, or none. */
+/** The error of inputs: that of a stream, or none. */
 export type InputError<T> = T extends Stream.Stream<any, infer E, any> ? E : never
+/** The services that inputs need: those of a stream, or none. */
 export type InputServices<T> = T extends Stream.Stream<any, any, infer R> ? R : never
 
-/** Result of a `prep`: inputs, or an effect that succeeds with them. */
+/** The result of a `prep`: inputs, or an effect that succeeds with them. */
 export type PreparedInputs = Types.Inputs<any, any, any> | Effect.Effect<Types.Inputs<any, any, any>, any, any>
 
 /**
@@ -135,23 +136,23 @@ export interface Options<I, A, E, F, C extends Collect, T, M, W, J extends Types
   readonly watch?: ((outcome: Outcome.Outcome<I, A, SettledError<E, F, T>>) => W) | undefined
 }
 
-/** Error of an item that has failed after its last attempt. */
+/** The error of an item that has failed for good. */
 export type SettledError<E, F, T> = [F] extends [never] ? E | Late<T> : ErrorOf<F>
 
-/** Exits of a batch: those that its `post` returns, or `"default"` with the results where there is none. */
+/** The exits of a batch: those that `post` returns, or `"default"` with the results if there is no `post`. */
 export type BatchExit<O, V> = Without<
   O,
   [V] extends [never] ? never : Out<"default", V>,
   Extract<Of<O>, Out<string, any>>
 >
 
-/** Input of a batch: that of its `prep`, or the items themselves. */
+/** The input of a batch: that of `prep`, or the items themselves if there is no `prep`. */
 export type BatchInput<I, P, J> = Without<P, Types.Inputs<J>, I>
 
-/** Item that `exec` is given: from the result of `prep`, or from the input. */
+/** The item that `exec` gets: from the result of `prep`, or from the input. */
 export type Each<P, J> = Without<P, J, ItemOf<Of<P>>>
 
-/** Options of a batch before its types are known. */
+/** The options of a batch, without their types. */
 export interface BatchSteps
   extends Options<any, any, any, unknown, Collect, Duration.Input | undefined, number | undefined, unknown, any>
 {
@@ -159,7 +160,9 @@ export interface BatchSteps
   readonly post?: (input: any, results: any) => unknown
 }
 
-/** Makes the node of a batch. `workAt` says what runs its items; `exec` is that if it is the same everywhere. */
+/**
+ * Makes the node of a batch. `workAt` makes the work for its items; `exec` is the work if it is the same at every path.
+ */
 export const fromSteps = (
   name: string,
   { collect = "forEach", fallback, post, prep, watch, ...options }: BatchSteps,
@@ -174,7 +177,7 @@ export const fromSteps = (
   if (options.concurrency === undefined) wrongType("concurrency", `a positive integer or "unbounded"`, undefined)
   knownKeys("batch options", options, optionKeys)
   const checked = Plan.checkOptions({ ...options, name } as Types.Options<any>)
-  // a fallback may give what the schemas of a task do not take
+  // a fallback may return values that the schemas of a task refuse
   if (checked.journal !== undefined && fallback === undefined) Plan.checkJournaled(checked, Plan.asTask(exec))
   const batch: Items.ItemBatch = { collect, workAt, fallback, watch, options: checked }
   const run = (input: unknown, path: Path.Path) =>

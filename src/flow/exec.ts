@@ -17,13 +17,13 @@ import * as Attempt from "../task/attempt.ts"
 import { withTimeout } from "../task/deadline.ts"
 import * as Path from "./path.ts"
 
-/** Options of the attempts of a node. */
+/** The options for the attempts of a node. */
 export type NodeAttempts = Pick<
   Types.Options<any, Types.Timeout, Types.Budget, any>,
   "retry" | "timeout" | "limit"
 >
 
-/** The function, its fallback, and the options of its attempts. */
+/** The function, its fallback, and the options for its attempts. */
 export interface ExecOptions {
   readonly exec: (prepared: any) => unknown
   readonly fallback: ((prepared: any, cause: Cause.Cause<any>) => unknown) | undefined
@@ -31,8 +31,8 @@ export interface ExecOptions {
 }
 
 /**
- * Checks the options and makes a function that runs `exec` at a path, with the defaults there for what the options leave out. It
- * returns a plain value or an effect; with no options, no defaults and no tracing, whatever `exec` returns.
+ * Checks the options and makes a function that runs `exec` at a path. Defaults at the path replace missing options. The
+ * function returns a plain value or an effect; without options, defaults and tracing it returns the result of `exec`.
  */
 export const make = ({ exec, fallback, options }: ExecOptions): (prepared: any, path: Path.Path) => unknown => {
   const own = Plan.checkOptions(options)
@@ -46,7 +46,7 @@ export const make = ({ exec, fallback, options }: ExecOptions): (prepared: any, 
   }
 }
 
-/** Runs attempts at `exec` until one succeeds, or none is left. */
+/** Runs attempts at `exec` until one succeeds or none is left. */
 const attempts = (
   { exec, fallback }: Pick<ExecOptions, "exec" | "fallback">,
   own: Plan.CheckedOptions,
@@ -83,7 +83,7 @@ const attempts = (
 const run = (exec: ExecOptions["exec"], prepared: any, path: Path.Path, attempt: number): AnyEffect =>
   Attempt.inside(Effect.suspend(() => toEffect(exec(prepared))), readerAt(path, attempt))
 
-/** Makes what tells the attempt at a node: the run is the node at its path, with one input. */
+/** Makes the reader of the attempt at a node. As a run, a node is named by its path and has one input. */
 const readerAt = (path: Path.Path, attempt: number): Attempt.AttemptReader => () => ({
   run: Path.pathOf(path),
   index: 0,

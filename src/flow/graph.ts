@@ -1,5 +1,5 @@
 /**
- * The structure of nodes as seen from outside: enough to draw them.
+ * The structure of nodes, as far as it is needed to draw them.
  */
 
 /**
@@ -26,7 +26,7 @@ export interface Leave<out A extends string> {
   readonly action: A
 }
 
-/** Target of an edge: a node, or an exit of the flow. */
+/** The target of an edge: a node, or an exit of the flow. */
 export type Target = string | End | Leave<string>
 
 /** A node for drawing. */
@@ -35,7 +35,7 @@ export interface GraphNode {
   readonly graph: Graph
 }
 
-/** Nodes and edges of a flow. */
+/** The nodes and edges of a flow. */
 export interface Wiring {
   readonly _tag: "Flow"
   readonly start: string
@@ -55,5 +55,5 @@ interface ForEachItem {
   readonly flow: GraphNode
 }
 
-/** Structure of a node. */
+/** The structure of a node. */
 export type Graph = { readonly _tag: "Node" | "BatchNode" } | Wiring | Branches | ForEachItem

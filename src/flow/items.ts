@@ -1,5 +1,5 @@
 /**
- * Items of a batch node: run by the engine, and collected the way `post` wants them.
+ * Runs the items of a batch node and collects their results in the form that `post` gets.
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -26,13 +26,13 @@ import * as Path from "./path.ts"
 type AnyPlan = Plan.Plan<any, any, any, any, any, any>
 type AnyOutcome = Outcome.Outcome<any, any, any>
 
-/** Modes of `collect`: the form in which `post` gets the results. */
+/** The modes of `collect`: the form in which `post` gets the results. */
 export type Mode = "forEach" | "validate" | "partition" | "run" | "race"
 
-/** Function that makes the work of the node at a path. */
+/** A function that makes the work of a node at a path. */
 export type WorkAt = (path: Path.Path) => Types.Work<any, any, any, any>
 
-/** Work for each item, and its options. */
+/** The work for each item, and its options. */
 export interface ItemBatch {
   /** Makes the work of a node at a path: a task, or a function that returns an effect or a value. */
   readonly workAt: WorkAt
@@ -75,7 +75,7 @@ const recover = (
     : (failed, cause) => Effect.onExit(recovered(failed, cause), (exit) => spans.settle(failed.index, exit))
 }
 
-/** Runs the plan and collects its results as the mode says. */
+/** Runs the plan and collects its results in the mode of the batch. */
 const resultsOf = ({ collect, watch }: ItemBatch, plan: AnyPlan): AnyEffect => {
   if (collect === "race") return race(plan, watch)
   if (watch !== undefined) return collectWatched(collect, plan, watch)
@@ -91,7 +91,7 @@ const resultsOf = ({ collect, watch }: ItemBatch, plan: AnyPlan): AnyEffect => {
   }
 }
 
-/** Runs the plan to the first value; fails with all failures if there is none. */
+/** Runs the plan until the first value. Fails with all failures if there is none. */
 const race = (plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect =>
   Effect.flatMap(
     completions(plan, watch, Outcome.isSuccess),
@@ -103,7 +103,7 @@ const race = (plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect =>
         : Effect.die(new Error("a race over no items has no winner"))
   )
 
-/** Does the same with `watch`: collects outcomes that are shown one by one. */
+/** Runs the plan, calls `watch` with each outcome, and collects the results. */
 const collectWatched = (collect: Exclude<Mode, "race">, plan: AnyPlan, watch: ItemBatch["watch"]): AnyEffect => {
   const all = completions(plan, watch, collect === "forEach" ? Outcome.isFailure : () => false)
   return Effect.flatMap(all, ({ last, report }): AnyEffect => {
@@ -122,14 +122,14 @@ const collectWatched = (collect: Exclude<Mode, "race">, plan: AnyPlan, watch: It
   })
 }
 
-/** Result of a run whose outcomes were shown. */
+/** The result of a run whose outcomes were watched. */
 interface Completed {
-  /** Outcome that ended the run, or the last one to arrive. */
+  /** The outcome that ended the run, or the last one that arrived. */
   readonly last: AnyOutcome | undefined
   readonly report: Report.Report<any, any, any>
 }
 
-/** Runs a plan until an outcome that `ends` it, and shows each outcome as it arrives. */
+/** Runs a plan until an outcome that `ends` it, and calls `watch` with each outcome as it arrives. */
 const completions = (
   plan: AnyPlan,
   watch: ItemBatch["watch"],
@@ -173,10 +173,12 @@ const completions = (
     )
   })
 
-/** Spans of the items of a batch, one for each, with the spans of their attempts inside. */
+/** Makes the spans of the items of a batch, one for each, with the spans of their attempts inside. */
 class ItemSpans {
   private readonly path: Path.Path
-  /** Spans that have not ended, by the index of their item, with the attempts so far and those under way. */
+  /**
+   * Spans that have not ended, by the index of their item, with the number of attempts so far and of those in progress.
+   */
   private readonly open = new Map<number, { readonly span: Tracer.Span; attempts: number; running: number }>()
 
   constructor(path: Path.Path) {
@@ -184,8 +186,7 @@ class ItemSpans {
   }
 
   /**
-   * Runs an attempt at an item in a span of its own. Success ends the span of the item; a failure is ended by the
-   * recovery.
+   * Runs an attempt at an item in its own span. Success ends the span of the item. After a failure, the recovery does.
    */
   attempt(index: number, attempt: () => AnyEffect): AnyEffect {
     return Effect.flatMap(
@@ -198,7 +199,7 @@ class ItemSpans {
     )
   }
 
-  /** Ends the span of an item with its exit; nothing if it has ended. */
+  /** Ends the span of an item with its exit. Does nothing if it has ended. */
   settle(index: number, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeNanos, (now) => {
       this.open.get(index)?.span.end(now, exit)
@@ -206,14 +207,14 @@ class ItemSpans {
     })
   }
 
-  /** Ends the spans that are still open, when the run is over: their items were interrupted. */
+  /** Ends the spans that are still open when the run is over, because their items were interrupted. */
   end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.forEach([...this.open.keys()], (index) => this.settle(index, exit), { discard: true })
   }
 
   /**
-   * Opens the span of an item at its first attempt; adds an event to it at each further one, which is a copy while another
-   * is under way.
+   * Opens the span of an item at its first attempt. Adds an event at each further attempt: `copy` if another attempt is
+   * in progress, otherwise `retry`.
    */
   private begin(index: number) {
     return Effect.flatMap(Clock.currentTimeNanos, (now) => {

@@ -4,7 +4,7 @@
 import { printable } from "../primitives/printable.ts"
 import type { Branches, Graph, GraphNode, Target, Wiring } from "./graph.ts"
 
-/** Draws a node as a flowchart, one line for each node, box and edge. */
+/** Draws a node as a flowchart, with one line for each node, box and edge. */
 export const draw = (node: GraphNode): string => {
   const chart = new Chart()
   if (node.graph._tag === "Flow") chart.flow(node.graph)
@@ -12,10 +12,7 @@ export const draw = (node: GraphNode): string => {
   return chart.text
 }
 
-/**
- * A chart under construction. Nodes are numbered in the order in which they are drawn; a nested flow is a box around
- * its nodes.
- */
+/** A chart under construction. Nodes are numbered in the order of drawing. A nested flow is a box around its nodes. */
 class Chart {
   private readonly lines: Array<string> = ["flowchart TD"]
   private depth = 1
@@ -25,7 +22,7 @@ class Chart {
     return this.lines.join("\n")
   }
 
-  /** Draws a node under its name in the flow; returns its identifier. */
+  /** Draws a node under its name in the flow. Returns its identifier. */
   node(name: string, graph: Graph): string {
     const id = this.id()
     switch (graph._tag) {
@@ -49,7 +46,7 @@ class Chart {
     return id
   }
 
-  /** Draws the nodes and edges of a flow, and one terminal node for each action that leaves it. */
+  /** Draws the nodes and edges of a flow, and one terminal node for each action with which it exits. */
   flow({ nodes, on, start }: Wiring): void {
     const ids = new Map<string, string>()
     const names = Object.keys(nodes).toSorted((a, b) => Number(b === start) - Number(a === start))
@@ -63,7 +60,7 @@ class Chart {
     }
   }
 
-  /** Draws branches between their start and their join. */
+  /** Draws branches between their fork and their join. */
   private branches({ _tag, nodes }: Branches): void {
     const [from, to] = [this.id(), this.id()]
     this.line(`${from}@{ shape: fork }`)
@@ -75,7 +72,7 @@ class Chart {
     }
   }
 
-  /** Returns the identifier of the terminal node of an action; draws it the first time. */
+  /** Returns the identifier of the terminal node of an action. Draws the node the first time. */
   private exit(exits: Map<string, string>, action: string): string {
     let id = exits.get(action)
     if (id === undefined) {
@@ -106,6 +103,8 @@ class Chart {
 const leavesBy = (action: string, target: Exclude<Target, string>): string =>
   target._tag === "Leave" ? target.action : action
 
-/** Quotes a label. What is invisible becomes visible; characters that Mermaid may interpret are written as its numeric entities (`#59;`). */
+/**
+ * Quotes a label. Escapes invisible characters, and writes characters that Mermaid may interpret as entities (`#59;`).
+ */
 const quoted = (text: string): string =>
   `"${printable(text).replace(/[^\p{L}\p{N} _.,:-]/gu, (character) => `#${character.codePointAt(0)!};`)}"`

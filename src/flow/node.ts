@@ -47,14 +47,14 @@ export interface Node<in I, out X extends Out<string, unknown>, out E = never, o
   readonly name: string
 }
 
-/** Result of a `post`: an exit, or an effect of one. */
+/** The result of a `post`: an exit, or an effect that succeeds with one. */
 export type Posted = Out<string, unknown> | Effect.Effect<Out<string, unknown>, any, any>
 
-/** The part of a node that only flows read: its behavior and its structure. */
+/** The part of a node that only flows use: its behavior and its structure. */
 interface Inner<in I, out X, out E, out R> {
   readonly run: (input: I, path: Path.Path) => Effect.Effect<X, E, R>
   readonly graph: Graph
-  /** Schema of the values by which it is left, for a journal. */
+  /** The schema of the values of its exits, for a journal. */
   readonly schema?: Schema.Codec<any, any> | undefined
 }
 
@@ -159,7 +159,7 @@ export const out = <const A extends string, V>(action: A, value: V): A extends s
   new OutImpl(action, value) as unknown as A extends string ? Out<A, V> : never
 
 /**
- * The class of exits. It is the value of a key and declares its fields, for the reasons given at the classes of
+ * The class of exits. It is the value of a key and declares its fields, for the reasons given with the classes of
  * outcomes (`outcome/settled.ts`).
  */
 const { Out: OutImpl } = {
@@ -175,7 +175,7 @@ const { Out: OutImpl } = {
 }
 Object.assign(OutImpl.prototype, { [OutTypeId]: OutTypeId })
 
-/** Makes a node from its behavior and structure. */
+/** Makes a node from its behavior and its structure. */
 export const fromRun = <I, X extends Out<string, unknown>, E, R>(
   name: string,
   inner: Inner<I, X, E, R>
@@ -187,16 +187,16 @@ export const fromRun = <I, X extends Out<string, unknown>, E, R>(
 /** Returns the structure of a node for drawing. */
 export const graphOf = ({ name, [TypeId]: { graph } }: Any): GraphNode => ({ name, graph })
 
-/** Returns the schema of the values of a node; undefined if it states none. */
+/** Returns the schema of the values of a node, or `undefined` if it has none. */
 export const schemaOf = (node: Any): Schema.Codec<any, any> | undefined => node[TypeId].schema
 
-/** Makes a node that states the schema of its values. */
+/** Makes a node that has a schema of its values. */
 export const stating = <I, X extends Out<string, unknown>, E, R>(
   { name, [TypeId]: inner }: Node<I, X, E, R>,
   schema: Schema.Codec<X["value"], any>
 ): Node<I, X, E, R> => fromRun(name, { ...inner, schema })
 
-/** Runs a node at its path, unless its journal knows how it was left. */
+/** Runs a node at its path, unless the journal has recorded its exit. */
 export const runAt = <I, X extends Out<string, unknown>, E, R>(
   node: Node<I, X, E, R>,
   input: I,
@@ -206,7 +206,7 @@ export const runAt = <I, X extends Out<string, unknown>, E, R>(
     ? runTraced(node, input, path)
     : path.recorder.around(node, path, Effect.suspend(() => runTraced(node, input, path)))
 
-/** Runs a node, in a span of its own if the run is traced. */
+/** Runs a node, in its own span if the run is traced. */
 const runTraced = <I, X extends Out<string, unknown>, E, R>(
   node: Node<I, X, E, R>,
   input: I,

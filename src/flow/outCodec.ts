@@ -1,26 +1,29 @@
 /**
- * Exits of flows as a journal keeps them: their action and value, wherever they are in a value.
+ * Exits of flows in the form in which a journal stores them: as action and value, at any place in a value.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { Unkept } from "../journal/record/json.ts"
 import { isOut, out } from "./node.ts"
 
-/** Key of an object that is an exit; a value without one is left out. */
+/** The key that marks an object as an exit. */
 const outKey = "~effect-parallel/Out"
 
-/** Puts plain data in the place of an exit. Throws `Unkept` for what would be read as one. */
+/**
+ * Converts an exit to plain data, and returns another object unchanged. Throws `Unkept` for one that would be read as
+ * an exit.
+ */
 export const plainOut = (value: object): object => {
   if (isOut(value)) return { [outKey]: value.action, ...(value.value !== undefined && { value: value.value }) }
-  if (Object.hasOwn(value, outKey)) throw new Unkept(`${outKey} is the key by which exits are known`)
+  if (Object.hasOwn(value, outKey)) throw new Unkept(`${outKey} is the key that marks exits of flows`)
   return value
 }
 
-/** Replaces the exits in a value by plain data; what holds none stays as it is. */
+/** Replaces the exits in a value by plain data. Parts without exits stay the same objects. */
 const toPlain = (value: unknown): unknown =>
   typeof value === "object" && value !== null ? mapped(plainOut(value), toPlain) : value
 
-/** Puts exits in the places of what was written for them. */
+/** Replaces plain data that stands for exits by exits. */
 export const fromPlain = (value: unknown): unknown => {
   if (isPlainObject(value) && Object.hasOwn(value, outKey)) {
     return out(value[outKey] as string, fromPlain(value["value"]))
@@ -28,7 +31,7 @@ export const fromPlain = (value: unknown): unknown => {
   return mapped(value, fromPlain)
 }
 
-/** Replaces the parts of an array or a plain object; gives it back itself where none changes. */
+/** Replaces the parts of an array or a plain object. Returns the same object if no part changes. */
 const mapped = (value: unknown, each: (part: unknown) => unknown): unknown => {
   if (Array.isArray(value)) {
     const parts = value.map(each)
@@ -43,12 +46,12 @@ const mapped = (value: unknown, each: (part: unknown) => unknown): unknown => {
 const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
-/** A value, so that undefined has a form too. */
+/** A wrapped value, so that `undefined` has a JSON form. */
 interface PlainValue {
   readonly value?: unknown
 }
 
-/** Schema of what the items of a batch flow come to; their values have to be what JSON keeps as it is. */
+/** The schema for the results of a batch flow's items. Their values must be data that JSON does not change. */
 const outCodec: Schema.Codec<any, any> = Schema.Any.pipe(
   Schema.decodeTo(
     Schema.Any,
@@ -59,7 +62,7 @@ const outCodec: Schema.Codec<any, any> = Schema.Any.pipe(
   )
 )
 
-/** Adds this schema to an option `journal` that has none. */
+/** Adds this schema to an option `journal` without a schema. */
 export const withOutCodec = (journal: unknown): unknown => {
   if (journal === true) return { success: outCodec }
   if (typeof journal !== "object" || journal === null) return journal

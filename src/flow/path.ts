@@ -1,5 +1,5 @@
 /**
- * Paths of nodes in a running flow, as errors and spans show them.
+ * Paths of nodes in a running flow, for errors and spans.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -11,28 +11,28 @@ import { toEffect } from "../primitives/effects.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import * as Plan from "../run/plan.ts"
 
-/** A node at its position in a run: a linked list from the node up to the outermost flow. */
+/** The position of a node in a run, as a linked list from the node up to the outermost flow. */
 export interface Path {
   readonly parent: Path | undefined
   readonly name: string
-  /** Index of the item, where `name` is a batch. */
+  /** Index of the item if `name` is a batch. */
   readonly index: number | undefined
   /** True if spans are made. */
   readonly traced: boolean
-  /** Span of the node itself. */
+  /** The span of the node itself. */
   readonly span: Tracer.Span | undefined
-  /** Number of its step in the flow around, from 1; 0 where that has no steps. */
+  /** Number of its step in the flow that contains it, from 1. It is 0 if that flow has no steps. */
   readonly step: number
-  /** Recorder of the flow, if it has a journal. */
+  /** The recorder of the flow, if it has a journal. */
   readonly recorder: PathRecorder | undefined
-  /** Default options around the flow that hold for the `exec` of a node, if there are any. */
+  /** Default options around the flow that apply to the `exec` of a node, if there are any. */
   readonly defaults: ExecDefaults | undefined
 }
 
-/** Default options that hold for the `exec` of a node which does not state them. */
+/** Default options that apply to the `exec` of a node that does not set them. */
 export type ExecDefaults = Pick<Plan.CheckedOptions, "retry" | "limits">
 
-/** What a journal puts around each node. */
+/** The hooks of a journal around each node. */
 export interface PathRecorder {
   readonly around: <E, R>(
     node: any,
@@ -60,12 +60,12 @@ export interface Location {
   readonly attempt: number
 }
 
-/** Annotation of a cause with the location of its origin. */
+/** The annotation of a cause with the location of its origin. */
 class LocationKey extends Context.Service<LocationKey, Location>()("effect-parallel/Node/Location") {}
 
 /**
- * Makes the path of the outermost node. Spans are made if a tracer was provided: the default tracer of Effect exports
- * none.
+ * Makes the path of the outermost node. Spans are made only if a tracer was provided, because the default tracer of
+ * Effect exports none.
  */
 export const root = (name: string, recorder?: PathRecorder): Effect.Effect<Path> =>
   Effect.contextWith((context: Context.Context<never>) =>
@@ -85,7 +85,7 @@ export const root = (name: string, recorder?: PathRecorder): Effect.Effect<Path>
 const execDefaultsOf = (defaults: Plan.CheckedOptions): ExecDefaults | undefined =>
   defaults.retry === undefined && defaults.limits === undefined ? undefined : defaults
 
-/** Makes the path of a node inside another, at a step of it. */
+/** Makes the path of a node inside another, at one of its steps. */
 export const inside = (parent: Path, name: string, step = 0): Path => ({
   parent,
   name,
@@ -113,15 +113,15 @@ export const pathOf = ({ index, name, parent }: Path): string => {
   return parent === undefined ? own : `${pathOf(parent)}/${own}`
 }
 
-/** Names a flow by the names from the outermost flow down, whatever the item of a batch is. */
+/** Formats a path without the indices of items. */
 export const nameOf = ({ name, parent }: Path): string =>
   parent === undefined ? shortenName(name) : `${nameOf(parent)}/${shortenName(name)}`
 
-/** Names a path with its steps, so that each run of a node in a flow has another name. */
+/** Formats a path with its steps, so that each run of a node in a flow has a different name. */
 export const stepsOf = ({ index, name, parent, step }: Path): string =>
   `${parent === undefined ? "" : stepsOf(parent)}${JSON.stringify([name, step, index ?? -1])}`
 
-/** Annotates every failure of a cause with its location, unless it has one. Interruptions are unchanged. */
+/** Annotates each failure of a cause with its location, unless it has one. Does not change interruptions. */
 export const locate = <E>(cause: Cause.Cause<E>, at: Path, attempt: number): Cause.Cause<E> => {
   const isNew = (reason: Cause.Reason<E>) => reason._tag !== "Interrupt" && !reason.annotations.has(LocationKey.key)
   if (!cause.reasons.some(isNew)) return cause
@@ -146,7 +146,7 @@ export const locationOf = (cause: Cause.Cause<unknown>): Option.Option<Location>
 }
 
 /**
- * Makes a recovery at a path: annotates the failure with its location, then runs the fallback. A failure of the
+ * Makes a recovery at a path: it annotates the failure with its location, then runs the fallback. A failure of the
  * fallback gets the same location.
  */
 export const recoverAt = <I>(
@@ -178,6 +178,6 @@ export const spanned = <A, E, R>(
     (span) => Effect.provideService(Effect.suspend(() => effect(span)), Tracer.ParentSpan, span)
   )
 
-/** Returns the index of the item in the nearest batch around a path. */
+/** Returns the index of the item in the nearest batch that contains a path. */
 const indexOf = ({ index, parent }: Path): number | undefined =>
   index !== undefined || parent === undefined ? index : indexOf(parent)

@@ -36,7 +36,7 @@ export interface FlowJournal<in I> {
   valueOf(): unknown
 }
 
-/** Checked options of the journal of a flow. */
+/** The checked options of a flow's journal. */
 export interface FlowJournalOptions {
   readonly key: ((input: never) => string) | undefined
   readonly version: string
@@ -49,15 +49,17 @@ export const checkFlowJournal = (journal: unknown): FlowJournalOptions => {
   return { key, version: version === undefined ? "" : nonEmptyString("journal.version", version) }
 }
 
-/** A record of a node, read. */
+/** The record of a node. */
 interface NodeRecord {
-  /** Action by which it was left, its value if there is one, and the fingerprint of the schema of that. */
+  /** The action of its exit. */
   readonly a: string
+  /** The value of its exit, if there is one. */
   readonly v?: unknown
+  /** The fingerprint of the schema of the value. */
   readonly s: string
 }
 
-/** Begins or continues the journal of a flow with an input. */
+/** Starts or continues the journal of a flow with an input. */
 export const open = (
   name: string,
   input: unknown,
@@ -75,7 +77,7 @@ export const open = (
       return Effect.fail(failed(new NotEncodable({ value: "input", index: undefined, path, issue, node: name })))
     }
     return Effect.map(
-      // a run of the same name is another
+      // the prefix keeps a flow apart from a run with the same name
       store.open({ name: `flow ${name}`, version, schemas: "flow" }),
       (run) => new FlowRecorder(name, digest(JSON.stringify([name, version, base])), run, failed)
     )
@@ -88,8 +90,9 @@ const keyOf = (key: (input: never) => string, input: unknown): string => {
 }
 
 export class FlowRecorder implements Path.PathRecorder {
-  /** Numbers of nodes whose exits were known, and of those that have run. */
+  /** Number of nodes whose exits were recalled. */
   private recalled = 0
+  /** Number of nodes that have run. */
   private ran = 0
   private readonly name: string
   private readonly base: string
@@ -104,7 +107,7 @@ export class FlowRecorder implements Path.PathRecorder {
     this.failed = failed
   }
 
-  /** Tells what was known, when the flow has ended. */
+  /** Returns the counts of the flow, for the log at its end. */
   get summary(): string {
     return `${this.name}: ${this.recalled} recalled, ${this.ran} run`
   }
@@ -168,7 +171,10 @@ export class FlowRecorder implements Path.PathRecorder {
     })
   }
 
-  /** Writes a record, one at a time, also if the flow is interrupted meanwhile; but then it is not waited for long. */
+  /**
+   * Writes one record at a time. An interruption of the flow does not stop the writing, but waits only a limited time
+   * for it.
+   */
   private append(record: StoredRecord): Effect.Effect<void, JournalError> {
     return Effect.flatMap(
       Effect.forkDetach(this.one.withPermits(1)(this.run.append([record])), { startImmediately: true }),
@@ -176,12 +182,12 @@ export class FlowRecorder implements Path.PathRecorder {
     )
   }
 
-  /** Leaves a node as it was left before. */
+  /** Exits a node with its recorded exit. */
   private recall(node: Any, path: Path.Path, text: string): Effect.Effect<Out<string, unknown>, JournalError> {
     const schema = schemaOf(node)
     try {
       const { a, s, v } = JSON.parse(text) as NodeRecord
-      if (s !== Codec.fingerprint(schema)) throw new Error("its value was recorded through another schema")
+      if (s !== Codec.fingerprint(schema)) throw new Error("its value was recorded with another schema")
       this.recalled++
       const value = schema === undefined ? fromPlain(v) : decoded(schema, v)
       return Effect.succeed(out(a, value))

@@ -1,5 +1,5 @@
 /**
- * Execution of a flow: nodes one after another along its edges.
+ * Runs a flow: its nodes sequentially, along its edges.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -31,15 +31,15 @@ export class StepLimit extends Schema.TaggedError<StepLimit>("effect-parallel/Fl
   }
 }
 
-/** A flow prepared for execution: edges as maps. */
+/** A flow prepared for execution, with its edges as maps. */
 export interface Route {
-  /** What is drawn of the flow. */
+  /** The structure of the flow. */
   readonly wiring: Wiring
   readonly start: string
   /** Greatest number of nodes that may run. */
   readonly maxSteps: number
   readonly nodesByName: ReadonlyMap<string, WiredNode>
-  /** True if an action without an edge leaves the flow. */
+  /** True if the flow exits with an action that has no edge. */
   readonly open: boolean
 }
 
@@ -63,7 +63,7 @@ export const route = (
   )
 })
 
-/** Runs a route to its end; failures get the path of the node at which they happened. */
+/** Runs a route to its end. Failures get the path of the node where they occurred. */
 export const walk = (
   route: Route,
   input: unknown,
@@ -89,22 +89,23 @@ export const walk = (
 /** Number of the last nodes that a `StepLimit` names. */
 const lastNodes = 8
 
-/** State of one execution. It is also the options object of its `whileLoop`, which saves closures for each step. */
+/** The state of one execution. It is also the options object of its `whileLoop`, which saves closures for each step. */
 class Walk {
-  /** Path of the node that runs. */
+  /** Path of the running node. */
   path: Path.Path
   exit: Out<string, unknown> | undefined
   private readonly route: Route
   private readonly root: Path.Path
   private readonly turnBudget: TurnBudget
-  /** Who sees it. */
+  /** The spectators that follow this execution. */
   private readonly seen: ReadonlyArray<SeenWalk>
   /** True while a node runs. */
   private isInside = false
   private readonly last: Array<string> = []
   private current!: WiredNode
-  /** Input of the next node, and its name. */
+  /** Input of the next node. */
   private value: unknown
+  /** Name of the next node. */
   private next: string
   private steps = 0
 
@@ -161,7 +162,7 @@ class Walk {
     }
   }
 
-  /** Tells who sees it that the node has failed; that it was interrupted is no failure of it. */
+  /** Reports to spectators that the node has failed. An interruption is not a failure of the node. */
   failed(cause: Cause.Cause<unknown>): void {
     if (!this.isInside || Cause.hasInterruptsOnly(cause)) return
     for (const each of this.seen) each.failed(this.path.name)

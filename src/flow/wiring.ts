@@ -1,8 +1,8 @@
 /**
  * Types that check the wiring of a flow.
  *
- * Each check costs one comparison for each edge, whatever the number of nodes. Errors are readable: the expected type
- * of a wrong edge is a sentence, or a `Mismatch` that names both types.
+ * The check costs one comparison for each edge, for any number of nodes. Errors are readable: the expected type of a
+ * wrong edge is a sentence, or a `Mismatch` that names both types.
  */
 import type { End, Leave } from "./graph.ts"
 import type { Any, Exit, Input, Out } from "./node.ts"
@@ -12,22 +12,22 @@ export type Nodes = Readonly<Record<string, Any>>
 
 type ActionOf<N> = Exit<N>["action"]
 
-/** Value that a node carries along an edge. */
+/** The value that a node passes along an edge. */
 type Carried<N, A> = Extract<Exit<N>, { readonly action: A }>["value"]
 
-/** An edge whose target takes another type than the edge carries. */
+/** The error of an edge whose target takes another type than the edge carries. */
 interface Mismatch<in out Target extends string, in out Takes, in out Action extends string, in out Carries> {
   readonly mismatch: [Target, Takes, Action, Carries]
 }
 
-/** Targets that each action of each node may have: the completions an editor offers. */
+/** The targets that each action of each node may have. Editors offer them as completions. */
 export type Edges<Ns extends Nodes> = {
   readonly [N in keyof Ns]: {
     readonly [A in ActionOf<Ns[N]>]: (keyof Ns & string) | End | Leave<string>
   }
 }
 
-/** The given wiring, with an error in the type of each wrong edge. */
+/** The given wiring, with an error as the type of each wrong edge. */
 export type Checked<Ns extends Nodes, W> = {
   readonly [N in keyof W]: N extends keyof Ns
     ? { readonly [A in keyof W[N]]: Edge<Ns, N & string, A & string, W[N][A]> }
@@ -35,14 +35,14 @@ export type Checked<Ns extends Nodes, W> = {
 }
 
 type Edge<Ns extends Nodes, N extends keyof Ns & string, A extends string, T> = string extends ActionOf<Ns[N]>
-  ? `the actions of '${N}' are not known: leave it by Node.out with a literal`
+  ? `the actions of '${N}' are unknown: give Node.out a literal action`
   : A extends ActionOf<Ns[N]> ? T extends keyof Ns & string ? Fit<T, Input<Ns[T]>, A, Carried<Ns[N], A>> : T
-  : `'${N}' is never left by '${A}'`
+  : `'${N}' never exits with '${A}'`
 
 type Fit<T extends string, Takes, A extends string, Carries> = [Carries] extends [Takes] ? T
   : Mismatch<`'${T}' takes`, Takes, `but '${A}' carries`, Carries>
 
-/** Exits of a flow: those of its nodes that lead out of it. */
+/** The exits of a flow: those exits of its nodes that lead out of it. */
 export type Leaving<Ns extends Nodes, W> = {
   [N in keyof Ns & keyof W]: {
     [A in keyof W[N]]: W[N][A] extends End ? Extract<Exit<Ns[N]>, { readonly action: A }>
@@ -51,7 +51,7 @@ export type Leaving<Ns extends Nodes, W> = {
   }[keyof W[N]]
 }[keyof Ns & keyof W]
 
-/** Nodes in a sequence, each checked against the one before it. */
+/** The nodes of a sequence, each checked against the node before it. */
 export type Linked<Ns extends ReadonlyArray<Any>> = {
   readonly [K in keyof Ns]: K extends keyof Shifted<Ns> ? LinkCheck<Shifted<Ns>[K], Ns[K]> : Ns[K]
 }
@@ -60,23 +60,23 @@ type Shifted<Ns extends ReadonlyArray<Any>> = readonly [undefined, ...Ns]
 
 type LinkCheck<Before, N> = Before extends Any
   ? [ActionOf<Before> & "default"] extends [never] ?
-    `'default' never leads to this node: the one before is not left by it`
+    `'default' never leads to this node: the node before never exits with it`
   : [Carried<Before, "default">] extends [Input<N>] ? N
-  : Mismatch<"this node takes", Input<N>, "but the one before carries", Carried<Before, "default">>
+  : Mismatch<"this node takes", Input<N>, "but the node before carries", Carried<Before, "default">>
   : N
 
-/** Exits of a sequence: those of its last node, and all but `"default"` of the others. */
+/** The exits of a sequence: those of its last node, and those of the others except `"default"`. */
 export type LineExit<Ns extends ReadonlyArray<Any>> = Ns extends readonly [infer N] ? Exit<N>
   : Ns extends readonly [infer N, ...infer Rest extends ReadonlyArray<Any>] ? Aside<N> | LineExit<Rest>
   : never
 
-/** Exits of a node other than `"default"`, which leave a sequence early. */
+/** The exits of a node other than `"default"`, which end a sequence early. */
 export type Aside<N> = Exclude<Exit<N>, { readonly action: "default" }>
 
-/** Input that all nodes accept. */
+/** The input that all nodes accept. */
 export type SharedInput<Ns extends Nodes> = {
   [N in keyof Ns]: (input: Input<Ns[N]>) => void
 }[keyof Ns] extends (input: infer I) => void ? I : never
 
-/** Values that the nodes carry by `"default"`, by the names of the nodes. */
+/** The values with which the nodes exit by `"default"`, by the names of the nodes. */
 export type Joined<Ns extends Nodes> = { readonly [N in keyof Ns]: Carried<Ns[N], "default"> }

@@ -103,7 +103,7 @@ describe("Flow.run with a journal", () => {
       }
       const other = Node.withSchema(Node.make("date", { exec: (n: number) => n }), Schema.Number)
       const differs = yield* Effect.flip(Flow.run(other, 1, { journal: { version: "stated" } }))
-      assert.match(String(differs), /recorded through another schema/)
+      assert.match(String(differs), /recorded with another schema/)
     })))
 
   describe("refuses", () => {

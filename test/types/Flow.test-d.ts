@@ -109,13 +109,13 @@ describe("Node", () => {
     BatchNode.make("x", { exec: (n: number) => n, concurrency: 1, fallback })
   })
 
-  it("a promise is no value", () => {
+  it("a promise is not a value", () => {
     Node.make("x", { exec: (n: number) => n as any })
-    // @ts-expect-error a promise is no value here: wrap it in Effect.promise or Effect.tryPromise
+    // @ts-expect-error a promise is not a value here: wrap it in Effect.promise or Effect.tryPromise
     Node.make("x", { exec: async (n: number) => n })
-    // @ts-expect-error a promise is no value here: wrap it in Effect.promise or Effect.tryPromise
+    // @ts-expect-error a promise is not a value here: wrap it in Effect.promise or Effect.tryPromise
     Node.make("x", { prep: (n: number) => Promise.resolve(n), exec: () => 1 })
-    // @ts-expect-error a promise is no value here: wrap it in Effect.promise or Effect.tryPromise
+    // @ts-expect-error a promise is not a value here: wrap it in Effect.promise or Effect.tryPromise
     BatchNode.make("x", { exec: async (n: number) => n, concurrency: 1, post: (_, all) => Node.out("a", all) })
   })
 
@@ -203,9 +203,9 @@ describe("Flow", () => {
     expectTypeOf(Flow.chain("line", length, even, even)).toEqualTypeOf<
       Node.Node<string, Node.Out<"odd", number> | Node.Out<"default", number>>
     >()
-    // @ts-expect-error Mismatch<"this node takes", string, "but the one before carries", number>
+    // @ts-expect-error Mismatch<"this node takes", string, "but the node before carries", number>
     Flow.chain("line", length, words)
-    // @ts-expect-error 'default' never leads to this node: the one before is not left by it
+    // @ts-expect-error 'default' never leads to this node: the node before never exits with it
     Flow.chain("line", payment, words)
   })
 
@@ -248,7 +248,7 @@ describe("wiring that does not compile", () => {
     })
   })
   it("an action that the node does not have", () => {
-    // @ts-expect-error 'review' is never left by 'extra'
+    // @ts-expect-error 'review' never exits with 'extra'
     Flow.make("x", { start: "review", nodes, on: { review: { ...good, extra: Flow.end }, ...rest } })
   })
   it("a target that does not exist", () => {
