@@ -1,8 +1,8 @@
 /**
- * Values that cross through a task's schemas.
+ * Encodes and decodes values by the schemas of a task.
  *
- * A schema crosses as its JSON codec, so a value that cannot be cloned (an `Option`, a class) arrives unchanged.
- * `Transferable` schemas name what is moved instead of copied.
+ * Values cross by the JSON codec of their schema, so a value that cannot be cloned (an `Option`, an instance of a
+ * class) arrives intact. `Transferable` schemas mark the parts that are moved instead of copied.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -35,8 +35,8 @@ const codecOf = (schema: AnyCodec): JsonCodec => {
 }
 
 /**
- * Runs one side of a codec to its exit. A schema that has no JSON form, or that waits, is a defect: it cannot cross. So
- * is what a schema or a getter of the value throws, and a value that is nested too deeply.
+ * Runs one side of a codec and returns its exit. A schema without a JSON form, or one that runs asynchronously, is a
+ * defect. So is an error thrown by a schema or a getter of the value, and a value that is nested too deeply.
  */
 const transformed = (
   side: keyof JsonCodec,
@@ -59,14 +59,14 @@ export const encode = (schema: AnyCodec, value: unknown): Exit.Exit<unknown, Sch
 export const decode = (schema: AnyCodec, value: unknown): Exit.Exit<unknown, Schema.SchemaError> =>
   transformed("decode", schema, value)
 
-/** Takes the objects that are to be moved of all values encoded since the last call. */
+/** Takes the objects to move, of all values encoded since the last call. */
 export const takeTransfers = (): ReadonlyArray<unknown> => transfers.clearUnsafe()
 
 const fingerprints = new WeakMap<AnyCodec, string>()
 
 /**
- * Describes in a few characters how the values of a schema cross: two schemas with the same JSON form have the same. Empty
- * where a schema has no JSON form, or none that can be described.
+ * Returns a short fingerprint of the JSON form of a schema. Schemas with the same JSON form have the same fingerprint.
+ * It is empty if the schema has no JSON form, or one that cannot be described.
  */
 export const fingerprint = (schema: AnyCodec | undefined): string => {
   if (schema === undefined) return "none"

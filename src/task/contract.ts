@@ -1,6 +1,6 @@
 /**
- * The contract of a backend, for those who rely on it: what a backend is made of, how its `execute` ends, and the
- * mistakes that it is told of. A mistake of a backend is a defect that names it, and no input's fault.
+ * Checks of the contract of a backend: its parts, the end of its `execute`, and the exits that it reports. A mistake of
+ * a backend is a defect that names the backend, not a failure of an input.
  */
 import * as Effect from "effect/Effect"
 import { nonEmptyString, numberWhere, wrongType } from "../primitives/check.ts"
@@ -8,33 +8,35 @@ import { isEffect, isWholeExit } from "../primitives/effects.ts"
 import { shorten } from "../primitives/shorten.ts"
 import type { NumberedBatch } from "./attempt.ts"
 
-/** Key of the backend among the services of a fiber, for those that know backends by their contract only. */
+/** The key of the backend among the services of a fiber, for code that knows only the contract of backends. */
 export const backendKey = "effect-parallel/Backend"
 
-/**
- * Milliseconds for which a backend may give an input back again and again with nothing of its batch done, and number of times
- * that it may do so in any case: what waits for long, and is given back now and then, has only to wait.
- */
+/** Milliseconds for which a backend may give an input back repeatedly with nothing of its batch done. */
 const patience = 30_000
+/**
+ * Number of times that it may do so in any case, so that an input that waits long and comes back rarely does not fail.
+ */
 const leastTimes = 40
 
-/** Number of times that an input is dispatched again at once, and greatest delay after that, in milliseconds. */
+/** Number of times that an input is dispatched again immediately. */
 const atOnce = 10
+/** Longest delay after that, in milliseconds. */
 const longestDelay = 1000
 
 /**
- * Times in a row that an input came back with nothing of its batch done. A crash gives back what waited behind the input
- * that caused it, also inputs of other runs, and machines that are restarted one after another do the same.
+ * Counts how many times in a row an input came back with nothing of its batch done. A crash gives back the inputs that
+ * waited behind the culprit, including those of other runs, and so do machines that restart one after another.
  */
 export class GivenBack {
   times = 0
-  /** Times of the first and the last time, in milliseconds of the monotonic clock. */
+  /** Time of the first return, in milliseconds of the monotonic clock. */
   since = 0
+  /** Time of the last return. */
   until = 0
 
   /**
-   * Counts one more, at a time in milliseconds. Returns the delay in milliseconds after which the input is dispatched again;
-   * undefined if it has come back for too long.
+   * Counts one more return, at a time in milliseconds. Returns the delay in milliseconds before the input is dispatched
+   * again, or `undefined` if it has come back for too long.
    */
   again(now: number): number | undefined {
     if (this.times++ === 0) this.since = now
@@ -44,7 +46,7 @@ export class GivenBack {
   }
 }
 
-/** Checks what a backend is made of, and returns it; a bad part is a defect that names it. */
+/** Checks the parts of a backend and returns it. A bad part is a defect that names it. */
 export const checkBackend = <B>(backend: B): B => {
   if (typeof backend !== "object" || backend === null) return wrongType("backend", "a Backend", backend)
   const { execute, machineOf, messageMillis, name, onResize, workers, ...others }: { readonly [K in Part]?: unknown } =
@@ -73,7 +75,7 @@ export const checkBackend = <B>(backend: B): B => {
 
 type Part = "batches" | "execute" | "machineOf" | "messageMillis" | "name" | "onResize" | "prefetch" | "workers"
 
-/** The batch to which a mistake belongs. */
+/** The batch that a mistake belongs to. */
 export interface Blamed {
   readonly backend: string
   readonly task: string
@@ -88,7 +90,7 @@ export const mistake = ({ backend, index, task }: Blamed, what: string, cause?: 
     cause === undefined ? undefined : { cause }
   )
 
-/** Runs what `execute` returns. If it throws, fails or returns no effect, that is a defect. */
+/** Runs the effect that `execute` returns. It is a defect if `execute` throws, fails or returns something else. */
 export const executed = <R>(
   execute: () => Effect.Effect<void, never, R>,
   blamed: Blamed
@@ -104,7 +106,7 @@ export const executed = <R>(
       : Effect.die(mistake(blamed, "its `execute` did not return an Effect"))
   })
 
-/** Tells what is wrong with the report of an exit, if something is; `size` is the number of inputs of the batch. */
+/** Returns the mistake in the report of an exit, if there is one. `size` is the number of inputs of the batch. */
 export const wrongReport = (position: unknown, exit: unknown, size: number): string | undefined =>
   !(Number.isInteger(position) && (position as number) >= 0 && (position as number) < size)
     ? `it reported position ${shorten(position)} of a batch of ${size}`
@@ -112,10 +114,10 @@ export const wrongReport = (position: unknown, exit: unknown, size: number): str
     ? undefined
     : `it reported ${shorten(exit)}, which is not an Exit`
 
-/** What is told of a position of a batch. */
+/** A callback of a batch that gets a position. */
 type AtPosition<A> = ((position: number, ...told: any) => A) | undefined
 
-/** The parts of a batch that differ by position, or are those of the whole. */
+/** The parts of a batch that depend on the position or on the whole batch. */
 interface ManyInputs extends NumberedBatch {
   readonly inputs: ReadonlyArray<any>
   readonly began?: AtPosition<void>
@@ -123,7 +125,7 @@ interface ManyInputs extends NumberedBatch {
   readonly lost?: AtPosition<void>
 }
 
-/** Makes the batch of the one input at a position of another. */
+/** Makes a batch of only the input at a position of another batch. */
 export const batchOfOne = <B extends ManyInputs>(batch: B, position: number): B => {
   const at = <A>(tell: AtPosition<A>): AtPosition<A> => tell && ((_, ...told) => tell(position, ...told))
   return {

@@ -1,5 +1,5 @@
 /**
- * A value on its way to a worker and back, without a worker.
+ * Sends a value through a schema as if to a worker and back, without a worker.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,7 +8,7 @@ import { shorten } from "../primitives/shorten.ts"
 import * as Codec from "./codec.ts"
 import { ValueRefused } from "./errors.ts"
 
-/** Encodes and decodes a value, as if it crossed to a worker. */
+/** Encodes and decodes a value as if it crossed to a worker. */
 export const cross = <V>(
   what: ValueRefused["value"],
   schema: Schema.Codec<V>,

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import { inChildFiber, isReady } from "../primitives/effects.ts"
 import type { Timers } from "../primitives/timers.ts"
 
-/** Interrupts an attempt that takes longer than `timeout`; when it has stopped, it fails with `TimeoutError`. */
+/** Interrupts an attempt that takes longer than `timeout`. When it has stopped, it fails with `TimeoutError`. */
 export const withDeadline = <A, E, R>(
   attempt: Effect.Effect<A, E, R>,
   timeout: Duration.Duration,
@@ -32,7 +32,7 @@ export const withDeadline = <A, E, R>(
   )
 }
 
-/** Does the same for one effect that has no timers to share; without a timeout the effect is unchanged. */
+/** Does the same for a single effect, which has no timers to share. Without a timeout, returns the effect unchanged. */
 export const withTimeout = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   timeout: Duration.Duration | undefined

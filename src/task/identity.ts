@@ -1,9 +1,10 @@
 /**
- * What runs are known by to backends.
+ * The identity by which backends know a run.
  */
 
-/** Text that differs from program to program, and number of the last run. */
+/** A text that is unique to this program. */
 let program: string | undefined
+/** Number of the last run that has an identifier. */
 let last = 0
 
 class Identity {
@@ -14,7 +15,7 @@ class Identity {
     this.name = name
   }
 
-  /** Made when it is asked for: most backends do not need it. */
+  /** The identifier, made on demand because most backends do not need it. */
   get id(): string {
     program ??= globalThis.crypto.randomUUID()
     return this.made ??= `${program}-${++last}`

@@ -1,5 +1,5 @@
 /**
- * Services of the layers of tasks.
+ * The services that layers of tasks build.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,8 +12,8 @@ type Built = Effect.Effect<Context.Context<any>, unknown>
 const built = new WeakMap<Scope.Scope, Map<AnyLayer, Built>>()
 
 /**
- * Returns the services of a layer. They are built once for each scope, at the first use, and released with it. A layer
- * that could not be built is tried again the next time.
+ * Returns the services of a layer. They are built once for each scope, at the first use, and released with the scope. A
+ * layer that could not be built is tried again at the next use.
  */
 export const servicesOf = (layer: AnyLayer, scope: Scope.Scope): Built => {
   let layers = built.get(scope)

@@ -1,5 +1,5 @@
 /**
- * Whether all that is inside runs one after another, in this process: the way to debug it.
+ * The reference that makes everything inside an effect run sequentially, in this process, for debugging.
  */
 import * as Context from "effect/Context"
 

@@ -1,5 +1,6 @@
 /**
- * Stacks of failures of tasks: an error keeps its own when it crosses, and a failure leads to where the program called.
+ * The stacks of failures of tasks. An error keeps its own stack when it crosses, and a failure shows where the program
+ * called the task.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -7,21 +8,21 @@ import type { StackFrame } from "effect/References"
 import type { CallSite } from "../primitives/callSite.ts"
 import { read } from "../primitives/shorten.ts"
 
-/** Property by which an error of a backend is known: its class loads schemas. */
+/** The property that marks a `BackendError`. Its class is not imported here, because it loads schemas. */
 export const BackendErrorTypeId = "~effect-parallel/BackendError"
 
-/** Returns the stack of what was thrown; undefined if it has none. */
+/** Returns the stack of a thrown value, or `undefined` if it has none. */
 export const stackOf = (thrown: unknown): string | undefined => {
   const stack = read(thrown, "stack")
   return typeof stack === "string" ? stack : undefined
 }
 
-/** Properties with the stacks that errors had before they were given another: to read a stack is to make its text. */
+/** The `stack` properties that errors had before they got another. Reading a stack would make its text. */
 const replaced = new WeakMap<Error, PropertyDescriptor>()
 
 /**
- * Gives an error the stack of the one that it was made of, on its way through a schema. An error that a schema gives for
- * several is of none of them: it gets back its own.
+ * Gives a decoded error the stack of the error that was encoded. If a schema decodes several errors to the same object,
+ * the object belongs to none of them and gets its own stack back.
  */
 export const keepStack = (error: unknown, stack: string | undefined): void => {
   if (typeof stack !== "string" || !(error instanceof Error)) return
@@ -39,25 +40,25 @@ const define = (error: Error, stack: PropertyDescriptor): void => {
   try {
     Object.defineProperty(error, "stack", stack)
   } catch {
-    // it is frozen
+    // the error is frozen
   }
 }
 
-/** Where a task was called: the place, and the frame that causes get. */
+/** The place where a task was called, and the frame that causes get. */
 export interface CalledFrom {
   readonly site: CallSite | undefined
   readonly frame: StackFrame
 }
 
-/** Errors of backends whose stack is the place of a call. */
+/** The `BackendError`s whose stack was set to the place of a call. */
 const placed = new WeakSet<Error>()
 
 /**
- * Adds to a cause where the program has called, unless it says so already. An error of a backend also gets this place as
- * its stack: its own would show how messages are handled.
+ * Adds to a cause the place where the program called the task, unless it has one. A `BackendError` also gets this place
+ * as its stack, because its own stack would show only how messages are handled.
  */
 export const located = <E>(cause: Cause.Cause<E>, { frame, site }: CalledFrom): Cause.Cause<E> => {
-  // asked for now, so that a failure that is kept keeps nothing else
+  // read now, so that a failure that is kept does not keep the call site in memory
   const frames = site?.frames ?? []
   for (const reason of cause.reasons) {
     const error: unknown = reason._tag === "Fail" ? reason.error : undefined
