@@ -28,7 +28,7 @@ const saved = Exit.succeed(Node.out("saved", range(4).map((id) => `#${id} load f
 
 describe("BatchFlow", () => {
   describe("every iteration keeps its own value", () => {
-    it.effect("when its work is there at once", () =>
+    it.effect("when its work is ready immediately", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* drive(Flow.run(over(() => Effect.void), range(4))), saved)
       }))
@@ -41,7 +41,7 @@ describe("BatchFlow", () => {
         assert.deepStrictEqual(exit, saved)
       }))
 
-    it.effect("when each has a timer of its own, the last the shortest", () =>
+    it.effect("when each has its own timer, the last with the shortest", () =>
       Effect.gen(function*() {
         const exit = yield* drive(Flow.run(over((_, id) => Effect.sleep(40 - 10 * id)), range(4)))
 
@@ -49,7 +49,7 @@ describe("BatchFlow", () => {
       }))
   })
 
-  it.effect("a failure stops the others: shared state does not change after it", () =>
+  it.effect("a failure stops the others, so shared state does not change after it", () =>
     Effect.gen(function*() {
       const store = yield* Ref.make<ReadonlyArray<string>>([])
       const save = Node.make("save", {
@@ -78,7 +78,7 @@ describe("BatchFlow", () => {
       )
     }))
 
-  it.effect("gives post the exits in input order, whatever action each was left by", () =>
+  it.effect("gives post the exits in input order, for any actions", () =>
     Effect.gen(function*() {
       const sort = Node.make("sort", {
         exec: (n: number) => Effect.sleep(30 - n),
@@ -124,7 +124,7 @@ describe("BatchFlow", () => {
       })
     }))
 
-  it.effect("retry, timeout and fallback are for the whole flow of an item", () =>
+  it.effect("retry, timeout and fallback apply to the whole flow of an item", () =>
     Effect.gen(function*() {
       const probe = new Probe()
       let calls = 0
@@ -147,7 +147,7 @@ describe("BatchFlow", () => {
       assert.deepStrictEqual([calls, probe.interrupted], [3, [1, 1]])
     }))
 
-  it("refuses what is no flow where it is built", () => {
+  it("refuses a value that is not a flow when it is built", () => {
     const make = BatchFlow.make as (name: string, options: unknown) => unknown
 
     assert.throws(() => make("x", { flow: 3, concurrency: 1 }), TypeError, /expected `flow` to be a flow/)

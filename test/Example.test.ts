@@ -16,7 +16,7 @@ const text = [
 ].join("\n")
 
 describe("Example", () => {
-  it("make gives a row whose fields stand apart", () => {
+  it("make gives a row with separate inputs and labels", () => {
     const row = Qa.make({ question: "one", answer: 1 })
 
     assert.deepStrictEqual([row.inputs, row.labels], [{ question: "one" }, { answer: 1 }])
@@ -50,7 +50,7 @@ describe("Example", () => {
     )
   })
 
-  it.effect("lines of a stream are the same, however the text is cut", () =>
+  it.effect("lines of a stream are the same, however its text is chunked", () =>
     Effect.gen(function*() {
       for (const size of [1, 2, 3, 7, 1000]) {
         const pieces = text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? []
@@ -60,7 +60,7 @@ describe("Example", () => {
       }
     }))
 
-  it.effect("lines end at any line break, in a string and in a stream, wherever it is cut", () =>
+  it.effect("lines end at any line break, in a string and in a stream with any chunks", () =>
     Effect.gen(function*() {
       const texts = [
         "a\rb",
@@ -93,7 +93,7 @@ describe("Example", () => {
       ])
     }))
 
-  it.effect("fromLine reads a row, and drops what is no field", () =>
+  it.effect("fromLine reads a row and drops unknown keys", () =>
     Effect.gen(function*() {
       const [first] = Example.lines(text)
       const row = yield* Example.fromLine(Qa, first!)
@@ -101,7 +101,7 @@ describe("Example", () => {
       assert.deepStrictEqual([row.inputs, row.labels], [{ question: "one" }, { answer: 1 }])
     }))
 
-  it.effect("a line that is no row is a failed input with its number, and the run goes on", () =>
+  it.effect("a line that is not a row is a failed input with its number, and the run continues", () =>
     Effect.gen(function*() {
       for (const lines of [Example.lines(text), Example.lines(Stream.make(text))] as const) {
         const work = Example.onLine(Qa, (row) => Effect.succeed([row.inputs, row.labels]))
@@ -125,7 +125,7 @@ describe("Example", () => {
       assert.isBelow(error.message.length, 400)
     }))
 
-  it.effect("work sees the whole example, or its inputs alone", () =>
+  it.effect("work gets the whole example, or only its inputs", () =>
     Effect.gen(function*() {
       const rows = [Qa.make({ question: "one", answer: 1 }), Qa.make({ question: "two", answer: 2 })]
       const upper = ({ question }: { readonly question: string }, index: number) =>

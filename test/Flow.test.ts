@@ -40,7 +40,7 @@ const locationOf = (exit: Exit.Exit<unknown, unknown>) =>
 
 describe("Flow", () => {
   describe("make and run", () => {
-    it.effect("tells by which action and with which value it was left", () =>
+    it.effect("returns the action and the value of its exit", () =>
       Effect.gen(function*() {
         const amounts = [50, 200, 900]
         const left = yield* Effect.forEach(amounts, (amount) => Flow.run(approval, { id: "a", amount }))
@@ -52,7 +52,7 @@ describe("Flow", () => {
         ])
       }))
 
-    it.effect("a flow is a node: the action by which it is left drives the edge of the flow around it", () =>
+    it.effect("a flow is a node: the action of its exit selects the edge in the flow around it", () =>
       Effect.gen(function*() {
         const file = Node.make("file", { exec: (receipt: string) => `filed ${receipt}` })
         const outer = Flow.make("outer", {
@@ -65,7 +65,7 @@ describe("Flow", () => {
         assert.deepStrictEqual(yield* Flow.run(outer, { id: "a", amount: 999 }), Node.out("refused", "too much"))
       }))
 
-    it.effect("a nested flow keeps what it was given, whatever runs beside it with other values", () =>
+    it.effect("a nested flow keeps its own values while others run beside it", () =>
       Effect.gen(function*() {
         const inner = Flow.chain("inner", add("a", 1), wait(10), add("b", 10))
         const outer = (m: number) => Flow.chain("outer", add("first", m), inner, add("last", 1000))
@@ -167,7 +167,7 @@ describe("Flow", () => {
         assert.strictEqual(yield* Ref.get(total), 6)
       }))
 
-    it.effect("interruption stops the node under way, and none follows", () =>
+    it.effect("interruption stops the node in progress, and no other starts", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const slow = (id: number) =>
@@ -180,7 +180,7 @@ describe("Flow", () => {
         assert.deepStrictEqual([probe.ended, probe.interrupted, probe.started], [[0], [1], [0, 1]])
       }))
 
-    it.effect("what has no types and does not fit dies with a message", () =>
+    it.effect("an untyped wiring that does not fit dies with a message", () =>
       Effect.gen(function*() {
         const make = Flow.make as (name: string, options: unknown) => Node.Any
         const one = (node: Node.Any) => make("f", { start: "a", nodes: { a: node }, on: { a: { default: Flow.end } } })
@@ -199,7 +199,7 @@ describe("Flow", () => {
         )
       }))
 
-    it("refuses a wiring that cannot run where it is built", () => {
+    it("refuses a wiring that cannot run when it is built", () => {
       const make = Flow.make as (name: unknown, options: unknown) => unknown
       const a = add("a", 1)
       const good = { start: "a", nodes: { a }, on: { a: { default: Flow.end } } }
@@ -224,7 +224,7 @@ describe("Flow", () => {
   })
 
   describe("chain", () => {
-    it.effect("runs nodes in their order, whatever their names", () =>
+    it.effect("runs nodes in their order, with any names", () =>
       Effect.gen(function*() {
         const twice = Node.make("2", { exec: (n: number) => 2 * n })
         const line = Flow.chain("line", twice, add("1", 1), twice, add("1", 3))
@@ -232,7 +232,7 @@ describe("Flow", () => {
         assert.deepStrictEqual(yield* Flow.run(line, 5), Node.out("default", 25))
       }))
 
-    it.effect("any other action than default leaves it at once", () =>
+    it.effect("exits immediately with any action other than default", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const even = Node.make("even", {
@@ -248,7 +248,7 @@ describe("Flow", () => {
   })
 
   describe("fanOut", () => {
-    it.effect("runs different nodes at once, and joins them by name", () =>
+    it.effect("runs different nodes concurrently and joins their values by name", () =>
       Effect.gen(function*() {
         const double = Node.make("double", { exec: (n: number) => Effect.delay(Effect.succeed(2 * n), 20) })
         const text = Node.make("text", { exec: (n: number) => Effect.delay(Effect.succeed(`${n}`), 10) })
@@ -258,7 +258,7 @@ describe("Flow", () => {
         assert.deepStrictEqual(fiber.pollUnsafe(), Exit.succeed(Node.out("default", { a: 14, b: "7", c: 8 })))
       }))
 
-    it.effect("a branch that fails or leaves by another action ends the others", () =>
+    it.effect("a branch that fails or exits with another action ends the others", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const slow = Node.make("slow", { exec: (n: number) => probe.watch(n, Effect.never) })
@@ -274,7 +274,7 @@ describe("Flow", () => {
   })
 
   describe("race", () => {
-    it.effect("is won by the first success, which interrupts the rest", () =>
+    it.effect("is won by the first success, which interrupts the others", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const slow = Node.make("slow", { exec: (n: number) => probe.watch(n, Effect.delay(Effect.succeed(n), 1000)) })
@@ -303,7 +303,7 @@ describe("Flow", () => {
       readonly ended: boolean
     }
 
-    /** Keeps every span that is made. */
+    /** A tracer that keeps every span. */
     const recorder = () => {
       const { spans, tracer } = spanRecorder()
       const seen = (): ReadonlyArray<Seen> =>
@@ -335,7 +335,7 @@ describe("Flow", () => {
       return Flow.chain("outer", Flow.chain("inner", once, each))
     }
 
-    it.effect("are one for each flow, node, item and attempt, nested as they run; retries are events", () =>
+    it.effect("exist for each flow, node, item and attempt, nested as they run; retries are events", () =>
       Effect.gen(function*() {
         const { seen, tracer } = recorder()
         const exit = yield* drive(Flow.run(flow(), 1).pipe(Effect.withTracer(tracer)))
@@ -364,7 +364,7 @@ describe("Flow", () => {
         assert.deepStrictEqual(of("attempt").map(({ parent }) => parent), ["once", "once", "item", "item", "item"])
       }))
 
-    it.effect("tell the copy of a straggler from a retry", () =>
+    it.effect("distinguish the copy of a straggler from a retry", () =>
       Effect.gen(function*() {
         const { seen, tracer } = recorder()
         const slow = BatchNode.make("each", {
@@ -378,7 +378,7 @@ describe("Flow", () => {
         assert.deepStrictEqual(seen().filter(({ name }) => name === "item").map(({ events }) => events), [["copy"]])
       }))
 
-    it.effect("change no result, and are not made where nobody looks", () =>
+    it.effect("change no result, and are not made without a tracer", () =>
       Effect.gen(function*() {
         const { seen, tracer } = recorder()
         const off = yield* drive(Flow.run(flow(), 1))
@@ -392,7 +392,7 @@ describe("Flow", () => {
         assert.strictEqual(none, 0)
       }))
 
-    it.effect("end with what was interrupted or failed", () =>
+    it.effect("end when their work is interrupted or fails", () =>
       Effect.gen(function*() {
         const { seen, tracer } = recorder()
         const batch = BatchNode.make("batch", {

@@ -5,13 +5,13 @@ import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { drive, Probe, range, Refused, worked } from "./helpers.ts"
 
-/** Notes when each work starts. */
+/** Records when each work starts. */
 const starts = (log: Array<number>) =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => void log.push(now)))
 
 describe("Limit", () => {
   describe("concurrency", () => {
-    it.effect("holds over all runs that name it", () =>
+    it.effect("holds over all runs that use it", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(3)
         const probe = new Probe()
@@ -23,7 +23,7 @@ describe("Limit", () => {
         assert.strictEqual(probe.started.length, 30)
       }))
 
-    it.effect("8 × 8 nested runs under one limit of 8 keep 8 in flight and end", () =>
+    it.effect("8 × 8 nested runs under one limit of 8 keep 8 in flight, and all end", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(8)
         const probe = new Probe()
@@ -37,7 +37,7 @@ describe("Limit", () => {
         assert.strictEqual(probe.started.length, 64)
       }))
 
-    it.effect("lets nested runs use what is free beside what they borrow", () =>
+    it.effect("lets nested runs use free permits in addition to borrowed ones", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(4)
         const probe = new Probe()
@@ -62,7 +62,7 @@ describe("Limit", () => {
         assert.strictEqual(probe.started.length, 27)
       }))
 
-    it.effect("holds under cancellation: four cancelled waves never have more than 2 alive", () =>
+    it.effect("holds under cancellation: four canceled waves never have more than 2 alive", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(2)
         const probe = new Probe()
@@ -82,7 +82,7 @@ describe("Limit", () => {
         assert.isTrue(Exit.isSuccess(exit))
       }))
 
-    it.effect("gives the permit of an attempt that ends before what borrowed it back once, and not early", () =>
+    it.effect("gives a permit back once if its attempt ends before the borrowers, and only after they end", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(1)
         const probe = new Probe()
@@ -104,7 +104,7 @@ describe("Limit", () => {
       }))
 
     it.effect(
-      "loses no permit, and lends none twice, whenever its holders are interrupted",
+      "loses no permit and lends none twice if its holders are interrupted at any time",
       () =>
         Effect.gen(function*() {
           for (const budget of range(40)) {
@@ -129,7 +129,7 @@ describe("Limit", () => {
       60_000
     )
 
-    it.effect("passes a permit on along any number of attempts that outlive each other", () =>
+    it.effect("passes a permit along any number of attempts that outlive each other", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(1)
         const done = yield* Deferred.make<number>()
@@ -148,14 +148,14 @@ describe("Limit", () => {
         assert.strictEqual(last, 5000)
       }))
 
-    it.effect("lends to what an attempt that has ended left behind what that had borrowed", () =>
+    it.effect("lends the permit that an ended attempt had borrowed to the fibers it left behind", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(1)
         const probe = new Probe()
         const inner = (name: number) => Parallel.forEach([name], () => probe.watch(name, Effect.sleep(1)), { limit })
         const outer = () =>
           Effect.gen(function*() {
-            // an attempt that borrows, and ends while two that it started still wait to borrow from it
+            // an attempt that borrows, and ends while two attempts that it started still wait to borrow from it
             const [both] = yield* Parallel.forEach([0], () =>
               Effect.gen(function*() {
                 const first = yield* Effect.forkDetach(inner(1), { startImmediately: true })
@@ -189,7 +189,7 @@ describe("Limit", () => {
         assert.deepStrictEqual(log, ["a0", "b0", "a1", "b1"])
       }))
 
-    it.effect("costs no more for each when many wait", () =>
+    it.effect("costs no more per waiter when many wait", () =>
       Effect.gen(function*() {
         const time = (size: number) =>
           Effect.gen(function*() {
@@ -207,7 +207,7 @@ describe("Limit", () => {
   })
 
   describe("rate", () => {
-    it.effect("lets a bucketful start at once, and then one each time a token comes back", () =>
+    it.effect("starts a full bucket immediately, and then one for each returned token", () =>
       Effect.gen(function*() {
         const log: Array<number> = []
         const limit = Limit.rate({ limit: 10, window: "1 second" })
@@ -253,7 +253,7 @@ describe("Limit", () => {
         assert.deepStrictEqual([...new Set(keys)], ["shared"])
       }).pipe(Effect.provide(Layer.fresh(RateLimiter.layerStoreMemory))))
 
-    it.effect("keeps to itself without a key, though a RateLimiter is provided", () =>
+    it.effect("without a key, does not use a RateLimiter that is provided", () =>
       Effect.gen(function*() {
         const log: Array<number> = []
         const refuse = Effect.die("not shared")
@@ -267,14 +267,14 @@ describe("Limit", () => {
         assert.deepStrictEqual(log, [0, 0])
       }).pipe(Effect.provide(Layer.fresh(RateLimiter.layerStoreMemory))))
 
-    it("refuses a key that names nothing", () => {
+    it("refuses an empty key", () => {
       assert.throws(
         () => Limit.rate({ limit: 1, window: 1, key: "" }),
         "expected `key` to be a non-empty string, got \"\""
       )
     })
 
-    it.effect("keeps a bucket of its own for each limit otherwise", () =>
+    it.effect("otherwise has a separate bucket for each limit", () =>
       Effect.gen(function*() {
         const log: Array<number> = []
         const run = () => Parallel.forEach([1], () => starts(log), { limit: Limit.rate({ limit: 1, window: 1000 }) })
@@ -283,7 +283,7 @@ describe("Limit", () => {
         assert.deepStrictEqual(log, [0, 0])
       }))
 
-    it.effect("leaves nothing behind of those that waited when their run failed", () =>
+    it.effect("leaves no waiter behind when a run fails", () =>
       Effect.gen(function*() {
         for (const concurrency of [8, 50, "unbounded"] as const) {
           const limit = Limit.rate({ limit: 10, window: "1 second" })
@@ -297,7 +297,7 @@ describe("Limit", () => {
         }
       }))
 
-    it.effect("spends nothing for what is interrupted while it waits", () =>
+    it.effect("spends no token for an attempt that is interrupted while it waits", () =>
       Effect.gen(function*() {
         const limit = Limit.rate({ limit: 1, window: "1 second" })
         const log: Array<number> = []
@@ -313,7 +313,7 @@ describe("Limit", () => {
         assert.deepStrictEqual(log, [0, 1000])
       }))
 
-    it.effect("takes what an input costs, in turn: nobody who needs less goes before", () =>
+    it.effect("takes the cost of an input in turn: a cheaper input does not overtake", () =>
       Effect.gen(function*() {
         const log: Array<readonly [number, number]> = []
         const limit = Limit.rate({ limit: 100, window: "1 second", cost: (n: number) => n })
@@ -330,7 +330,7 @@ describe("Limit", () => {
         ])
       }))
 
-    it.effect("corrects the cost as it is settled, down, up, again, and outside of an attempt", () =>
+    it.effect("corrects the cost by `settle`: down, up, repeatedly, and outside an attempt", () =>
       Effect.gen(function*() {
         const limit = Limit.rate({ limit: 100, window: "1 second", cost: () => 50 })
         const free = Effect.map(limit.state, (state) => state.free)
@@ -354,7 +354,7 @@ describe("Limit", () => {
         assert.throws(() => limit.settle(-1), /expected `cost` to be a finite number of at least 0, got -1/)
       }))
 
-    it.effect("takes the tokens of several rates together, when the attempt starts", () =>
+    it.effect("takes the tokens of several rates together when the attempt starts", () =>
       Effect.gen(function*() {
         const log: Array<number> = []
         const calls = Limit.rate({ limit: 2, window: "1 second" })
@@ -371,7 +371,7 @@ describe("Limit", () => {
         assert.deepStrictEqual(log, [0, 1000, 1100, 1500, 2000])
       }))
 
-    it.effect("of which a part may start at once, by `burst`", () =>
+    it.effect("starts only a part immediately, with `burst`", () =>
       Effect.gen(function*() {
         const log: Array<number> = []
         const limit = Limit.rate({ limit: 10, window: "1 second", burst: 2 })
@@ -381,7 +381,7 @@ describe("Limit", () => {
       }))
 
     for (const cost of [-1, 11, NaN, Infinity, "1", undefined]) {
-      it.effect(`refuses a cost of ${String(cost)}, which costs its input alone`, () =>
+      it.effect(`refuses a cost of ${String(cost)}, which fails only its input`, () =>
         Effect.gen(function*() {
           const limit = Limit.rate({ limit: 10, window: 1000, cost: (n: number) => n === 1 ? cost as number : 1 })
           const [values, failures] = yield* Parallel.partition([1, 2], Effect.succeed, { limit })
@@ -392,7 +392,7 @@ describe("Limit", () => {
         }))
     }
 
-    it.effect("at a limiter that is shared spends nothing for those that wait, and is settled there", () =>
+    it.effect("with a shared limiter, spends nothing for waiting inputs, and settles there", () =>
       Effect.gen(function*() {
         const limit = Limit.rate({ limit: 10, window: "1 second", key: "shared", cost: (n: number) => n })
         const other = Limit.rate({ limit: 10, window: "1 second", key: "shared", cost: (n: number) => n })
@@ -406,7 +406,7 @@ describe("Limit", () => {
         assert.deepStrictEqual(log, [100, 200])
       }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(Layer.fresh(RateLimiter.layerStoreMemory))))))
 
-    it.effect("fails the attempt by a defect when its store fails, and nothing waits for ever", () =>
+    it.effect("fails the attempt with a defect when its store fails, and nothing waits forever", () =>
       Effect.gen(function*() {
         const limit = Limit.rate({ limit: 1, window: "1 second", key: "shared" })
         const exit = yield* Effect.exit(Parallel.forEach([1, 2], () => Effect.void, { limit }))
@@ -423,7 +423,7 @@ describe("Limit", () => {
   })
 
   describe("keyed", () => {
-    it.effect("is a limit for each key, made when it is first needed", () =>
+    it.effect("has a limit for each key, made on first use", () =>
       Effect.gen(function*() {
         const made: Array<string> = []
         const inFlight = new Map<string, number>()
@@ -451,7 +451,7 @@ describe("Limit", () => {
         assert.deepStrictEqual([...(yield* limit.states).keys()], ["a", "b"])
       }))
 
-    it.effect("lets others pass an input that waits for its key, and keeps the order of results", () =>
+    it.effect("lets other inputs overtake one that waits for its key, and keeps the order of results", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed((input: string) => input[0]!, () => Limit.concurrency(1))
         const log: Array<readonly [string, number]> = []
@@ -476,7 +476,7 @@ describe("Limit", () => {
         ])
       }))
 
-    it.effect("looks ahead no further than `preDispatch` for inputs of other keys", () =>
+    it.effect("reads ahead at most `preDispatch` inputs for other keys", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed((input: string) => input[0]!, () => Limit.concurrency(1))
         const log: Array<string> = []
@@ -486,11 +486,11 @@ describe("Limit", () => {
         }
         yield* drive(Parallel.forEach(inputs(), work, { limit, concurrency: 2, preDispatch: 0 }))
 
-        // two inputs may be pulled: a1, and a2 that waits for it
+        // two inputs may be pulled: a1, and a2, which waits for it
         assert.deepStrictEqual(log, ["a1", "a2", "b1", "a3", "a4"])
       }))
 
-    it.effect("waits for a rate of its key without a slot, and spends nothing when it is interrupted", () =>
+    it.effect("waits for the rate of its key without a slot, and spends nothing if interrupted", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed((input: string) => input[0]!, () => Limit.rate({ limit: 1, window: "1 second" }))
         const log: Array<readonly [string, number]> = []
@@ -512,7 +512,7 @@ describe("Limit", () => {
         assert.deepStrictEqual(log, [["a1", 0], ["b1", 0], ["a2", 1000], ["a4", 2000]])
       }))
 
-    it.effect("tries again without a slot, in its turn", () =>
+    it.effect("retries without a slot, in its turn", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed((input: string) => input[0]!, () => Limit.concurrency(1))
         const log: Array<string> = []
@@ -535,7 +535,7 @@ describe("Limit", () => {
         assert.deepStrictEqual(log.filter((input) => input[0] === "a"), ["a1", "a2", "a1", "a2"])
       }))
 
-    it.effect("does not wait for itself where runs nest, whatever holds the slots", () =>
+    it.effect("does not deadlock in nested runs, whatever holds the slots", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed((n: number) => n % 3, () => Limit.concurrency(1))
         const probe = new Probe()
@@ -547,7 +547,7 @@ describe("Limit", () => {
         assert.strictEqual(probe.started.length, 36)
       }))
 
-    it.effect("shares a limit of its key with runs that wait in their slots", () =>
+    it.effect("shares the limit of its key with runs that wait in their slots", () =>
       Effect.gen(function*() {
         const one = Limit.concurrency(1)
         const probe = new Probe()
@@ -562,7 +562,7 @@ describe("Limit", () => {
         assert.deepStrictEqual(yield* one.state, { name: "concurrency(1)", size: 1, free: 1, running: 0, waiting: 0 })
       }))
 
-    it.effect("shares a bucket of its key with other programs", () =>
+    it.effect("shares the bucket of its key with other programs", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed(
           (input: string) => input[0]!,
@@ -580,7 +580,7 @@ describe("Limit", () => {
       }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(Layer.fresh(RateLimiter.layerStoreMemory))))))
 
     it.effect.each(range(8))(
-      "gives back what it got elsewhere for an input that no longer starts (%#)",
+      "gives back the tokens of a shared store for an input that no longer starts (%#)",
       (steps) =>
         Effect.gen(function*() {
           const limiter = yield* RateLimiter.RateLimiter
@@ -617,7 +617,7 @@ describe("Limit", () => {
         }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(Layer.fresh(RateLimiter.layerStoreMemory)))))
     )
 
-    it.live("reads one clock, also where it runs in real time", () =>
+    it.live("reads one clock, also in real time", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed((n: number) => n % 2, () => Limit.rate({ limit: 1, window: "1 hour" }))
         yield* Parallel.forEach([1], () => Effect.void, { limit })
@@ -628,7 +628,7 @@ describe("Limit", () => {
         assert.isTrue(Option.isNone(again))
       }))
 
-    it.live("starts nothing for as long as a service of its key has asked", () =>
+    it.live("starts nothing for as long as the service of its key asks", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed(
           (n: number) => n % 2,
@@ -640,7 +640,7 @@ describe("Limit", () => {
         assert.isTrue(Option.isNone(again))
       }))
 
-    it.effect("forgets a key that is idle, and none whose limit would lose something by that", () =>
+    it.effect("forgets an idle key, unless its limit would lose state", () =>
       Effect.gen(function*() {
         const gates = new Map<number, Limit.Gate>()
         const limit = Limit.keyed(
@@ -662,7 +662,7 @@ describe("Limit", () => {
         assert.deepStrictEqual([...known.keys()].filter((key) => key < 100).toSorted((a, b) => a - b), [1, 2])
       }))
 
-    it.effect("costs its input alone when `key` or `make` throws, or gives no limit", () =>
+    it.effect("fails only its input if `key` or `make` throws, or returns no limit", () =>
       Effect.gen(function*() {
         const limit = Limit.keyed(
           (n: number) => {
@@ -684,7 +684,7 @@ describe("Limit", () => {
         ])
       }))
 
-    it.effect("may be a function of the input that gives several limits", () =>
+    it.effect("may be a function of the input that returns several limits", () =>
       Effect.gen(function*() {
         const one = Limit.concurrency(1)
         const two = Limit.concurrency(2)
@@ -720,7 +720,7 @@ describe("Limit", () => {
   })
 
   describe("resize", () => {
-    it.effect("lets more start at once, and fewer when those that are under way have ended", () =>
+    it.effect("lets more start immediately, and fewer after those in progress have ended", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(1)
         const probe = new Probe()
@@ -751,7 +751,7 @@ describe("Limit", () => {
   describe("adaptive", () => {
     const busy = (error: unknown) => error instanceof Refused
 
-    it.effect("keeps as many in flight as the service bears, and climbs back when it bears more", () =>
+    it.effect("keeps as many in flight as the service can take, and rises when it can take more", () =>
       Effect.gen(function*() {
         const limit = Limit.adaptive({ max: 8, overload: busy })
         let bears = 5
@@ -774,7 +774,7 @@ describe("Limit", () => {
         assert.strictEqual(yield* current(400), 8)
       }))
 
-    it.effect("does not go below `min`, and only for what is marked as overload", () =>
+    it.effect("falls only for failures marked as overload, and not below `min`", () =>
       Effect.gen(function*() {
         const limit = Limit.adaptive({ max: 8, min: 3, overload: busy })
         yield* Parallel.run(range(8), () => Effect.fail("other"), { limit })
@@ -783,7 +783,7 @@ describe("Limit", () => {
         assert.strictEqual(yield* limit.current, 3)
       }))
 
-    it.effect("never has more in flight than it says", () =>
+    it.effect("never has more in flight than `current`", () =>
       Effect.gen(function*() {
         const limit = Limit.adaptive({ max: 6, overload: busy })
         const probe = new Probe()
@@ -797,7 +797,7 @@ describe("Limit", () => {
         assert.isAtMost(probe.most, 6)
       }))
 
-    it.effect("waits as long as it was told, and starts nothing meanwhile", () =>
+    it.effect("waits as long as it is told, and starts nothing during that time", () =>
       Effect.gen(function*() {
         const log: Array<number> = []
         let refused = false
@@ -818,7 +818,7 @@ describe("Limit", () => {
         assert.strictEqual(log.length, 4)
       }))
 
-    it.effect("keeps the failure typed when `overload` throws, with what it threw beside it", () =>
+    it.effect("keeps the failure typed when `overload` throws, and adds the thrown value as a defect", () =>
       Effect.gen(function*() {
         const bug = new Error("bug")
         const limit = Limit.adaptive({
@@ -839,7 +839,7 @@ describe("Limit", () => {
       }))
 
     for (const verdict of [Infinity, "Infinity", NaN, "soon", null, undefined]) {
-      it.effect(`refuses ${String(verdict)} as what \`overload\` says, and keeps the failure`, () =>
+      it.effect(`refuses ${String(verdict)} as the result of \`overload\`, and keeps the failure`, () =>
         Effect.gen(function*() {
           const limit = Limit.adaptive({ max: 4, overload: () => verdict as never })
           const fiber = yield* Effect.forkChild(
@@ -859,7 +859,7 @@ describe("Limit", () => {
         }))
     }
 
-    it.effect("takes a wait that is over already as overload without a wait", () =>
+    it.effect("treats a wait that is already over as overload without a wait", () =>
       Effect.gen(function*() {
         const limit = Limit.adaptive({ max: 4, overload: () => -1000 })
         yield* Parallel.run([1], () => Effect.fail("late"), { limit })
@@ -877,7 +877,7 @@ describe("Limit", () => {
   })
 
   describe("several limits", () => {
-    it.effect("hold together, and are taken in one order whatever the order they are named in", () =>
+    it.effect("hold together, and are taken in the same order, however they are listed", () =>
       Effect.gen(function*() {
         const a = Limit.concurrency(1)
         const b = Limit.concurrency(1)
@@ -892,7 +892,7 @@ describe("Limit", () => {
   })
 
   describe("make", () => {
-    it.effect("makes a limit of anything that goes around an attempt", () =>
+    it.effect("makes a limit from anything that wraps an attempt", () =>
       Effect.gen(function*() {
         const log: Array<string> = []
         const limit = Limit.make({
@@ -907,7 +907,7 @@ describe("Limit", () => {
       }))
   })
 
-  it("refuses what is no count, no window, or no function", () => {
+  it("refuses invalid counts, windows and functions", () => {
     assert.throws(
       () => Limit.make({ name: "", around: (attempt) => attempt }),
       "expected `name` to be a non-empty string, got \"\""

@@ -7,7 +7,7 @@ import { half } from "./Node.tasks.ts"
 
 const refuse = (n: number) => Effect.fail(new Refused({ n }))
 
-/** Where a failed exit came from. */
+/** The location of a failed exit. */
 const located = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) ? Option.getOrUndefined(Node.location(exit.cause)) : undefined
 
@@ -32,7 +32,7 @@ describe("Node", () => {
         assert.deepStrictEqual(left, [expected, expected])
       }))
 
-    it.effect("leaves out what is left out", () =>
+    it.effect("needs no step that is left out", () =>
       Effect.gen(function*() {
         const exec = Node.make("exec", { exec: (n: number) => n * 2 })
         const post = Node.make("post", { post: (n: number, prepared, result) => Node.out("a", [n, prepared, result]) })
@@ -48,7 +48,7 @@ describe("Node", () => {
         assert.deepStrictEqual(yield* Flow.run(executed, 1), Node.out("a", [1, 1, 2]))
       }))
 
-    it.effect("an exit that exec gives back is the exit: post is not asked", () =>
+    it.effect("an exit that exec returns is the exit of the node, without post", () =>
       Effect.gen(function*() {
         const node = Node.make("node", {
           exec: (n: number) => n < 0 ? Node.out("negative", n) : Effect.succeed(n),
@@ -59,7 +59,7 @@ describe("Node", () => {
         assert.deepStrictEqual(yield* Flow.run(node, 1), Node.out("positive", 1))
       }))
 
-    it.effect("tries exec again for typed errors, waits as told, and runs prep and post once", () =>
+    it.effect("retries exec for typed errors after the delay, and runs prep and post once", () =>
       Effect.gen(function*() {
         const calls: Array<string> = []
         const log = <A>(name: string, value: A) => Effect.sync(() => (calls.push(name), value))
@@ -79,7 +79,7 @@ describe("Node", () => {
         assert.deepStrictEqual(calls, ["prep", "exec", "exec", "exec", "exec", "post"])
       }))
 
-    it.effect("does not try a defect again, and lets the fallback see it", () =>
+    it.effect("does not retry a defect, and gives it to the fallback", () =>
       Effect.gen(function*() {
         let calls = 0
         const options = {
@@ -100,7 +100,7 @@ describe("Node", () => {
         assert.deepStrictEqual(falls, Node.out("default", "RangeError: bug 2"))
       }))
 
-    it.effect("a fallback sees the typed error after the last attempt, and may leave by another action", () =>
+    it.effect("a fallback gets the typed error after the last attempt, and may exit with another action", () =>
       Effect.gen(function*() {
         let calls = 0
         const node = Node.make("node", {
@@ -117,7 +117,7 @@ describe("Node", () => {
         assert.deepStrictEqual(yield* Flow.run(node, -10), Node.out("done", "nothing"))
       }))
 
-    it.effect("a timeout of its own counts as an attempt", () =>
+    it.effect("its own timeout counts as an attempt", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         let attempts = 0
@@ -135,7 +135,7 @@ describe("Node", () => {
         assert.strictEqual(located(exit)?.attempt, 3)
       }))
 
-    it.effect("a timeout around it interrupts it, and nothing is tried again", () =>
+    it.effect("a timeout around it interrupts it, without a retry", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         let fallbacks = 0
@@ -153,7 +153,7 @@ describe("Node", () => {
         assert.deepStrictEqual([probe.started, probe.interrupted, fallbacks], [[1], [1], 0])
       }))
 
-    it.effect("passes its limits with each attempt, and waits for a retry outside them", () =>
+    it.effect("applies its limits to each attempt, and waits for a retry outside them", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const limit = Limit.concurrency(1)
@@ -180,7 +180,7 @@ describe("Node", () => {
         assert.deepStrictEqual(yield* Flow.run(Node.make("half", { exec: half }), 8), Node.out("default", 4))
       }))
 
-    it.effect("runs many times at once without one run seeing another", () =>
+    it.effect("runs many times concurrently without shared state", () =>
       Effect.gen(function*() {
         const node = Node.make("node", {
           exec: (n: number) => n === 1 ? refuse(n) : Effect.delay(Effect.succeed(n), 10 * n),
@@ -193,7 +193,7 @@ describe("Node", () => {
         assert.deepStrictEqual([second, third], [2, 3].map((n) => Exit.succeed(Node.out("default", n))))
       }))
 
-    it.effect("a promise is no value: it dies with what to do about it", () =>
+    it.effect("a promise is not a value: it dies with a message that says what to do", () =>
       Effect.gen(function*() {
         const make = Node.make as unknown as (name: string, options: unknown) => typeof one
         const batch = BatchNode.make as unknown as (name: string, options: unknown) => typeof items
@@ -221,7 +221,7 @@ describe("Node", () => {
       assert.isFrozen(node)
     })
 
-    it("refuses what cannot run where it is built", () => {
+    it("refuses options that cannot run when it is built", () => {
       const make = Node.make as (name: unknown, options: unknown) => unknown
       const exec = (n: number) => n
       const bad: ReadonlyArray<readonly [unknown, unknown, ErrorConstructor, RegExp]> = [
@@ -252,7 +252,7 @@ describe("Node", () => {
   })
 
   describe("location", () => {
-    it.effect("names node, path and attempt, in prep and post too, and leaves the error as it is", () =>
+    it.effect("names node, path and attempt, in prep and post too, and does not change the error", () =>
       Effect.gen(function*() {
         const nodes = {
           prep: Node.make("a", { prep: refuse, exec: (n: number) => n }),
@@ -287,7 +287,7 @@ describe("Node", () => {
         )
       }))
 
-    it.effect("is none where no node has failed, and leaves interruptions as they are", () =>
+    it.effect("is none if no node has failed, and does not change interruptions", () =>
       Effect.gen(function*() {
         const node = Node.make("node", { exec: (_: number) => Effect.never })
         const fiber = yield* Effect.forkChild(Flow.run(node, 1))

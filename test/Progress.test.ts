@@ -18,7 +18,7 @@ import { Limit, Outcome, Parallel, Progress, Report } from "effect-parallel"
 import { TestClock, TestConsole } from "effect/testing"
 import { turn } from "./helpers.ts"
 
-/** A run whose counts the test sets. */
+/** A run whose counts are set by the test. */
 class Fake implements Progress.Run {
   readonly name: string
   readonly parent: Progress.Run | undefined
@@ -42,7 +42,7 @@ class Fake implements Progress.Run {
   }
 }
 
-/** A progress, and all that it has told. */
+/** A progress, and all snapshots that it has reported. */
 const recording = Effect.gen(function*() {
   const told: Array<ReadonlyArray<Progress.Snapshot>> = []
   const progress = yield* Progress.make((snapshots) => Effect.sync(() => told.push(snapshots)))
@@ -53,7 +53,7 @@ const states = (told: ReadonlyArray<ReadonlyArray<Progress.Snapshot>>) =>
   told.map((snapshots) => snapshots.map(({ name, state }) => `${name} ${state}`).join(", "))
 
 describe("Progress.make", () => {
-  it.effect("tells of a run ten times a second, and of its end", () =>
+  it.effect("reports a run ten times a second, and its end", () =>
     Effect.gen(function*() {
       const { progress, told } = yield* recording
       const run = new Fake("a", 10)
@@ -71,7 +71,7 @@ describe("Progress.make", () => {
       assert.strictEqual(run.asked, 11)
     }))
 
-  it.effect("tells at most ten times a second of however many runs, and once of the end of each", () =>
+  it.effect("reports at most ten times a second for any number of runs, and the end of each once", () =>
     Effect.gen(function*() {
       const { progress, told } = yield* recording
       const quick = Effect.forEach(
@@ -100,7 +100,7 @@ describe("Progress.make", () => {
       assert.deepStrictEqual([told.length, run.asked], [length, length])
     }))
 
-  it.effect("shows what has ended and was not shown when its scope closes", () =>
+  it.effect("shows runs that have ended and were not shown when its scope closes", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { progress, told } = yield* Scope.provide(recording, scope)
@@ -114,7 +114,7 @@ describe("Progress.make", () => {
       assert.deepStrictEqual(told.flat().map(({ name }) => name), ["a", "b", "c"])
     }))
 
-  it.effect("tells how a run has ended", () =>
+  it.effect("reports how a run ended", () =>
     Effect.gen(function*() {
       const { progress, told } = yield* recording
       const half = new Fake("half", 2)
@@ -130,7 +130,7 @@ describe("Progress.make", () => {
       assert.deepStrictEqual(ended.map(({ state }) => state), ["stopped", "stopped", "interrupted"])
     }))
 
-  it.effect("changes nothing about how a run ends", () =>
+  it.effect("does not change how a run ends", () =>
     Effect.gen(function*() {
       const { progress } = yield* recording
 
@@ -141,7 +141,7 @@ describe("Progress.make", () => {
       )
     }))
 
-  it.effect("has the rate of the last ten seconds without what was recalled, and the time left", () =>
+  it.effect("has the rate of the last ten seconds without recalled inputs, and the time left", () =>
     Effect.gen(function*() {
       const { progress, told } = yield* recording
       const run = new Fake("a", 1000)
@@ -195,7 +195,7 @@ describe("Progress.make", () => {
 })
 
 describe("Progress.layerRef", () => {
-  it.effect("is a stream of what is going on", () =>
+  it.effect("is a stream of the runs in progress", () =>
     Effect.gen(function*() {
       const ref = yield* SubscriptionRef.make<ReadonlyArray<Progress.Snapshot>>([])
       const context = yield* Layer.build(Progress.layerRef(ref))
@@ -212,7 +212,7 @@ describe("Progress.layerRef", () => {
 })
 
 describe("Progress.layer", () => {
-  it.effect("logs to stderr where that is no terminal, and tells of a run that was interrupted however quick", () =>
+  it.effect("logs to stderr if that is not a terminal, and reports an interrupted run even if it was short", () =>
     Effect.gen(function*() {
       const progress = Context.get(yield* Layer.build(Progress.layer), Progress.Progress)
       const fiber = yield* Effect.forkChild(progress.watch(new Fake("job", 4), Effect.never))
@@ -228,7 +228,7 @@ describe("Progress.layer", () => {
 })
 
 describe("Progress.layerLog", () => {
-  /** What is logged of a run that takes so long. */
+  /** Returns the log lines of a run that takes this long. */
   const logged = (length: Duration.Input, options?: Progress.LogOptions) =>
     Effect.gen(function*() {
       const lines: Array<string> = []
@@ -243,12 +243,12 @@ describe("Progress.layerLog", () => {
       return lines
     })
 
-  it.effect("logs nothing of a run that is quick", () =>
+  it.effect("logs nothing for a short run", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* logged("900 millis"), [])
     }))
 
-  it.effect("logs lines that get rarer as a run goes on, and its end", () =>
+  it.effect("logs less often the longer a run takes, and its end", () =>
     Effect.gen(function*() {
       const minute = yield* logged("1 minutes")
       const hour = yield* logged("1 hours")
@@ -259,14 +259,14 @@ describe("Progress.layerLog", () => {
       assert.strictEqual(hour.length, 22)
     }), 60_000)
 
-  it.effect("begins when it is told to", () =>
+  it.effect("begins after the delay that is set", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* logged("1 minutes", { after: "40 seconds" })).length, 2)
       assert.throws(() => Progress.layerLog({ after: 0 }), /`after`/)
     }))
 })
 
-/** How one input goes: how many attempts fail before the last, how that one ends, and how long each takes. */
+/** The course of an input: how many attempts fail before the last, how the last ends, and how long each takes. */
 const Way = Schema.Struct({
   failures: Schema.Literals([0, 0, 0, 1, 2, 3]),
   end: Schema.Literals(["succeed", "succeed", "fail", "die"]),
@@ -288,7 +288,7 @@ const Program = Schema.Struct({
 })
 type Program = typeof Program.Type
 
-/** A work that goes each input's way, and counts the inputs whose last attempt has ended. */
+/** A work that follows the course of each input, and counts the inputs whose last attempt has ended. */
 const works = (program: Program, ended: { settled: number }) => {
   const starts = new Map<number, number>()
   return (index: number): Effect.Effect<number, string> => {
@@ -326,7 +326,7 @@ const optionsOf = ({ concurrency, delay, limited, maxErrors, retries, stragglers
   ...(limited && { limit: Limit.concurrency(3) })
 })
 
-/** All outcomes of a program and, where it ran to its end, its report. */
+/** All outcomes of a program and, if it completed, its report. */
 const outcomesOf = (program: Program, ended: { settled: number }) => {
   const options = optionsOf(program)
   if (program.mode === "run") {
@@ -345,7 +345,7 @@ const outcomesOf = (program: Program, ended: { settled: number }) => {
   })
 }
 
-/** Runs a program under a progress: its outcomes, where it has any, and all that was told. */
+/** Runs a program under a progress. Returns its outcomes, if any, and all snapshots. */
 const watched = Effect.fnUntraced(function*(program: Program, ended: { settled: number }) {
   const told: Array<Progress.Snapshot> = []
   const context = yield* Layer.build(
@@ -375,7 +375,7 @@ const consistent = ({ done, failed, recalled, retried, running, total, waiting }
 
 describe("Progress over a run", () => {
   it.effect.prop(
-    "ends with the numbers of the report, whatever fails, is tried again, copied or stopped",
+    "ends with the numbers of the report, with any failures, retries, copies and stops",
     [Program],
     ([program]) =>
       Effect.gen(function*() {
@@ -394,7 +394,7 @@ describe("Progress over a run", () => {
         const report = Report.make({ name: "ways", outcomes: exit.value, elapsed: Duration.zero })
         const { failed, retried, total } = Report.tally(report)
         assert.deepStrictEqual([last.done, last.failed, last.retried], [total, failed, retried])
-        // a run that was stopped at its last input may not know that it was the last
+        // a run that is stopped at its last input may not know that it is the last
         if (failed < program.maxErrors) assert.strictEqual(last.state, "done")
         if (total < program.ways.length) assert.strictEqual(last.state, "stopped")
       }),
@@ -402,7 +402,7 @@ describe("Progress over a run", () => {
   )
 
   it.effect.prop(
-    "outcomes know their attempts, in order and inside the run",
+    "outcomes have their attempts, in order and within the run",
     [Program],
     ([program]) =>
       Effect.gen(function*() {

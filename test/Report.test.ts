@@ -22,7 +22,7 @@ const report = Report.make<string, string | undefined, unknown>({
 })
 
 describe("Report", () => {
-  it("has both sides of its outcomes, in order", () => {
+  it("has the values and the failures of its outcomes, in order", () => {
     assert.deepStrictEqual(report.values, ["a", undefined])
     assert.deepStrictEqual(report.failures.map((failure) => failure.index), [1, 3])
   })
@@ -38,7 +38,7 @@ describe("Report", () => {
     })
   })
 
-  it("toText counts, and lists what failed, a line each", () => {
+  it("toText counts outcomes and lists failures, one per line", () => {
     const lines = Report.toText(report).split("\n")
 
     assert.strictEqual(lines[0], "some run: 2 of 4 succeeded, 2 failed, 2 retried in 1s 235ms")
@@ -48,7 +48,7 @@ describe("Report", () => {
     assert.isBelow(lines[2]!.length, 120)
   })
 
-  it("toText lists as many failures as it is asked to, with causes if it is", () => {
+  it("toText lists as many failures as requested, with causes on request", () => {
     assert.match(Report.toText(report, { failures: 1 }), /and 1 more$/)
     assert.match(Report.toText(report, { causes: true }), /TypeError: broken[^]*Report\.test\.ts/)
   })

@@ -8,7 +8,7 @@ const module = import.meta.url
 const run = (n: number) => Effect.succeed(n + 1)
 
 describe("Task", () => {
-  it("has a name and is told from functions", () => {
+  it("has a name and is distinguished from functions", () => {
     const task = Task.make("plus one", { module, run })
 
     assert.strictEqual(task.name, "plus one")
@@ -16,7 +16,7 @@ describe("Task", () => {
     assert.isFalse(Task.isTask(run))
   })
 
-  it("refuses what a worker could not find or run", () => {
+  it("refuses options with which a worker could not find or run it", () => {
     assert.throws(() => Task.make("", { module, run }), "expected `name` to be a non-empty string, got \"\"")
     assert.throws(
       () => Task.make("t", { module: "./task.ts", run }),
@@ -45,7 +45,7 @@ describe("Task", () => {
       assert.strictEqual(report.name, "plus one")
     }))
 
-  it.effect("has its layer once for each run, released when the run is over", () =>
+  it.effect("builds its layer once for each run, and releases it when the run is over", () =>
     Effect.gen(function*() {
       class Log extends Context.Service<Log, Array<string>>()("test/Log") {}
       const log: Array<string> = []
@@ -66,7 +66,7 @@ describe("Task", () => {
       assert.deepStrictEqual(log, ["built", "ran 1", "ran 2", "released", "built", "ran 3", "released"])
     }))
 
-  it.effect("builds its layer again after it has failed, within the same run, and releases what was half built", () =>
+  it.effect("builds its layer again after a failure, within the same run, and releases a partial build", () =>
     Effect.gen(function*() {
       class Db extends Context.Service<Db, string>()("test/Db") {}
       const log: Array<string> = []
@@ -89,7 +89,7 @@ describe("Task", () => {
       assert.deepStrictEqual(log, ["acquired", "released", "acquired", "released", "acquired", "released", "over"])
     }))
 
-  it.effect("has an index in its error as an input of a run, and none when it is called", () =>
+  it.effect("has an index in its error as an input of a run, and none if called directly", () =>
     Effect.gen(function*() {
       const task = Task.make("ints", { module, payload: Schema.Int, run })
       const called = yield* Effect.flip(task(1.5))
@@ -108,7 +108,7 @@ describe("Task", () => {
       }
     }))
 
-  it.effect("whose backend reports no exit is tried for half a minute, and has found no worker then", () =>
+  it.effect("whose backend reports no exit is tried for 30 seconds, then fails with NoWorkers", () =>
     Effect.gen(function*() {
       let times = 0
       const silent: Backend.Backend = { name: "silent", workers: 1, execute: () => Effect.sync(() => void times++) }

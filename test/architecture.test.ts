@@ -6,15 +6,15 @@ import { fileURLToPath } from "node:url"
 
 /** A folder of `src`, or a public module. */
 interface Room {
-  /** The rooms that it may import, which all stand above it. */
+  /** The rooms that it may import. All are above it in the table. */
   readonly imports: ReadonlyArray<string>
-  /** The rooms of which it may import types alone. */
+  /** The rooms from which it may import only types. */
   readonly types?: ReadonlyArray<string>
-  /** Whether it may import Node.js. */
+  /** True if it may import Node.js. */
   readonly node?: true
 }
 
-/** The house, from the ground up; the same table stands in docs/design.md. */
+/** All rooms, the lowest level first. docs/design.md has the same table. */
 const rooms: Readonly<Record<string, Room>> = {
   "primitives": { imports: [] },
   "task": { imports: ["primitives"] },
@@ -102,7 +102,7 @@ const src = `${root}/src`
 const files = globSync("**/*.ts", { cwd: src }).map((file) => file.split(sep).join("/").replace(/\.ts$/, "")).toSorted()
 const textOf = (file: string): string => readFileSync(`${src}/${file}.ts`, "utf8")
 
-/** A file without its comments. */
+/** Returns the text of a file without comments. */
 const codeOf = (file: string): string => textOf(file).replace(/\/\*[^]*?\*\//g, "").replace(/^ *\/\/.*$/gm, "")
 
 const linesOf = (file: string): number => codeOf(file).split("\n").filter((line) => line.trim() !== "").length
@@ -112,7 +112,7 @@ const roomOf = (file: string): string => file.includes("/") ? dirname(file) : fi
 interface Import {
   readonly path: string
   readonly typesAlone: boolean
-  /** Whether it is loaded later. */
+  /** True if it is imported dynamically. */
   readonly lazy: boolean
 }
 
@@ -135,7 +135,7 @@ const innerOf = (file: string): ReadonlyArray<Import> =>
 const outerOf = (file: string): ReadonlyArray<string> =>
   importsOf(file).map(({ path }) => path).filter((path) => !path.startsWith("."))
 
-/** The files that are loaded with a file. */
+/** Returns the files that are loaded with a file. */
 const loadedWith = (file: string, seen = new Set<string>()): Set<string> => {
   if (seen.has(file)) return seen
   seen.add(file)
@@ -144,13 +144,13 @@ const loadedWith = (file: string, seen = new Set<string>()): Set<string> => {
 }
 
 describe("the rooms", () => {
-  it("have every file, and each has one", () => {
+  it("contain every file, and each file is in one room", () => {
     const rooms = new Set(files.filter((file) => file !== "index").map(roomOf))
 
     assert.deepStrictEqual([...rooms].toSorted(), names.toSorted())
   })
 
-  it("stand above those that import them, so that no two import each other", () => {
+  it("are above the rooms that import them, so no two import each other", () => {
     const up = names.flatMap((name, floor) =>
       [...rooms[name]!.imports, ...rooms[name]!.types ?? []]
         .filter((imported) => !names.slice(0, floor).includes(imported))
@@ -160,7 +160,7 @@ describe("the rooms", () => {
     assert.deepStrictEqual(up, [])
   })
 
-  it("import what the table says, and no more", () => {
+  it("import only what the table allows", () => {
     const found = new Map<string, Map<string, boolean>>(names.map((name) => [name, new Map()]))
     for (const file of files.filter((file) => file !== "index")) {
       const room = found.get(roomOf(file))!
@@ -182,7 +182,7 @@ describe("the rooms", () => {
     assert.deepStrictEqual(table, wanted)
   })
 
-  it("import Effect by sub-path, and Node.js only where the table says so", () => {
+  it("import Effect by sub-path, and Node.js only if the table allows it", () => {
     const broken = files.flatMap((file) =>
       outerOf(file)
         .filter((path) =>
@@ -199,7 +199,7 @@ describe("the rooms", () => {
     assert.deepStrictEqual(broken, [])
   })
 
-  it("are small: none holds more than a fifth of the code, no file more than 320 lines of it", () => {
+  it("are small: no room has more than a fifth of the code, no file more than 320 lines", () => {
     const all = files.reduce((sum, file) => sum + linesOf(file), 0)
     const folders = Map.groupBy(files, (file) => file.includes("/") ? dirname(file) : "src/*.ts")
     const large = [...folders]
@@ -233,7 +233,7 @@ describe("the rooms", () => {
 })
 
 describe("the names", () => {
-  it("of modules in `src` are those of the index, each with a sub-path; those for Node.js have only that", () => {
+  it("of modules in `src` are in the index, each with a sub-path; those for Node.js have only a sub-path", () => {
     const all = files.filter((file) => !file.includes("/") && file !== "index")
     const modules = all.filter((file) => rooms[file]!.node === undefined)
     const { exports } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { exports: object }
@@ -248,7 +248,7 @@ describe("the names", () => {
     assert.deepStrictEqual(files.filter((file) => innerOf(file).some(({ path }) => path === "index")), [])
   })
 
-  it("of types mean one thing in the whole tree, but for `Options`, which is read after its module", () => {
+  it("of types are unique in the whole tree, except `Options`, which is read with its module", () => {
     const places = new Map<string, Array<string>>()
     for (const file of files) {
       for (const [, name] of codeOf(file).matchAll(/^(?:export )?(?:abstract )?(?:interface|type|class) (\w+)/gm)) {
@@ -271,7 +271,7 @@ describe("the names", () => {
 })
 
 describe("what is loaded", () => {
-  it("by a worker before its first task is nothing of Effect", () => {
+  it("by a worker before its first task does not include Effect", () => {
     const loaded = new Set<string>()
     for (const name of ["thread", "process", "boot"]) loadedWith(`worker/far/${name}`, loaded)
     const effect = [...loaded].filter((file) => outerOf(file).some((path) => path.startsWith("effect")))
@@ -280,7 +280,7 @@ describe("what is loaded", () => {
     assert.deepStrictEqual(effect, [])
   })
 
-  it("with Parallel is no Schema and no RateLimiter", () => {
+  it("with Parallel does not include Schema and RateLimiter", () => {
     const script = `
       import { registerHooks } from "node:module"
       const loaded = []

@@ -12,7 +12,9 @@ const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
 interface Example {
   readonly title: string
   readonly code: string
-  /** What a block is called that begins with its name, `// tasks.ts`: a file beside the blocks that follow on its page. */
+  /**
+   * The name of a block that begins with one, as in `// tasks.ts`. It becomes a file for the later blocks of its page.
+   */
   readonly file: string | undefined
 }
 
@@ -35,7 +37,7 @@ const examplesOf = (file: string): ReadonlyArray<Example> => {
 
 const count = (text: string, part: RegExp): number => [...text.matchAll(part)].length
 
-/** Each `console.log(x) // => y` as an entry of `seen` beside what it should be. */
+/** Turns each `console.log(x) // => y` into an entry of `seen`: the value and the expected value. */
 const instrumented = (code: string): string =>
   `const seen: Array<readonly [unknown, unknown]> = []\n${
     code.replace(
@@ -65,7 +67,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-/** Each example in a folder of its own, beside the files that its page has shown above it. */
+/** Each example in its own folder, with the files that its page shows above it. */
 const written = [...sources, ...pages].flatMap((page, p) => {
   const shown = new Map<string, string>()
   return examplesOf(page).map(({ code, file, title }, n) => {
@@ -101,7 +103,7 @@ describe("the examples of", () => {
     assert.deepStrictEqual(recipes.filter(({ lines }) => lines > 20), [])
   })
 
-  it("all files are found, whatever surrounds them", () => {
+  it("all files are found, with any surrounding text", () => {
     const missed = [...sources, ...pages].filter((file) =>
       count(textOf(file), /```ts/g) + (file.endsWith(".md") ? 0 : count(textOf(file), /\*\*Example\*\*/g))
         !== examplesOf(file).length * (file.endsWith(".md") ? 1 : 2)
@@ -121,18 +123,18 @@ describe("the examples of", () => {
   })
 })
 
-describe("the files that pages show", () => {
+describe("the files in pages", () => {
   const files = written.filter((each) => each.file !== undefined)
   const imported = (name: string) => written.some(({ code }) => code.includes(` from "./${name}"`))
 
-  it("are tests, or are imported by what follows them", () => {
+  it("are tests, or are imported by later blocks", () => {
     const idle = files.filter(({ file }) => !file!.endsWith(".test.ts") && !imported(file!)).map(({ title }) => title)
 
     assert.deepStrictEqual(idle, [])
   })
 })
 
-/** Registers the tests that pages show, to run with the others. */
+/** Registers the tests in pages, so that they run with the others. */
 for (const { file, module } of written) {
   if (file?.endsWith(".test.ts")) await import(pathToFileURL(module).href)
 }
@@ -141,7 +143,7 @@ describe("the doc comments of", () => {
   const isPublic = (file: string) =>
     !/^src\/(?!testing\/)[a-z]+\/(?:.*\/)?[a-z]\w*\.ts$|^src\/testing\/(?:attempts|elastic|files|protocol|range)\.ts$/
       .test(file)
-  /** What public modules hand on from other files, by file. */
+  /** The names that public modules re-export from other files, by file. */
   const handedOn = new Map<string, ReadonlyArray<string>>()
   for (const file of sources.filter(isPublic)) {
     for (const [, names, from] of textOf(file).matchAll(/^export (?:type )?\{([^}]*)\} from "(\..*)"/gm)) {
@@ -182,10 +184,10 @@ describe("the doc comments of", () => {
   }
 })
 
-/** Where the repository shows its files. */
+/** The address at which the repository shows its files. */
 const repository = "https://github.com/effect-parallel/effect-parallel/blob/main/"
 
-/** The anchors of the headings of a page, as GitHub makes them. */
+/** The anchors of the headings of a page, as on GitHub. */
 const anchorsOf = (file: string): ReadonlyArray<string> =>
   [...textOf(file).replaceAll(/^```[^]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading!.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
@@ -194,7 +196,7 @@ const anchorsOf = (file: string): ReadonlyArray<string> =>
 describe("the links of", () => {
   for (const page of pages) {
     it(`${page} lead somewhere`, () => {
-      // pages that are read elsewhere too, such as the README, have whole addresses
+      // pages that are also read elsewhere, such as the README, have complete addresses
       const links = [
         ...textOf(page).replaceAll(repository, "/").matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)
       ]

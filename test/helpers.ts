@@ -1,10 +1,10 @@
 import { type Duration, Effect, Exit, Fiber, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 
-/** An error with a class and a field, to see that both survive. */
+/** An error with a class and a field, to check that both survive. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { n: Schema.Finite }) {}
 
-/** Counts what works do: how many run at once, which have started, ended, and been interrupted. */
+/** Counts works: how many run at the same time, and which have started, ended, and been interrupted. */
 export class Probe {
   running = 0
   most = 0
@@ -29,22 +29,22 @@ export class Probe {
 /** Numbers from 0. */
 export const range = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
 
-/** Milliseconds that this thread has worked: what other programs do beside it does not count. */
+/** Returns the milliseconds of processor time of this thread. The work of other programs does not count. */
 export const worked = (): number => {
   const { system, user } = process.threadCpuUsage()
   return (system + user) / 1000
 }
 
-/** Waits for the real event loop, for works that hang on promises the test clock cannot see. */
+/** Waits for the real event loop, for works that wait for promises outside the test clock. */
 export const turn: Effect.Effect<void> = Effect.callback((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Waits until fibers that give way after so few operations have come to where they wait. */
+/** Waits until fibers that yield after this few operations have reached the point where they wait. */
 export const turns = (budget: number): Effect.Effect<void> =>
   budget >= 100 ? turn : Effect.repeat(turn, { times: Math.ceil(400 / budget) })
 
-/** Lets time pass, when what was begun waits for the clock. */
+/** Moves the test clock, after all work waits for the clock. */
 export const pass = (time: Duration.Input): Effect.Effect<void> =>
   Effect.andThen(turns(1), TestClock.adjust(time)).pipe(Effect.andThen(turns(1)))
 
@@ -69,7 +69,7 @@ export const drive = <A, E, R>(
     return exit
   })
 
-/** An iterable of numbers that counts pulls, tells whether it was closed, and may throw. */
+/** An iterable of numbers that counts pulls, records whether it was closed, and may throw. */
 export class Counted implements Iterable<number> {
   pulled = 0
   closed = 0
@@ -98,7 +98,7 @@ export class Counted implements Iterable<number> {
   }
 }
 
-/** The same, asynchronously; `gate` may hold back a pull. */
+/** The same as an async iterable. `gate` may delay a pull. */
 export class CountedAsync implements AsyncIterable<number> {
   pulled = 0
   closed = 0

@@ -1,9 +1,9 @@
-/** Texts and values that must not hurt whoever shows them. */
+/** Hostile texts and values, which code that shows them must survive. */
 
 /** Character codes from one to another, both included. */
 const codes = (from: number, to: number): Array<number> => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
-/** Control characters, direction marks and other invisible characters, and halves of surrogate pairs: one a text. */
+/** Texts of one control character, direction mark, other invisible character or half of a surrogate pair each. */
 export const marks: ReadonlyArray<string> = [
   ...codes(0x00, 0x1f),
   ...codes(0x7f, 0x9f),
@@ -22,7 +22,7 @@ export const marks: ReadonlyArray<string> = [
 export const marked = `a${marks.join("z")}z`
 
 /**
- * The marks that are still in a text, as numbers. `allowed` are those that the text may have by design: the line breaks
+ * Returns the marks that are still in a text, as numbers. `allowed` are marks that the text may have: the line breaks
  * of a text of several lines, the escape of a terminal.
  */
 export const marksIn = (text: string, allowed = ""): ReadonlyArray<string> =>
@@ -32,7 +32,7 @@ export const marksIn = (text: string, allowed = ""): ReadonlyArray<string> =>
 
 const isHalf = (mark: string): boolean => mark >= "\ud800" && mark <= "\udfff"
 
-/** True if a text has this half of a surrogate pair without its other half. */
+/** True if a text has this half of a surrogate pair without the other half. */
 const hasHalf = (text: string, half: string): boolean => Array.from(text).includes(half)
 
 const boom = (): never => {
@@ -100,7 +100,7 @@ const endless = (): object => ({
   }
 })
 
-/** Values of every kind that something goes wrong with when they are shown, written down, or only looked at. */
+/** Values of every kind that cause trouble when they are shown, written or only read. */
 export const values: ReadonlyArray<readonly [name: string, value: unknown]> = [
   ["an error whose message throws", throwing(new Error("no"), "message")],
   ["an error whose name throws", throwing(new Error("no"), "name")],

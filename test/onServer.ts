@@ -3,7 +3,9 @@ import { hasPostgres, hasRedis } from "./journal/servers.ts"
 
 const isInstalled = { PostgreSQL: hasPostgres, Redis: hasRedis }
 
-/** Registers tests that need a server, or says why they are skipped: CI looks for a server that is not installed. */
+/**
+ * Registers tests that need a server, or a skipped test with the reason. CI looks for servers that are not installed.
+ */
 export const onServer = (server: keyof typeof isInstalled, title: string, tests: () => void): void => {
   const why = !isInstalled[server]
     ? `this machine has no ${server}`

@@ -1,8 +1,8 @@
 /**
- * What comes before every test on the test clock: a turn of the event loop lasts as long as its thread has worked.
+ * Setup of every test on the test clock: a turn of the event loop is measured by the processor time of its thread.
  *
- * A run gives way to the event loop when a turn has lasted for its slice of real time. A test on the test clock is over long
- * before; yet when other programs keep its thread waiting, a run would give way wherever that happens.
+ * A run yields to the event loop after a slice of real time. A test on the test clock is over long before that. But if
+ * other programs keep its thread waiting, a run would yield at random points.
  */
 import { vi } from "vitest"
 import { worked } from "./helpers.ts"

@@ -9,11 +9,11 @@ import { shorten, shortenInput, shortenMessage } from "../src/primitives/shorten
 import { spanRecorder, worked } from "./helpers.ts"
 import { chain, marked, marks, marksIn, values } from "./hostile.ts"
 
-/** Time that nothing here may take, in milliseconds of work: what is bounded takes less than one. */
+/** Limit of processor time for each test, in milliseconds. Bounded work takes less than one. */
 const soon = 500
 
 describe("printable", () => {
-  it("makes every control character, direction mark and half of a pair visible, but line breaks and tabs", () => {
+  it("makes every control character, direction mark and half of a pair visible, except line breaks and tabs", () => {
     for (const mark of marks.filter((mark) => mark !== "\n" && mark !== "\t")) {
       const text = printable(`a${mark}b`)
 
@@ -24,13 +24,13 @@ describe("printable", () => {
     assert.strictEqual(printable("\u{e0041}"), "\\u{e0041}")
   })
 
-  it("leaves everything else as it is", () => {
+  it("does not change anything else", () => {
     for (const text of ["", "plain", "größe", "日本語", "🙂", "مرحبا", "\u00a0"]) {
       assert.strictEqual(printable(text), text)
     }
   })
 
-  it("is not needed where a text is cut between the halves of a pair", () => {
+  it("is not needed for a text that was cut between the halves of a pair", () => {
     assert.strictEqual(prefix("🙂🙂", 3), "🙂")
     assert.strictEqual(prefix("🙂🙂", 4), "🙂🙂")
     assert.strictEqual(shortenMessage("🙂".repeat(100)), `${"🙂".repeat(39)}…`)
@@ -97,7 +97,7 @@ describe("causes", () => {
     assert.strictEqual(showCause(Cause.interrupt(7)), Cause.pretty(Cause.interrupt(7)))
   })
 
-  it("end after ten causes of causes, and where they go round", () => {
+  it("end after ten levels of causes, and at cycles", () => {
     const around = values.find(([name]) => name === "an error in a circle")![1]
 
     assert.strictEqual(showCause(Cause.die(chain(20_000))).match(/\[cause\]/g)!.length, 11)
@@ -108,7 +108,7 @@ describe("causes", () => {
 describe("inputs", () => {
   const secret = Redacted.make("hunter2")
 
-  it("that are redacted stay hidden, however deep they are", () => {
+  it("that are redacted stay hidden at any depth", () => {
     for (
       const value of [
         secret,
@@ -124,7 +124,7 @@ describe("inputs", () => {
     assert.strictEqual(shorten(Redacted.make("hunter2", { label: "key" })), "<redacted:key>")
   })
 
-  it("are shown as they are told to be, and not at all where that fails", () => {
+  it("are shown by `show`, and not at all if it fails", () => {
     const shows: ReadonlyArray<unknown> = [
       () => {
         throw new Error("no")
@@ -165,7 +165,7 @@ const failure = (index: number, input: unknown, thrown: unknown) =>
     cause: index % 2 === 0 ? Cause.fail(thrown) : Cause.die(thrown)
   })
 
-/** Every form of a report, and the line breaks that it may have. */
+/** Every form of a report, and the control characters that it may have. */
 const forms: ReadonlyArray<
   readonly [name: string, allowed: string, form: (report: Report.Report<unknown, unknown, unknown>) => string]
 > = [
@@ -173,7 +173,7 @@ const forms: ReadonlyArray<
   ["toText with causes", "\n\t", (report) => Report.toText(report, { failures: Infinity, causes: true })],
   ["toJson", "", (report) => JSON.stringify(Report.toJson(report))],
   ["toTrace", "", (report) => JSON.stringify(Report.toTrace(report))],
-  // the script of the page has bytes of its own
+  // the script of the page may contain any character
   ["toHtml", "\n\t", (report) => Report.toHtml(report).replace(/<script>[^]*?<\/script>/, "")]
 ]
 
@@ -184,7 +184,7 @@ describe("reports", () => {
     outcomes: values.flatMap(([, value], i) => [failure(2 * i, value, value), failure(2 * i + 1, value, value)])
   })
 
-  it.each(forms)("are written whatever is in them: %s", (_, allowed, form) => {
+  it.each(forms)("can be written with any content: %s", (_, allowed, form) => {
     const before = worked()
     const text = form(report)
 
@@ -193,7 +193,7 @@ describe("reports", () => {
     assert.isBelow(worked() - before, 10 * soon)
   })
 
-  it("are JSON that holds no mark either once it is read", () => {
+  it("are JSON that has no mark after reading either", () => {
     const read: unknown = JSON.parse(JSON.stringify(Report.toJson(report)))
     const texts: Array<string> = []
     JSON.stringify(read, (_, value) => {
@@ -207,7 +207,7 @@ describe("reports", () => {
     Schema.decodeUnknownSync(Report.Json)(read)
   })
 
-  it.effect("are streamed whatever is in them", () =>
+  it.effect("can be streamed with any content", () =>
     Effect.gen(function*() {
       assert.strictEqual(
         yield* Stream.mkString(Report.toJsonStream(report)),
@@ -256,7 +256,7 @@ describe("show", () => {
       }
     }))
 
-  it.effect("costs an input nothing but its text where it fails", () =>
+  it.effect("loses only the text of an input if it fails", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Parallel.validate([secret], fails, {
         show: () => {
@@ -270,7 +270,7 @@ describe("show", () => {
       }
     }))
 
-  it.effect("decides how a task shows what its schema refuses", () =>
+  it.effect("decides how a task shows a payload that its schema refuses", () =>
     Effect.gen(function*() {
       const task = Task.make("task", {
         module: import.meta.url,
@@ -323,7 +323,7 @@ describe("a redacted value", () => {
     }))
 })
 
-/** Every text below comes from a run, a flow or an error whose names hold all marks. */
+/** Every text below comes from a run, a flow or an error whose names contain all marks. */
 describe("names and messages with marks", () => {
   const name = `n${marked}`
   const shown = "na\\x00z"
@@ -433,7 +433,7 @@ describe("names and messages with marks", () => {
 })
 
 describe("a defect while a run is stopped", () => {
-  it.effect("is logged whatever it is, and changes nothing", () =>
+  it.effect("is logged with any value, and changes nothing", () =>
     Effect.gen(function*() {
       let logged = 0
       const logger = Logger.layer([
@@ -441,7 +441,7 @@ describe("a defect while a run is stopped", () => {
           logged += Cause.pretty(cause).length > 0 ? 1 : 0
         })
       ])
-      // Effect hashes what a finalizer dies of, every element of it
+      // Effect hashes every element of a defect of a finalizer
       const dieable = values.filter(([name]) => name !== "an array of length 4 000 000 000")
       for (const [, value] of dieable) {
         const work = (n: number) =>

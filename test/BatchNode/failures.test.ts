@@ -6,7 +6,7 @@ import { drive, Probe, range, Refused } from "../helpers.ts"
 
 const refuse = (n: number) => Effect.fail(new Refused({ n }))
 
-/** Items of a sort. */
+/** Returns the items 0, 1, … up to, and not including, `n`. */
 const items = (n: number) => range(n)
 
 const errorOf = <A, E>(exit: Exit.Exit<A, E>): E => Option.getOrThrow(Exit.findErrorOption(exit))
@@ -30,7 +30,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(calls.toSorted((a, b) => a - b), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
       }))
 
-    it.effect("their fallback is called once for each, with its item, its cause and its place", () =>
+    it.effect("their fallback is called once for each, with its item, its cause and its location", () =>
       Effect.gen(function*() {
         const calls: Array<number> = []
         const seen: Array<unknown> = []
@@ -56,7 +56,7 @@ describe("BatchNode", () => {
         )
       }))
 
-    it.effect("what a fallback replaces was not known before, though its limit died before the attempt began", () =>
+    it.effect("an item that a fallback replaces after its limit died is not counted as recalled", () =>
       Effect.gen(function*() {
         const watched: Array<Progress.Run> = []
         const progress: Progress.Progress = {
@@ -81,7 +81,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(watched.map((run) => run.counts().recalled), [0])
       }))
 
-    it.effect("the budget of another run, in what watches this one, is handed on as it is", () =>
+    it.effect("TooManyErrors of another run, inside `watch`, is passed on unchanged", () =>
       Effect.gen(function*() {
         const other = yield* Effect.flip(Parallel.run([1], refuse, { maxErrors: 1 }))
         for (const maxErrors of [undefined, 3]) {
@@ -115,7 +115,7 @@ describe("BatchNode", () => {
       }))
 
     it.effect.prop(
-      "five items that fail once each succeed with two calls each, whatever the wait and the delay",
+      "five items that fail once each succeed with two calls each, for any wait and delay",
       [Schema.Struct({
         wait: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 })),
         delays: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 }))).check(
@@ -145,7 +145,7 @@ describe("BatchNode", () => {
     )
 
     it.effect.prop(
-      "each item has its value, or its fallback after as many attempts as it may have, within the bounds of the batch",
+      "each item has its value, or its fallback after all its attempts, within the limits of the batch",
       [Schema.Struct({
         failures: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 4 }))).check(
           Schema.isMaxLength(12)
@@ -197,7 +197,7 @@ describe("BatchNode", () => {
       { arbitrary: { runs: 300 }, timeout: 60_000 }
     )
 
-    it.effect("an item that waits for its retry lets another have its place", () =>
+    it.effect("an item that waits for its retry gives its slot to another", () =>
       Effect.gen(function*() {
         const order: Array<number> = []
         const batch = BatchNode.make("batch", {
@@ -213,7 +213,7 @@ describe("BatchNode", () => {
   })
 
   describe("failure", () => {
-    it.effect("the first failure interrupts the others, and waits for their finalizers", () =>
+    it.effect("the first failure interrupts the others and waits for their finalizers", () =>
       Effect.gen(function*() {
         const log: Array<string> = []
         const batch = BatchNode.make("batch", {
@@ -267,7 +267,7 @@ describe("BatchNode", () => {
   describe("collect", () => {
     const odd = { prep: items, exec: (n: number) => n % 2 === 0 ? Effect.succeed(n * 10) : refuse(n), concurrency: 2 }
 
-    it.effect("forEach gives the values, in input order though a later item ends first, to a post that runs once", () =>
+    it.effect("forEach gives the values to a post that runs once, in input order even if a later item ends first", () =>
       Effect.gen(function*() {
         let posts = 0
         const batch = BatchNode.make("batch", {
@@ -298,7 +298,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(yield* Flow.run(batch, 3), Node.out("sides", { values: [0, 20], failed: [1] }))
       }))
 
-    it.effect("validate gives every failure at once", () =>
+    it.effect("validate gives all failures together", () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Flow.run(BatchNode.make("batch", { ...odd, collect: "validate" }), 4))
 
@@ -330,7 +330,7 @@ describe("BatchNode", () => {
         assert.strictEqual(error.report.outcomes.length, 4)
       }))
 
-    it.effect("race gives the first success, and interrupts the rest", () =>
+    it.effect("race gives the first success and interrupts the others", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const batch = BatchNode.make("batch", {
@@ -347,7 +347,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(probe.interrupted.toSorted((a, b) => a - b), [0, 3])
       }))
 
-    it.effect("a race that nobody wins fails with all, and a race over nothing is a bug", () =>
+    it.effect("a race without a winner fails with all failures, and a race over no items is a defect", () =>
       Effect.gen(function*() {
         const batch = BatchNode.make("batch", { prep: items, exec: refuse, collect: "race", concurrency: 2 })
         const error = yield* Effect.flip(Flow.run(batch, 3))

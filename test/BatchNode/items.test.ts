@@ -8,7 +8,7 @@ import { half } from "../Node.tasks.ts"
 
 const refuse = (n: number) => Effect.fail(new Refused({ n }))
 
-/** Items of a sort. */
+/** Returns the items 0, 1, … up to, and not including, `n`. */
 const items = (n: number) => range(n)
 
 const errorOf = <A, E>(exit: Exit.Exit<A, E>): E => Option.getOrThrow(Exit.findErrorOption(exit))
@@ -33,7 +33,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(value, range(20_000))
       }))
 
-    it.effect("1 runs one after another", () =>
+    it.effect("of 1 runs items sequentially", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const batch = BatchNode.make("batch", {
@@ -46,7 +46,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual([probe.most, probe.ended], [1, range(5)])
       }))
 
-    it.effect("passes limits, timeouts and the look-ahead on", () =>
+    it.effect("passes limits, timeouts and look-ahead to the run", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         let pulled = 0
@@ -101,7 +101,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(exits, batches.map(() => joined))
       }))
 
-    it.effect("left out, the input are the items", () =>
+    it.effect("may be left out: then the input is the items", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* drive(Flow.run(BatchNode.make("batch", shout), ["a", "b"])), joined)
       }))
@@ -118,7 +118,7 @@ describe("BatchNode", () => {
   describe("watch", () => {
     const modes = ["forEach", "validate", "partition", "run", "race"] as const
 
-    it.effect("is shown each outcome with its index, as it comes", () =>
+    it.effect("gets each outcome with its index as it arrives", () =>
       Effect.gen(function*() {
         const seen: Array<readonly [index: number, tag: string, attempts: number]> = []
         const batch = BatchNode.make("batch", {
@@ -155,7 +155,7 @@ describe("BatchNode", () => {
         assert.deepStrictEqual(report.startedAt, DateTime.makeUnsafe(5000))
       }))
 
-    it.effect("changes nothing of what a batch comes to", () =>
+    it.effect("does not change the results of a batch", () =>
       Effect.gen(function*() {
         const batch = (collect: BatchNode.Collect, fails: number, watched: boolean, maxErrors?: number) =>
           BatchNode.make("batch", {
@@ -207,7 +207,7 @@ describe("BatchNode", () => {
       }))))
   })
 
-  it("refuses what cannot run where it is built", () => {
+  it("refuses options that cannot run when it is built", () => {
     const make = BatchNode.make as (name: unknown, options: unknown) => unknown
     const batch = { exec: (n: number) => n, concurrency: 2 }
     const bad: ReadonlyArray<readonly [unknown, ErrorConstructor, RegExp]> = [

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { drive, range } from "../helpers.ts"
 import { layerOf, quiet, ScriptedStore } from "../journal/stores.ts"
 
-/** What an attempt tells, without its key. */
+/** The attempt that an effect reads, without its key. */
 const told = Effect.map(Parallel.attempt, ({ attempt, index, run }) => `${run} #${index}, ${attempt}`)
 
 const seen: Array<string> = []
@@ -29,7 +29,7 @@ describe("Parallel.attempt", () => {
       assert.isTrue(Cause.isNoSuchElementError(yield* Effect.flip(Parallel.attempt)))
     }))
 
-  it.effect("tells run, input and try, whatever waits in between", () =>
+  it.effect("has run, input and number of the attempt, even after waiting", () =>
     Effect.gen(function*() {
       const failed = new Set<number>()
       const work = (n: number) =>
@@ -71,7 +71,7 @@ describe("Parallel.attempt", () => {
       assert.deepStrictEqual([a, b], ["p #0, 1", "p #1, 1"])
     }))
 
-  it.effect("is the innermost, and the one around again afterwards", () =>
+  it.effect("is the innermost one, and afterwards the outer one again", () =>
     Effect.gen(function*() {
       const values = yield* Parallel.forEach(["a", "b"], () =>
         Effect.all([told, Parallel.forEach([1, 2], () => told, { name: "inner" }), told]), { name: "outer" })
@@ -82,7 +82,7 @@ describe("Parallel.attempt", () => {
       )
     }))
 
-  it.effect("tells the copy of a straggler from the straggler", () =>
+  it.effect("distinguishes the copy of a straggler from the straggler", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const work = Effect.gen(function*() {
@@ -124,7 +124,7 @@ describe("Parallel.attempt", () => {
       assert.strictEqual(keys[4], "7")
     }).pipe(Effect.provide(Journal.layerMemory), quiet))
 
-  it.effect("is known to limits of one's own, which are around it", () =>
+  it.effect("is known to custom limits, which wrap it", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
       const noted = Effect.map(Effect.orDie(told), (line) => void lines.push(line))
@@ -182,7 +182,7 @@ describe("Parallel.attempt", () => {
   }
 
   describe("in nodes", () => {
-    it.effect("tells path and try, with options and without", () =>
+    it.effect("has the path and the number of the attempt, with and without options", () =>
       Effect.gen(function*() {
         const plain = Node.make("plain", { exec: (_: number) => told })
         const retried = Node.make("retried", {
@@ -195,7 +195,7 @@ describe("Parallel.attempt", () => {
         assert.deepStrictEqual(value, ["flow/plain #0, 1", "flow/retried #0, 2"])
       }))
 
-    it.effect("tells the item of a batch", () =>
+    it.effect("has the item of a batch", () =>
       Effect.gen(function*() {
         const batch = BatchNode.make("batch", { exec: (_: number) => told, concurrency: 2 })
         const { value } = yield* Flow.run(batch, [4, 5])
@@ -224,7 +224,7 @@ describe("Parallel.attempt", () => {
           quiet
         )
 
-        // the last record is that of the flow itself
+        // the last record is the one of the flow itself
         assert.deepStrictEqual(
           keys,
           store.records.values().toArray().flatMap((records) => records.keys().toArray()).slice(0, 2)

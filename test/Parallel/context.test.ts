@@ -6,7 +6,7 @@ import { drive, Probe, range } from "../helpers.ts"
 
 describe("Parallel", () => {
   describe("withDefaults", () => {
-    it.effect("sets options for everything inside, nearest first, and not over a run's own", () =>
+    it.effect("sets options for everything inside, the nearest first, but not over a run's own", () =>
       Effect.gen(function*() {
         const most = (options: Parallel.Options) =>
           Effect.suspend(() => {
@@ -26,7 +26,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(Exit.isSuccess(exit) && exit.value, [2, 3, 4, 2, 2])
       }))
 
-    it("refuses what would change a type", () => {
+    it("refuses options that would change a type", () => {
       assert.throws(
         () => Parallel.withDefaults(Effect.void, { timeout: 1 } as Parallel.DefaultOptions),
         /expected `default options` to have only .*, got `timeout`/
@@ -108,7 +108,7 @@ describe("Parallel", () => {
         assert.strictEqual(probe.started.length, 50)
       }))
 
-    it.effect("is not a failure: nothing reports it", () =>
+    it.effect("is not a failure and is not reported", () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Parallel.run([1, 2], () => Effect.never))
         yield* TestClock.adjust(1)

@@ -4,7 +4,7 @@ import { Backend, BatchFlow, BatchNode, Flow, Limit, Node, Parallel, Task } from
 import { TestBackend } from "effect-parallel/testing"
 import { drive, Probe, range } from "../helpers.ts"
 
-/** A work that always fails, and counts its starts. */
+/** A work that always fails and counts its starts. */
 const failing = () => {
   const counted = { starts: 0, work: (_?: unknown): Effect.Effect<never, string> => Effect.void as never }
   counted.work = () =>
@@ -26,7 +26,7 @@ const failingNode = (name: string, options: { readonly retry?: Parallel.RetryOpt
 }
 
 describe("Parallel.withDefaults", () => {
-  describe("a default retry belongs to the innermost:", () => {
+  describe("a default retry applies only to the innermost:", () => {
     const nested: Record<string, (work: () => Effect.Effect<unknown, unknown>) => Effect.Effect<unknown, unknown>> = {
       "a run in a run": (work) => Parallel.forEach([1], () => Parallel.forEach([1], work)),
       "a run in a run in a run": (work) =>
@@ -69,7 +69,7 @@ describe("Parallel.withDefaults", () => {
     const failed = (outcomes: ReadonlyArray<unknown>) =>
       outcomes.some((outcome) => (outcome as { _tag: string })._tag === "Failure") ? Effect.fail("down") : Effect.void
     for (const [what, program] of Object.entries(nested)) {
-      it.effect(`${what}, that always fails, has 3 tries of a default of 2 retries`, () =>
+      it.effect(`${what}, that always fails, has 3 attempts with a default of 2 retries`, () =>
         Effect.gen(function*() {
           const { starts } = yield* Effect.suspend(() => {
             const counted = failing()
@@ -80,7 +80,7 @@ describe("Parallel.withDefaults", () => {
         }))
     }
 
-    it.effect("a retry that a run states itself always holds, outside and inside", () =>
+    it.effect("a run's own retry always applies, outside and inside", () =>
       Effect.gen(function*() {
         const [outside, inside, middle] = [failing(), failing(), failing()]
         yield* Effect.exit(Parallel.forEach([1], () => Parallel.forEach([1], outside.work), { retry: { times: 1 } }))
@@ -100,7 +100,7 @@ describe("Parallel.withDefaults", () => {
         assert.deepStrictEqual([outside.starts, inside.starts, middle.starts], [2 * 3, 3 * 2, 2 * 3])
       }))
 
-    it.effect("a retry that a node states itself always holds", () =>
+    it.effect("a node's own retry always applies", () =>
       Effect.gen(function*() {
         const { counted, node } = failingNode("node", { retry: { times: 1 } })
         const never = failingNode("never", { retry: { times: 0 } })
@@ -114,7 +114,7 @@ describe("Parallel.withDefaults", () => {
         assert.strictEqual(never.counted.starts, 1)
       }))
 
-    it.effect("an attempt that fails before anything inside has begun is tried again", () =>
+    it.effect("an attempt that fails before anything inside begins is retried", () =>
       Effect.gen(function*() {
         const inner = failing()
         let attempts = 0
@@ -127,7 +127,7 @@ describe("Parallel.withDefaults", () => {
         assert.deepStrictEqual([attempts, inner.starts], [2, 3])
       }))
 
-    it.effect("an input whose attempts run nothing inside keeps its retries beside one whose attempts do", () =>
+    it.effect("an input that runs nothing inside keeps its retries beside one that does", () =>
       Effect.gen(function*() {
         const [plain, inner] = [failing(), failing()]
         const report = yield* Parallel.run(
@@ -140,7 +140,7 @@ describe("Parallel.withDefaults", () => {
         assert.deepStrictEqual(report.outcomes.map((outcome) => outcome.attempts), [3, 1])
       }))
 
-    it.effect("an inner withDefaults is one of the defaults", () =>
+    it.effect("an inner withDefaults replaces the outer default", () =>
       Effect.gen(function*() {
         const inner = failing()
         yield* Effect.exit(
@@ -211,7 +211,7 @@ describe("Parallel.withDefaults", () => {
         }))
     }
 
-    it.effect("does not hold for a node that states its own", () =>
+    it.effect("does not apply to a node with its own limit", () =>
       Effect.gen(function*() {
         const found = yield* most((work) => {
           const node = Node.make("node", { exec: work, limit: Limit.concurrency(5) })
@@ -222,7 +222,7 @@ describe("Parallel.withDefaults", () => {
       }))
   })
 
-  it.effect("a default retry of inputs that go in batches is not taken again inside", () =>
+  it.effect("a default retry of inputs in batches is not applied again inside", () =>
     Effect.gen(function*() {
       const inner = failing()
       const task = Task.make("task", { module, run: () => Parallel.forEach([1], inner.work) })
@@ -242,7 +242,7 @@ describe("Parallel.withDefaults", () => {
         name: "elsewhere",
         workers: 1,
         execute: (job, batch, onExit) =>
-          // as in a worker, which is not sent a default retry
+          // as in a worker, to which no default retry is sent
           Effect.exit(Parallel.withDefaults(job.run(batch.inputs[0]!), { retry: { times: 0 } })).pipe(
             Effect.map((exit) => onExit(0, exit as never))
           )

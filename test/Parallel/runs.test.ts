@@ -16,7 +16,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(exit, Exit.succeed(["30", "10", "20"]))
       }))
 
-    it.effect("hands work the input and its index", () =>
+    it.effect("gives work the input and its index", () =>
       Effect.gen(function*() {
         const values = yield* Parallel.forEach(["a", "b"], (text, index) => Effect.succeed(`${index}${text}`))
 
@@ -30,7 +30,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(values, [2, 4])
       }))
 
-    it.effect("fails with the first failure, interrupts the rest and waits for their finalizers", () =>
+    it.effect("fails with the first failure, interrupts the others and waits for their finalizers", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const work = (n: number) =>
@@ -60,7 +60,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(exit, Exit.die(defect))
       }))
 
-    it.effect("lets a work that throws die of what it threw", () =>
+    it.effect("a work that throws dies with the thrown value", () =>
       Effect.gen(function*() {
         const defect = new Error("thrown")
         const exit = yield* Effect.exit(Parallel.forEach([1, 2], (n): Effect.Effect<number> => {
@@ -71,7 +71,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(exit, Exit.die(defect))
       }))
 
-    it.effect("keeps a failure typed when a sibling's finalizer dies meanwhile", () =>
+    it.effect("keeps a failure typed if a finalizer of another input dies at the same time", () =>
       Effect.gen(function*() {
         const work = (n: number) =>
           n === 0
@@ -122,7 +122,7 @@ describe("Parallel", () => {
         assert.match(error?.message ?? "", /^2 of 4 inputs failed; the first was input #1 \(1\): /)
       }))
 
-    it.effect("keeps a defect in its input's cause, with its stack, and goes on", () =>
+    it.effect("keeps a defect in the cause of its input, with its stack, and continues", () =>
       Effect.gen(function*() {
         const defect = new Error("bug")
         const work = (n: number): Effect.Effect<number> => n === 0 ? Effect.die(defect) : Effect.succeed(n)
@@ -149,7 +149,7 @@ describe("Parallel", () => {
         ])
       }))
 
-    it.effect("keeps values that look like nothing, and failures that look like values", () =>
+    it.effect("keeps values that look empty, and failures that look like values", () =>
       Effect.gen(function*() {
         const odd = [undefined, null, "cancelled", [], new Error("a value"), Exit.fail("x"), 0, ""]
         const [values, none] = yield* Parallel.partition(odd, (value) => Effect.succeed(value))
@@ -194,7 +194,7 @@ describe("Parallel", () => {
         )
       }))
 
-    it.effect("leaves the caller's result as it is when two runs share a work", () =>
+    it.effect("gives equal results when two runs share a work", () =>
       Effect.gen(function*() {
         const first = yield* Parallel.run([1, 2, 3], evens, { maxErrors: 3 })
         const second = yield* Parallel.run([1, 2, 3], evens, { maxErrors: 3 })
@@ -217,7 +217,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(yield* Parallel.all({}), {})
       }))
 
-    it("refuses what is no shape of effects", () => {
+    it("refuses values that are not a tuple, array or record of effects", () => {
       for (const shape of [null, undefined, 3, "ab", Effect.succeed(1), new Set([Effect.succeed(1)])]) {
         assert.throws(
           () => Parallel.all(shape as unknown as []),
@@ -255,7 +255,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(values, [2, "A", [2, 4]])
       }))
 
-    it.effect("goes through the other ways to run with `pair`", () =>
+    it.effect("works with the other functions through `pair`", () =>
       Effect.gen(function*() {
         const [values, failures] = yield* Parallel.partition([[evens, 1], [evens, 2]] as const, Parallel.pair)
 

@@ -34,7 +34,7 @@ describe("Parallel.sequential", () => {
       }))
   }
 
-  it.effect("runs tasks on Backend.async, whatever is provided inside, and so a task that is called", () =>
+  it.effect("runs tasks and direct calls of tasks on Backend.async, even if another backend is provided inside", () =>
     Effect.gen(function*() {
       const other: Backend.Backend = {
         name: "other",

@@ -4,7 +4,7 @@ import { Outcome, Parallel } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Counted, CountedAsync, drive, Probe, range, Refused, turn } from "../helpers.ts"
 
-/** Interrupts the fiber it runs in, and gives it no effect to go on with. */
+/** Interrupts the fiber it runs in, and gives it no effect to continue with. */
 const interruptOwn = Effect.withFiber<number>((fiber) => {
   fiber.interruptUnsafe()
   return Effect.never
@@ -20,18 +20,18 @@ describe("Parallel", () => {
         Stream.runCollect
       )
 
-    it.effect("hands outcomes on in input order", () =>
+    it.effect("emits outcomes in input order", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* drive(indices()), Exit.succeed([0, 1, 2]))
         assert.deepStrictEqual(yield* drive(indices("input")), Exit.succeed([0, 1, 2]))
       }))
 
-    it.effect("hands outcomes on as they come", () =>
+    it.effect("emits outcomes as they arrive", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* drive(indices("completion")), Exit.succeed([1, 2, 0]))
       }))
 
-    it.effect("hands an outcome on while others still run", () =>
+    it.effect("emits an outcome while others still run", () =>
       Effect.gen(function*() {
         const seen: Array<number> = []
         const work = (n: number) => n === 0 ? Effect.never : Effect.sleep(n)
@@ -75,7 +75,7 @@ describe("Parallel", () => {
         }))
     }
 
-    it.effect("slows the workers down to the pace of its consumer", () =>
+    it.effect("slows the workers to the pace of its consumer", () =>
       Effect.gen(function*() {
         const inputs = new Counted(100)
         let consumed = 0
@@ -95,7 +95,7 @@ describe("Parallel", () => {
         assert.isAtMost(most, 5)
       }))
 
-    it.effect("stops its own work when it is dropped half-way, and nobody else's", () =>
+    it.effect("stops only its own work when its consumer stops halfway", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const other = yield* Effect.forkChild(Parallel.forEach(range(4), (n) => Effect.as(Effect.sleep(100), n)))
@@ -113,7 +113,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(yield* Fiber.join(other), range(4))
       }))
 
-    it.effect("hands on every outcome, then fails with TooManyErrors that holds the failures", () =>
+    it.effect("emits every outcome, then fails with TooManyErrors that has the failures", () =>
       Effect.gen(function*() {
         const seen: Array<number> = []
         const error = yield* Parallel.stream(range(10), evens, { maxErrors: 2, concurrency: 1 }).pipe(
@@ -126,7 +126,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(error.failures.map((failure) => failure.index), [1, 3])
       }))
 
-    it.effect("hands on what ended behind a gap when the budget is used up", () =>
+    it.effect("emits the outcomes that ended behind a gap when the budget is used up", () =>
       Effect.gen(function*() {
         const seen: Array<number> = []
         const work = (n: number) =>
@@ -141,7 +141,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(seen, [1, 2, 3])
       }))
 
-    it.effect("begins nothing after the failure that uses up the budget, though its consumer makes room", () =>
+    it.effect("begins nothing after the failure that uses up the budget, even if its consumer makes room", () =>
       Effect.gen(function*() {
         const begun: Array<number> = []
         const work = (n: number) => {
@@ -157,7 +157,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(begun, [0, 1, 2])
       }))
 
-    it.effect("loses no outcome to a pull that was interrupted", () =>
+    it.effect("loses no outcome to an interrupted pull", () =>
       Effect.gen(function*() {
         const outcomes = Parallel.stream(range(4), (n) => Effect.as(Effect.sleep(10 * (n + 1)), n), { concurrency: 4 })
         const pull = yield* Stream.toPull(outcomes)
@@ -176,7 +176,7 @@ describe("Parallel", () => {
         assert.deepStrictEqual(seen, range(4))
       }))
 
-    it.effect("fails with the error of its inputs after what they gave", () =>
+    it.effect("fails with the error of its inputs after the outcomes of earlier inputs", () =>
       Effect.gen(function*() {
         const seen: Array<number> = []
         const inputs = Stream.concat(Stream.make(1, 2), Stream.fromEffect(Effect.delay(Effect.fail("input"), 10)))

@@ -1,4 +1,4 @@
-/** Works of random length, some of which exit, throw, hang or allocate without end: exactly those may fail. */
+/** Works of random duration. Some exit, throw, hang or allocate without end: only those may fail. */
 import { Backend, Outcome, Parallel } from "effect-parallel"
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
@@ -12,7 +12,7 @@ export interface Work {
   readonly fate: "pass" | "exit" | "throw" | "hang" | "hoard"
 }
 
-/** Numbers between 0 and 1, the same for the same seed. */
+/** Random numbers between 0 and 1, reproducible by the seed. */
 const random = (seed: number) => () => {
   seed = seed + 0x6D2B79F5 | 0
   let t = Math.imul(seed ^ seed >>> 15, 1 | seed)
@@ -22,7 +22,7 @@ const random = (seed: number) => () => {
 
 const fates = ["exit", "throw", "hang", "hoard"] as const
 
-/** So many works; of each bad fate there is one in a hundred. */
+/** Makes this many works. One in a hundred has each bad fate. */
 export const draw = (count: number, seed: number, faults: boolean): ReadonlyArray<Work> => {
   const next = random(seed)
   return Array.from({ length: count }, (_, n) => {
@@ -32,10 +32,10 @@ export const draw = (count: number, seed: number, faults: boolean): ReadonlyArra
   })
 }
 
-/** Whether an input may have failed like that: what allocates without end may be late before it is out of memory. */
+/** True if an input may fail with this fate. One that allocates without end may time out before it is out of memory. */
 const isDue = (fate: string, found: string): boolean => found === fate || (fate === "hoard" && found === "hang")
 
-/** What an input failed with, as the fate that it must have had. */
+/** Returns the fate that explains the failure of an input. */
 const fateOf = (failure: Outcome.Failure<Work, unknown>): string => {
   const error = Option.getOrUndefined(Outcome.error(failure))
   if (Cause.isTimeoutError(error)) return "hang"
@@ -44,7 +44,7 @@ const fateOf = (failure: Outcome.Failure<Work, unknown>): string => {
   return error.reason.exitCode === 3 ? "exit" : /memory/i.test(error.reason.stderr) ? "hoard" : error.message
 }
 
-/** Runs the works, each for no longer than a time; tells what came out otherwise than it must, and what it took. */
+/** Runs the works with a timeout. Returns the unexpected outcomes and the time. */
 export const run = (works: ReadonlyArray<Work>, concurrency: number, timeout: Duration.Input = "1 second") =>
   Effect.gen(function*() {
     const from = performance.now()

@@ -1,12 +1,12 @@
 import { Effect, Layer, Schema } from "effect"
 import { Task } from "effect-parallel"
 
-/** The monotonic clock of the machine, in milliseconds. */
+/** Reads the monotonic clock of the machine, in milliseconds. */
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
 const loadedAt = now()
 
-/** What a task has read: when its module was loaded in its worker, and when it began. */
+/** The times that a task has read: when its module was loaded in its worker, and when it began. */
 export interface Reading {
   readonly loadedAt: number
   readonly beganAt: number
@@ -14,7 +14,7 @@ export interface Reading {
 
 export class Late extends Schema.TaggedError<Late>()("Late", { loadedAt: Schema.Finite, beganAt: Schema.Finite }) {}
 
-/** What a task is to do after it has read the clock; with `fails`, it fails the first so many times in its worker. */
+/** The things that a task does after reading the clock. With `fails`, it fails that many times in its worker first. */
 export interface Order {
   readonly id: number
   readonly wait?: number
@@ -37,7 +37,7 @@ const work = ({ fails = 0, id, spin = 0, wait = 0 }: Order): Effect.Effect<Readi
 
 export const readsClock = Task.make("readsClock", { module: import.meta.url, error: Late, run: work })
 
-/** The same with a layer that takes 50 ms to build. */
+/** The same task, with a layer that takes 50 ms to build. */
 export const readsClockLater = Task.make("readsClockLater", {
   module: import.meta.url,
   error: Late,
@@ -45,7 +45,7 @@ export const readsClockLater = Task.make("readsClockLater", {
   layer: Layer.effectDiscard(Effect.sleep("50 millis"))
 })
 
-/** Has a layer that cannot be built, after 50 ms. */
+/** A task whose layer fails after 50 ms. */
 export const cannotBegin = Task.make("cannotBegin", {
   module: import.meta.url,
   run: () => Effect.void,

@@ -1,4 +1,4 @@
-/** Tasks that give, throw, log and post what hurts whoever is not careful. Plain Node.js imports this file. */
+/** Tasks that return, throw, log and post hostile values. Plain Node.js imports this file. */
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import { appendFileSync, closeSync, fstatSync, readdirSync, writeSync } from "node:fs"
@@ -15,16 +15,16 @@ interface WithWasm {
 export const wasmModule = (): object =>
   new (globalThis as unknown as WithWasm).WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
 
-/** Gives back what it gets. */
+/** Returns its payload. */
 export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
 
-/** Tells the type of what it gets. */
+/** Returns the type of its payload. */
 export const typeOf = Task.make("typeOf", { module, run: (value: unknown) => Effect.succeed(typeof value) })
 
-/** How a value leaves a task; `note` is a file to which each start is written. */
+/** The way in which a value leaves a task. `note` is a file to which each start is written. */
 export interface Leaving {
   readonly as: "value" | "error" | "defect" | "log" | "annotation" | "plain" | "module" | "several"
-  /** Number of the value in the list of hostile values, or of levels of a nested one. */
+  /** Index of the value in the list of hostile values, or number of levels of a nested value. */
   readonly number: number
   readonly nested?: boolean
   readonly note?: string
@@ -56,7 +56,7 @@ export const leaves = Task.make("leaves", {
   }
 })
 
-/** What a task does to the channel of its worker. */
+/** The things that a task can do to the channel of its worker. */
 export type Junk =
   | "posts"
   | "closes"
@@ -107,7 +107,7 @@ const meddle = (junk: Junk): void => {
         try {
           writeSync(fd, "junk that is no message")
         } catch {
-          // there is no such descriptor
+          // the descriptor does not exist
         }
       }
       return
@@ -128,17 +128,17 @@ const meddle = (junk: Junk): void => {
   }
 }
 
-/** Meddles with the channel of its worker, and gives what it was told. */
+/** Writes to the channel of its worker, and returns its payload. */
 export const meddles = Task.make("meddles", {
   module,
   run: ({ junk, value }: { readonly junk: Junk; readonly value: number }) => Effect.sync(() => (meddle(junk), value))
 })
 
-/** What a task of a thread finds of its channel. */
+/** Returns what a task on a thread can find of its channel. */
 export const finds = Task.make("finds", {
   module,
   run: (_: unknown) => Effect.sync(() => Object.keys((workerData ?? {}) as object))
 })
 
-/** Tells its process. */
+/** Returns the identifier of its process. */
 export const pid = Task.make("pid", { module, run: (_: number) => Effect.sync(() => process.pid) })

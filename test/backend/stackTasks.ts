@@ -9,7 +9,7 @@ export class TooShort extends Schema.TaggedError<TooShort>()("TooShort", { words
   }
 }
 
-/** Fails with an error that has a schema: thrown by a function of its own, or in a generator. */
+/** Fails with an error that has a schema: thrown by a separate function, or in a generator. */
 export const judge = Task.make("judge", {
   module,
   payload: Schema.Int,
@@ -30,7 +30,7 @@ export const judgeInGenerator = Task.make("judgeInGenerator", {
     })
 })
 
-/** Fails without a schema, or with what is no error. */
+/** Fails without a schema, or with a value that is not an error. */
 export const throws = Task.make("throws", {
   module,
   // @effect-diagnostics-next-line globalErrorInEffectFailure:off
@@ -38,14 +38,14 @@ export const throws = Task.make("throws", {
 })
 export const failsPlainly = Task.make("failsPlainly", { module, run: (value: unknown) => Effect.fail(value) })
 
-/** Runs tasks inside: one, or a run. */
+/** Runs tasks inside: a direct call, or a run. */
 export const judgesOne = Task.make("judgesOne", { module, run: (words: number) => judge(words) })
 export const judgesAll = Task.make("judgesAll", {
   module,
   run: (all: ReadonlyArray<number>) => Parallel.forEach(all, judge)
 })
 
-/** An error whose stack is what a task makes of it. */
+/** An error whose stack is set by a task. */
 class Odd extends Schema.TaggedError<Odd>()("Odd", {}) {}
 export const oddStack = Task.make("oddStack", {
   module,
@@ -62,7 +62,7 @@ export const oddStack = Task.make("oddStack", {
     })
 })
 
-/** A schema that gives the same error for every input. */
+/** A schema that decodes every input to the same error. */
 const constant = new TypeError("always the same")
 const Constant = Schema.String.pipe(
   Schema.decodeTo(Schema.instanceOf(TypeError), {
@@ -77,5 +77,5 @@ export const failsConstantly = Task.make("failsConstantly", {
   run: (_: number) => Effect.suspend(() => Effect.fail(new TypeError("made here")))
 })
 
-/** Calls a task with what its schema refuses. */
+/** Calls a task with a payload that its schema refuses. */
 export const callsWrongly = Task.make("callsWrongly", { module, run: (_: number) => judge("three" as never) })

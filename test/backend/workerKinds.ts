@@ -8,11 +8,11 @@ import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import type { Act } from "./workerTasks.ts"
 
-/** A kind of worker, with what differs in the tests of both. */
+/** A kind of worker, with the differences that tests need. */
 export interface Kind {
   readonly name: "threads" | "processes"
   readonly layer: (options?: Processes.Options) => Layer.Layer<never>
-  /** Lets a worker have little memory. */
+  /** Limits the memory of a worker. */
   readonly small: Layer.Layer<never>
 }
 
@@ -32,10 +32,10 @@ export const kinds: ReadonlyArray<Kind> = [
   }
 ]
 
-/** A value as an act. */
+/** The act of returning a value. */
 export const value = (value: unknown): Act => ({ do: "value", value })
 
-/** The reason of a failure that is the backend's. */
+/** The reason of a failure that is a `BackendError`. */
 export const reasonOf = (failure: Outcome.Failure<unknown, unknown> | undefined): Backend.BackendError["reason"] => {
   const error = errorOf(failure)
   if (!(error instanceof Backend.BackendError)) throw new Error(`not the backend's: ${String(error)}`)
@@ -47,14 +47,14 @@ export const errorOf = (failure: Outcome.Failure<unknown, unknown> | undefined):
 
 export const reasonsOf = (cause: Cause.Cause<unknown>): ReadonlyArray<string> => cause.reasons.map(({ _tag }) => _tag)
 
-/** The crash that an input has failed with. */
+/** The crash that an input failed with. */
 export const crashOf = (failure: Outcome.Failure<unknown, unknown> | undefined): Backend.WorkerCrashed => {
   const reason = reasonOf(failure)
   if (reason._tag !== "WorkerCrashed") throw new Error(`not a crash: ${reason.message}`)
   return reason
 }
 
-/** A file for the length of an effect, and its lines so far. */
+/** A file that exists during an effect, and its lines so far. */
 export const withFile = <A, E, R>(
   use: (file: string, lines: () => ReadonlyArray<string>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
@@ -73,22 +73,22 @@ export const withFile = <A, E, R>(
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
   )
 
-/** Waits for what another thread or process does. */
+/** Waits for another thread or process to do something. */
 export const until = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => condition() ? Effect.void : Effect.andThen(Effect.sleep(5), until(condition)))
 
-/** Waits for what is to become like `wanted`, and gives up in the end, so that a test can say how it differs. */
+/** Waits until a value equals `wanted`. Gives up after a while, so that the test can show the difference. */
 export const untilLike = <A>(found: () => A, wanted: A): Effect.Effect<void> =>
   Effect.ignore(Effect.timeout(until(() => isDeepStrictEqual(found(), wanted)), "20 seconds"))
 
-/** How long an effect takes, in milliseconds. */
+/** Measures how long an effect takes, in milliseconds. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, number], E, R> =>
   Effect.suspend(() => {
     const from = performance.now()
     return Effect.map(effect, (result) => [result, performance.now() - from] as const)
   })
 
-/** Watches the batches that a backend is given. */
+/** Records the batches that a backend gets. */
 export const watching = (sizes: Array<number>): Effect.Effect<Backend.Backend> =>
   Effect.map(Backend.Backend, (backend): Backend.Backend => ({
     name: backend.name,

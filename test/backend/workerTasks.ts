@@ -1,4 +1,4 @@
-/** The tasks of the tests of workers. Plain Node.js imports this file, so nothing of vitest is in it. */
+/** The tasks for the tests of workers. Plain Node.js imports this file, so it must not import vitest. */
 import { Backend, Parallel, Task } from "effect-parallel"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -14,10 +14,10 @@ import { parentPort, threadId } from "node:worker_threads"
 
 const module = import.meta.url
 
-/** Tells workers apart: of one process by their thread, of others by their process. */
+/** Identifies a worker: by its thread in this process, otherwise by its process. */
 const me = `${process.pid}.${threadId}`
 
-/** What a task is to do. */
+/** The things that a task can do. */
 export type Act =
   | { readonly do: "value"; readonly value: unknown }
   | { readonly do: "who" }
@@ -55,12 +55,12 @@ const spin = (millis: number): void => {
   for (const end = performance.now() + millis; performance.now() < end;);
 }
 
-/** Spins until there is a file, for a minute at most. */
+/** Spins until a file exists, for at most a minute. */
 const spinUntil = (file: string): void => {
   for (const end = performance.now() + 60_000; !existsSync(file) && performance.now() < end;);
 }
 
-/** Runs out of memory by small steps: one large step beyond the limit of a thread's heap would end the whole process. */
+/** Runs out of memory in small steps. One large step beyond the heap limit of a thread would end the whole process. */
 const hoard = (): never => {
   let hoarded: unknown
   for (let n = 0;; n++) hoarded = { hoarded, n: `${n}` }
@@ -81,7 +81,7 @@ const failure = (what: "fields" | "odd" | "timeout" | "several" | "interrupt"): 
   }
 }
 
-/** Notes which worker begins an act, where that is asked for. */
+/** Writes down which worker begins an act, if that is requested. */
 const noteStart = ({ noting }: { readonly noting?: string }): void => {
   if (noting !== undefined) appendFileSync(noting, `${me}\n`)
 }
@@ -132,7 +132,7 @@ const acting = (act: Act): unknown => {
   return undefined
 }
 
-/** Does what it is told. */
+/** Performs an act. */
 export const act = Task.make("act", {
   module,
   run: (act: Act): Effect.Effect<unknown, unknown> => {
@@ -169,7 +169,7 @@ export const act = Task.make("act", {
 
 export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int, at: Schema.Date }) {}
 
-/** Schemas on every side. */
+/** A task with schemas for payload, value and error. */
 export const half = Task.make("half", {
   module,
   payload: Schema.Int,
@@ -178,7 +178,7 @@ export const half = Task.make("half", {
   run: (n) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(new Odd({ n, at: new Date(n) }))
 })
 
-/** Gives what its success schema refuses, and fails with what its error schema refuses. */
+/** Returns a value that its success schema refuses, or fails with an error that its error schema refuses. */
 export const liar = Task.make("liar", {
   module,
   success: Schema.Int,
@@ -186,7 +186,7 @@ export const liar = Task.make("liar", {
   run: (n: number) => n < 0 ? Effect.fail(n) : Effect.succeed(n)
 })
 
-/** Its values cross through a schema that moves their buffers, both ways. */
+/** A task whose schemas move the buffers of its values, both ways. */
 const Moved = Schema.Struct({ bytes: Transferable.Uint8Array })
 
 export const moves = Task.make("moves", {
@@ -199,7 +199,7 @@ export const moves = Task.make("moves", {
 
 const Samples = Task.cloned(Schema.instanceOf(Float64Array))
 
-/** Scales numbers, which cross as they are beside a date that does not. */
+/** Scales numbers, which cross unchanged beside a date that is encoded. */
 export const scales = Task.make("scales", {
   module,
   payload: Schema.Struct({ samples: Samples, by: Schema.Finite, at: Schema.Date }),
@@ -207,14 +207,14 @@ export const scales = Task.make("scales", {
   run: ({ at, by, samples }) => Effect.succeed({ scaled: samples.map((sample) => sample * by), at })
 })
 
-/** Moves its result, after a while. */
+/** Moves its result after a while. */
 export const movesLate = Task.make("movesLate", {
   module,
   success: Moved,
   run: (millis: number) => Effect.as(Effect.sleep(millis), { bytes: Uint8Array.of(millis) })
 })
 
-/** What is known of binary data on the far side. */
+/** The properties of binary data in the worker. */
 const seen = (value: unknown): unknown => {
   if (value instanceof Float64Array || value instanceof Uint8Array) {
     return {
@@ -243,7 +243,7 @@ export const stores = Task.make("stores", {
     })
 })
 
-/** Gives back so many bytes. */
+/** Returns this many bytes. */
 export const bytes = Task.make("bytes", { module, run: (size: number) => Effect.succeed(new Uint8Array(size).fill(7)) })
 
 const notesOf = (env: string, line: string) =>
@@ -254,7 +254,7 @@ const notesOf = (env: string, line: string) =>
 
 class Resource extends Context.Service<Resource, { readonly uses: () => number }>()("test/Resource") {}
 
-/** Has a layer that notes when it is built and when it is released. */
+/** A task whose layer writes down when it is built and released. */
 export const uses = Task.make("uses", {
   module,
   run: (act: Act) => Effect.map(Resource.useSync((resource) => resource.uses()), () => acting(act) ?? me),
@@ -271,7 +271,7 @@ export const uses = Task.make("uses", {
   )
 })
 
-/** Has a layer that is never built, or not at first. */
+/** A task whose layer never builds, or fails at first. */
 export const waitsForLayer = Task.make("waitsForLayer", {
   module,
   run: (_: unknown) => Effect.asVoid(Resource),
@@ -295,7 +295,7 @@ export const failsAtFirst = Task.make("failsAtFirst", {
   )
 })
 
-/** Tells what it sees of its caller. */
+/** Returns what it gets of its caller's context. */
 export const context = Task.make("context", {
   module,
   run: (_: unknown) =>
@@ -320,7 +320,7 @@ export const logs = Task.make("logs", {
     )
 })
 
-/** How many of its own inputs it runs at once when nobody says. */
+/** Returns how many inputs a run inside it has in flight by default. */
 export const nests = Task.make("nests", {
   module,
   run: (inputs: number) =>
@@ -334,7 +334,7 @@ export const nests = Task.make("nests", {
     })
 })
 
-/** Mixed fates, drawn by the caller. */
+/** A task with fates that the caller draws. */
 export const chaos = Task.make("chaos", {
   module,
   run: ({ fate, micros, n }: { readonly n: number; readonly micros: number; readonly fate: string }) =>
@@ -358,7 +358,7 @@ export const chaos = Task.make("chaos", {
     })
 })
 
-/** Waits, and notes when it starts and when it ends, well or not; fails where it would have to wait for less than nothing. */
+/** Waits, and writes down when it starts and ends in any way. Fails if the time to wait is negative. */
 export const notes = Task.make("notes", {
   module,
   run: ({ file, line, millis }: { readonly file: string; readonly line: string; readonly millis: number }) => {
@@ -371,17 +371,17 @@ export const notes = Task.make("notes", {
   }
 })
 
-/** Waits for very long. */
+/** Waits for a very long time. */
 export const naps = Task.make("naps", { module, run: (_: number) => Effect.never })
 
-/** An error that its schema lets through, and that cannot be cloned. */
+/** An error that its schema accepts but that cannot be cloned. */
 export const failsOddly = Task.make("failsOddly", {
   module,
   error: Schema.Any,
   run: (n: number) => n === 1 ? Effect.fail({ deep: { callback: () => 1 } }) : Effect.succeed(n)
 })
 
-/** Sends messages that are nobody's. */
+/** Sends messages through its own `parentPort` or `process.send`. */
 export const chatters = Task.make("chatters", {
   module,
   run: (n: number) =>
@@ -394,23 +394,23 @@ export const chatters = Task.make("chatters", {
     })
 })
 
-/** Next to nothing. */
+/** Does almost nothing. */
 export const tiny = Task.make("tiny", { module, run: (n: number) => Effect.succeed(Math.sqrt(n)) })
 
 export const length = Task.make("length", { module, run: (list: ReadonlyArray<number>) => Effect.succeed(list.length) })
 
-/** Is exported by no module. */
+/** A task that no module exports. */
 const unexported = Task.make("unexported", { module, run: (n: number) => Effect.succeed(n) })
 export const hidden = { task: unexported }
 
-/** An array that is kept here, of 2 MiB, and one that is not. */
+/** An array of 2 MiB that the worker keeps. */
 const kept = new Float64Array(2 ** 18).fill(1)
 const Numbers = Schema.instanceOf(Float64Array)
 
-/** Gives the array that it keeps, and counts how long it is. */
+/** Returns the array that it keeps. */
 export const keeps = Task.make("keeps", { module, run: (_: number) => Effect.sync(() => kept) })
 
-/** Moves its payload and its result, which are nested. */
+/** Moves its payload and its result, which are nested values. */
 export const movesNested = Task.make("movesNested", {
   module,
   payload: Task.moved(Schema.Struct({ rows: Schema.Array(Numbers) })),
@@ -418,7 +418,7 @@ export const movesNested = Task.make("movesNested", {
   run: ({ rows }) => Effect.succeed({ rows: rows.map((row) => row.map((n) => n + 1)) })
 })
 
-/** Fails at its first attempt, though its payload has moved. */
+/** Fails after its payload has been moved. */
 export const movesInVain = Task.make("movesInVain", {
   module,
   payload: Task.moved(Numbers),
@@ -426,10 +426,10 @@ export const movesInVain = Task.make("movesInVain", {
   run: (_) => Effect.fail("no")
 })
 
-/** Gives what it was given. */
+/** Returns its payload. */
 export const same = Task.make("same", { module, run: (value: unknown) => Effect.succeed(value) })
 
-/** Moves whatever it is given, and tells what that was. */
+/** Moves its payload, and describes it. */
 export const movesAny = Task.make("movesAny", {
   module,
   payload: Task.moved(Schema.Any),

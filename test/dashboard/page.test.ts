@@ -1,4 +1,4 @@
-/** The dashboard in a browser, while runs of this program go on. */
+/** The dashboard in a browser, while this program runs something. */
 import { assert, describe, layer } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { Parallel, Report } from "effect-parallel"
@@ -8,7 +8,7 @@ import { blank, Chromium, hasBrowser, listen } from "../report/browser.ts"
 
 const title = `a dashboard in a browser${hasBrowser ? "" : " (skipped: there is no Chromium)"}`
 
-/** Opens the page of the dashboard around. */
+/** Opens the page of the dashboard that is provided. */
 const opened = Effect.gen(function*() {
   const { url } = yield* Dashboard.Dashboard
   const page = yield* blank()
@@ -23,7 +23,7 @@ const shows = (page: Effect.Success<typeof opened>["page"], selector: string, te
 
 describe.skipIf(!hasBrowser)(title, () => {
   layer(Chromium.layer, { excludeTestServices: true })((it) => {
-    it.effect("moves while a run goes on, ends as its report does, and knows when its program ends", () =>
+    it.effect("follows a run, ends with the numbers of its report, and shows when its program ends", () =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
         const context = yield* Layer.buildWithScope(Dashboard.layer(), scope)
@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser)(title, () => {
         }).pipe(Effect.provide(context))
       }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))))
 
-    it.effect("shows what inputs and errors are as the text that it is", () =>
+    it.effect("shows inputs and errors as plain text", () =>
       Effect.gen(function*() {
         const hostile = `<img src=x onerror="window.owned = true"><script>window.owned = true</script>\u202e`
         const { complaints, page } = yield* opened

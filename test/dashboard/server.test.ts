@@ -16,7 +16,7 @@ const silent = Effect.provide(Logger.layer([]))
 const served = <A, E, R>(effect: Effect.Effect<A, E, R>, options?: Dashboard.Options) =>
   effect.pipe(Effect.provide(Dashboard.layer(options)), silent)
 
-/** The address of something that the dashboard serves. */
+/** Returns the address of a path of the dashboard. */
 const at = (path: string) =>
   Effect.map(Dashboard.Dashboard, ({ url }) => {
     const address = new URL(url)
@@ -26,7 +26,7 @@ const at = (path: string) =>
 
 const get = (url: URL | string, init?: RequestInit) => Effect.promise(() => fetch(url, init))
 
-/** Connects as a page does, and returns the events that it is told. */
+/** Connects as a page does, and returns the events that arrive. */
 const connected = Effect.gen(function*() {
   const { body } = yield* get(yield* at("/events"))
   return Stream.fromReadableStream({ evaluate: () => body!, onError: () => "cut" as const }).pipe(
@@ -38,7 +38,7 @@ const connected = Effect.gen(function*() {
 
 const events = Stream.unwrap(connected)
 
-/** Waits for the first update that is as it should be. */
+/** Waits for the first update that satisfies a condition. */
 const until = (isRight: (update: Update) => boolean) =>
   Effect.map(Stream.runHead(Stream.filter(events, isRight)), Option.getOrThrow)
 
@@ -58,7 +58,7 @@ const isOpen = (url: string) =>
     socket.on("error", () => resume(Effect.succeed(false)))
   })
 
-/** Megabytes of the heap that are in use after a collection. */
+/** Returns the megabytes of heap in use after a collection. */
 const heapUsed = Effect.sync(() => {
   setFlagsFromString("--expose-gc")
   ;(runInNewContext("gc") as () => void)()
@@ -66,7 +66,7 @@ const heapUsed = Effect.sync(() => {
 })
 
 describe("a dashboard", () => {
-  it.live("serves its page at this machine alone, to who has its token", () =>
+  it.live("serves its page only on this machine, to requests with its token", () =>
     served(
       Effect.gen(function*() {
         const { url } = yield* Dashboard.Dashboard
@@ -94,7 +94,7 @@ describe("a dashboard", () => {
       { title: "texts <all>" }
     ))
 
-  it.live("tells of runs while they go on: counts, inputs under way, outcomes and failures", () =>
+  it.live("sends runs in progress: counts, inputs, outcomes and failures", () =>
     served(Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const work = (n: number) =>
@@ -122,7 +122,7 @@ describe("a dashboard", () => {
       assert.deepStrictEqual([end.runs[0]!.done, end.runs[0]!.failed, end.inputs.length], [6, 1, 0])
     })))
 
-  it.live("has the whole report of a run, once that is there, the same as the program has", () =>
+  it.live("serves the report of a run once it has ended, the same as the program gets", () =>
     served(Effect.gen(function*() {
       const report = yield* Parallel.run(range(50), (n) => n % 7 === 0 ? Effect.fail("seven") : Effect.succeed(n))
       const { runs } = yield* until(({ runs }) => runs[0]?.hasReport === true)
@@ -134,7 +134,7 @@ describe("a dashboard", () => {
       )
     })))
 
-  it.live("shows runs inside of others, and flows", () =>
+  it.live("shows nested runs and flows", () =>
     served(Effect.gen(function*() {
       const double = Node.make("double", { exec: (n: number) => n * 2 })
       const flow = Flow.make("doubles", {
@@ -154,7 +154,7 @@ describe("a dashboard", () => {
       assert.deepStrictEqual(flows.map(({ edges, name, walks }) => [name, walks, edges[0]!.taken]), [["doubles", 4, 4]])
     })))
 
-  it.live("keeps the last thousand outcomes, and tells each page of those that it has not", () =>
+  it.live("keeps the last thousand outcomes, and sends each page those that it lacks", () =>
     served(Effect.gen(function*() {
       yield* Parallel.forEach(range(3000), Effect.succeed)
       const first = yield* until(({ settled }) => settled === 3000)
@@ -164,7 +164,7 @@ describe("a dashboard", () => {
       assert.deepStrictEqual(updates.map(({ outcomes }) => outcomes.length), [1000, 0])
     })))
 
-  it.live("keeps two hundred runs that have ended, those inside of others last", () =>
+  it.live("keeps two hundred ended runs, and forgets nested ones first", () =>
     served(Effect.gen(function*() {
       yield* Parallel.forEach(range(300), (n) => Parallel.forEach([n], Effect.succeed, { name: "inner" }), {
         name: "outer"
@@ -174,7 +174,7 @@ describe("a dashboard", () => {
       assert.deepStrictEqual([runs.length, runsLeft, runs[0]!.name], [200, 101, "outer"])
     })))
 
-  it.live("tells at most ten times a second, of all that happened meanwhile", () =>
+  it.live("sends at most ten events a second, each with all that happened", () =>
     served(Effect.gen(function*() {
       const told: Array<Update> = []
       const listening = Stream.runForEach(events, (update) => Effect.sync(() => void told.push(update)))
@@ -189,7 +189,7 @@ describe("a dashboard", () => {
       assert.isAbove(told.length, 2)
     })))
 
-  it.live("says since when inputs are under way", () =>
+  it.live("shows since when inputs are in progress", () =>
     served(Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Parallel.forEach([1], () => Effect.never))
       const { inputs, runs } = yield* until(({ inputs }) => inputs.length > 0)
@@ -200,7 +200,7 @@ describe("a dashboard", () => {
       assert.deepStrictEqual([none.length, run!.state], [0, "interrupted"])
     })))
 
-  it.live("ends with its scope, and tells its pages so", () =>
+  it.live("ends with its scope, and tells its pages", () =>
     Effect.gen(function*() {
       const last: Array<Update> = []
       const url = yield* served(Effect.gen(function*() {
@@ -215,7 +215,7 @@ describe("a dashboard", () => {
       assert.strictEqual(last.at(-1)?.over, true)
     }))
 
-  it.live("fails with a typed error where its port is taken", () =>
+  it.live("fails with a typed error if its port is taken", () =>
     served(Effect.gen(function*() {
       const { url } = yield* Dashboard.Dashboard
       const port = Number(new URL(url).port)
@@ -224,13 +224,13 @@ describe("a dashboard", () => {
       assert.isTrue(Exit.isFailure(second) && Exit.hasFails(second))
     })))
 
-  it("refuses options that are none", () => {
+  it("refuses invalid options", () => {
     assert.throws(() => Dashboard.layer({ port: 70_000 }), /`port` to be an integer from 0 to 65535/)
     assert.throws(() => Dashboard.layer({ host: "" }), /host/)
     assert.throws(() => Dashboard.layer({ prot: 1 } as never), /prot/)
   })
 
-  it.live("knows of inputs on threads, and of what they fail with", () =>
+  it.live("shows inputs on threads and their failures", () =>
     served(
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.exit(Parallel.partition(range(4), tasks.naps, { batchSize: 2 })))
@@ -241,7 +241,7 @@ describe("a dashboard", () => {
       }).pipe(Effect.provide(Threads.layer({ workers: 1, grace: "100 millis" })))
     ))
 
-  it.live("keeps no more of a million inputs than of a thousand", () =>
+  it.live("uses no more memory for a million inputs than for a thousand", () =>
     served(Effect.gen(function*() {
       const run = (count: number) =>
         Stream.runDrain(Parallel.stream(Stream.range(1, count), Effect.succeed, { name: "many" }))
@@ -253,7 +253,7 @@ describe("a dashboard", () => {
       assert.isBelow(after - before, 5)
     })), 60_000)
 
-  it.live("changes nothing about how runs end, with a journal too", () =>
+  it.live("does not change how runs end, with a journal too", () =>
     served(
       Effect.gen(function*() {
         const work = (n: number) => n === 1 ? Effect.fail("no") : Effect.succeed(n)
@@ -266,7 +266,7 @@ describe("a dashboard", () => {
       }).pipe(Effect.provide(Journal.layerMemory))
     ))
 
-  it.live("shows no run as under way that was interrupted when it began", () =>
+  it.live("does not show a run as running that was interrupted when it began", () =>
     served(Effect.gen(function*() {
       const loop = Effect.forever(Parallel.forEach([1], Effect.succeed, { name: "quick" }))
       yield* Effect.forEach(range(100), (n) =>
@@ -281,7 +281,7 @@ describe("a dashboard", () => {
       assert.deepStrictEqual(inputs, [])
     })))
 
-  it.live("shows what is under way before what has ended", () =>
+  it.live("shows running runs before ended ones", () =>
     served(Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Parallel.forEach([1], () => Effect.never, { name: "long" }))
       yield* until(({ inputs }) => inputs.length === 1)
@@ -293,7 +293,7 @@ describe("a dashboard", () => {
       assert.deepStrictEqual([runs.length, runsLeft, inputs[0]!.run], [200, 51, runs[0]!.id])
     })))
 
-  it.live("shows no copy of a straggler as under way that has lost", () =>
+  it.live("does not show a losing copy of a straggler as running", () =>
     served(Effect.gen(function*() {
       const starts: Array<number> = []
       const work = (n: number) =>
@@ -312,7 +312,7 @@ describe("a dashboard", () => {
       assert.deepStrictEqual([...new Set(inputs.map(({ input }) => input))], ["9"])
     })))
 
-  it.live("answers odd addresses, and traces none: they hold the token", () => {
+  it.live("answers odd addresses, and traces no address, because addresses contain the token", () => {
     const spans: Array<string> = []
     const tracer = Tracer.make({
       span: (options) => {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 
 const cwd = fileURLToPath(new URL("../../examples/", import.meta.url))
 
-/** The rows of the table of examples: what they are about, and how many lines they say that it has. */
+/** The rows of the table of examples: the name of each example, and its stated number of lines. */
 const rows = readFileSync(`${cwd}README.md`, "utf8")
   .matchAll(/^\| \[(.+?)\]\(.+?\) \| .+ \| (\d+) \|$/gm)
   .map(([, name, lines]) => ({ name: name!, lines: Number(lines) }))
@@ -12,7 +12,7 @@ const rows = readFileSync(`${cwd}README.md`, "utf8")
 
 const names = rows.map(({ name }) => name)
 
-/** The folder of an example, unless that has a row of its own. */
+/** Returns the folder of an example, unless the folder has its own row. */
 const folderOf = (name: string): string | undefined => {
   if (name.endsWith("/")) return name
   const folder = `${name.replace(/^\d+-|\.ts$/g, "")}/`
@@ -33,7 +33,7 @@ describe("the table of examples", () => {
     assert.deepStrictEqual(names.filter((name) => !name.endsWith("/")), globSync("*.ts", { cwd }).toSorted())
   })
 
-  it("has every folder, but for the fixtures, in a row or beside an example", () => {
+  it("has every folder except the fixtures, in a row or with an example", () => {
     const folders = globSync("*/", { cwd }).map((folder) => `${folder.replace(/\/$/, "")}/`)
 
     assert.deepStrictEqual(
@@ -42,7 +42,7 @@ describe("the table of examples", () => {
     )
   })
 
-  it("says of no example that it is shorter than it is", () => {
+  it("states at least the number of lines of each example", () => {
     assert.deepStrictEqual(rows.filter(({ lines, name }) => linesOf(name) > lines), [])
   })
 })

@@ -4,7 +4,7 @@ import { BatchFlow, BatchNode, Flow, Journal, Node, Parallel, Task } from "effec
 import { drive, pass, turns } from "../helpers.ts"
 import { layerOf, quiet, ScriptedStore } from "../journal/stores.ts"
 
-/** Nodes that note when they run; `breaks` fails once it has run so often. */
+/** Nodes that record when they run. `breaks` fails after it has run this many times. */
 const notes = () => {
   const ran: Array<string> = []
   const node = (name: string, breaksAt = 0) => {
@@ -24,7 +24,7 @@ const inMemory = <A, E, R>(effect: Effect.Effect<A, E, R | Journal.Journal>) =>
   quiet(Effect.provide(effect, Journal.layerMemory))
 
 describe("Flow.run with a journal", () => {
-  it.effect("goes on after the last node that was recorded", () =>
+  it.effect("continues after the last recorded node", () =>
     inMemory(Effect.gen(function*() {
       const { node, ran } = notes()
       const line = Flow.chain("line", node("a"), node("b"), node("c", 1), node("d"))
@@ -40,7 +40,7 @@ describe("Flow.run with a journal", () => {
       assert.deepStrictEqual(ran, [])
     })))
 
-  it.effect("knows each round of a loop, the branches of a fan-out, and nested flows", () =>
+  it.effect("distinguishes the rounds of a loop, the branches of a fan-out, and nested flows", () =>
     inMemory(Effect.gen(function*() {
       const { node, ran } = notes()
       const inner = Flow.chain("inner", node("i"), node("j"))
@@ -66,7 +66,7 @@ describe("Flow.run with a journal", () => {
       assert.deepStrictEqual(ran, ["last"])
     })))
 
-  it.effect("keeps inputs, versions and keys apart", () =>
+  it.effect("separates inputs, versions and keys", () =>
     inMemory(Effect.gen(function*() {
       const { node, ran } = notes()
       const line = Flow.chain("line", node("a"))
@@ -78,7 +78,7 @@ describe("Flow.run with a journal", () => {
       assert.strictEqual(ran.length, 5)
     })))
 
-  it.effect("takes no input as an input, and undefined as a value", () =>
+  it.effect("accepts undefined as an input and as a value", () =>
     inMemory(Effect.gen(function*() {
       let runs = 0
       const node = Node.make("node", { exec: (_: void) => Effect.sync(() => void runs++) })
@@ -88,7 +88,7 @@ describe("Flow.run with a journal", () => {
       assert.strictEqual(runs, 1)
     })))
 
-  it.effect("keeps values through the schema that their node states, and refuses others with the way to them", () =>
+  it.effect("stores values by the schema of their node, and refuses others with the path to them", () =>
     inMemory(Effect.gen(function*() {
       const date = Node.make("date", { exec: (n: number) => ({ list: [new Date(n)] }) })
       const flow = Flow.chain("flow", date)
@@ -160,7 +160,7 @@ describe("Flow.run with a journal", () => {
     }
   })
 
-  it.effect("lets no node begin before the one before is durable", () =>
+  it.effect("starts a node only after the record of the previous one is durable", () =>
     Effect.gen(function*() {
       const store = new ScriptedStore()
       const { node, ran } = notes()
@@ -184,7 +184,7 @@ describe("Flow.run with a journal", () => {
       assert.deepStrictEqual(ran, ["a", "b"])
     }).pipe(quiet))
 
-  it("refuses options that are none", () => {
+  it("refuses invalid options", () => {
     const { node } = notes()
     const run = (options: unknown) => () => Flow.run(node("a"), 1, options as {})
     assert.throws(run({ journal: 1 }), /`journal` to be true or an object/)
@@ -194,7 +194,7 @@ describe("Flow.run with a journal", () => {
     assert.throws(() => Node.withSchema(node("a"), {} as never), /`schema` to be a schema/)
   })
 
-  it.effect("waits for its record when it is interrupted after a node, so that this does not run again", () =>
+  it.effect("waits for its record when interrupted after a node, so that the node does not run again", () =>
     Effect.gen(function*() {
       const store = new ScriptedStore()
       store.appending = () => Effect.sleep(50)
@@ -211,7 +211,7 @@ describe("Flow.run with a journal", () => {
       assert.deepStrictEqual(ran, ["charge"])
     }).pipe(quiet))
 
-  it.effect("records one node at a time, though several end at once", () =>
+  it.effect("records one node at a time, even if several end together", () =>
     Effect.gen(function*() {
       const store = new ScriptedStore()
       let [at, most] = [0, 0]
@@ -227,7 +227,7 @@ describe("Flow.run with a journal", () => {
       assert.strictEqual(store.appended, 4)
     }).pipe(quiet))
 
-  it.effect("records nothing inside the items of a batch, which it could not tell apart", () =>
+  it.effect("records nothing inside the items of a batch, which it could not distinguish", () =>
     inMemory(Effect.gen(function*() {
       let items = ["a", "b", "c"]
       let breaks = true
@@ -254,7 +254,7 @@ describe("Flow.run with a journal", () => {
       ])
     })))
 
-  it.effect("tries an item of a batch again from its beginning", () =>
+  it.effect("runs an item of a batch again from its start", () =>
     inMemory(Effect.gen(function*() {
       const log: Array<string> = []
       let count = 0
@@ -267,7 +267,7 @@ describe("Flow.run with a journal", () => {
       assert.deepStrictEqual(log, ["a", "b1", "a", "b2", "a", "b3"])
     })))
 
-  it.effect("keeps exits that are values, as those of a batch flow without a post", () =>
+  it.effect("stores exits inside values, such as those of a batch flow without a post", () =>
     inMemory(Effect.gen(function*() {
       let runs = 0
       const inner = BatchFlow.make("inner", {
@@ -312,7 +312,7 @@ describe("batches with a journal", () => {
       assert.sameMembers(ran.slice(3), [3, 4])
     })))
 
-  it.effect("record the exits of a batch flow, and what a fallback gives", () =>
+  it.effect("record the exits of a batch flow, and the values of a fallback", () =>
     inMemory(Effect.gen(function*() {
       const ran: Array<number> = []
       const flow = Node.make("sign", {
@@ -339,7 +339,7 @@ describe("batches with a journal", () => {
       assert.deepStrictEqual(ran, [-1, 0, 2])
     })))
 
-  it.effect("of a task may have schemas of their own where a fallback gives what the task does not", () =>
+  it.effect("of a task may have other schemas if a fallback returns other values than the task", () =>
     inMemory(Effect.gen(function*() {
       const task = Task.make("task", {
         module: import.meta.url,

@@ -2,14 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { BatchFlow, BatchNode, Flow, Node } from "effect-parallel"
 import { Window } from "happy-dom"
 
-/** Mermaid wants a browser's document, even to parse. */
+/** Mermaid needs the document of a browser, even to parse. */
 const mermaid = async () => {
   const window = new Window()
   Object.assign(globalThis, { window, document: window.document })
   return (await import("mermaid")).default
 }
 
-/** What Mermaid itself understands of a chart. */
+/** Parses a chart with Mermaid itself. */
 const parsed = async (text: string) => {
   const api = await mermaid()
   await api.parse(text)
@@ -60,7 +60,7 @@ describe("toMermaid", () => {
     assert.strictEqual(Flow.toMermaid(outer), text)
   })
 
-  it("draws lines, fan-outs, races, batches and batch flows", async () => {
+  it("draws sequences, fan-outs, races, batches and batch flows", async () => {
     const each = BatchNode.make("each", { prep: (n: number) => [n], exec: (n) => n, concurrency: 1 })
     const perItem = BatchFlow.make("perItem", { prep: (n: number) => [n], flow: loop, concurrency: 1 })
     const all = Flow.chain(
@@ -88,7 +88,7 @@ describe("toMermaid", () => {
     ])
   })
 
-  it("any name stays a name", async () => {
+  it("draws any name as a name", async () => {
     const names = [
       `end`,
       `a"b`,

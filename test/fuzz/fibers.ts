@@ -1,4 +1,4 @@
-/** Programs on fibers, on the test clock: run to their end, and judged. */
+/** Runs programs on fibers and the test clock to their end, and judges them. */
 import { Limit, type Outcome, Parallel, Progress } from "effect-parallel"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -21,7 +21,7 @@ import { valueOf } from "./values.ts"
 
 const inputDefect = new Error("the inputs threw")
 
-/** Counts what the works of all runs do under the limits that count. */
+/** Counts the works of all runs under the limits that count concurrency. */
 class Gauge {
   running = 0
   most = 0
@@ -32,10 +32,10 @@ class Gauge {
     })
 }
 
-/** Time in which the clock goes by milliseconds; after it, by hours. */
+/** Time during which the clock moves by milliseconds; after that it moves by hours. */
 const firstMillis = 30
 
-/** Notes what starts under a rate, to tell whether more did in any window than it allows. */
+/** Records starts under a rate, to find a window with more of them than it allows. */
 class Ledger {
   private readonly starts: Array<{ readonly at: number; readonly tokens: number }> = []
   private readonly burst: number
@@ -46,12 +46,15 @@ class Ledger {
     this.perMilli = limit / window
   }
 
-  /** Notes a start. Those after the first steps are left out: a fiber that yields when it has its tokens starts hours later there. */
+  /**
+   * Records a start, except after the first steps, where a fiber that yields after taking its tokens starts hours
+   * later.
+   */
   note(at: number, tokens: number): void {
     if (at <= firstMillis) this.starts.push({ at, tokens })
   }
 
-  /** The window in which most was started beyond what may be; undefined if there is none. */
+  /** Returns the window with the most starts beyond the limit, or `undefined` if there is none. */
   get excess(): string | undefined {
     for (const [first, { at: from }] of this.starts.entries()) {
       let sum = 0
@@ -75,7 +78,7 @@ interface Shared {
 
 const isStated = (limit: Limit.Limit): limit is Limit.Stated => "state" in limit
 
-/** A key and a cost of any value: nothing of it is called. */
+/** Makes a key and a cost for any value without calling anything of it. */
 const kindOf = (input: unknown): string => typeof input
 
 const costs: Readonly<Record<string, number>> = { object: 7, string: 0, number: 2, function: 9 }
@@ -102,7 +105,7 @@ const makeShared = (clock: Clock.Clock): Shared => {
   }
 }
 
-/** The clock, with the number of sleepers that there are. */
+/** A clock that counts its sleepers. */
 const counting = (clock: Clock.Clock) => {
   const sleepers = { count: 0 }
   const counted = Object.assign(Object.create(clock) as Clock.Clock, {
@@ -115,7 +118,7 @@ const counting = (clock: Clock.Clock) => {
   return { counted, sleepers }
 }
 
-/** The inputs of a run, which count how often they were pulled and closed. */
+/** The inputs of a run. They count how often they are pulled and closed. */
 class Inputs {
   pulled = 0
   closed = 0
@@ -169,7 +172,10 @@ class Inputs {
   }
 }
 
-/** Logs a value, and notes it in the span. Effect itself may die of a value that it looks at, which is no work's fault. */
+/**
+ * Logs a value and adds it to the span. Effect itself may die when it reads a value, which is not the fault of the
+ * work.
+ */
 const noted = (value: unknown): Effect.Effect<void> =>
   Effect.suspend(() => Effect.logError(value)).pipe(
     Effect.annotateLogs("key", value),
@@ -177,7 +183,7 @@ const noted = (value: unknown): Effect.Effect<void> =>
     Effect.ignoreCause
   )
 
-/** What a work does, as an effect; throws if it is to throw. */
+/** Makes the effect of a work. Throws if the work is to throw. */
 const effectOf = (run: Run, act: Act, shared: Shared): Effect.Effect<unknown, unknown> => {
   const value = valueOf(act.value)
   const after = <A, E>(end: Effect.Effect<A, E>) => act.millis === 0 ? end : Effect.delay(end, act.millis)
@@ -218,7 +224,7 @@ const effectOf = (run: Run, act: Act, shared: Shared): Effect.Effect<unknown, un
     case "children":
       return Effect.andThen(Effect.forkChild(Effect.sleep(100_000)), after(Effect.succeed(value)))
     case "nested": {
-      // a limit that does not lend is held by the work around
+      // a limit that does not lend is held by the enclosing work
       const limit = run.limits.filter((name) => name !== "own").map((name) => shared.limits[name])
       const work = (n: number) => {
         noteStart(run, shared, n)
@@ -235,7 +241,7 @@ const effectOf = (run: Run, act: Act, shared: Shared): Effect.Effect<unknown, un
   }
 }
 
-/** Notes the start of an attempt at an input under the rates of its run. */
+/** Records the start of an attempt under the rates of its run. */
 const noteStart = (run: Run, { ledgers, now }: Shared, input: unknown): void => {
   if (run.limits.includes("rate")) ledgers.rate.note(now(), 1)
   if (run.limits.includes("cost")) ledgers.cost.note(now(), costOf(input))
@@ -261,7 +267,7 @@ const workOf = (run: Run, probe: Probe, shared: Shared) => {
       case "nonsense":
         probe.started.push(index)
         return effectOf(run, act, shared)
-      // these take their fiber with them, so nothing may watch their end
+      // these end their fiber, so nothing can watch their end
       case "interrupt own fiber":
       case "no effect":
         return Effect.suspend(() => {
@@ -276,7 +282,7 @@ const workOf = (run: Run, probe: Probe, shared: Shared) => {
   }
 }
 
-/** Tells whether an outcome is what the model expects: the very value or error, and nobody else's. */
+/** True if an outcome is the one that the model expects, with the same value or error object. */
 const fits =
   (run: Run) =>
   (outcome: Outcome.Outcome<unknown, unknown, unknown>, { act, attempts, late, tag }: Expected): boolean => {
@@ -339,7 +345,7 @@ const start = (
   }
 }
 
-/** Runs a program on fibers; dies with a complaint if it does what it must not. */
+/** Runs a program on fibers. Dies with a message if it does something wrong. */
 const check = (program: Program): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { counted, sleepers } = counting(yield* Clock.Clock)
@@ -410,7 +416,7 @@ const check = (program: Program): Effect.Effect<void> =>
       }
       const exit = exits[k] as Exit.Exit<Result, unknown>
       try {
-        // a copy of a straggler may do what a later attempt would
+        // a copy of a straggler may do what a later attempt would do
         judge({ run, exit, inputDefect, fits: fits(run), exact: run.stragglers === undefined })
       } catch (error) {
         throw new Error(`run ${k}: ${(error as Error).message}`, { cause: error })
@@ -418,6 +424,6 @@ const check = (program: Program): Effect.Effect<void> =>
     }
   })
 
-/** Runs a program from a test or a script: on a test clock of its own. */
+/** Runs a program from a test or a script, on its own test clock. */
 export const checkPromise = (program: Program): Promise<void> =>
   Effect.runPromise(Effect.scoped(Effect.provide(check(program), TestClock.layer())))

@@ -1,6 +1,6 @@
 /**
- * Schedules of what may happen to machines, on a network in memory and the test clock, against a sequential model: what each
- * input comes to by itself, and what may keep it from that.
+ * Random schedules of machine failures, on a network in memory and the test clock, against a sequential model: what
+ * each input results in by itself, and what may prevent that.
  */
 import { Backend, type Outcome, Parallel, Task } from "effect-parallel"
 import * as Transport from "effect-parallel/backend/Transport"
@@ -17,14 +17,14 @@ import { inspect } from "node:util"
 import { insist } from "./judge.ts"
 import { Random } from "./random.ts"
 
-/** Something that happens to a machine, at a time in milliseconds. */
+/** An event of a machine, at a time in milliseconds. */
 interface Happening {
   readonly at: number
   readonly what: "start" | "stop" | "kill" | "kill silently" | "freeze" | "thaw" | "part" | "heal"
   readonly machine: string
 }
 
-/** What an input does: it takes so many milliseconds, and then succeeds, fails, or kills its machine. */
+/** The action of an input: it takes some milliseconds, then succeeds, fails, or kills its machine. */
 interface Act {
   readonly millis: number
   readonly end: "succeed" | "fail" | "die" | "kill"
@@ -33,12 +33,12 @@ interface Act {
 interface Schedule {
   readonly machines: ReadonlyArray<string>
   readonly slots: number
-  /** Least and greatest time of a message, in milliseconds. */
+  /** Shortest and longest latency of a message, in milliseconds. */
   readonly latency: readonly [number, number]
   readonly tells: boolean
-  /** Shares of the messages that are lost, and that come twice. */
+  /** Shares of the messages that are lost and that arrive twice. */
   readonly noise: readonly [lost: number, twice: number]
-  /** Times from and until which no machine hears the program. */
+  /** Times from and until which no machine receives messages of the program. */
   readonly muted: readonly [from: number, until: number]
   readonly acts: ReadonlyArray<Act>
   readonly options: { readonly concurrency?: number; readonly batchSize?: number; readonly timeout?: number }
@@ -51,23 +51,23 @@ const lease = 3000
 const patience = 20_000
 const maxLosses = 3
 
-/** Time in milliseconds by which every run must have ended, whatever happens. */
+/** Time in milliseconds by which every run must have ended. */
 const ceiling = 30 * 60_000
 
 const names = ["a", "b", "c", "d"]
 
-/** Draws a schedule. In the end a machine is there that nothing happens to, in most of them. */
+/** Draws a schedule. Most schedules end with a machine to which nothing happens. */
 const draw = (seed: number): Schedule => {
   const random = new Random(seed)
   const most = random.pick([3000, 10_000])
   const timeout = random.maybe(0.2, [700])
   const interruptedAt = random.chance(0.2) ? random.below(most) : undefined
   const acts = random.list(1 + random.below(16), (): Act => {
-    // what goes on though nobody wants it any more shows if it takes long
+    // long inputs reveal work that continues although it is not wanted any more
     const isEndless = interruptedAt !== undefined && random.chance(0.3)
     const millis = isEndless ? 100_000 : random.chance(0.4) ? 0 : random.below(random.pick([50, 1000, 5000]))
     return {
-      // with a deadline an input takes no time, or too long: the clock may move on while a start is on its way
+      // with a deadline an input takes no time or too long, because the clock may move while a start is on its way
       millis: timeout === undefined ? millis : millis < timeout ? 0 : 2 * timeout + millis,
       end: random.chance(0.75) ? "succeed" : random.pick(["fail", "die", "kill"])
     }
@@ -99,7 +99,7 @@ const draw = (seed: number): Schedule => {
   }
 }
 
-/** What tasks leave behind: how often each input was started, and which are under way. */
+/** Records of tasks: how often each input was started, and which inputs are in progress. */
 class Traces {
   readonly starts = new Map<number, number>()
   running = 0
@@ -110,7 +110,7 @@ let network: Transport.Network["Service"]
 
 class Failed extends Error {}
 
-/** Does what an input is to do, in a fiber of its machine. */
+/** Performs the action of an input, in a fiber of its machine. */
 const perform = Task.make("perform", {
   module: import.meta.url,
   run: ({ act, index }: { readonly act: Act; readonly index: number }): Effect.Effect<number, Failed> =>
@@ -142,14 +142,14 @@ const end = ({ end }: Act, index: number): Effect.Effect<number, Failed> => {
   }
 }
 
-/** Lets the event loop turn until what was begun waits for the clock. */
+/** Lets the event loop turn until all work waits for the clock. */
 const settled = Effect.promise(async () => {
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
 })
 
 const now = TestClock.testClockWith((clock) => Effect.sync(() => clock.currentTimeMillisUnsafe()))
 
-/** Loses messages of a transport both ways, and repeats some that come back. */
+/** Loses messages of a transport in both directions, and repeats some replies. */
 const noisy = (
   transport: Transport.Transport["Service"],
   { muted: [from, until], noise: [lost, twice] }: Schedule,
@@ -171,7 +171,7 @@ const noisy = (
 const happen = ({ machine, what }: Happening): Effect.Effect<void> =>
   what === "kill silently" ? network.kill(machine, { silent: true }) : network[what](machine)
 
-/** Runs a schedule; throws if something happens that must not. */
+/** Runs a schedule. Throws if something goes wrong. */
 const check = async (schedule: Schedule, seed: number): Promise<void> => {
   const random = new Random(seed ^ 0x5f3759df)
   const [least, greatest] = schedule.latency
@@ -222,7 +222,7 @@ const check = async (schedule: Schedule, seed: number): Promise<void> => {
     const exit = fiber.pollUnsafe()
     insist(exit !== undefined, () => "the run did not end")
     if (interruption !== undefined) yield* Fiber.await(interruption)
-    // what runs without its program ends within a lease, and what is on its way has come by then
+    // work without its program ends within a lease, and messages on their way have arrived by then
     for (const machine of yield* network.machines) {
       yield* network.thaw(machine)
     }
@@ -237,7 +237,7 @@ const check = async (schedule: Schedule, seed: number): Promise<void> => {
   insist(left.running === 0, () => `${left.running} inputs are still running`)
   insist(left.queued === 0, () => `${left.queued} batches are still in the queue`)
   insist(traces.running === 0, () => `${traces.running} inputs are running after the end`)
-  // what is told to stop, and that it has, may be lost, and is said again at each beat
+  // a request to stop and its confirmation may be lost; both are sent again at each beat
   const isHeard = schedule.noise[0] === 0 && schedule.muted[1] === 0
   insist(
     interruptedIn <= (isHeard ? 1 : 4) * lease + 4 * greatest + 1000,
@@ -263,7 +263,7 @@ const judge = (schedule: Schedule, outcomes: ReadonlyArray<Settled>, { starts }:
   const stops = happenings.filter(({ what }) => what === "stop").length
   const isQuiet = slowest === 0 && noise[0] === 0 && muted[1] === 0 && stops === 0 &&
     !happenings.some(({ what }) => ["part", "freeze", "kill silently"].includes(what))
-  // an input that ends its machine at once is faster than the message that it has begun
+  // an input that ends its machine immediately is faster than the report of its start
   const isTold = isQuiet && !acts.some(({ end, millis }) => end === "kill" && millis < 200)
   for (const outcome of outcomes) {
     const { attempts, history, index } = outcome
@@ -271,9 +271,10 @@ const judge = (schedule: Schedule, outcomes: ReadonlyArray<Settled>, { starts }:
     const lost = history.filter(({ end }) => end === "Lost").length
     const started = starts.get(index) ?? 0
     insist(attempts === lost + 1, () => `${attempts} attempts, ${lost} of them lost: ${where()}`)
-    // what found no machine, or whose machine was lost before it was told of a start, ends with an attempt that began nowhere
+    // an input without a machine, or whose machine was lost before it reported a start, ends with an attempt that began
+    // nowhere
     const told = attempts - (isLostOf(outcome) ? 1 : 0)
-    // an attempt may have begun, and be interrupted before the task has control, where its machine is stopped
+    // if its machine is stopped, an attempt may begin and be interrupted before the task gets control
     insist(told <= started + stops, () => `${told} attempts of ${started} starts: ${where()}`)
     if (isTold) {
       insist(
@@ -288,7 +289,7 @@ const judge = (schedule: Schedule, outcomes: ReadonlyArray<Settled>, { starts }:
 const isLostOf = (outcome: Settled): boolean =>
   outcome._tag === "Failure" && Cause.squash(outcome.cause) instanceof Backend.BackendError
 
-/** True if an outcome is what its input comes to by itself, or what losses may make of it. */
+/** True if an outcome is the result of its input by itself, or one that losses can cause. */
 const isExpected = (
   { acts, happenings, muted, options: { timeout = Infinity } }: Schedule,
   outcome: Settled,
@@ -316,7 +317,7 @@ const isExpected = (
     end === "die" && message === `died ${outcome.index}` && Cause.hasDies(outcome.cause)
 }
 
-/** Runs schedules from one seed on, and throws with the first that goes wrong. */
+/** Runs schedules from a seed on. Throws with the first that goes wrong. */
 export const campaign = async (seed: number, schedules: number): Promise<void> => {
   for (let k = 0; k < schedules; k++) {
     const schedule = draw(seed + k)

@@ -1,4 +1,4 @@
-/** Campaigns: programs from one seed after another, until one of them fails. */
+/** Campaigns: programs from consecutive seeds, until one fails. */
 import { inspect } from "node:util"
 import { draw, fiberKinds, type Program, type Taste } from "./program.ts"
 
@@ -7,17 +7,17 @@ export type BackendName = "fibers" | "threads" | "processes"
 export interface Campaign {
   readonly backend: BackendName
   readonly check: (program: Program) => Promise<void>
-  /** Seed of the first program; each further one has the next. */
+  /** Seed of the first program. Each further program has the next seed. */
   readonly seed: number
   readonly until: { readonly programs: number } | { readonly millis: number }
   readonly taste?: Partial<Taste>
-  /** Is told of each seed before its program runs. */
+  /** Called with each seed before its program runs. */
   readonly begin?: (seed: number) => void
 }
 
 const fiberTaste: Taste = { kinds: fiberKinds, harsh: true, tasks: false, mostInputs: 12 }
 
-/** Runs programs and returns how many; throws with the seed and the program of the first that fails. */
+/** Runs programs and returns how many. Throws with the seed and the program of the first that fails. */
 export const campaign = async ({ backend, begin, check, seed, taste, until }: Campaign): Promise<number> => {
   const from = performance.now()
   const goesOn = (programs: number): boolean =>

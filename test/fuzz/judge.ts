@@ -1,4 +1,4 @@
-/** What a run may have come to, by the model: each input once, in order, with what its own attempts make of it. */
+/** The results that a run may have, by the model: each input once, in order, with the result of its own attempts. */
 import { Outcome } from "effect-parallel"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -7,21 +7,21 @@ import { type Expected, expected, type Run } from "./program.ts"
 
 type AnyOutcome = Outcome.Outcome<unknown, unknown, unknown>
 
-/** What was seen of a run. */
+/** The observations of a run. */
 export interface Seen {
   readonly run: Run
   readonly exit: Exit.Exit<Result, unknown>
   /** The defect that its inputs throw. */
   readonly inputDefect: unknown
-  /** Tells whether an outcome is the one that the model expects, value and error included. */
+  /** True if an outcome is the one that the model expects, including its value or error. */
   readonly fits: (outcome: AnyOutcome, expectation: Expected) => boolean
-  /** False if it is not known beforehand which inputs succeed: then all that is judged is that each ends once. */
+  /** False if it is not known in advance which inputs succeed. Then it is only checked that each ends once. */
   readonly exact: boolean
   /** True if a worker has one attempt of the run at a time. */
   readonly alone?: boolean
 }
 
-/** What a run succeeds with: outcomes, or values and failures. */
+/** The success of a run: outcomes, or values and failures. */
 export interface Result {
   readonly outcomes?: ReadonlyArray<AnyOutcome>
   readonly elapsed?: Duration.Duration
@@ -38,7 +38,7 @@ export const insist = (condition: boolean, complaint: () => string): void => {
 const same = (found: ReadonlyArray<number>, wanted: ReadonlyArray<number>, what: string): void =>
   insist(found.join() === wanted.join(), () => `${what}: found ${found.join()}, expected ${wanted.join()}`)
 
-/** `instanceof`, for values that may refuse the question. */
+/** `instanceof` for values on which it may throw. */
 const isOf = <A>(value: unknown, kind: new(...args: any) => A): value is A => {
   try {
     return value instanceof kind
@@ -56,10 +56,10 @@ const startOf = ({ startedAt }: Pick<AnyOutcome, "startedAt">): number => millis
 const endOf = ({ elapsed, startedAt }: Pick<AnyOutcome, "startedAt" | "elapsed">): number =>
   millis(startedAt) + millis(elapsed)
 
-/** Error of a time, in milliseconds: clocks of several threads are compared. */
+/** Error of a time, in milliseconds, because clocks of several threads are compared. */
 const error = 0.005
 
-/** Complains of times that cannot be. */
+/** Returns a message about impossible times. */
 const judgeTimes = (outcomes: ReadonlyArray<AnyOutcome>, elapsed: number, alone: boolean): void => {
   const attempts = outcomes.flatMap((outcome) => Outcome.tries(outcome).map((attempt) => ({ outcome, attempt })))
   for (const { attempt, outcome } of attempts) {
@@ -87,7 +87,7 @@ const judgeTimes = (outcomes: ReadonlyArray<AnyOutcome>, elapsed: number, alone:
   }
 }
 
-/** Complains of how a run has ended, unless it may have ended so. */
+/** Returns a message about the end of a run, unless it may end in this way. */
 export const judge = ({ alone = false, exact, exit, fits, inputDefect, run }: Seen): void => {
   const model = run.works.map((_, index) => expected(run, index))
   const indicesOf = (tag: "Success" | "Failure") => model.flatMap((each, index) => each.tag === tag ? [index] : [])

@@ -1,4 +1,4 @@
-/** What a program may leave behind in its process. */
+/** The things that a program may leave behind in its process. */
 import { readdirSync, readFileSync } from "node:fs"
 
 interface Leftovers {
@@ -6,11 +6,11 @@ interface Leftovers {
   readonly children: number
   readonly threads: number
   readonly listeners: number
-  /** What keeps the event loop going, by kind. */
+  /** The resources that keep the event loop running, by kind. */
   readonly resources: Readonly<Record<string, number>>
 }
 
-/** Resources that come and go with what is printed, and with the collector. */
+/** Resources that come and go with output and with the garbage collector. */
 const passing = /^(TTYWrap|PipeWrap|FSReq|Immediate|TickObject)/
 
 const take = (): Leftovers => {
@@ -27,16 +27,16 @@ const take = (): Leftovers => {
   }
 }
 
-/** True if there is no more of anything than before. */
+/** True if there are no more resources of any kind than before. */
 const isNoMore = (after: Leftovers, before: Leftovers): boolean =>
   after.descriptors <= before.descriptors && after.children <= before.children && after.threads <= before.threads &&
   after.listeners <= before.listeners &&
   Object.entries(after.resources).every(([name, count]) => count <= (before.resources[name] ?? 0))
 
-/** Milliseconds after which what is left counts. */
+/** Milliseconds after which remaining resources count. */
 const patience = 10_000
 
-/** Runs `body` and complains of what it leaves behind: descriptors, children, threads, listeners, timers, ports. */
+/** Runs `body` and reports what it leaves behind: descriptors, children, threads, listeners, timers, ports. */
 export const leavingNothing = async <A>(body: () => Promise<A>): Promise<A> => {
   const before = take()
   const result = await body()

@@ -1,11 +1,11 @@
 /**
- * Random programs: several runs side by side, each with its inputs, works and options. A program is plain data, so that a
- * failing one can be printed, and a task can be sent what it has to do.
+ * Random programs: several concurrent runs, each with its inputs, works and options. A program is plain data, so that a
+ * failing program can be printed, and its works can be sent to a task.
  */
 import { Random } from "./random.ts"
 import { allNames, mildNames, type ValueName } from "./values.ts"
 
-/** What one attempt does. Times are even, timeouts odd: nothing ties. */
+/** The action of one attempt. Times are even and timeouts odd, so that there are no ties. */
 export interface Act {
   readonly kind: Kind
   readonly millis: number
@@ -13,7 +13,7 @@ export interface Act {
   readonly value: ValueName
 }
 
-/** What works on fibers do. */
+/** The actions of works on fibers. */
 export const fiberKinds = [
   ...[
     "succeed",
@@ -32,7 +32,7 @@ export const fiberKinds = [
   "nested" as const
 ]
 
-/** What tasks on workers do as well as they can, and what they do to their worker. */
+/** The actions of tasks on workers, including those that affect their worker. */
 export const mildTaskKinds = ["succeed", "succeed", "succeed", "fail", "die", "throw", "sync", "log"] as const
 export const taskKinds = [...mildTaskKinds, "hang", "spin", "exit", "kill", "junk", "uncaught"] as const
 
@@ -43,9 +43,9 @@ export interface Run {
   readonly inputs: "array" | "iterator" | "generator" | "iterable" | "async iterable" | "stream"
   /** The input of each index. */
   readonly payloads: ReadonlyArray<ValueName>
-  /** What each attempt at an input does; the last is repeated. */
+  /** The action of each attempt at an input. The last one is repeated. */
   readonly works: ReadonlyArray<ReadonlyArray<Act>>
-  /** At which input the iterator throws; -1 for nowhere. */
+  /** Index of the input at which the iterator throws, or -1. */
   readonly throwsAt: number
   readonly concurrency: number | "unbounded"
   readonly timeout: number | undefined
@@ -56,10 +56,10 @@ export interface Run {
   readonly batchSize: number | "auto" | undefined
   readonly spans: number
   readonly stragglers: { readonly after: number; readonly limit: number } | undefined
-  /** Which of the limits of the program it names. */
+  /** The limits of the program that the run uses. */
   readonly limits: ReadonlyArray<LimitName>
   readonly watched: boolean
-  /** When it is interrupted, in milliseconds; -1 for never. */
+  /** Time at which it is interrupted, in milliseconds, or -1. */
   readonly interruptAt: number
 }
 
@@ -68,16 +68,16 @@ export type LimitName = "one" | "two" | "rate" | "cost" | "adaptive" | "own" | "
 
 export interface Program {
   readonly runs: ReadonlyArray<Run>
-  /** After how many operations a fiber gives way. */
+  /** Number of operations after which a fiber yields. */
   readonly budget: number
 }
 
-/** How programs are drawn. */
+/** The options for drawing programs. */
 export interface Taste {
   readonly kinds: ReadonlyArray<Kind>
-  /** False for values that are easy on whoever looks at them. */
+  /** True if hostile values are drawn. */
   readonly harsh: boolean
-  /** True for tasks, which know nothing of earlier attempts. */
+  /** True for tasks, which do not know of earlier attempts. */
   readonly tasks: boolean
   readonly mostInputs: number
 }
@@ -97,16 +97,17 @@ const drawRun = (random: Random, taste: Taste): Run => {
   const names = taste.harsh ? allNames : mildNames
   const count = random.below(taste.mostInputs + 1)
   const limits = random.chance(0.3) ? [random.pick(limitNames), random.pick(limitNames)] : []
-  // what hangs needs a timeout; how long nested runs take is not known beforehand; a fiber that ends over what is no
-  // effect runs no finalizer, so that a limit of a user does not get back what it lent; and who asks for another key while it holds
-  // such a limit names limits in two orders, by which attempts may wait for each other
+  // a work that hangs needs a timeout; the time of nested runs is not known in advance; a fiber that ends because of
+  // something that is not an effect runs no finalizer, so a custom limit does not get its permit back; and a work that
+  // asks for another key while it holds such a limit takes limits in two orders, so that attempts may wait for each
+  // other
   const kinds = taste.kinds.filter((kind) =>
     (timeout !== undefined || (kind !== "hang" && kind !== "spin")) &&
     (timeout === undefined || kind !== "nested") &&
     (stragglers === undefined || kind !== "nested") &&
     (!limits.includes("own") || (kind !== "no effect" && !(kind === "nested" && limits.includes("keyed"))))
   )
-  // every fifth run has little room and a small budget, and much of it fails: there, what comes first matters most
+  // every fifth run has low concurrency, a small budget and many failures, where the order of events matters most
   const tight = random.chance(0.2)
   const act = (): Act => ({ kind: random.pick(kinds), millis: 2 * random.below(9), value: random.pick(names) })
   return {
@@ -134,11 +135,11 @@ const drawRun = (random: Random, taste: Taste): Run => {
 
 const limitNames: ReadonlyArray<LimitName> = ["one", "two", "rate", "cost", "adaptive", "own", "keyed", "keyed"]
 
-/** What becomes of an input when its attempts are made one after another, with nothing beside them. */
+/** Returns the result of an input when its attempts run sequentially, with nothing beside them. */
 export interface Expected {
   readonly tag: "Success" | "Failure"
   readonly attempts: number
-  /** The attempt that decides. */
+  /** The deciding attempt. */
   readonly act: Act
   readonly late: boolean
 }
@@ -158,7 +159,7 @@ const takesTime = new Set<Kind>([
 const succeeds = new Set<Kind>(
   ["succeed", "ready", "sync", "promise", "log", "slow finalizer", "children", "nested", "junk"]
 )
-/** Failures that are typed, and so are tried again. */
+/** The failures that are typed, and so are retried. */
 const typed = new Set<Kind>(["fail", "ready fail", "exit", "kill", "uncaught"])
 
 const isLate = (run: Run, { kind, millis }: Act): boolean =>

@@ -1,23 +1,23 @@
-/** The task of random programs: it does what its payload says. */
+/** The task of random programs. It performs the action in its payload. */
 import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import { isMainThread, parentPort } from "node:worker_threads"
 import type { Act } from "./program.ts"
 import { valueOf } from "./values.ts"
 
-/** What an input has to do, and its index, so that the program can tell whose result came back. */
+/** The action of an input, and its index, so that the program can identify its result. */
 export interface Order {
   readonly index: number
   readonly act: Act
 }
 
-/** What comes back of an input that succeeds. */
+/** The value of an input that succeeds. */
 export interface Reply {
   readonly index: number
   readonly value: unknown
 }
 
-/** What an input fails or dies with. */
+/** The error or the defect of an input. */
 export class Blame extends Error {
   readonly index: number
   readonly value: unknown
@@ -28,7 +28,7 @@ export class Blame extends Error {
   }
 }
 
-/** Leaves the worker, also where a thread cannot be killed from inside. */
+/** Ends the worker, even if a thread cannot be killed from inside. */
 const leave = (how: () => void): Effect.Effect<never> =>
   Effect.suspend(() => {
     how()
@@ -58,7 +58,7 @@ export const perform = Task.make("perform", {
       case "sync":
         return reply
       case "log":
-        // Effect itself asks each part of a message whether it is a cause
+        // Effect itself checks each part of a message for being a cause
         return Effect.logError("a value", { value: valueOf(act.value) }).pipe(
           Effect.annotateLogs("key", valueOf(act.value)),
           Effect.andThen(after(reply))

@@ -1,6 +1,6 @@
 /**
- * Values that are hard on whoever looks at them, by name: a program that was printed names them, and a worker makes its
- * own. None may be looked at by the engine, so each comes back as it was.
+ * Hostile values by name. A printed program contains only the names, and a worker makes its own values.
+ * The engine must not read any of them, so each comes back unchanged.
  */
 const thrower = (key: PropertyKey): object =>
   Object.defineProperty({}, key, {
@@ -36,7 +36,7 @@ class Hidden {
   }
 }
 
-/** Values that any text can show and any message can carry, or that are refused in a known way. */
+/** Values that every text can show and every message can carry, or that are refused in a known way. */
 const mild = {
   nothing: () => undefined,
   null: () => null,
@@ -55,7 +55,7 @@ const mild = {
   deep: () => deep(50)
 } as const
 
-/** Values that throw when they are looked at, or that cannot be cloned. */
+/** Values that throw when they are read, or that cannot be cloned. */
 const harsh = {
   symbol: () => Symbol("symbol"),
   function: () => () => 1,
@@ -106,7 +106,7 @@ export const allNames = [...mildNames, ...Object.keys(harsh) as ReadonlyArray<Va
 
 const known = new Map<ValueName, unknown>()
 
-/** The value of a name, the same at each call. */
+/** Returns the value of a name, the same object at each call. */
 export const valueOf = (name: ValueName): unknown => {
   if (!known.has(name)) known.set(name, { ...mild, ...harsh }[name]())
   return known.get(name)

@@ -1,4 +1,4 @@
-/** Programs on workers, in real time: the same runs, whose works are one task that is sent what it has to do. */
+/** Programs on workers, in real time: the same runs, whose works are one task that gets its action as payload. */
 import { Backend, Limit, type Outcome, Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
 import * as Threads from "effect-parallel/backend/Threads"
@@ -16,7 +16,7 @@ import type { Expected, Program, Run } from "./program.ts"
 import { type Order, perform, type Reply } from "./tasks.ts"
 import { mildNames } from "./values.ts"
 
-/** How long a program may take: a machine may be busy, and each crash costs the start of a worker. */
+/** Time limit of a program. The computer may be busy, and each crash costs the start of a worker. */
 const ceiling = "120 seconds"
 
 const options = { grace: "200 millis", workers: 2 } as const
@@ -54,17 +54,17 @@ const inputsOf = (run: Run): Parallel.Inputs<Order> => {
   }
 }
 
-/** Number of attempts that were not lost with a worker: whose those were depends on when it ended. */
+/** Number of attempts that were not lost with a worker. Which ones are lost depends on when it ended. */
 const startsOf = ({ attempts, history }: Outcome.Outcome<unknown, unknown, unknown>): number =>
   attempts - history.filter(({ end }) => end === "Lost").length
 
-/** Tells whether an outcome is its input's: what comes back names the index. */
+/** True if an outcome belongs to its input. The result contains the index. */
 const fits =
   (run: Run) =>
   (outcome: Outcome.Outcome<unknown, unknown, unknown>, { act, attempts, late, tag }: Expected): boolean => {
     const { index } = outcome
     if ((outcome.input as Order).index !== index) return false
-    // values that cannot cross fail their input as typed errors; which ones these are is not the engine's business
+    // values that cannot cross fail their input with typed errors; the engine does not decide which values these are
     const crosses = mildNames.includes(act.value)
     if (outcome._tag === "Success") return tag === "Success" && (outcome.value as Reply).index === index
     const error = Option.getOrUndefined(Cause.findErrorOption(outcome.cause))
@@ -148,7 +148,7 @@ const check = (program: Program): Effect.Effect<void> =>
     }
   }).pipe(Effect.provide(Logger.layer([])))
 
-/** Checks programs on workers that are shared by all of them; dispose of it when the last is done. */
+/** Checks programs on shared workers. Dispose of it after the last program. */
 export const checkOn = (backend: "threads" | "processes") => {
   const runtime = ManagedRuntime.make(layers[backend]())
   return {

@@ -4,7 +4,10 @@ import { type Journal, Outcome, Parallel } from "effect-parallel"
 import { drive, Probe, turns } from "../helpers.ts"
 import { layerOf, quiet, ScriptedStore } from "./stores.ts"
 
-/** What an input comes to: a value, a failure, a defect, or an interruption; after a while. Inputs of one key are equal. */
+/**
+ * The result of an input: a value, a failure, a defect, or an interruption, after a while. Inputs with one key are
+ * equal.
+ */
 interface Input {
   readonly key: number
   readonly millis: number
@@ -32,14 +35,14 @@ const Program = Schema.Struct({
   remote: Schema.Boolean,
   appending: Schema.Literals([0, 0, 1, 20]),
   getting: Schema.Literals([0, 0, 1, 20]),
-  /** After how many records the store fails in each life. */
+  /** Number of records after which the store fails in each life. */
   failsAt: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 15 }))).check(Schema.isMaxLength(4)),
-  /** After how many milliseconds a life is interrupted; 0 for never. */
+  /** Milliseconds after which a life is interrupted, or 0. */
   interruptedAt: Schema.Literals([0, 0, 1, 5, 25])
 })
 type Program = typeof Program.Type
 
-/** One life of a program: what it reported, and what ran in it. */
+/** One life of a program: the outcomes it reported, and the inputs that ran. */
 interface LifeOutcomes {
   readonly reported: ReadonlyMap<number, Outcome.Outcome<Input, string, string>>
   readonly exit: Exit.Exit<unknown, unknown>
@@ -113,7 +116,7 @@ const live = (program: Program, store: ScriptedStore) =>
     return { exit, probe, reported } satisfies LifeOutcomes
   })
 
-/** Whether an outcome is what its input comes to. */
+/** True if an outcome is the result of its input. */
 const isRight = ({ end, key }: Input, outcome: Outcome.Outcome<Input, string, string>): boolean => {
   if (Outcome.isSuccess(outcome)) return end === "value" && outcome.value === `value ${key}`
   if (end === "interruption") return Cause.hasInterruptsOnly(outcome.cause)
@@ -123,7 +126,7 @@ const isRight = ({ end, key }: Input, outcome: Outcome.Outcome<Input, string, st
 
 describe("random programs with a journal", () => {
   it.effect.prop(
-    "report what their inputs come to, keep what they have reported through failures of the store, and end as without one",
+    "report the results of their inputs, keep them through failures of the store, and end as without a journal",
     [Program],
     ([program]) =>
       quiet(Effect.gen(function*() {

@@ -32,7 +32,7 @@ const notEncodable = (error: unknown): Journal.NotEncodable => {
 
 describe("a run with a journal", () => {
   describe("reports", () => {
-    it.effect("an outcome only when it is durable", () =>
+    it.effect("an outcome only after it is durable", () =>
       Effect.gen(function*() {
         const { open, store } = yield* heldStore
         const seen: Array<number> = []
@@ -50,7 +50,7 @@ describe("a run with a journal", () => {
         assert.strictEqual(store.appended, 3)
       }).pipe(quiet))
 
-    it.effect("what is not durable as not done, to whoever watches", () =>
+    it.effect("an outcome that is not durable as not done, to a progress", () =>
       Effect.gen(function*() {
         const { open, store } = yield* heldStore
         const runs: Array<Progress.Run> = []
@@ -67,7 +67,7 @@ describe("a run with a journal", () => {
         assert.strictEqual(runs[0]!.counts().done, 2)
       }).pipe(quiet))
 
-    it.effect("what was recalled apart: attempts, times and history are those of before", () =>
+    it.effect("recalled outcomes separately, with their original attempts, times and history", () =>
       inMemory(Effect.gen(function*() {
         let tries = 0
         const work = (n: number) =>
@@ -96,7 +96,7 @@ describe("a run with a journal", () => {
         assert.match(Report.toText(second), /1 recalled/)
       })))
 
-    it.effect("recalled failures as recalled too", () =>
+    it.effect("recalled failures as recalled, too", () =>
       inMemory(Effect.gen(function*() {
         const options = { name: "run", journal: { retryFailed: false } } as const
         yield* Parallel.run([1, 2], (n) => n === 1 ? Effect.fail("no") : double(n), options)
@@ -106,7 +106,7 @@ describe("a run with a journal", () => {
         assert.strictEqual(Report.tally(report).failed, 1)
       })))
 
-    it.effect("in its messages what is recorded, recalled, and why the rest runs", () =>
+    it.effect("in its messages the recorded and recalled inputs, and why the others run", () =>
       Effect.gen(function*() {
         const lines: Array<string> = []
         const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
@@ -127,8 +127,8 @@ describe("a run with a journal", () => {
       }))
   })
 
-  describe("ends as a run without one", () => {
-    it.effect("forEach at the first failure, in time, also if it is recalled", () =>
+  describe("ends like a run without a journal", () => {
+    it.effect("forEach at the earliest failure, also if it is recalled", () =>
       inMemory(Effect.gen(function*() {
         const work = (n: number) => Effect.andThen(Effect.sleep(n), n > 1 ? Effect.fail(n) : Effect.succeed(n))
         for (const retryFailed of [true, false]) {
@@ -138,7 +138,7 @@ describe("a run with a journal", () => {
         }
       })))
 
-    it.effect("by its error budget, which counts recalled failures", () =>
+    it.effect("at its budget of failures, which counts recalled failures", () =>
       inMemory(Effect.gen(function*() {
         const fails = (n: number) => Effect.fail(n)
         const options = { name: "run", journal: { retryFailed: false }, maxErrors: 2, concurrency: 1 } as const
@@ -153,7 +153,7 @@ describe("a run with a journal", () => {
         assert.deepStrictEqual(ran, [])
       })))
 
-    it.effect("validate with all failures, partition with both sides, a stream in input order", () =>
+    it.effect("validate with all failures, partition with values and failures, a stream in input order", () =>
       inMemory(Effect.gen(function*() {
         const work = (n: number) => Effect.andThen(Effect.sleep(10 - n), n % 2 === 0 ? double(n) : Effect.fail(n))
         for (let k = 0; k < 2; k++) {
@@ -180,7 +180,7 @@ describe("a run with a journal", () => {
   })
 
   describe("runs", () => {
-    it.effect("an input that was interrupted, and twins of it in its place", () =>
+    it.effect("an input that was interrupted, or an equal one in its place", () =>
       inMemory(Effect.gen(function*() {
         let calls = 0
         const work = (n: number) => Effect.suspend(() => calls++ === 0 ? Effect.interrupt : double(n))
@@ -190,7 +190,7 @@ describe("a run with a journal", () => {
         assert.deepStrictEqual(report.outcomes.map(Outcome.isSuccess), [false, true, true])
       })))
 
-    it.effect("what differs by its key, and once what does not", () =>
+    it.effect("inputs with different keys, and inputs with the same key once", () =>
       inMemory(Effect.gen(function*() {
         const ran: Array<string> = []
         const work = (text: string) => Effect.sync(() => ran.push(text))
@@ -200,7 +200,7 @@ describe("a run with a journal", () => {
         assert.deepStrictEqual(ran, ["a", "b", "a", "a"])
       })))
 
-    it.effect("equal objects once, whatever the order of their fields", () =>
+    it.effect("equal objects once, with any order of their fields", () =>
       inMemory(Effect.gen(function*() {
         const ran: Array<object> = []
         yield* Parallel.forEach([{ a: 1, b: [2] }, { b: [2], a: 1 }], (input) => Effect.sync(() => ran.push(input)), {
@@ -210,7 +210,7 @@ describe("a run with a journal", () => {
         assert.strictEqual(ran.length, 1)
       })))
 
-    it.effect("with the key of an input as it was taken, whatever its work makes of it", () =>
+    it.effect("with the key of an input when it was taken, even if its work changes the input", () =>
       inMemory(Effect.gen(function*() {
         let ran = 0
         const work = (input: { n: number }) => Effect.sync(() => (ran++, ++input.n))
@@ -219,7 +219,7 @@ describe("a run with a journal", () => {
         assert.strictEqual(ran, 2)
       })))
 
-    it.effect("tasks through their schemas, which make their keys too", () =>
+    it.effect("tasks with their schemas, which also make the keys", () =>
       inMemory(Effect.gen(function*() {
         let ran = 0
         const task = Task.make("task", {
@@ -259,8 +259,8 @@ describe("a run with a journal", () => {
       })))
   })
 
-  describe("holds what is not durable", () => {
-    it.effect("in a bound of its own, and takes no more when that is reached", () =>
+  describe("holds outcomes that are not durable", () => {
+    it.effect("up to a separate limit, and then takes no more inputs", () =>
       Effect.gen(function*() {
         const { open, store } = yield* heldStore
         let ran = 0
@@ -295,7 +295,7 @@ describe("a run with a journal", () => {
         yield* Fiber.join(fiber)
       }).pipe(quiet))
 
-    it.effect("and lets a stream run no more than that ahead of its consumer", () =>
+    it.effect("and lets a stream run ahead of its consumer by at most that", () =>
       Effect.gen(function*() {
         const { open, store } = yield* heldStore
         let ran = 0
@@ -313,7 +313,7 @@ describe("a run with a journal", () => {
         assert.strictEqual((yield* Fiber.join(fiber)).length, 1000)
       }).pipe(quiet))
 
-    it.effect("and no failure longer than it takes to end the run", () =>
+    it.effect("but no failure longer than necessary to end the run", () =>
       Effect.gen(function*() {
         const { open, store } = yield* heldStore
         const ran: Array<number> = []
@@ -333,7 +333,7 @@ describe("a run with a journal", () => {
   })
 
   describe("looks inputs up", () => {
-    it.effect("together, and beyond the window, where the store alone knows what it holds", () => {
+    it.effect("together and ahead of the window, if only the store knows what it holds", () => {
       const store = new ScriptedStore()
       store.remote = true
       return Effect.gen(function*() {
@@ -354,7 +354,7 @@ describe("a run with a journal", () => {
       }).pipe(Effect.provide(layerOf(store)), quiet)
     })
 
-    it.live("without holding the event loop, a hundred thousand of them", () =>
+    it.live("a hundred thousand, without blocking the event loop", () =>
       inMemory(Effect.gen(function*() {
         const inputs = range(100_000)
         yield* Parallel.forEach(inputs, double, { name: "run", journal: true })
@@ -371,7 +371,7 @@ describe("a run with a journal", () => {
   })
 
   describe("refuses", () => {
-    it("a function without a name, and options that are none", () => {
+    it("a function without a name, and invalid options", () => {
       assert.throws(() => Parallel.run([1], double, { journal: true }), /`name` to be given, since a journal finds/)
       const run = (journal: unknown) => () => Parallel.run([1], double, { name: "run", journal: journal as true })
       assert.throws(run(false), /`journal` to be true or an object, got false/)
@@ -382,7 +382,7 @@ describe("a run with a journal", () => {
       assert.throws(run({ retryFailed: 1 }), /`journal.retryFailed` to be a boolean/)
     })
 
-    it("schemas beside those of a task, and a journal of works that differ", () => {
+    it("schemas in addition to those of a task, and a journal of different works", () => {
       const task = Task.make("task", { module: import.meta.url, run: (n: number) => Effect.succeed(n) })
       assert.throws(
         () => Parallel.run([1], task, { journal: { success: Schema.Number } }),
@@ -394,7 +394,7 @@ describe("a run with a journal", () => {
       assert.throws(() => Parallel.withDefaults(Effect.void, { journal: true } as object), /have only/)
     })
 
-    it.effect("to run where no layer of a journal is provided", () =>
+    it.effect("to run if no journal is provided", () =>
       Effect.gen(function*() {
         const run = Parallel.forEach([1], double, { name: "run", journal: true }) as Effect.Effect<Array<number>>
         const exit = yield* Effect.exit(run)
@@ -443,7 +443,7 @@ describe("a run with a journal", () => {
         })))
     }
 
-    it.effect("schemas that write down secrets, before anything runs", () =>
+    it.effect("schemas that would write down secrets, before anything runs", () =>
       inMemory(Effect.gen(function*() {
         let ran = 0
         const secret = Schema.Struct({ list: Schema.Array(Schema.Redacted(Schema.String)) })
@@ -462,7 +462,7 @@ describe("a run with a journal", () => {
         assert.strictEqual(ran, 0)
       })))
 
-    it.effect("a key that is no text, or cannot be made, as a defect", () =>
+    it.effect("a key that is not a string or cannot be made, as a defect", () =>
       inMemory(Effect.gen(function*() {
         for (
           const key of [() => 1 as never, () => {
@@ -475,8 +475,8 @@ describe("a run with a journal", () => {
       })))
   })
 
-  describe("keeps inputs that wait for an equal one from holding up others", () => {
-    it.effect("however many they are", () =>
+  describe("does not let inputs that wait for an equal one delay others", () => {
+    it.effect("in any number", () =>
       inMemory(Effect.gen(function*() {
         const { open, pass } = yield* gate
         const work = (key: string) => key === "slow" ? pass : open
@@ -502,7 +502,7 @@ describe("a run with a journal", () => {
         assert.deepStrictEqual(seen, [0, 1, 2])
       })))
 
-    it.effect("nor copies of stragglers", () =>
+    it.effect("or copies of stragglers", () =>
       inMemory(Effect.gen(function*() {
         let calls = 0
         const work = (text: string) =>
@@ -516,7 +516,7 @@ describe("a run with a journal", () => {
         assert.isBelow(ended - started, 10_000)
       })))
 
-    it.effect("and equal inputs that fail share that, also when one comes late", () =>
+    it.effect("and lets equal inputs share a failure, also one that arrives late", () =>
       inMemory(Effect.gen(function*() {
         let ran = 0
         async function* inputs() {
@@ -538,7 +538,7 @@ describe("a run with a journal", () => {
       })))
   })
 
-  it.effect("begins nothing more once a failure will end it, also of what was looked up", () =>
+  it.effect("starts nothing more once a failure will end it, not even inputs that were looked up", () =>
     Effect.gen(function*() {
       const store = new ScriptedStore()
       store.remote = true
@@ -557,7 +557,7 @@ describe("a run with a journal", () => {
       assert.isAtMost(ran.length, 3)
     }).pipe(quiet))
 
-  it.effect("reports no more failures than its error budget, though more were recorded", () =>
+  it.effect("reports at most as many failures as its budget, even if more were recorded", () =>
     Effect.gen(function*() {
       const store = new ScriptedStore()
       store.appending = () => Effect.sleep(5)
@@ -576,7 +576,7 @@ describe("a run with a journal", () => {
       assert.isAbove(store.appended, 4)
     }).pipe(quiet))
 
-  it.effect("writes and reports what was finished before a value that cannot be kept", () =>
+  it.effect("records and reports the inputs that finished before a value that cannot be stored", () =>
     Effect.gen(function*() {
       const store = new ScriptedStore()
       const error = yield* Parallel.forEach(range(100), (n) => Effect.succeed(n === 50 ? NaN : n), {
@@ -590,7 +590,7 @@ describe("a run with a journal", () => {
       assert.strictEqual(store.appended, 50)
     }).pipe(quiet))
 
-  it.effect("dies of a store that dies, interrupts itself or throws, whenever that is", () =>
+  it.effect("dies with a store that dies, interrupts itself or throws, at any time", () =>
     Effect.gen(function*() {
       const ends: ReadonlyArray<() => Effect.Effect<void>> = [
         () => Effect.die(new Error("boom")),
@@ -613,7 +613,7 @@ describe("a run with a journal", () => {
       }
     }).pipe(quiet))
 
-  it.effect("reports everything, after however few operations fibers give way", () =>
+  it.effect("reports everything, even if fibers yield after very few operations", () =>
     inMemory(Effect.gen(function*() {
       for (const budget of [3, 4, 5, 6, 7, 9, 12, 17, 30]) {
         const run = Parallel.forEach(
@@ -627,7 +627,7 @@ describe("a run with a journal", () => {
       }
     })))
 
-  it.effect("leaves no look-up behind when it is interrupted", () =>
+  it.effect("leaves no lookup behind when it is interrupted", () =>
     Effect.gen(function*() {
       const store = new ScriptedStore()
       store.remote = true
@@ -663,7 +663,7 @@ describe("a run with a journal", () => {
     })))
 
   describe("ends with JournalError", () => {
-    it.effect("and the report of what was finished, when its store fails", () =>
+    it.effect("and the report of finished inputs, when its store fails", () =>
       Effect.gen(function*() {
         for (const collect of [Parallel.forEach, Parallel.validate, Parallel.partition, Parallel.run]) {
           const store = new ScriptedStore()
@@ -683,7 +683,7 @@ describe("a run with a journal", () => {
         }
       }).pipe(quiet))
 
-    it.effect("from a stream, after what was durable", () =>
+    it.effect("from a stream, after the durable outcomes", () =>
       Effect.gen(function*() {
         const store = new ScriptedStore()
         store.failsAt = 2
@@ -714,7 +714,7 @@ describe("a run with a journal", () => {
       }).pipe(quiet))
   })
 
-  it.effect("waits for what was finished to be durable when it is interrupted, and not for ever", () =>
+  it.effect("waits for finished inputs to be durable when it is interrupted, but not forever", () =>
     Effect.gen(function*() {
       for (const opens of [true, false]) {
         const { open, store } = yield* heldStore

@@ -10,7 +10,7 @@ import { onServer } from "../onServer.ts"
 import { ofServer, postgresLayer, redisLayer, startPostgres, startRedis, type TestServer } from "./servers.ts"
 import { quiet } from "./stores.ts"
 
-/** Starts a server when it is asked for, once, and stops it when all tests are over. */
+/** Starts a server once, on first use, and stops it when all tests are over. */
 const once = (start: () => Promise<TestServer>) => {
   let server: Promise<TestServer> | undefined
   afterAll(async () => (await server)?.stop())
@@ -34,7 +34,7 @@ const testsOf = ([name, start, backing]: (typeof kinds)[number]) => () => {
   journalSuite(`Journal.layerPersistence on ${name}`, layer, { lasting: true })
 
   describe(`two programs that share ${name}`, () => {
-    it.live("lose nothing, and never mix what inputs come to", () =>
+    it.live("lose nothing, and never mix up results", () =>
       quiet(Effect.gen(function*() {
         const run = `shared ${randomUUID()}`
         const ran: Array<number> = []
@@ -56,7 +56,7 @@ const testsOf = ([name, start, backing]: (typeof kinds)[number]) => () => {
       })), 60_000)
 
     it.live(
-      "and one whose server is gone ends with StoreFailed, with what was finished",
+      "and one whose server is gone ends with StoreFailed, with the finished inputs",
       () =>
         quiet(Effect.gen(function*() {
           const own = yield* Effect.promise(start)

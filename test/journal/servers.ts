@@ -1,4 +1,4 @@
-/** Servers that tests start themselves, where the machine has them. */
+/** Servers that tests start themselves, if they are installed. */
 import { NodeRedis } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted } from "effect"
@@ -9,13 +9,13 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A server that was started. */
+/** A running server. */
 export interface TestServer {
   readonly port: number
   readonly stop: () => void
 }
 
-/** Finds a port that nobody uses. */
+/** Finds a free port. */
 export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
@@ -24,7 +24,7 @@ export const freePort = (): Promise<number> =>
     })
   })
 
-/** Waits until a server answers, or has ended. */
+/** Waits until a server answers or has ended. */
 const answers = async (child: ChildProcess, ask: () => boolean): Promise<void> => {
   for (let tries = 0; tries < 600; tries++) {
     if (ask()) return
@@ -50,7 +50,7 @@ export const startRedis = async (): Promise<TestServer> => {
   return { port, stop }
 }
 
-/** The folder of the programs of PostgreSQL, the newest version; undefined where there are none. */
+/** The folder of the newest version of PostgreSQL, or `undefined` if it is not installed. */
 const postgres = globSync("/usr/lib/postgresql/*/bin").toSorted().at(-1)
 
 export const hasPostgres = postgres !== undefined && existsSync(join(postgres, "initdb"))
@@ -79,7 +79,7 @@ export const startPostgres = async (): Promise<TestServer> => {
   return { port, stop }
 }
 
-/** By default the client keeps commands while it has no connection, and tries for ever to get one: this one fails them. */
+/** By default the client keeps commands without a connection and reconnects forever. This one fails them instead. */
 export const redisLayer = ({ port }: TestServer) => {
   const socket = { host: "127.0.0.1", port, reconnectStrategy: false } as const
   return layerBackingRedis.pipe(Layer.provide(NodeRedis.layer({ socket, disableOfflineQueue: true })), Layer.orDie)
@@ -97,7 +97,7 @@ export const postgresLayer = ({ port }: TestServer) =>
     Layer.orDie
   )
 
-/** A layer of a server that is not there yet when the tests are registered. */
+/** A layer of a server that does not exist yet when the tests are registered. */
 export const ofServer = <A>(
   server: () => Promise<TestServer>,
   layer: (server: TestServer) => Layer.Layer<A>

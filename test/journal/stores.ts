@@ -1,8 +1,8 @@
-/** Stores that do what a test wants of them. */
+/** Stores that tests control. */
 import { Deferred, Effect, Layer, References } from "effect"
 import { Journal } from "effect-parallel"
 
-/** Keeps runs from logging what their journal holds. */
+/** Silences the log entries of runs about their journal. */
 export const quiet = Effect.provideService(References.MinimumLogLevel, "Warn")
 
 /** A layer of a journal over a store. */
@@ -18,8 +18,8 @@ const failed = (cause: unknown): Journal.JournalError =>
   })
 
 /**
- * A store in memory that waits, fails and counts as a test says. `appending` and `getting` are run before a group is written or
- * read; with `failsAt` the group that would bring the number of records beyond it fails, and nothing of it is kept.
+ * A store in memory that waits, fails and counts under control of a test. `appending` and `getting` run before a group
+ * is written or read. With `failsAt`, a group that would exceed this number of records fails, and none of it is stored.
  */
 export class ScriptedStore implements Journal.RecordStore {
   readonly name = "scripted"
@@ -28,7 +28,7 @@ export class ScriptedStore implements Journal.RecordStore {
   appending: (records: ReadonlyArray<Journal.StoredRecord>) => Effect.Effect<void> = () => Effect.void
   getting: (keys: ReadonlyArray<string>) => Effect.Effect<void> = () => Effect.void
   failsAt = Infinity
-  /** Whether the store alone knows what it holds. */
+  /** True if only the store knows what it holds. */
   remote = false
   appended = 0
   looked = 0
@@ -72,13 +72,13 @@ export class ScriptedStore implements Journal.RecordStore {
   readonly inspect = Effect.succeed([])
 }
 
-/** A gate that holds what passes it until it is opened. */
+/** A gate at which effects wait until it is opened. */
 export const gate = Effect.map(Deferred.make<void>(), (opened) => ({
   pass: Deferred.await(opened),
   open: Deferred.succeed(opened, undefined)
 }))
 
-/** A store that writes nothing until it is opened. */
+/** A store that writes nothing until its gate is opened. */
 export const heldStore = Effect.map(gate, ({ open, pass }) => {
   const store = new ScriptedStore()
   store.appending = () => pass

@@ -8,7 +8,7 @@ import { answeredByOracle, callMillis, endless, MovingService, phaseMillis, quot
 
 class TooMany extends Data.TaggedError("TooMany") {}
 
-/** Runs calls under a limit for as long as the quotas of the service move. */
+/** Runs calls under a limit as long as the quota of the service changes. */
 const served = (limit: Limit.Limit, call: (service: MovingService) => Effect.Effect<void, TooMany>) =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
@@ -27,7 +27,7 @@ const served = (limit: Limit.Limit, call: (service: MovingService) => Effect.Eff
 const works = (random: Random) => Effect.suspend(() => Effect.sleep(callMillis * (0.7 + 0.6 * random.next())))
 
 describe("Limit.adaptive", () => {
-  it.effect("finds a quota that moves, at a service that refuses", () =>
+  it.effect("finds a changing quota of a service that refuses", () =>
     Effect.gen(function*() {
       const random = new Random(1)
       const limit = Limit.adaptive({ max: 64, overload: (error) => error instanceof TooMany })
@@ -42,7 +42,7 @@ describe("Limit.adaptive", () => {
       assert.isAtMost(refused, 0.02)
     }), 30_000)
 
-  it.effect("finds it at one that queues, and keeps its line short", () =>
+  it.effect("finds the quota of a service that queues, and keeps its queue short", () =>
     Effect.gen(function*() {
       const random = new Random(1)
       const limit = Limit.adaptive({ max: 64, latency: 1.5 })

@@ -1,6 +1,6 @@
 /**
- * `Limit.adaptive` at services over HTTP, in real time: beside it, at a service like its own, a client that knows the quota. So
- * what the machine takes from one it takes from the other.
+ * `Limit.adaptive` with services over HTTP, in real time. Beside it, a client that knows the quota uses an equal
+ * service, so that a busy computer slows both.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Data, Effect, Fiber, Schedule, type Scope } from "effect"
@@ -9,10 +9,10 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { callMillis, endless, MovingService, phaseMillis, quotas } from "./service.ts"
 
-/** How long the service asks to be left alone when it refuses, as its `retry-after` says: not at all. */
+/** The `retry-after` of a refusal: no wait. */
 class TooMany extends Data.TaggedError("TooMany")<{ readonly retryAfter: number }> {}
 
-/** A service on a free port, which refuses with 429 or lets calls wait in line. */
+/** A service on a free port, which refuses with 429 or queues calls. */
 const serving = (kind: "refuses" | "queues"): Effect.Effect<
   { readonly service: MovingService; readonly url: string },
   never,
@@ -58,7 +58,7 @@ const call = (url: string): Effect.Effect<string, TooMany> =>
       status === 429 ? Effect.fail(new TooMany({ retryAfter: Number(after) })) : Effect.succeed(text)
   )
 
-/** Calls a service under a limit for as long as its quotas move; tells how often it has answered, and refused. */
+/** Calls a service under a limit as long as its quota changes. Returns how often it answered and refused. */
 const served = (
   kind: "refuses" | "queues",
   limitOf: (service: MovingService) => Effect.Effect<Limit.Limit, never, Scope.Scope>
@@ -73,7 +73,7 @@ const served = (
     return { answered: service.answered, refused: service.refusals / service.calls }
   }))
 
-/** A number of permits that is always the quota. */
+/** A limit that always equals the quota. */
 const oracle = (service: MovingService) =>
   Effect.gen(function*() {
     const permits = Limit.concurrency(service.quota)
@@ -103,7 +103,7 @@ describe.runIf(process.env["SERVERS"] !== undefined)("Limit.adaptive over HTTP",
           ], { concurrency: 2 })
 
           assert.isAtLeast(ours.answered / known.answered, 0.9)
-          // on a busy machine the one that knows the quota is refused at times, too
+          // on a busy computer the client that knows the quota is sometimes refused, too
           assert.isAtMost(ours.refused, 0.02 + known.refused)
         }),
       60_000

@@ -5,10 +5,10 @@ import { type Phase, type Result, type Service, simulate } from "./server.ts"
 
 type Case = Partial<Service>
 
-/** The path that `Limit.adaptive` was built for. */
+/** The sequence of quotas that `Limit.adaptive` was designed for. */
 const stated = [20, 8, 24, 12].map((quota, i): Phase => ({ at: i * 2000, quota }))
 
-/** Runs a law beside a service; its size has to be an integer within its bounds after every event. */
+/** Runs a law with a service. Its size must be an integer within its bounds after every event. */
 const run = (service: Case, options: Partial<Bounds> = {}): Result => {
   const { max, min, ...others } = { min: 1, max: 64, ...options }
   const law = new Law({ min, max, ...others })
@@ -17,13 +17,13 @@ const run = (service: Case, options: Partial<Bounds> = {}): Result => {
   })
 }
 
-/** One quota, for some thousand calls. */
+/** A constant quota for some thousand calls. */
 const constant = (quota: number): Pick<Service, "phases" | "end"> => ({
   phases: [{ at: 0, quota }],
   end: 10_000 + 50_000 / quota
 })
 
-/** Quotas from `low` to `high`, spread evenly on a scale of powers, each for 1 to 4 s. */
+/** Random quotas from `low` to `high`, uniform on a logarithmic scale, each for 1 to 4 s. */
 const randomPath = (seed: number, low: number, high: number): Pick<Service, "phases" | "end"> => {
   const random = new Random(seed)
   const phases: Array<Phase> = []
@@ -58,14 +58,14 @@ describe("Law", () => {
     ]
     for (const refusal of [0, 2, 20]) {
       for (const options of bounds) {
-        it(`follows a quota that moves, when a refusal takes ${refusal} ms and with ${JSON.stringify(options)}`, () => {
+        it(`follows a changing quota if a refusal takes ${refusal} ms, with ${JSON.stringify(options)}`, () => {
           for (const seed of seeds) {
             holds(run({ refusal, seed }, options), { share: 0.98, phase: 0.95, refused: 0.02 })
           }
         })
       }
 
-      it(`stays at a quota that stays, when a refusal takes ${refusal} ms`, () => {
+      it(`stays at a constant quota if a refusal takes ${refusal} ms`, () => {
         for (const quota of [1, 2, 5, 12, 40, 100, 300]) {
           const { phases: [phase] } = run({ ...constant(quota), refusal, settle: 2000 }, { max: 500 })
 
@@ -76,13 +76,13 @@ describe("Law", () => {
         }
       })
 
-      it(`follows random quotas from 4 to 64, when a refusal takes ${refusal} ms`, () => {
+      it(`follows random quotas from 4 to 64 if a refusal takes ${refusal} ms`, () => {
         for (let seed = 1; seed <= 40; seed++) {
           holds(run({ ...randomPath(seed, 4, 64), refusal, seed }), { share: 0.9, refused: 0.02 })
         }
       })
 
-      it(`follows random quotas from 20 to 300, when a refusal takes ${refusal} ms`, () => {
+      it(`follows random quotas from 20 to 300 if a refusal takes ${refusal} ms`, () => {
         for (let seed = 1; seed <= 5; seed++) {
           const result = run({ ...randomPath(seed, 20, 300), refusal, seed }, { max: 500 })
 
@@ -90,9 +90,9 @@ describe("Law", () => {
         }
       })
 
-      // Fewer than one refusal in a hundred calls means that a quota of 1 is probed every 128 calls, or 2.6 s. A path
-      // that goes from there to 300 for a second is lost: one path in ten stays below 85 %.
-      it(`follows random quotas from 1 to 300, when a refusal takes ${refusal} ms`, () => {
+      // Fewer than one refusal in a hundred calls means that a quota of 1 is probed every 128 calls, or 2.6 s. A
+      // sequence that goes from there to 300 for a second is lost: one path in ten stays below 85 %.
+      it(`follows random quotas from 1 to 300 if a refusal takes ${refusal} ms`, () => {
         const shares = Array.from({ length: 20 }, (_, seed) => {
           const result = run({ ...randomPath(seed, 1, 300), refusal, seed }, { max: 500 })
           holds(result, { share: 0.4, refused: 0.03 })
@@ -103,11 +103,11 @@ describe("Law", () => {
       })
     }
 
-    it("holds when a refusal takes as long as a timeout", () => {
+    it("works if a refusal takes as long as a timeout", () => {
       for (const refusal of [200, 1000]) holds(run({ refusal }), { share: 0.97, phase: 0.95, refused: 0.02 })
     })
 
-    it("holds when calls end without telling anything, and when times have a long tail", () => {
+    it("works if calls end without information, and if times have a long tail", () => {
       const draw = (random: Random) => -Math.log(1 - random.next())
       for (const seed of seeds) {
         holds(run({ refusal: 2, silent: 0.02, seed }), { share: 0.95, refused: 0.02 })
@@ -115,11 +115,11 @@ describe("Law", () => {
       }
     })
 
-    it("bears refusals that are not for the number in flight", () => {
+    it("tolerates refusals that have nothing to do with the number in flight", () => {
       for (const seed of seeds) holds(run({ refusal: 2, noise: 0.005, seed }), { share: 0.95 })
     })
 
-    it("probes seldom when a refusal costs a pause, and what drains in the pause does not lower it further", () => {
+    it("probes rarely if a refusal costs a pause, and calls that end in the pause do not lower it further", () => {
       for (const retryAfter of [100, 1000]) {
         for (const refusal of [2, 20]) {
           const { phases: [phase] } = run({ ...constant(20), end: 60_000, refusal, retryAfter, settle: 10_000 })
@@ -138,7 +138,7 @@ describe("Law", () => {
       assert.isAtLeast(back!.share, 0.97)
     })
 
-    it("falls from 20 to 8 within two calls' time", () => {
+    it("falls from 20 to 8 within the time of two calls", () => {
       for (const refusal of [0, 2, 20]) {
         const law = new Law({ min: 1, max: 64 })
         const phases: ReadonlyArray<Phase> = [{ at: 0, quota: 20 }, { at: 2000, quota: 8 }]
@@ -152,10 +152,10 @@ describe("Law", () => {
     })
   })
 
-  describe("on a service with a line, where times count", () => {
+  describe("with a service that queues, by times", () => {
     for (const tolerance of [1.25, 1.5]) {
       for (const max of [32, 64, 500]) {
-        it(`follows a quota that moves with a tolerance of ${tolerance} and a max of ${max}`, () => {
+        it(`follows a changing quota with a tolerance of ${tolerance} and a max of ${max}`, () => {
           for (const seed of seeds) {
             for (const line of [2, Infinity]) {
               const result = run({ line, seed, refusal: 2 }, { max, tolerance })
@@ -166,7 +166,7 @@ describe("Law", () => {
         })
       }
 
-      it(`stays at a quota that stays with a tolerance of ${tolerance}`, () => {
+      it(`stays at a constant quota with a tolerance of ${tolerance}`, () => {
         for (const quota of [1, 2, 5, 12, 40, 100, 300]) {
           const { phases: [phase] } = run({ ...constant(quota), line: Infinity }, { max: 500, tolerance })
 
@@ -176,7 +176,7 @@ describe("Law", () => {
       })
     }
 
-    it("follows it when times vary by half", () => {
+    it("follows the quota if times vary by half", () => {
       for (let seed = 1; seed <= 30; seed++) {
         for (const tolerance of [1.25, 1.5]) {
           holds(run({ line: Infinity, jitter: 0.5, seed }, { tolerance }), { share: 0.9, phase: 0.7, latency: 1.8 })
@@ -184,7 +184,7 @@ describe("Law", () => {
       }
     })
 
-    it("measures the base again when calls take longer, or shorter, than they did", () => {
+    it("measures the base time again when calls become slower or faster", () => {
       const phases: ReadonlyArray<Phase> = [20, 40, 20].map((millis, i) => ({ at: i * 6000, quota: 20, millis }))
       for (let seed = 1; seed <= 30; seed++) {
         const result = run({ phases, end: 18_000, line: Infinity, seed }, { tolerance: 1.5 })
@@ -193,7 +193,7 @@ describe("Law", () => {
       }
     })
 
-    it("follows a service that refuses too", () => {
+    it("follows a service that also refuses", () => {
       for (const refusal of [0, 2, 20]) {
         for (const seed of seeds) {
           holds(run({ refusal, seed }, { tolerance: 1.5 }), { share: 0.95, phase: 0.88, refused: 0.02 })
@@ -215,18 +215,18 @@ describe("Law", () => {
     })
   })
 
-  it("keeps the service busy at the edge of its line, where times do not count", () => {
+  it("keeps the service busy at the end of its queue if times do not count", () => {
     for (const seed of seeds) holds(run({ line: 2, refusal: 2, seed }, { max: 500 }), { share: 0.97, phase: 0.95 })
   })
 
-  it("climbs from 10 to 500 in 10 rounds where there is no limit", () => {
+  it("rises from 10 to 500 in 10 rounds if there is no limit", () => {
     const free: Case = { phases: [{ at: 0, quota: 10_000 }], end: 4000 }
 
     assert.isAtMost(run({ ...free, jitter: 0 }, { max: 500 }).reached(500), 10 * 20)
     assert.isAtMost(run(free, { max: 500, tolerance: 1.5 }).reached(500), 2 * 1000)
   })
 
-  it("does not grow on slots that are not used, and grows when they are", () => {
+  it("grows only while all slots are used", () => {
     for (const tolerance of [undefined, 1.5]) {
       const phases: ReadonlyArray<Phase> = [{ at: 0, quota: 100, demand: 5 }, { at: 4000, quota: 100 }]
       const { phases: [idle, busy] } = run({ phases, end: 8000, refusal: 2 }, { max: 500, tolerance })
@@ -236,7 +236,7 @@ describe("Law", () => {
     }
   })
 
-  it("stays where `min` is `max`", () => {
+  it("stays if `min` equals `max`", () => {
     for (const tolerance of [undefined, 1.5]) {
       const { phases } = run({ refusal: 2, line: 1 }, { min: 12, max: 12, tolerance })
 
@@ -244,7 +244,7 @@ describe("Law", () => {
     }
   })
 
-  it("does the same again for the same answers", () => {
+  it("does the same for the same answers", () => {
     const figures = () => run({ refusal: 2, line: 1, noise: 0.01, silent: 0.01 }, { tolerance: 1.5 }).phases
 
     assert.deepStrictEqual(figures(), figures())

@@ -1,4 +1,4 @@
-/** Lines of limits: that nobody waits in one for ever, and that what nobody uses comes back. */
+/** Queues of limits: nothing waits forever, and unused tokens and permits come back. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Layer, Metric, Scheduler, Semaphore } from "effect"
 import { Limit, Parallel, Progress, Task } from "effect-parallel"
@@ -35,8 +35,8 @@ const stoppable = <A, E>(run: Effect.Effect<A, E>) =>
     return { drain: Effect.sync(() => runs[0]!.drain()), fiber }
   })
 
-describe("nobody waits for ever", () => {
-  it.effect("who comes first because another went on, and needs more than there is", () => {
+describe("nothing waits forever:", () => {
+  it.effect("an input that becomes the first because another started, and needs more than is available", () => {
     const perKey = Limit.keyed((job: Job) => job.key, () => Limit.concurrency(1))
     const rate = Limit.rate({ limit: 1, window: "1 second", burst: 2, cost: (job: Job) => job.cost })
     const jobs: ReadonlyArray<Job> = [
@@ -72,7 +72,7 @@ describe("nobody waits for ever", () => {
     }))
   })
 
-  it.effect("runs with the same limits, one's own among them, whoever chooses them", () => {
+  it.effect("runs with the same limits, including a custom one, however they are chosen", () => {
     const semaphore = Semaphore.makeUnsafe(1)
     const mine = Limit.make({ name: "mine", around: (attempt) => semaphore.withPermits(1)(attempt) })
     const shared = Limit.concurrency(1)
@@ -95,7 +95,7 @@ describe("nobody waits for ever", () => {
       return ends(Effect.provideService(run, Scheduler.MaxOpsBeforeYield, budget + 3))
     }, { discard: true }))
 
-  it.effect("who comes after a limit of one's own that throws", () =>
+  it.effect("an input after a custom limit that throws", () =>
     Effect.gen(function*() {
       const one = Limit.concurrency(1)
       const around = () => {
@@ -125,8 +125,8 @@ describe("nobody waits for ever", () => {
     }))
 })
 
-describe("what nobody uses comes back", () => {
-  it.effect("tokens of those that wait for a limit of one's own, which are taken when they start", () =>
+describe("unused resources come back:", () => {
+  it.effect("tokens of inputs that wait for a custom limit, which are taken when they start", () =>
     Effect.gen(function*() {
       for (const isChosen of [false, true]) {
         const opened = yield* Deferred.make<void>()
@@ -146,7 +146,7 @@ describe("what nobody uses comes back", () => {
       }
     }))
 
-  it.effect("tokens of what a shutdown withdraws, which it does not wait for", () =>
+  it.effect("tokens of inputs that a shutdown withdraws, without waiting for them", () =>
     Effect.gen(function*() {
       for (const isChosen of [false, true]) {
         const gate = Limit.gate({ open: false })
@@ -176,7 +176,7 @@ describe("what nobody uses comes back", () => {
       assert.deepStrictEqual([(yield* rate.state).free, (yield* gate.state).waiting], [1000, 0])
     }).pipe(Effect.provide(TestBackend.layer({ batches: true }))))
 
-  it.effect("tokens of inputs that a batch does not start, as its run fails or is interrupted", () =>
+  it.effect("tokens of inputs that a batch does not start because its run fails or is interrupted", () =>
     Effect.gen(function*() {
       const backend = yield* TestBackend.TestBackend
       const options = { limit: Limit.rate({ limit: 1000, window: "1 second" }), concurrency: 1, batchSize: 10 }
@@ -191,7 +191,7 @@ describe("what nobody uses comes back", () => {
       assert.strictEqual((yield* options.limit.state).free, 1000 - (yield* backend.started).length + failed)
     }).pipe(Effect.provide(TestBackend.layer({ batches: true }))))
 
-  it.effect("permits and buckets of a key, which is not forgotten while they would be lost", () =>
+  it.effect("permits and buckets of a key, which is not forgotten while it has any", () =>
     Effect.gen(function*() {
       const made: Array<Limit.Concurrency> = []
       const make = () => {
@@ -210,7 +210,7 @@ describe("what nobody uses comes back", () => {
       assert.isBelow(states.size, 4)
     }))
 
-  it.effect("of keys within keys, which are forgotten when they are idle", () =>
+  it.effect("limits of nested keys, which are forgotten when they are idle", () =>
     Effect.gen(function*() {
       let made = 0
       const inner = () => {
@@ -226,13 +226,13 @@ describe("what nobody uses comes back", () => {
         yield* Parallel.forEach([n], () => Effect.void, { limit: keyed })
         yield* TestClock.adjust("10 seconds")
       }
-      // the second 0 finds its limit; 1 makes it be forgotten
+      // the second 0 finds its limit; then 1 makes it be forgotten
       assert.strictEqual(made, 3)
     }))
 })
 
-describe("what is told of limits", () => {
-  it.effect("of a shared bucket is what the store says, after corrections too, by key and directly", () =>
+describe("the state of limits", () => {
+  it.effect("of a shared bucket is the state of the store, also after corrections, by key and directly", () =>
     Effect.gen(function*() {
       const one = Limit.rate({ limit: 10, window: "1 hour", key: "shared" })
       const keyed = Limit.keyed(() => 0, () => one)
@@ -244,7 +244,7 @@ describe("what is told of limits", () => {
       assert.strictEqual((yield* one.state).free, 0)
     }).pipe(Effect.provide(sharedBuckets)))
 
-  it.effect("by metrics has all that wait, however many names there are", () =>
+  it.effect("in metrics includes all waiters, for any number of names", () =>
     Effect.gen(function*() {
       const gates = range(120).map((n) => Limit.gate({ open: false, name: `gate ${n}` }))
       const run = Parallel.forEach(range(120), () => Effect.void, { limit: (n) => gates[n]!, concurrency: 120 })
@@ -257,7 +257,7 @@ describe("what is told of limits", () => {
       assert.deepStrictEqual([series.length, sum], [101, 120])
     }).pipe((effect) => Effect.suspend(() => Effect.provideService(effect, Metric.MetricRegistry, new Map()))))
 
-  it.effect("of an input that runs is that it runs, while its copy waits", () =>
+  it.effect("shows an input as running while its copy waits", () =>
     Effect.gen(function*() {
       const limit = Limit.concurrency(1)
       const told: Array<ReadonlyArray<Progress.Snapshot>> = []
@@ -274,7 +274,7 @@ describe("what is told of limits", () => {
       yield* Fiber.join(fiber)
     }))
 
-  it.effect("by the docs: half the limit as burst and twice the window keep below the limit in any window", () =>
+  it.effect("follows the docs: half the limit as burst and twice the window stay below the limit in any window", () =>
     Effect.gen(function*() {
       const limit = Limit.rate({ limit: 10, burst: 5, window: "2 seconds" })
       const starts: Array<number> = []

@@ -10,7 +10,7 @@ import { onServer } from "../onServer.ts"
 
 const title = "a rate with a key holds over programs that share a Redis"
 
-/** Runs an effect as a program of its own: with a connection, a limiter and a limit that no other has. */
+/** Runs an effect like a separate program: with its own connection, limiter and limit. */
 const asProgram = <A, E>(port: number, program: Effect.Effect<A, E>) => {
   const redis = NodeRedis.layer({ socket: { host: "127.0.0.1", port } })
   const limiter = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreRedis()), Layer.provide(redis))
@@ -29,13 +29,13 @@ onServer("Redis", title, () => {
       const starts: Array<{ readonly at: number; readonly tokens: number }> = []
       const work = (n: number) => Effect.sync(() => void starts.push({ at: performance.now(), tokens: 1 + n % 3 }))
       const program = () => asProgram(port, Parallel.forEach(range(60), work, { limit: rate(), concurrency: 8 }))
-      // what is got for an attempt that does not start comes back
+      // tokens for an attempt that does not start come back
       const leaves = yield* Effect.forkChild(asProgram(port, Parallel.forEach(range(60), work, { limit: rate() })))
       yield* Effect.sleep(100)
       yield* Fiber.interrupt(leaves)
       yield* Effect.all([program(), program()], { concurrency: 2 })
 
-      // Redis counts in whole milliseconds of its own clock, and a start is seen when its answer has come
+      // Redis counts whole milliseconds of its own clock, and a start is seen when the answer has arrived
       const clockError = 20
       for (const [first, { at: from }] of starts.entries()) {
         let sum = 0
@@ -48,7 +48,7 @@ onServer("Redis", title, () => {
       const all = starts.reduce((sum, { tokens }) => sum + tokens, 0)
       const last = starts.at(-1)!.at - starts[0]!.at
       assert.isAtLeast(all, 240)
-      // and nobody waits for tokens that are there
+      // and nothing waits while there are tokens
       assert.isAtMost(last, (all - 20) * 10 * 1.5 + 500)
     })), 60_000)
 })

@@ -1,9 +1,9 @@
 /**
- * A service and its client in virtual time: how a law for a limit fares on a quota that moves.
+ * A service and its client in virtual time, which measure a law for a limit on a changing quota.
  */
 import { Random } from "../fuzz/random.ts"
 
-/** The law as its caller sees it. */
+/** The interface of a law. */
 export interface Law<T> {
   readonly size: number
   readonly began: (now: number) => T
@@ -12,12 +12,12 @@ export interface Law<T> {
   readonly ended: (token: T, now: number) => void
 }
 
-/** From `at` on, the service bears `quota` calls at once, and one takes `millis` on average. Times are in milliseconds. */
+/** From `at` on, the service takes `quota` concurrent calls, and a call takes `millis` on average. Times are in ms. */
 export interface Phase {
   readonly at: number
   readonly quota: number
   readonly millis?: number | undefined
-  /** How many calls the client has to make at once; more than it may unless given. */
+  /** How many calls the client wants to make concurrently. The default is more than it may. */
   readonly demand?: number | undefined
 }
 
@@ -26,36 +26,36 @@ export interface Service {
   readonly end: number
   readonly seed?: number | undefined
   /**
-   * How many calls wait in line, as a multiple of the quota, when as many as the quota are being worked on. The service
-   * refuses a call that arrives when the line is full: 0, the default, is a service without a line.
+   * Length of the queue for calls beyond the quota, as a multiple of the quota. The service refuses a call that arrives
+   * when the queue is full. 0, the default, is a service without a queue.
    */
   readonly line?: number | undefined
-  /** How long a refusal takes; 0 by default, which is before the next call starts. */
+  /** Duration of a refusal. The default is 0: it arrives before the next call starts. */
   readonly refusal?: number | undefined
-  /** How far the time of a call strays from its mean, evenly to both sides: 0.3 by default. */
+  /** Deviation of the time of a call from its mean, uniform to both sides. The default is 0.3. */
   readonly jitter?: number | undefined
   /** Draws the time of a call with mean 1, instead of `jitter`. */
   readonly draw?: ((random: Random) => number) | undefined
-  /** For how long the client starts nothing after a refusal. */
+  /** Time for which the client starts nothing after a refusal. */
   readonly retryAfter?: number | undefined
-  /** Share of calls that end without telling anything, when they would have succeeded. */
+  /** Share of successful calls that end without information. */
   readonly silent?: number | undefined
-  /** Share of calls that are refused whatever the quota is. */
+  /** Share of calls that are refused independently of the quota. */
   readonly noise?: number | undefined
-  /** How much of each phase is not counted. */
+  /** Time at the start of each phase that is not counted. */
   readonly settle?: number | undefined
 }
 
-/** What came of a phase after it had settled. */
+/** The result of a phase after it has settled. */
 interface Figures {
   readonly quota: number
   /** Calls that succeeded, per call that an oracle would have finished. */
   readonly share: number
   /** Calls that were refused, per call that was started, in the whole phase. */
   readonly refused: number
-  /** The same, after the phase had settled. */
+  /** The same, after the phase has settled. */
   readonly settledRefused: number
-  /** Mean time of a call that succeeded, per time of a call that does not wait in line. */
+  /** Mean time of a successful call, relative to a call that does not queue. */
   readonly latency: number
   readonly smallest: number
   readonly largest: number
@@ -66,7 +66,7 @@ export interface Result {
   readonly share: number
   readonly refused: number
   readonly latency: number
-  /** When the size first had this value or a greater one. */
+  /** Returns when the size first had at least this value. */
   readonly reached: (size: number) => number
 }
 
@@ -76,7 +76,7 @@ interface Call<T> {
   duration: number
 }
 
-/** Runs a client that keeps as many calls in flight as the law lets it. Calls `check` after each event. */
+/** Runs a client that keeps as many calls in flight as the law allows. Calls `check` after each event. */
 export const simulate = <T>(law: Law<T>, service: Service, check: (now: number) => void = () => {}): Result => {
   const { end, jitter = 0.3, line = 0, phases, refusal = 0, retryAfter = 0, settle = 500 } = service
   const random = new Random(service.seed ?? 1)
@@ -189,7 +189,7 @@ interface Event {
   readonly run: () => void
 }
 
-/** Events by their time, and in the order they were added where that is the same: a binary heap. */
+/** Events by time, and by order of addition for equal times. A binary heap. */
 class Events {
   private readonly heap: Array<Event> = []
   private added = 0

@@ -1,6 +1,6 @@
-/** A service whose quota moves, and how many calls it has answered. */
+/** A service with a changing quota, which counts the calls that it has answered. */
 
-/** The path that `Limit.adaptive` was built for: a quota for each two seconds. */
+/** The sequence that `Limit.adaptive` was designed for: a quota for every two seconds. */
 export const quotas = [20, 8, 24, 12]
 export const phaseMillis = 2000
 export const callMillis = 20
@@ -11,14 +11,14 @@ const settleMillis = 500
 export class MovingService {
   private working = 0
   private readonly waiting: Array<() => void> = []
-  /** Calls that were answered once a phase had settled; calls, and calls that were refused, at any time. */
+  /** Calls answered after a phase has settled; all calls; all refused calls. */
   answered = 0
   calls = 0
   refusals = 0
   private readonly now: () => number
   private readonly beganAt: number
 
-  /** Makes a service that begins now; times are milliseconds. */
+  /** Makes a service that begins now. Times are in milliseconds. */
   constructor(now: () => number) {
     this.now = now
     this.beganAt = now()
@@ -32,7 +32,7 @@ export class MovingService {
     return quotas[Math.min(quotas.length - 1, Math.floor(this.elapsed / phaseMillis))]!
   }
 
-  /** Lets a call in; false if it is refused. */
+  /** Admits a call. Returns false if it is refused. */
   enters(): boolean {
     this.calls++
     if (this.working < this.quota) return ++this.working > 0
@@ -40,14 +40,14 @@ export class MovingService {
     return false
   }
 
-  /** Calls `begin` when a call that waits in line may be worked on. */
+  /** Calls `begin` when a queued call may start. */
   queue(begin: () => void): void {
     this.calls++
     this.waiting.push(begin)
     this.serve()
   }
 
-  /** Ends a call that was let in, which is answered. */
+  /** Ends an admitted call, which is answered. */
   leaves(): void {
     this.working--
     const { elapsed } = this
@@ -63,13 +63,13 @@ export class MovingService {
   }
 }
 
-/** How many calls one that knows the quota would have had answered. */
+/** How many calls a client that knows the quota would have had answered. */
 export const answeredByOracle = quotas.reduce(
   (sum, quota) => sum + quota * (phaseMillis - settleMillis) / callMillis,
   0
 )
 
-/** As many inputs as are asked for. */
+/** As many inputs as are pulled. */
 export function* endless(): Generator<number> {
   for (let n = 0;; n++) yield n
 }

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { LimitWaits } from "../../src/limit/waits.ts"
 import { range } from "../helpers.ts"
 
-/** Runs an effect under a progress, and gives what that was shown last while it was running. */
+/** Runs an effect under a progress. Returns the last snapshot while it was running. */
 const watched = <A, E, R>(run: Effect.Effect<A, E, R>, millis: number) =>
   Effect.gen(function*() {
     const told: Array<ReadonlyArray<Progress.Snapshot>> = []
@@ -26,8 +26,8 @@ const limitedMetrics = Effect.map(
 const isolated = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => Effect.provideService(effect, Metric.MetricRegistry, new Map()))
 
-describe("what inputs wait for", () => {
-  it.effect("is told by progress, metrics and report, by the names of limits", () =>
+describe("waiting for limits", () => {
+  it.effect("is shown in progress, metrics and reports, by the names of limits", () =>
     Effect.gen(function*() {
       const gate = Limit.gate({ open: false, name: "gate" })
       const tokens = Limit.rate({ limit: 1, window: "1 second", burst: 1, name: "tokens" })
@@ -53,7 +53,7 @@ describe("what inputs wait for", () => {
       assert.deepStrictEqual((yield* limitedMetrics).map(({ state }) => state), [{ value: 0 }, { value: 0 }])
     }).pipe(isolated))
 
-  it.effect("counts those that are put aside, and hold no slot", () =>
+  it.effect("includes inputs that are put aside without a slot", () =>
     Effect.gen(function*() {
       const limit = Limit.keyed((n: number) => n % 2, () => Limit.concurrency(1, { name: "one by one" }))
       const run = Parallel.run(range(6), () => Effect.sleep("1 second"), { limit, concurrency: 4, preDispatch: "all" })
@@ -65,7 +65,7 @@ describe("what inputs wait for", () => {
       assert.deepStrictEqual(limits.map(({ waited, waits }) => [waits, Duration.toMillis(waited)]), [[4, 6000]])
     }))
 
-  it.effect("counts the inputs of batches", () =>
+  it.effect("includes the inputs of batches", () =>
     Effect.gen(function*() {
       const sleeps = Task.make("sleeps", { module: import.meta.url, run: (n: number) => Effect.sleep(n) })
       const limit = Limit.concurrency(1, { name: "one" })

@@ -43,13 +43,13 @@ describe("the bar of a run", () => {
     )
   })
 
-  it("tells of failures, retries, what was recalled and what waits", () => {
+  it("has failures, retries, recalled and waiting inputs", () => {
     const line = inPlain(everything, 200)
 
     for (const part of ["3 failed", "12 retried", "7 recalled", "2 waiting"]) assert.include(line, part)
   })
 
-  it("fits whatever the width, and leaves out first what matters least", () => {
+  it("fits any width, and leaves out the least important parts first", () => {
     for (let columns = 1; columns <= 200; columns++) {
       assert.isAtMost(displayWidth(inPlain(everything, columns)), Math.max(1, columns - 1), `${columns} columns`)
       assert.isAtMost(displayWidth(bar(everything, { columns, colour: true })), Math.max(1, columns - 1))
@@ -58,13 +58,13 @@ describe("the bar of a run", () => {
     assert.strictEqual(inPlain(snapshot(), 4), "ti…")
   })
 
-  it("has no bar and no time left where the total is unknown", () => {
+  it("has no bar and no time left if the total is unknown", () => {
     const line = inPlain(snapshot({ total: undefined, left: undefined }), 100)
 
     assert.strictEqual(line, "titles  300  6.0s  50/s  8 running")
   })
 
-  it("says how long it took, and how it ended", () => {
+  it("has the time that the run took, and how it ended", () => {
     assert.match(
       inPlain(snapshot({ state: "done", done: 1200, running: 0 }), 100),
       /━{20,} {2}1,200 of 1,200 \(100%\) {2}in 6.0s/
@@ -73,7 +73,7 @@ describe("the bar of a run", () => {
     assert.include(inPlain(snapshot({ state: "stopped" }), 100), "stopped")
   })
 
-  it("has colours where they are wanted, and no control character of a name", () => {
+  it("has colors on request, and no control character of a name", () => {
     const line = bar(snapshot({ failed: 3, name: "a\u001B[31m\r\nb\u202Ec" }), { columns: 100, colour: true })
 
     assert.include(line, "\u001B[31m3 failed\u001B[0m")
@@ -81,13 +81,13 @@ describe("the bar of a run", () => {
     assert.notInclude(inPlain(everything, 100), "\u001B")
   })
 
-  it("is full at no inputs at all", () => {
+  it("is full for a run without inputs", () => {
     assert.notInclude(inPlain(snapshot({ total: 0, done: 0 }), 80), "╌")
   })
 })
 
 describe("Progress.toText", () => {
-  it("is a sentence of what is not zero", () => {
+  it("is a sentence with all counts that are not zero", () => {
     assert.strictEqual(
       Progress.toText(snapshot({ failed: 3, retried: 12, waiting: 1 })),
       "titles: 300 of 1,200 (25%) done, 3 failed, 12 retried, 8 running, 1 waiting, 50/s, 18s left"

@@ -7,7 +7,7 @@ import { seriesOf } from "../../src/observability/metrics.ts"
 import { range } from "../helpers.ts"
 import { exported, plain } from "./otlp.ts"
 
-/** The ends of the buckets of one duration, whole nanoseconds, that count it. */
+/** Returns the ends of the buckets that count a duration of whole nanoseconds. */
 const endsAbove = (
   nanos: number
 ): { readonly counting: ReadonlyArray<number>; readonly all: ReadonlyArray<number> } => {
@@ -22,7 +22,7 @@ describe("how long inputs took", () => {
   const around = all.flatMap((end) => [-1, 0, 1].map((more) => Math.round(end * 1e6) + more))
   const powers = Array.from({ length: 50 }, (_, k) => [2 ** k - 1, 2 ** k, 2 ** k + 1]).flat()
 
-  it("is counted in every bucket that does not end below it, and in no other", () => {
+  it("is counted in exactly the buckets that do not end below it", () => {
     for (const nanos of [...around, ...powers, 3e9, 7e15]) {
       assert.deepStrictEqual(endsAbove(nanos).counting, all.filter((end) => nanos <= Math.round(end * 1e6)), `${nanos}`)
     }
@@ -60,7 +60,7 @@ describe("metrics", () => {
       ])
     }))
 
-  /** What the series of a run named `run` say. */
+  /** Returns the values of the series of a run with this name. */
   const read = Effect.map(Metric.snapshot, (series) =>
     Object.fromEntries(series.map(({ attributes, id, state }) => [
       `${id.replace("effect_parallel_", "")}${attributes?.outcome === undefined ? "" : ` ${attributes.outcome}`}`,
@@ -70,7 +70,7 @@ describe("metrics", () => {
   const isolated = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.suspend(() => Effect.provideService(effect, Metric.MetricRegistry, new Map()))
 
-  it.effect("tell of runs that go on, and sum those of a name", () =>
+  it.effect("cover runs in progress, and add up runs with the same name", () =>
     Effect.gen(function*() {
       const run = Parallel.forEach(range(10), (n) => n < 4 ? Effect.void : Effect.never, {
         name: "run",
@@ -90,7 +90,7 @@ describe("metrics", () => {
       assert.deepStrictEqual(after["running"], { value: 0 })
     }).pipe(isolated))
 
-  it.effect("have how long inputs took, in buckets", () =>
+  it.effect("have the durations of inputs in buckets", () =>
     Effect.gen(function*() {
       yield* Parallel.stream([1, 2, 30], (millis) => Effect.succeed(millis).pipe(Effect.delay(millis)), {
         name: "run",

@@ -1,4 +1,4 @@
-/** Effect's own exporter, and an endpoint that it sends to. */
+/** Effect's exporter, and an endpoint for it. */
 import { Effect, Layer, Metric, Schema } from "effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Otlp from "effect/observability/Otlp"
@@ -40,7 +40,7 @@ const Metrics = Schema.Struct({
   }))
 })
 
-/** An OTLP/HTTP endpoint: what was sent to each path. */
+/** An OTLP/HTTP endpoint that keeps the requests to each path. */
 const endpoint = Effect.acquireRelease(
   Effect.callback<{ readonly url: string; readonly bodies: Map<string, Array<string>>; readonly close: () => void }>(
     (resume) => {
@@ -61,7 +61,7 @@ const endpoint = Effect.acquireRelease(
   ({ close }) => Effect.sync(close)
 )
 
-/** Runs an effect with Effect's own exporter; what arrived at the endpoint by its end. */
+/** Runs an effect with Effect's exporter. Returns what has arrived at the endpoint at its end. */
 export const exported = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.gen(function*() {
     const { bodies, url } = yield* endpoint

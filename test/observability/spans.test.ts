@@ -36,7 +36,7 @@ describe("spans", () => {
       assert.deepStrictEqual(plain(outer!.attributes), { inputs: 2, failed: 0, retried: 0 })
     }))
 
-  it.live("of attempts tell index, attempt, worker and outcome", () =>
+  it.live("of attempts have index, attempt, worker and outcome", () =>
     Effect.gen(function*() {
       const { spans } = yield* exported(Parallel.run(range(2), (n) => n === 1 ? Effect.fail("no") : Effect.void, {
         name: "run",
@@ -55,14 +55,14 @@ describe("spans", () => {
       ])
     }))
 
-  /** The spans that a tracer is asked for. */
+  /** Collects the spans that are made. */
   const traced = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.suspend(() => {
       const { spans, tracer } = spanRecorder()
       return Effect.as(Effect.withTracer(Effect.exit(effect), tracer), spans)
     })
 
-  it.effect("are those of runs alone, unless attempts are asked for", () =>
+  it.effect("exist only for runs, unless spans of attempts are requested", () =>
     Effect.gen(function*() {
       const run = Parallel.forEach(range(10), Effect.succeed, { name: "run" })
 
@@ -70,7 +70,7 @@ describe("spans", () => {
       assert.strictEqual((yield* traced(Parallel.withDefaults(run, { spans: true }))).length, 11)
     }))
 
-  it.effect("of a share of the inputs are of every so many", () =>
+  it.effect("of a share of the inputs are evenly spaced", () =>
     Effect.gen(function*() {
       const spans = yield* traced(Parallel.forEach(range(100), Effect.succeed, { name: "run", spans: 0.1 }))
       const indices = spans.slice(1).map(({ attributes }) => attributes.get("index"))
@@ -82,7 +82,7 @@ describe("spans", () => {
       }
     }))
 
-  it("refuse a share that is none", () => {
+  it("refuse an invalid share", () => {
     for (const spans of [-1, 2, Number.NaN, "all"]) {
       assert.throws(() => Parallel.forEach([], Effect.succeed, { spans: spans as number }), /`spans`/)
     }

@@ -8,11 +8,11 @@ import { hasTmux, quoted, Terminal } from "./tmux.ts"
 const node = process.execPath
 const program = fileURLToPath(new URL("programs/runs.ts", import.meta.url))
 
-/** Starts the program; the run goes on past its half when `go` is called. */
+/** Starts the program. The runs continue beyond their first half when `go` is called. */
 const start = (terminal: Terminal) => {
   const gate = join(terminal.folder, "gate")
   const command = [node, "--conditions=@effect-parallel/source", program, gate]
-  // at Ctrl-C a terminal drops what it has not shown yet, such as the half of a redraw, unless it is told not to
+  // on Ctrl-C a terminal drops pending output, such as half a redraw, unless it is configured not to
   terminal.type(`stty noflsh; ${command.map(quoted).join(" ")}`)
   return () => writeFileSync(gate, "")
 }
@@ -22,7 +22,7 @@ const lines = (screen: ReadonlyArray<string>, wanted: RegExp) => screen.filter((
 const isHalf = (screen: ReadonlyArray<string>) =>
   lines(screen, /^pages .*10 of 20/).length > 0 && lines(screen, /^ {2}parts .*10 of 20/).length > 0
 
-/** Whether each run has one line: right after a change of its width a terminal shows the old ones, wrapped anew. */
+/** True if each run has one line. Right after a change of width a terminal still shows the old lines, wrapped. */
 const isWhole = (screen: ReadonlyArray<string>) =>
   lines(screen, /^pages /).length === 1 && lines(screen, /^ {2}parts /).length === 1
 
@@ -32,7 +32,7 @@ const title = `Progress.layer in a terminal${hasTmux ? "" : " (skipped: there is
 
 describe.skipIf(!hasTmux)(title, () => {
   it.live(
-    "stacks runs at once and runs inside, keeps what is written above whole, and leaves the last lines",
+    "stacks concurrent and nested runs, keeps output above intact, and leaves the last lines",
     () =>
       Effect.gen(function*() {
         const terminal = yield* Terminal.open(110, 40)
@@ -60,7 +60,7 @@ describe.skipIf(!hasTmux)(title, () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live("keeps to the width when the terminal gets narrower and wider", () =>
+  it.live("adapts when the terminal gets narrower and wider", () =>
     Effect.gen(function*() {
       const terminal = yield* Terminal.open(110, 30)
       const go = start(terminal)
@@ -84,7 +84,7 @@ describe.skipIf(!hasTmux)(title, () => {
       assert.strictEqual(lines(after, /running/).length, 0)
     }).pipe(Effect.scoped))
 
-  it.live("leaves screen and cursor whole after Ctrl-C, and says how far the runs were", () =>
+  it.live("leaves screen and cursor intact after Ctrl-C, and shows how far the runs were", () =>
     Effect.gen(function*() {
       const terminal = yield* Terminal.open(110, 40)
       start(terminal)
@@ -100,7 +100,7 @@ describe.skipIf(!hasTmux)(title, () => {
       assert.isTrue(terminal.isCursorVisible)
     }).pipe(Effect.scoped))
 
-  it.live("leaves screen and cursor whole when the program is killed", () =>
+  it.live("leaves screen and cursor intact when the program is killed", () =>
     Effect.gen(function*() {
       const terminal = yield* Terminal.open(110, 40)
       start(terminal)
@@ -114,7 +114,7 @@ describe.skipIf(!hasTmux)(title, () => {
       assert.isTrue(terminal.isCursorVisible)
     }).pipe(Effect.scoped))
 
-  it.live("has colours unless NO_COLOR is set, and log lines on a dumb terminal", () =>
+  it.live("has colors unless NO_COLOR is set, and log lines on a dumb terminal", () =>
     Effect.gen(function*() {
       const colours = yield* Terminal.open(110, 40, { NO_COLOR: "" })
       const none = yield* Terminal.open(110, 40)

@@ -1,4 +1,4 @@
-/** A real terminal: bash in tmux, where the machine has it. */
+/** A real terminal: bash in tmux, if it is installed. */
 import { Effect } from "effect"
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -8,10 +8,10 @@ import { stripVTControlCharacters } from "node:util"
 
 export const hasTmux = spawnSync("tmux", ["-V"]).status === 0
 
-/** A word of a command, whatever it holds. */
+/** Quotes any text as a word of a command. */
 export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
-/** How long a screen may take to look as it should. */
+/** Time limit for a screen to satisfy a condition. */
 const patience = 40_000
 
 const linesOf = (coloured: string): ReadonlyArray<string> =>
@@ -62,11 +62,11 @@ export class Terminal {
     return this.tmux("display-message", "-p", "#{cursor_flag}").trim() === "1"
   }
 
-  /** What is to be seen once it looks as it should, line by line, and what has scrolled away above. */
+  /** Returns the lines of the screen, including those scrolled away above, once they satisfy a condition. */
   readonly until = (looksRight: (screen: ReadonlyArray<string>) => boolean): Effect.Effect<ReadonlyArray<string>> =>
     Effect.map(this.untilColoured(looksRight), linesOf)
 
-  /** The same, with its colours. */
+  /** The same, with colors. */
   readonly untilColoured = (looksRight: (screen: ReadonlyArray<string>) => boolean): Effect.Effect<string> =>
     Effect.callback((resume) => {
       const from = performance.now()
@@ -85,7 +85,7 @@ export class Terminal {
 
   private tmux(...args: ReadonlyArray<string>): string {
     const socket = join(this.folder, "socket")
-    // what is typed may be anything; tmux and the shell in it read it by the locale
+    // any text may be typed; tmux and its shell read it by the locale
     const env = { ...process.env, LC_ALL: "C.UTF-8" }
     return execFileSync("tmux", ["-u", "-f", "/dev/null", "-S", socket, ...args], { encoding: "utf8", env })
   }

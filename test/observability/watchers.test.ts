@@ -18,13 +18,13 @@ const recorder = () => {
   return { warnings, layer: Logger.layer([logger]) }
 }
 
-/** A run of a second, of ten inputs one after another, that is watched. */
+/** A watched run of ten sequential inputs that takes a second. */
 const second = Parallel.run(Array.from({ length: 10 }, (_, n) => n), (n) => Effect.as(Effect.sleep("100 millis"), n), {
   concurrency: 1,
   name: "second"
 })
 
-/** Lets a second go by, and more where a run waits for its progress. */
+/** Moves the clock by a second, and by more if a run waits for its progress. */
 const ended = <A, E>(run: Effect.Effect<A, E>, wait: Duration.Input = "1 seconds") =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(run)
@@ -38,7 +38,7 @@ const boom = (): never => {
   throw new Error("thrown by the progress")
 }
 
-/** Ways in which a progress goes wrong, without delay. */
+/** Ways in which a progress goes wrong immediately. */
 const broken: ReadonlyArray<readonly [name: string, show: Show]> = [
   ["dies", () => Effect.die(new Error("no"))],
   ["throws", boom],
@@ -59,7 +59,7 @@ const broken: ReadonlyArray<readonly [name: string, show: Show]> = [
 
 describe("a progress that goes wrong", () => {
   for (const [name, show] of broken) {
-    it.effect(`costs a run nothing, is called again and logged once: it ${name}`, () =>
+    it.effect(`does not affect the run, is called again and logged once: it ${name}`, () =>
       Effect.gen(function*() {
         let calls = 0
         const { layer, warnings } = recorder()
@@ -89,7 +89,7 @@ describe("a progress that goes wrong", () => {
       assert.deepStrictEqual([told.length, told.at(-1)], [10, "done 10"])
     }))
 
-  it.effect("is logged whatever it died of", () =>
+  it.effect("is logged with any defect", () =>
     Effect.gen(function*() {
       for (const [, value] of values) {
         const { layer, warnings } = recorder()
@@ -102,7 +102,7 @@ describe("a progress that goes wrong", () => {
       }
     }))
 
-  it.effect("leaves the failure of a run as it is", () =>
+  it.effect("does not change the failure of a run", () =>
     Effect.gen(function*() {
       const watch = Progress.layerCallback(() => Effect.die("of the progress"))
       const exit = yield* Effect.exit(Effect.provide(Parallel.forEach([1], () => Effect.fail("of the run")), watch))
@@ -132,7 +132,7 @@ describe("a progress that does not end", () => {
     ["waits and cannot be interrupted", Effect.uninterruptible(Effect.never)]
   ]
   for (const [name, wait] of never) {
-    it.effect(`holds up the first run by five seconds, and no other, nor the end of its layer: it ${name}`, () =>
+    it.effect(`delays only the first run, by five seconds, and not the end of its layer: it ${name}`, () =>
       Effect.gen(function*() {
         let [calls, interrupted] = [0, 0]
         const { layer, warnings } = recorder()
@@ -169,7 +169,7 @@ describe("a progress that does not end", () => {
       }))
   }
 
-  it.effect("is waited for while it is slow but in time, and then shown how the run ended", () =>
+  it.effect("is waited for if it is slow but in time, and then gets the end of the run", () =>
     Effect.gen(function*() {
       const told: Array<string> = []
       const watch = Progress.layerCallback((snapshots) => {
@@ -187,7 +187,7 @@ describe("a progress that does not end", () => {
       assert.deepStrictEqual(told, ["running", "done"])
     }))
 
-  it.effect("holds up an interrupted run no longer either", () =>
+  it.effect("does not delay an interrupted run longer", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.provide(second, Progress.layerCallback(() => Effect.never)))
       yield* TestClock.adjust("500 millis")
@@ -197,7 +197,7 @@ describe("a progress that does not end", () => {
       assert.isTrue(interrupting.pollUnsafe() !== undefined)
     }))
 
-  it.effect("is shown what comes after, once a slow call has ended", () =>
+  it.effect("gets later snapshots after a slow call has ended", () =>
     Effect.gen(function*() {
       const told: Array<string> = []
       const scope = yield* Scope.make()
@@ -220,7 +220,7 @@ describe("a progress that does not end", () => {
 })
 
 describe("Progress.layerLog", () => {
-  it.effect("costs a run nothing where a logger throws", () =>
+  it.effect("does not affect a run if a logger throws", () =>
     Effect.gen(function*() {
       const logger = Logger.layer([Logger.make(boom)])
       const watch = Progress.layerLog({ after: "10 millis" })
@@ -231,7 +231,7 @@ describe("Progress.layerLog", () => {
 })
 
 describe("a terminal that is gone", () => {
-  it.effect("costs neither a run nor what else is written to it, and is not drawn on any more", () =>
+  it.effect("affects neither the run nor other output, and is not drawn on any more", () =>
     Effect.gen(function*() {
       let [writes, written] = [0, 0]
       let other: (write: () => void, endsLine: boolean) => void = boom
@@ -255,7 +255,7 @@ describe("a terminal that is gone", () => {
       assert.deepStrictEqual([writes, written], [1, 1])
     }).pipe(Effect.scoped))
 
-  it("takes a terminal without a size for one of 80 columns and 24 rows", () => {
+  it("treats a terminal without a size as one of 80 columns and 24 rows", () => {
     const own = Object.getOwnPropertyDescriptor(process, "stderr")!
     Object.defineProperty(process, "stderr", { value: { isTTY: true, columns: 0, rows: 0 }, configurable: true })
     try {
@@ -267,7 +267,7 @@ describe("a terminal that is gone", () => {
     }
   })
 
-  it.effect("ends no program by the error event of its stream", () =>
+  it.effect("does not end the program by the error event of its stream", () =>
     Effect.gen(function*() {
       let writes = 0
       const stderr = Object.assign(

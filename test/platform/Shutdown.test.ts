@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url"
 
 const program = fileURLToPath(new URL("programs/stops.ts", import.meta.url))
 
-/** A signal, and which line of what was said brings it. */
+/** A signal, and the output line after which it is sent. */
 type Stop = readonly [signal: NodeJS.Signals, at: (lines: ReadonlyArray<string>) => boolean]
 
 const beganMany = (lines: ReadonlyArray<string>): boolean =>
@@ -18,7 +18,7 @@ const beganMany = (lines: ReadonlyArray<string>): boolean =>
 const hasAsked = (lines: ReadonlyArray<string>): boolean =>
   lines.some((line) => line.includes("attempts that are under way"))
 
-/** Runs the program, sends it signals, and returns how it ended and what it said. */
+/** Runs the program, sends it signals, and returns its end and its output. */
 const stopped = (
   folder: string,
   { drain, how, stops, wait }: {
@@ -61,7 +61,7 @@ const inFolder = (test: (folder: string) => Effect.Effect<void>) =>
 const numbers = (lines: ReadonlyArray<string>, word: string): ReadonlyArray<number> =>
   lines.filter((line) => line.startsWith(`${word} `)).map((line) => Number(line.split(" ")[1]))
 
-// each has a process of its own
+// each test has its own process
 describe.concurrent("Shutdown.layer", () => {
   for (const [signal, how] of [["SIGINT", "threads"], ["SIGTERM", "fibers"]] as const) {
     it.live(
@@ -92,7 +92,7 @@ describe.concurrent("Shutdown.layer", () => {
     )
   }
 
-  it.live("interrupts what takes longer than it may", () =>
+  it.live("interrupts inputs that take longer than allowed", () =>
     inFolder((folder) =>
       Effect.gen(function*() {
         const began: Stop[1] = (lines) => numbers(lines, "began").length === 4
@@ -109,7 +109,7 @@ describe.concurrent("Shutdown.layer", () => {
       })
     ), 60_000)
 
-  it.live("ends at the second signal, at once", () =>
+  it.live("ends immediately at the second signal", () =>
     inFolder((folder) =>
       Effect.gen(function*() {
         const began: Stop[1] = (lines) => numbers(lines, "began").length === 4
@@ -124,7 +124,7 @@ describe.concurrent("Shutdown.layer", () => {
       })
     ), 60_000)
 
-  it.live("stops runs inside runs, and those without a journal", () =>
+  it.live("stops nested runs, and runs without a journal", () =>
     inFolder((folder) =>
       Effect.gen(function*() {
         const nested = yield* stopped(folder, { how: "nested", drain: 20_000, stops: [["SIGINT", beganMany]] })
@@ -139,7 +139,7 @@ describe.concurrent("Shutdown.layer", () => {
     ), 60_000)
 
   it.live(
-    "lets nothing begin that waits for a limit, and ends a stream of inputs that waits",
+    "starts no input that waits for a limit, and ends a waiting stream of inputs",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {
@@ -164,7 +164,7 @@ describe.concurrent("Shutdown.layer", () => {
   )
 
   it.live(
-    "is an interruption for a run whose inputs are runs, and nothing it could report",
+    "interrupts a run whose inputs are runs and that has nothing to report",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {
@@ -176,16 +176,20 @@ describe.concurrent("Shutdown.layer", () => {
     60_000
   )
 
-  it.live("waits no longer for a journal that does not answer", () =>
-    inFolder((folder) =>
-      Effect.gen(function*() {
-        const ended: Stop[1] = (lines) => numbers(lines, "ended").length >= 4
-        const { code } = yield* stopped(folder, { how: "hangs", drain: 100, stops: [["SIGINT", ended]] })
-        assert.strictEqual(code, 130)
-      })
-    ), 60_000)
+  it.live(
+    "waits only a limited time for a journal that does not answer",
+    () =>
+      inFolder((folder) =>
+        Effect.gen(function*() {
+          const ended: Stop[1] = (lines) => numbers(lines, "ended").length >= 4
+          const { code } = yield* stopped(folder, { how: "hangs", drain: 100, stops: [["SIGINT", ended]] })
+          assert.strictEqual(code, 130)
+        })
+      ),
+    60_000
+  )
 
-  it.live("gives signals back as they were, however layers overlap", () =>
+  it.live("restores the handling of signals, even if layers overlap", () =>
     Effect.gen(function*() {
       const before = process.rawListeners("SIGTERM")
       let heard = 0
@@ -202,7 +206,7 @@ describe.concurrent("Shutdown.layer", () => {
       assert.deepStrictEqual(process.rawListeners("SIGTERM"), before)
     }))
 
-  it.live("ends a program that nobody else would end by its signal", () =>
+  it.live("ends a program by the signal if nothing else would", () =>
     inFolder((folder) =>
       Effect.gen(function*() {
         const { code, lines, signal } = yield* stopped(folder, {

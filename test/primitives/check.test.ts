@@ -52,7 +52,7 @@ describe("check", () => {
     })
   }
 
-  it("passes on what is allowed", () => {
+  it("returns allowed values", () => {
     assert.strictEqual(check.positiveInteger("n", 3), 3)
     assert.strictEqual(check.positiveIntegerOr("n", "all", "all"), Infinity)
     assert.strictEqual(check.nonEmptyString("s", "a"), "a")

@@ -3,7 +3,7 @@ import { Effect, Exit } from "effect"
 import { isReady } from "../../src/primitives/effects.ts"
 
 describe("isReady", () => {
-  it("knows an Exit as Effect's own guard does", () => {
+  it("recognizes an Exit like Effect's own guard", () => {
     const effects = [
       Effect.succeed(1),
       Effect.fail(1),

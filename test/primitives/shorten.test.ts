@@ -23,7 +23,7 @@ describe("shorten", () => {
     it(`shows ${text}`, () => assert.strictEqual(shorten(value), text))
   }
 
-  it("visits no more elements than it shows, however many there are", () => {
+  it("visits only the elements that it shows", () => {
     let visited = 0
     const items = Array.from({ length: 1000 }, (_, n) => ({
       get n() {
@@ -36,7 +36,7 @@ describe("shorten", () => {
     assert.strictEqual(visited, 6)
   })
 
-  it("reads no more of an object than it shows", () => {
+  it("reads only the fields that it shows", () => {
     let read = 0
     const wide: Record<string, number> = {}
     for (let n = 0; n < 1000; n++) Object.defineProperty(wide, `k${n}`, { enumerable: true, get: () => ++read })
@@ -47,13 +47,13 @@ describe("shorten", () => {
 })
 
 describe("shortenMessage", () => {
-  it("shows a text as it is, on one line", () => {
+  it("shows a text unchanged, on one line", () => {
     assert.strictEqual(shortenMessage("a\n  b"), "a b")
     assert.strictEqual(shortenMessage("x".repeat(1000)).length, 80)
     assert.strictEqual(shortenMessage(new Error("no")), "Error: no")
   })
 
-  it("shows of a path both ends where there is no room for all of it", () => {
+  it("shows both ends of a path that is too long", () => {
     const folder = `/home/${"somebody's 'folder'/with/".repeat(40)}`
     const missing = (folder: string) => `Cannot find module '${folder}nowhere.js' imported from ${folder}lacks.js`
 
@@ -68,7 +68,7 @@ describe("shortenMessage", () => {
     )
   })
 
-  it("leaves alone what is no path, however long it is", () => {
+  it("does not treat other long texts as paths", () => {
     assert.strictEqual(shortenMessage(`3 / 4 ${"or ".repeat(40)}`), `3 / 4 ${"or ".repeat(24)}o…`)
     assert.strictEqual(shortenMessage("/".repeat(100_000)), `${"/".repeat(79)}…`)
     assert.strictEqual(shortenMessage(`/${"a b ".repeat(100_000)}`).length, 80)

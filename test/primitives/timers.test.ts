@@ -44,7 +44,7 @@ describe("Timers", () => {
       yield* timers.close
     }))
 
-  it.effect("lets go first what wakes at the same instant", () =>
+  it.effect("runs fibers that wake at the same time first", () =>
     Effect.gen(function*() {
       const sleepers: Array<() => void> = []
       let now = 0n
@@ -69,7 +69,7 @@ describe("Timers", () => {
       yield* timers.close
     }))
 
-  it.effect("calls the others when one throws, and gives its defect on", () =>
+  it.effect("calls the others if one throws, and passes its defect on", () =>
     Effect.gen(function*() {
       const defects: Array<unknown> = []
       const fork = Effect.runForkWith(yield* Effect.context())
@@ -90,7 +90,7 @@ describe("Timers", () => {
       yield* timers.close
     }))
 
-  it.effect("logs the defect of one that throws, when nobody takes it", () =>
+  it.effect("logs the defect of an action that throws if nothing handles it", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
       const logger = Logger.make(({ cause }) => logged.push(Cause.pretty(cause)))
@@ -105,7 +105,7 @@ describe("Timers", () => {
       yield* timers.close
     }))
 
-  it.effect("waits for times beyond a Node.js timer, and for ever, without calling early", () =>
+  it.effect("waits for times beyond a Node.js timer, and forever, without calling early", () =>
     Effect.gen(function*() {
       const timers = yield* makeAlarm
       const rung: Array<string> = []
@@ -141,7 +141,7 @@ describe("Timers", () => {
       yield* timers.close
     }))
 
-  it.effect("forgets what is cancelled after it is closed", () =>
+  it.effect("ignores a cancellation after it is closed", () =>
     Effect.gen(function*() {
       const timers = yield* makeAlarm
       const appointments = [5, 7, 6].map((millis) => timers.after(Duration.millis(millis), () => {}))

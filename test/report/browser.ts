@@ -1,4 +1,4 @@
-/** A real Chromium, where the machine has one. */
+/** A real Chromium, if it is installed. */
 import { Context, Effect, Layer } from "effect"
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,7 +10,7 @@ const executablePath = "/usr/bin/chromium"
 
 export const hasBrowser = existsSync(executablePath)
 
-/** True where the long tests are wanted too, as in `npm run check -- screens`: large reports, and what hinders readers. */
+/** True if the long tests run too, as in `npm run check -- screens`: large reports, and accessibility. */
 export const isThorough = process.env["SCREENS"] === "1"
 
 const flags = [
@@ -39,28 +39,28 @@ const folder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
 )
 
-/** How a reader looks at a page. */
+/** The conditions under which a page is read. */
 export interface Reader {
   readonly width?: number
   readonly height?: number
   readonly dark?: boolean
-  /** Part of the page that the address names. */
+  /** The fragment of the address. */
   readonly hash?: string
 }
 
-/** A page as it is in the browser, with all that it said and asked for. */
+/** A page in the browser, with its console output and requests. */
 interface Opened {
   readonly page: Page
   readonly url: string
   readonly complaints: ReadonlyArray<string>
   readonly requests: ReadonlyArray<string>
-  /** How long the page itself worked until it was there to see, in milliseconds: other programs do not count. */
+  /** Processor time of the page until it was visible, in milliseconds. Other programs do not count. */
   readonly worked: number
-  /** Measures how long the page works from now until what it was told to do is there to see, in milliseconds. */
+  /** Measures the processor time of the page from now until the result of an action is visible, in milliseconds. */
   readonly measure: (act: () => Promise<void>) => Promise<number>
 }
 
-/** Waits until the browser has drawn what the page shows now. */
+/** Waits until the browser has drawn the current state of the page. */
 export const drawn = (page: Page): Promise<unknown> =>
   page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
 
@@ -81,7 +81,7 @@ export const blank = ({ dark = false, height = 900, width = 1280 }: Reader = {})
     )
   })
 
-/** Gathers what a page complains of. */
+/** Collects the errors of a page. */
 export const listen = (page: Page): ReadonlyArray<string> => {
   const complaints: Array<string> = []
   page.on("console", (message) => complaints.push(message.text()))
@@ -89,7 +89,7 @@ export const listen = (page: Page): ReadonlyArray<string> => {
   return complaints
 }
 
-/** Opens a page from a file, as a reader does. */
+/** Opens a page from a file, as readers do. */
 export const open = (html: string, reader: Reader = {}) =>
   Effect.gen(function*() {
     const page = yield* blank(reader)

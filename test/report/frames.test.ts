@@ -4,7 +4,7 @@ import { fold } from "../../src/report/frames.ts"
 const lines = (...lines: ReadonlyArray<string>): string => lines.join("\n")
 
 describe("folded stacks", () => {
-  it("count the frames of libraries that follow one another", () => {
+  it("count consecutive frames of libraries", () => {
     assert.strictEqual(
       fold(lines(
         "TooShort: 3 words",
@@ -24,7 +24,7 @@ describe("folded stacks", () => {
     )
   })
 
-  it("keep the first frame of each stack, a frame alone, and all that is no frame", () => {
+  it("keep the first frame of each stack, a single frame, and lines that are not frames", () => {
     const text = lines(
       "Error: at first (node:x) {",
       "    at a (node:fs:1:1)",
@@ -52,7 +52,7 @@ describe("folded stacks", () => {
     assert.strictEqual(fold(text), text)
   })
 
-  it("fold inside of causes, with their indentation", () => {
+  it("fold inside causes, with their indentation", () => {
     assert.strictEqual(
       fold(
         lines(

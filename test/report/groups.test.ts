@@ -5,7 +5,7 @@ import { nameOfKind } from "../../viewer/text.ts"
 const failed = (message: string, count: number) => ({ message, count, places: [] })
 
 describe("failures by kind", () => {
-  it("are grouped by what stands before the first colon, the most frequent first, each message once", () => {
+  it("are grouped by the text before the first colon, the most frequent first, each message once", () => {
     const groups = grouped([failed("A: one", 1), failed("B: two", 5), failed("A: three", 2), failed("B: two", 1)])
 
     assert.deepStrictEqual(

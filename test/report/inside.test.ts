@@ -7,15 +7,15 @@ import { drive, range } from "../helpers.ts"
 
 const silent = Effect.provide(Logger.layer([]))
 
-/** Runs an effect while the test clock goes on. */
+/** Runs an effect while the test clock moves. */
 const driven = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(
     drive(effect, "5 millis", 400),
     (exit) => Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(exit.cause)
   )
 
-describe("what is inside of a report", () => {
-  it.effect("is each run that an attempt has started, with what failed in it", () =>
+describe("the runs inside a report", () => {
+  it.effect("are the runs that attempts have started, with their failures", () =>
     Effect.gen(function*() {
       const inner = (n: number) => n % 2 === 0 ? Effect.sleep(10) : Effect.fail(n === 1 ? "odd" : "very odd")
       const outer = (n: number) =>
@@ -45,7 +45,7 @@ describe("what is inside of a report", () => {
       assert.include(Report.toText(report), "\n  4 of 9 inputs failed in 2 runs inside")
     }).pipe(driven))
 
-  it.effect("has runs inside of runs, with those around", () =>
+  it.effect("include nested runs, with their outer runs", () =>
     Effect.gen(function*() {
       const third = (n: number) => n === 0 ? Effect.fail("deep") : Effect.succeed(n)
       const second = (n: number) => Parallel.validate(range(2), third, { name: "third" }).pipe(Effect.as(n))
@@ -68,7 +68,7 @@ describe("what is inside of a report", () => {
       )
     }))
 
-  it.effect("is also in the report of a run that is inside of another", () =>
+  it.effect("are also in the report of a nested run", () =>
     Effect.gen(function*() {
       const inner = Parallel.run([1, 2], (n) => Parallel.partition([n], () => Effect.fail("no"), { name: "third" }), {
         name: "second"
@@ -86,7 +86,7 @@ describe("what is inside of a report", () => {
       ])
     }))
 
-  it.effect("says of a run that was interrupted that it was", () =>
+  it.effect("show that a run was interrupted", () =>
     Effect.gen(function*() {
       const inner = Parallel.forEach([1], () => Effect.never, { name: "inner" })
       const report = yield* Parallel.run([1], () => inner, { timeout: "10 millis" }).pipe(driven)
@@ -94,7 +94,7 @@ describe("what is inside of a report", () => {
       assert.deepStrictEqual(report.inside.runs.map(({ state }) => state), ["interrupted"])
     }))
 
-  it.effect("is bounded, whatever attempts do", () =>
+  it.effect("are bounded, whatever attempts do", () =>
     Effect.gen(function*() {
       const inner = Parallel.partition(range(30), (n) => Effect.fail(`no ${n}`), { name: "inner" })
       const many = Effect.forEach(range(6000), () => Effect.andThen(Effect.logInfo("many"), inner), { discard: true })
@@ -105,7 +105,7 @@ describe("what is inside of a report", () => {
       assert.strictEqual(inside.runs[0]!.failures.length, 20)
     }).pipe(silent), 30_000)
 
-  it.effect("has how flows were walked", () =>
+  it.effect("come with the walks of flows", () =>
     Effect.gen(function*() {
       const sign = Node.make("sign", {
         post: (n: number) => n < 0 ? Node.out("negative", n) : Node.out("positive", n)
@@ -134,7 +134,7 @@ describe("what is inside of a report", () => {
       }])
     }))
 
-  it.effect("has what attempts and the runs inside log, and nobody else", () =>
+  it.effect("come with the log entries of attempts and nested runs, and no others", () =>
     Effect.gen(function*() {
       const inner = (n: number) => Effect.logWarning("inside", n)
       const work = (n: number) =>
@@ -159,7 +159,7 @@ describe("what is inside of a report", () => {
       )
     }).pipe(silent))
 
-  it.live("has what tasks log on threads", () =>
+  it.live("come with the log entries of tasks on threads", () =>
     Effect.gen(function*() {
       const report = yield* Parallel.run(["a", "b"], tasks.logs, { batchSize: 2, concurrency: 1 })
 
@@ -172,7 +172,7 @@ describe("what is inside of a report", () => {
       )
     }).pipe(Effect.provide(Threads.layer({ workers: 1 })), silent))
 
-  it.effect("has runs with a journal as they ended, and changes nothing about how they end", () =>
+  it.effect("include runs with a journal, without changing how they end", () =>
     Effect.gen(function*() {
       const inner = (name: string) =>
         Parallel.partition(range(4), (n) => n === 1 ? Effect.fail("no") : Effect.succeed(n), { name, journal: true })
@@ -189,7 +189,7 @@ describe("what is inside of a report", () => {
       )
     }).pipe(Effect.provide(Journal.layerMemory), silent))
 
-  it.effect("counts flows of one path apart where they are wired differently, and together where they are alike", () =>
+  it.effect("count flows with the same path separately if their wiring differs", () =>
     Effect.gen(function*() {
       const flowOf = (n: number) => {
         const name = n === 0 ? "first" : "second"
@@ -208,7 +208,7 @@ describe("what is inside of a report", () => {
       assert.strictEqual(report.failures.length, 0)
     }))
 
-  it.effect("counts no failure of a node where a flow has taken too many steps", () =>
+  it.effect("count no failure of a node if a flow has taken too many steps", () =>
     Effect.gen(function*() {
       const again = Node.make("again", { exec: (n: number) => n })
       const flow = Flow.make("loop", {
@@ -223,7 +223,7 @@ describe("what is inside of a report", () => {
       assert.deepStrictEqual(report.inside.flows[0]!.nodes, [{ name: "again", kind: "Node", entered: 5, failed: 0 }])
     }))
 
-  it.effect("has the inputs of a run that are made by runs themselves, which no attempt has started", () =>
+  it.effect("include runs that make the inputs of a run, which no attempt has started", () =>
     Effect.gen(function*() {
       const inputs = Stream.fromEffect(Parallel.forEach([1, 2], Effect.succeed, { name: "feeds" })).pipe(
         Stream.flattenIterable
@@ -240,7 +240,7 @@ describe("what is inside of a report", () => {
       ])
     }))
 
-  it.effect("says of a run that goes on after the report that it does, and gathers no more of it", () =>
+  it.effect("show that a run continues after the report, and collect no more of it", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const goesOn = Parallel.forEach([1, 2], (n) => n === 1 ? Effect.void : Deferred.await(gate), { name: "goes on" })
@@ -251,7 +251,7 @@ describe("what is inside of a report", () => {
       assert.deepStrictEqual(report.inside.runs.map(({ state, succeeded }) => [state, succeeded]), [["running", 1]])
     }))
 
-  it.effect("has the cause of what is logged with one", () =>
+  it.effect("have the causes of log entries", () =>
     Effect.gen(function*() {
       const work = () => Effect.logError("it broke", Cause.fail("no"))
       const { inside } = yield* Parallel.run([1], work)

@@ -7,7 +7,7 @@ import { worked } from "../helpers.ts"
 import { sample } from "./sample.ts"
 
 describe("Report.toJson", () => {
-  it("is what its schema says, also after it was written and read", () => {
+  it("matches its schema, also after writing and reading", () => {
     const json = Report.toJson(sample(200))
 
     const read = Schema.decodeSync(Schema.fromJsonString(Report.Json))(JSON.stringify(json))
@@ -32,7 +32,7 @@ describe("Report.toJson", () => {
     }
   })
 
-  it("shows inputs as it is told to, and shortens them whatever they are", () => {
+  it("shows inputs by the option `input`, and shortens any input", () => {
     const report = sample(2, { input: () => "secret ".repeat(1000) })
 
     assert.isAtMost(Report.toJson(report).outcomes[0]!.input.length, 120)
@@ -42,7 +42,7 @@ describe("Report.toJson", () => {
     )
   })
 
-  it("keeps as many causes as it is asked to, and the messages of all, each cut to a length", () => {
+  it("keeps as many causes as requested, and all messages, each cut to a length", () => {
     const failure = (index: number) =>
       Outcome.failure({
         index,
@@ -90,7 +90,7 @@ const failures = (count: number, message: (index: number) => string) =>
   })
 
 describe("texts of a report", () => {
-  it("stand once in it if they are long, and each where it belongs if it is short", () => {
+  it("are stored once if they are long, and inline if they are short", () => {
     const long = "no answer from the service, for a reason of its own"
     const json = Report.toJson(failures(1000, (index) => index % 2 === 0 ? long : "odd"))
 
@@ -102,7 +102,7 @@ describe("texts of a report", () => {
     assert.isBelow(JSON.stringify(Report.toJson(failures(10_000, () => long.repeat(6)))).length, 2_500_000)
   })
 
-  it("are shared up to a number", () => {
+  it("are shared up to a limit", () => {
     const json = Report.toJson(failures(20_000, (index) => `a message that is different for each, ${index}`), {
       causes: 0
     })
@@ -139,7 +139,7 @@ describe("texts of a report", () => {
 })
 
 describe("Report.toJsonStream", () => {
-  it.effect("is the document of toJson, in pieces, and each time anew", () =>
+  it.effect("is the document of toJson in pieces, and can be run again", () =>
     Effect.gen(function*() {
       for (const report of [sample(0), sample(1), sample(256), sample(1000), failures(600, (n) => "long ".repeat(n))]) {
         for (const options of [{}, { causes: 0, input: () => "an input" }]) {
@@ -152,7 +152,7 @@ describe("Report.toJsonStream", () => {
       }
     }))
 
-  it.effect("makes no more than it is asked for", () =>
+  it.effect("makes only what is pulled", () =>
     Effect.gen(function*() {
       const before = worked()
       const report = failures(100_000, (index) => `a message that is different for each, ${index}`)
@@ -180,7 +180,7 @@ describe("Report.toTrace", () => {
     )
   })
 
-  it("says of each what it came to, and names its row", () => {
+  it("has the outcome of each bar, and the name of its row", () => {
     const failed = bars.filter(({ cat }) => cat === "failed")
     const rows = traceEvents.filter((event) => event.ph === "M" && event.name === "thread_name")
 

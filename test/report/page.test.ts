@@ -11,7 +11,7 @@ import { sample } from "./sample.ts"
 const hostile = `<script>window.owned = true</script><img src=x onerror="window.owned = true"></script><!--`
 
 describe("Report.toHtml", () => {
-  it("lets nothing of an input, an error or a name become markup", () => {
+  it("escapes inputs, errors and names", () => {
     const report = sample(20, { input: (index) => `${hostile}${index}` })
 
     const html = Report.toHtml({ ...report, ...sides(report), name: hostile })
@@ -22,7 +22,7 @@ describe("Report.toHtml", () => {
   })
 })
 
-/** How many pixels of each canvas are neither grey nor empty. */
+/** Counts the pixels of each canvas that are neither gray nor empty. */
 const colouredPixels = `[...document.querySelectorAll("canvas")].map((canvas) => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
   let count = 0
@@ -32,14 +32,14 @@ const colouredPixels = `[...document.querySelectorAll("canvas")].map((canvas) =>
 
 const instantly = Parallel.run([1, 2, 3], Effect.succeed)
 
-/** A report by spread loses what it works out. */
+/** A copy of a report by spread loses its computed properties. */
 const sides = <I, A, E>({ failures, values }: Report.Report<I, A, E>) => ({ failures, values })
 
 const title = `the page of a report${hasBrowser ? "" : " (skipped: there is no Chromium)"}`
 
 describe.skipIf(!hasBrowser)(title, () => {
   layer(Chromium.layer, { excludeTestServices: true })((it) => {
-    it.effect("shows the numbers of the report, complains of nothing and asks for nothing", () =>
+    it.effect("shows the numbers of the report, without errors or requests", () =>
       Effect.gen(function*() {
         const report = sample(1000)
         const tally = Report.tally(report)
@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser)(title, () => {
         )
       }).pipe(Effect.scoped))
 
-    it.effect("shows a script in an input as the text that it is", () =>
+    it.effect("shows a script in an input as plain text", () =>
       Effect.gen(function*() {
         const { complaints, page } = yield* open(
           Report.toHtml(sample(20, { input: (index) => `${hostile}${index}` }), { causes: 1 })
@@ -99,7 +99,7 @@ describe.skipIf(!hasBrowser)(title, () => {
         for (const pixels of drawn) assert.isAbove(pixels, 1000)
       }).pipe(Effect.scoped))
 
-    it.effect("describes the attempt below the pointer, opens it, and zooms into what is marked", () =>
+    it.effect("describes the attempt below the pointer, opens it, and zooms into the marked range", () =>
       Effect.gen(function*() {
         const { page } = yield* open(Report.toHtml(sample(60, { workers: 1 })))
         const { height, width, x, y } = (yield* Effect.promise(() => page.locator("#timeline .u-over").boundingBox()))!
@@ -141,7 +141,7 @@ describe.skipIf(!hasBrowser)(title, () => {
         assert.strictEqual(yield* Effect.promise(() => instant.page.textContent("#tally-total")), "3")
       }).pipe(Effect.scoped))
 
-    it.effect("is there in less than two seconds for 100 000 outcomes", () =>
+    it.effect("opens in less than two seconds for 100 000 outcomes", () =>
       Effect.gen(function*() {
         const html = Report.toHtml(sample(100_000, { workers: 32 }))
 

@@ -1,8 +1,8 @@
-/** A run as it might have been: lanes that take one input after another, some that fail, some that are tried again. */
+/** A plausible run: lanes take inputs sequentially; some inputs fail, and some are retried. */
 import { Cause, DateTime, Duration } from "effect"
 import { Outcome, Report } from "effect-parallel"
 
-/** Numbers between 0 and 1, the same each time. */
+/** Reproducible numbers between 0 and 1. */
 const numbers = (seed: number) => () => {
   seed = (seed * 1_664_525 + 1_013_904_223) % 4_294_967_296
   return seed / 4_294_967_296

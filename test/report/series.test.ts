@@ -14,7 +14,7 @@ const sum = (values: Iterable<number>): number => {
 const modelOf = (count: number, workers = 8): Model => make(Report.toJson(sample(count, { workers })))
 
 describe("the charts of a report", () => {
-  it("share out all the time of workers, in the run and in parts of it", () => {
+  it("divide all the time of workers, in the run and in parts of it", () => {
     const model = modelOf(1000)
     for (const range of [[0, model.until], [0.2 * model.until, 0.21 * model.until]] as const) {
       const { shares, times, workers } = doingsOf(model, range)
@@ -25,7 +25,7 @@ describe("the charts of a report", () => {
     }
   })
 
-  it("count what was done, whatever the range", () => {
+  it("count finished inputs in any range", () => {
     const { report: { outcomes }, until } = modelOf(1000)
     for (const points of [100, 300]) {
       const { done, failed, times } = ratesOf(outcomes, until, [0, until], points)
@@ -36,7 +36,7 @@ describe("the charts of a report", () => {
     }
   })
 
-  it("put each duration in one step", () => {
+  it("put each duration into one step", () => {
     for (const count of [1, 2, 60, 5000]) {
       const sorted = latencies(modelOf(count).report.outcomes)
       const { counts, edges, quantiles } = histogramOf(sorted)
@@ -48,7 +48,7 @@ describe("the charts of a report", () => {
     assert.strictEqual(sum(histogramOf(new Float64Array([0, 0])).counts), 2)
   })
 
-  it("find few round durations within any bounds", () => {
+  it("find a few round durations within any bounds", () => {
     for (const [low, high] of [[0, 0.01], [0.3, 0.9], [-3, 5], [1, 2.3]] as const) {
       const ticks = roundDurations(low, high, 6)
 
@@ -62,7 +62,7 @@ describe("the charts of a report", () => {
 describe("the rows of a table", () => {
   const filter = { text: "", status: "all", worker: undefined, zoom: undefined } as const
 
-  it("sort numbers in texts as numbers, and equal ones by their places", () => {
+  it("sort numbers in texts as numbers, and equal texts by position", () => {
     const entry = (input: string, index: number) =>
       ({ _tag: "Success", index, input, attempts: 1, startedAt: 0, elapsed: 1, worker: 0 }) as const
     const rows = new Rows(["b2", "B10", "a", "b2", "9"].map(entry))

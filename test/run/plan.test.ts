@@ -63,7 +63,7 @@ describe("Plan", () => {
       [{ name: 3 }, "expected `name` to be a non-empty string, got 3"]
     ]
     for (const [options, message] of refused) {
-      it(`refuses ${JSON.stringify(options)} where the effect is built, before anything has started`, () => {
+      it(`refuses ${JSON.stringify(options)} when the effect is built, before anything starts`, () => {
         const { pulled, run } = build(options)
 
         assert.throws(run, message)
@@ -80,7 +80,7 @@ describe("Plan", () => {
       assert.throws(build(3).run, "expected `options` to be an object, got 3")
     })
 
-    it.effect("takes every option at the edge of its range, and undefined for none", () =>
+    it.effect("accepts every option at the edge of its range, and undefined", () =>
       Effect.gen(function*() {
         const edges: ReadonlyArray<Parallel.Options> = [
           { concurrency: 1, preDispatch: 0, maxErrors: 1, batchSize: 1, timeout: "1 nanos", name: "n" },
@@ -124,7 +124,7 @@ describe("Plan", () => {
         assert.deepStrictEqual(yield* Parallel.forEach("añ😀", Effect.succeed), ["a", "ñ", "😀"])
       }))
 
-    it("refuses a work that is no function", () => {
+    it("refuses a work that is not a function", () => {
       assert.throws(build({}, [1], 3).run, "expected `work` to be a function or a task, got 3")
       assert.throws(build({}, [1], Effect.succeed(1)).run, "expected `work` to be a function or a task, got")
     })

@@ -13,7 +13,7 @@ const release = TestBackend.TestBackend.use((backend) => backend.release)
 suite("TestBackend", TestBackend.layer({ workers: 4 }), { virtual: true, concurrent: true })
 
 describe("TestBackend", () => {
-  it.effect("records what was started, with how many workers it said it has", () =>
+  it.effect("records started inputs, and has the number of workers that is set", () =>
     Effect.gen(function*() {
       const values = yield* Parallel.forEach(range(5), double)
       const calls = yield* started
@@ -37,7 +37,7 @@ describe("TestBackend", () => {
       when: ({ attempt, index }) => index === 1 && attempt === 1 ? TestBackend.fail("down") : TestBackend.run
     }))))
 
-  it.effect("is at nothing when it could not tell what to do", () =>
+  it.effect("has nothing in progress after `when` has thrown", () =>
     Effect.gen(function*() {
       const [values, failures] = yield* Parallel.partition([1, 2], double)
 
@@ -51,7 +51,7 @@ describe("TestBackend", () => {
       }
     }))))
 
-  it.effect("stalls on request, until it is released or late", () =>
+  it.effect("stalls on request, until it is released or times out", () =>
     Effect.gen(function*() {
       const late = yield* Effect.forkChild(Parallel.partition([1, 2], double, { timeout: "1 minute" }))
       yield* TestClock.adjust("1 minute")
@@ -69,7 +69,7 @@ describe("TestBackend", () => {
       when: ({ input }) => input === 1 ? TestBackend.stall : TestBackend.run
     }))))
 
-  it.effect("crashes on request: the guilty input fails alone", () =>
+  it.effect("crashes on request: only the guilty input fails", () =>
     Effect.gen(function*() {
       const [values, failures] = yield* Parallel.partition(range(6), double, { batchSize: 3 })
       const error = Option.getOrThrow(Outcome.error(failures[0]!))

@@ -3,7 +3,7 @@ import { Clock, Duration, Effect, Exit, Fiber, Option } from "effect"
 import { Backend } from "effect-parallel"
 import { type Case, cases, suite } from "effect-parallel/testing"
 
-/** What a backend does wrong. */
+/** The faults of a backend. */
 interface Faults {
   readonly prefetch?: boolean
   readonly runs?: number
@@ -24,7 +24,7 @@ interface Told {
   readonly endedAt?: number
 }
 
-/** Makes a backend on fibers that takes batches, right but for its faults. */
+/** Makes a backend on fibers that takes batches and is correct except for its faults. */
 const make = (faults: () => Faults): Backend.Backend => ({
   name: "wrong",
   workers: 2,
@@ -78,7 +78,7 @@ const make = (faults: () => Faults): Backend.Backend => ({
     })
 })
 
-/** Faults by name: the case that names each, and what is wrong. */
+/** The faults by name, with the case that finds each. */
 const wrong: Readonly<Record<string, readonly [Case, () => Faults]>> = {
   "loses an exit": ["an input that has ended is told of", () => ({
     tells: (told, tell) => told.position === 1 || tell(told)
@@ -133,7 +133,7 @@ const wrong: Readonly<Record<string, readonly [Case, () => Faults]>> = {
 
 suite("a backend that is right", Backend.layer(make(() => ({}))), { virtual: true, concurrent: true })
 
-describe("a backend that is wrong", () => {
+describe("a wrong backend", () => {
   it.live("fails the case that names its fault", () =>
     Effect.gen(function*() {
       const passed = yield* Effect.forEach(

@@ -69,12 +69,12 @@ describe("Node", () => {
     expectTypeOf(even).toEqualTypeOf<Node.Node<number, Node.Out<"default", number> | Node.Out<"odd", number>>>()
   })
 
-  it("out with two actions is one of two exits", () => {
+  it("out with a union of two actions is one of two exits", () => {
     const either = {} as "yes" | "no"
     expectTypeOf(Node.out(either, 1)).toEqualTypeOf<Node.Out<"yes", number> | Node.Out<"no", number>>()
   })
 
-  it("a timeout adds its error, and a fallback takes the place of those of exec", () => {
+  it("a timeout adds its error, and a fallback replaces the errors of exec", () => {
     const exec = (n: number) => n > 0 ? Effect.succeed(n) : Effect.fail("down" as const)
     expectTypeOf(Node.make("x", { exec, timeout: "1 second" }))
       .toEqualTypeOf<Node.Node<number, Node.Out<"default", number>, "down" | Timeout>>()
@@ -101,7 +101,7 @@ describe("Node", () => {
     })).toEqualTypeOf<Node.Node<number, Node.Out<"done", number | string> | Node.Out<"gaveUp", number>, number>>()
   })
 
-  it("a step that may be missing is refused: its type would be a guess", () => {
+  it("a step that may be missing is refused, because its type would be a guess", () => {
     const fallback = (() => "none") as (() => string) | undefined
     // @ts-expect-error Type 'undefined' is not assignable to type
     Node.make("x", { exec: (n: number) => n, fallback })
@@ -125,7 +125,7 @@ describe("Node", () => {
       .toEqualTypeOf<Node.Node<number, Node.Out<"default", number>, Backend.BackendError>>()
   })
 
-  it("refuses a post that leaves by no exit, a fallback without exec, and steps that do not fit", () => {
+  it("refuses a post that returns no exit, a fallback without exec, and steps that do not fit", () => {
     // @ts-expect-error Type 'number' is not assignable to type 'Absent | Posted'
     Node.make("x", { exec: (n: number) => n, post: (n) => n })
     // @ts-expect-error Type 'string' is not assignable to type 'number'
@@ -136,7 +136,7 @@ describe("Node", () => {
     Node.make("x", { exec: (n: number) => n, retry: 3 })
   })
 
-  it("nothing that is handed over can be changed", () => {
+  it("values that steps get cannot be changed", () => {
     const left = Node.out("a", [1, 2])
     // @ts-expect-error Cannot assign to 'value' because it is a read-only property
     left.value = [3]
@@ -162,7 +162,7 @@ describe("Node", () => {
 })
 
 describe("Flow", () => {
-  it("takes what its start takes, is left by what leads out, and has the errors and services of all", () => {
+  it("takes the input of its start, has the exits that lead out, and the errors and services of all nodes", () => {
     expectTypeOf(approval).toEqualTypeOf<
       Node.Node<
         Expense,
@@ -182,7 +182,7 @@ describe("Flow", () => {
       .toEqualTypeOf<Effect.Effect<Node.Out<"default", ReadonlyArray<string>>>>()
   })
 
-  it("is a node, whose exits drive the edges of the flow around it", () => {
+  it("is a node whose exits select the edges of the flow around it", () => {
     const settle = Node.make("settle", { exec: (receipt: Receipt) => receipt.of.length })
     const outer = Flow.make("outer", {
       start: "approval",
@@ -199,7 +199,7 @@ describe("Flow", () => {
     >()
   })
 
-  it("a line is left by its last node, and by what does not lead on", () => {
+  it("a sequence has the exits of its last node, and the other exits of the nodes before", () => {
     expectTypeOf(Flow.chain("line", length, even, even)).toEqualTypeOf<
       Node.Node<string, Node.Out<"odd", number> | Node.Out<"default", number>>
     >()
@@ -224,7 +224,7 @@ describe("Flow", () => {
     >()
   })
 
-  it("a race is left as its winner is", () => {
+  it("a race has the exits of its branches", () => {
     expectTypeOf(Flow.race("first", { words, length })).toEqualTypeOf<
       Node.Node<string, Node.Out<"default", ReadonlyArray<string>> | Node.Out<"default", number>>
     >()
@@ -273,10 +273,10 @@ describe("wiring that does not compile", () => {
   })
   it("a node whose actions are not literals", () => {
     const wide = Node.make("wide", { post: (action: string) => Node.out(action, 1) })
-    // @ts-expect-error the actions of 'wide' are not known
+    // @ts-expect-error the actions of 'wide' are unknown
     Flow.make("x", { start: "wide", nodes: { wide }, on: { wide: { a: Flow.end } } })
   })
-  it("a wrong input at the door", () => {
+  it("a wrong input of the flow", () => {
     // @ts-expect-error Type 'number' is not assignable to type 'string'
     void Flow.run(approval, { id: 1, amount: 3 })
   })
@@ -286,7 +286,7 @@ describe("wiring that does not compile", () => {
     // @effect-diagnostics-next-line missingEffectContext:off
     void runnable(Flow.run(approval, { id: "a", amount: 3 }))
   })
-  it("an error that is unhandled where none is allowed", () => {
+  it("an unhandled error where none is allowed", () => {
     const safe = (effect: Effect.Effect<unknown, never, Bank>) => effect
     // @ts-expect-error Type 'BankDown | StepLimit | TooOld' is not assignable to type 'never'
     // @effect-diagnostics-next-line missingEffectError:off
@@ -297,7 +297,7 @@ describe("wiring that does not compile", () => {
 describe("BatchNode", () => {
   const exec = (text: string, index: number) => index < 9 ? Effect.succeed(text.length) : Effect.fail("long" as const)
 
-  it("collect decides what post gets, and how the batch fails", () => {
+  it("collect decides what post gets and how the batch fails", () => {
     const each = { prep: (texts: ReadonlyArray<string>) => texts, exec, concurrency: 4 } as const
     expectTypeOf(BatchNode.make("x", each)).toEqualTypeOf<
       Node.Node<ReadonlyArray<string>, Node.Out<"default", ReadonlyArray<number>>, "long">
@@ -341,7 +341,7 @@ describe("BatchNode", () => {
     >()
   })
 
-  it("a fallback takes the place of the errors of an item", () => {
+  it("a fallback replaces the errors of an item", () => {
     expectTypeOf(BatchNode.make("x", {
       prep: (texts: ReadonlyArray<string>) => Effect.succeed(new Set(texts)),
       exec,
@@ -384,14 +384,14 @@ describe("BatchNode", () => {
     BatchNode.make("x", { ...one, prep: (n: number) => [n] })
   })
 
-  it("a batch says how many run at once", () => {
+  it("a batch requires a concurrency", () => {
     // @ts-expect-error Property 'concurrency' is missing
     BatchNode.make("x", { exec: (n: number) => n })
     // @ts-expect-error Type '"all"' is not assignable to type
     BatchNode.make("x", { exec: (n: number) => n, concurrency: 1, collect: "all" })
   })
 
-  it("without prep its input are the items", () => {
+  it("without prep its input is the items", () => {
     const lengths = BatchNode.make("x", { exec: (text: string) => text.length, concurrency: 1 })
     void Flow.run(lengths, ["a"])
     void Flow.run(lengths, new Set(["a"]))

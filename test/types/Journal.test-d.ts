@@ -28,7 +28,7 @@ type WithTimeout = Effect.Effect<
 >
 
 describe("the option journal", () => {
-  it("is in no type unless it is there", () => {
+  it("changes no type unless it is given", () => {
     expectTypeOf(Parallel.forEach(inputs, work)).toEqualTypeOf<Without>()
     expectTypeOf(Parallel.forEach(inputs, work, { name: "run" })).toEqualTypeOf<Without>()
     expectTypeOf(Parallel.forEach(inputs, work, { name: "run", journal: undefined })).toEqualTypeOf<Without>()
@@ -36,7 +36,7 @@ describe("the option journal", () => {
     expectTypeOf(Parallel.forEach(inputs, work, own)).toEqualTypeOf<Without>()
   })
 
-  it("adds its error and its service in every shape, with and without a timeout", () => {
+  it("adds its error and its service in every form, with and without a timeout", () => {
     const name = "run"
     expectTypeOf(Parallel.forEach(inputs, work, { name, journal: true })).toEqualTypeOf<With>()
     expectTypeOf(Parallel.forEach(inputs, work, { name, journal: {} })).toEqualTypeOf<With>()
@@ -103,22 +103,22 @@ describe("the option journal", () => {
 
   it("is refused where it does not fit", () => {
     const refused = [
-      // @ts-expect-error: an input is a text
+      // @ts-expect-error: an input is a string
       Parallel.forEach(inputs, work, { name: "run", journal: { key: (n: number) => n.toFixed() } }),
       // @ts-expect-error: a value is a number
       Parallel.forEach(inputs, work, { name: "run", journal: { success: Schema.String } }),
-      // @ts-expect-error: false is not without
+      // @ts-expect-error: false is not allowed
       Parallel.forEach(inputs, work, { name: "run", journal: false }),
-      // @ts-expect-error: a key is a text
+      // @ts-expect-error: a key is a string
       Parallel.forEach(inputs, work, { name: "run", journal: { key: (text) => text.length } }),
-      // @ts-expect-error: works that differ
+      // @ts-expect-error: different works
       Parallel.all([Effect.void], { name: "run", journal: true }),
       // @ts-expect-error: it changes types
       Parallel.withDefaults({ journal: true }),
       // @ts-expect-error: the values of this node are numbers
       Node.withSchema(Node.make("step", { exec: (text: string) => text.length }), Schema.String)
     ]
-    // @ts-expect-error: options of any work have no journal
+    // @ts-expect-error: options for any work have no journal
     const own: Parallel.Options<"empty"> = { journal: true }
     expectTypeOf([refused, own]).not.toBeNever()
   })

@@ -14,8 +14,8 @@ declare const elapsed: Duration.Duration
 type Timeout = Cause.TimeoutError
 type TooMany<E> = Outcome.TooManyErrors<number, string, E>
 
-describe("options that may be given", () => {
-  it("add their errors, in whichever of several shapes they stand", () => {
+describe("options that may be present", () => {
+  it("add their errors, in any member of a union", () => {
     expectTypeOf(Parallel.forEach([1], work, cond ? { timeout: "1 second" } : {}))
       .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
     expectTypeOf(Parallel.forEach(work, cond ? { timeout: "1 second" } : {})([1]))
@@ -40,7 +40,7 @@ describe("options that may be given", () => {
       .toEqualTypeOf<Effect.Effect<[string], Negative | Timeout>>()
   })
 
-  it("add their errors where nothing is known of them", () => {
+  it("add their errors if their type is unknown", () => {
     // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
     const generic = <O extends Parallel.Options>(options: O) => Parallel.run([1], work, options)
     expectTypeOf(generic({})).toEqualTypeOf<
@@ -53,7 +53,7 @@ describe("options that may be given", () => {
     >()
   })
 
-  it("add nothing where they are surely not", () => {
+  it("add nothing if they are certainly absent", () => {
     const timeout = undefined
     expectTypeOf(Parallel.run([1], work, { timeout, maxErrors: undefined }))
       .toEqualTypeOf<Effect.Effect<Report.Report<number, string, Negative>>>()
@@ -63,7 +63,7 @@ describe("options that may be given", () => {
 })
 
 describe("a function around a run", () => {
-  it("that takes any options has every error they may add", () => {
+  it("that takes any options has every error that they may add", () => {
     const wrapped = <I, A, E, R>(
       inputs: Iterable<I>,
       work: Parallel.Work<I, A, E, R>,
@@ -72,9 +72,9 @@ describe("a function around a run", () => {
     expectTypeOf(wrapped([1], work)).toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
     expectTypeOf(wrapped([1], work, { timeout: 1, retry: { while: (error) => error._tag === "Negative" } }))
       .toEqualTypeOf<Effect.Effect<Array<string>, Negative | Timeout>>()
-    // @ts-expect-error the predicate has to bear a timeout
+    // @ts-expect-error the predicate has to accept a timeout
     void wrapped([1], work, { retry: { while: (error: Negative) => error.n > 1 } })
-    // @ts-expect-error the type does not tell of a timeout
+    // @ts-expect-error the type does not include a timeout
     const tooLittle: Effect.Effect<Array<string>, Negative> = wrapped([1], work)
     void tooLittle
   })
@@ -91,7 +91,7 @@ describe("a function around a run", () => {
     >()
   })
 
-  it("can leave options to its caller that stand for all errors", () => {
+  it("can take options from its caller that include all errors", () => {
     const wrapped = <A, E, R>(work: Parallel.Work<number, A, E, R>, options?: Parallel.Options) =>
       Parallel.forEach([1, 2], work, { name: "wrapped", ...options })
     expectTypeOf(wrapped(never, { retry: { while: (error) => error !== "no" } }))
@@ -100,7 +100,7 @@ describe("a function around a run", () => {
 })
 
 describe("retry", () => {
-  it("sees the errors of the work, and a timeout only where there is one", () => {
+  it("gets the errors of the work, and a timeout only if there is one", () => {
     void Parallel.forEach([1], work, {
       retry: {
         while: (error) => {
@@ -132,7 +132,7 @@ describe("retry", () => {
     void Parallel.forEach(work, { retry: { while: (error) => error.n > 0 } })
   })
 
-  it("refuses a predicate of other errors", () => {
+  it("refuses a predicate for other errors", () => {
     // @ts-expect-error the work does not fail with Busy
     void Parallel.forEach([1], work, { retry: { while: (error: Busy) => error.retryAfter < 9 } })
     // @ts-expect-error the work may also time out
@@ -143,7 +143,7 @@ describe("retry", () => {
     void Parallel.all([work(1), Effect.fail("no")], { retry: { while: (error: Negative) => error.n > 0 } })
   })
 
-  it("refuses a schedule of other errors", () => {
+  it("refuses a schedule for other errors", () => {
     const ofBusy = Schedule.spaced(10).pipe(Schedule.setInputType<Busy>())
     const ofNegative = Schedule.spaced(10).pipe(Schedule.setInputType<Negative>())
     void Parallel.forEach([1], work, { retry: Schedule.recurs(2) })
@@ -156,16 +156,16 @@ describe("retry", () => {
     void Parallel.forEach([1], work, { retry: { schedule: ofBusy } })
     // @ts-expect-error the work may also time out
     void Parallel.forEach([1], work, { retry: ofNegative, timeout: 1 })
-    // @ts-expect-error a default meets every error
+    // @ts-expect-error a default gets every error
     void Parallel.withDefaults({ retry: ofNegative })
   })
 })
 
 describe("all", () => {
-  it("takes effects in a shape, and not one by itself", () => {
-    // @ts-expect-error one effect is no shape of effects
+  it("takes a tuple, array or record of effects, not a single effect", () => {
+    // @ts-expect-error one effect is not a collection of effects
     void Parallel.all(Effect.succeed(1))
-    // @ts-expect-error a number is no effect
+    // @ts-expect-error a number is not an effect
     void Parallel.all([1])
     // @ts-expect-error no such option
     void Parallel.all([Effect.succeed(1)], { concurency: 1 })
@@ -173,7 +173,7 @@ describe("all", () => {
 })
 
 describe("inputs", () => {
-  it("are no effect, though an effect can be iterated", () => {
+  it("cannot be an effect, although an effect can be iterated", () => {
     // @ts-expect-error an effect of inputs has to be run first
     void Parallel.forEach(Effect.succeed([1]), never)
     // @ts-expect-error an effect of inputs has to be run first
@@ -186,7 +186,7 @@ describe("inputs", () => {
 })
 
 describe("show", () => {
-  it("is given an input of the run, or of a batch", () => {
+  it("gets an input of the run, or of a batch", () => {
     const show = (n: number) => `number ${n}`
     void Parallel.run([1], work, { show: (n) => n.toFixed(1) })
     void Parallel.run(work, { show: (n) => n.toFixed(1) })([1])
@@ -202,11 +202,11 @@ describe("show", () => {
     void Report.make({ name: "own", outcomes: [] as ReadonlyArray<Outcome.Outcome<number, string>>, elapsed, show })
     // @ts-expect-error the inputs are numbers
     void Parallel.run([1], work, { show: (text: string) => text })
-    // @ts-expect-error it returns no text
+    // @ts-expect-error it does not return a string
     void Parallel.run([1], work, { show: (n) => n })
   })
 
-  it("is given anything where it is set for all runs inside", () => {
+  it("gets any value if it is set for all runs inside", () => {
     void Parallel.withDefaults({ show: (input) => typeof input })
     // @ts-expect-error the runs inside may have any inputs
     void Parallel.withDefaults({ show: (n: number) => n.toFixed(1) })

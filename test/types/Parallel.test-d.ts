@@ -34,7 +34,7 @@ describe("Parallel", () => {
       .toEqualTypeOf<Effect.Effect<Array<number>>>()
   })
 
-  it("options whose keys are not known may hold a timeout and a budget", () => {
+  it("options whose keys are unknown may include a timeout and a budget", () => {
     const options = {} as Parallel.Options
     expectTypeOf(Parallel.run(["a"], ask, options))
       .toEqualTypeOf<
@@ -42,7 +42,7 @@ describe("Parallel", () => {
       >()
   })
 
-  it("validate, partition and run tell exactly how they can fail", () => {
+  it("validate, partition and run have exactly the errors that can occur", () => {
     expectTypeOf(Parallel.validate(["a"], ask))
       .toEqualTypeOf<Effect.Effect<Array<string>, Outcome.FailedExamples<string, string, Negative>, Model>>()
     expectTypeOf(Parallel.validate(["a"], ask, { maxErrors: 2, timeout })).toEqualTypeOf<
@@ -130,7 +130,7 @@ describe("Parallel", () => {
     >()
   })
 
-  it("hands the retry predicate the error", () => {
+  it("gives the retry predicate the error", () => {
     void Parallel.run(["a"], ask, {
       timeout,
       retry: {
@@ -161,26 +161,26 @@ describe("Parallel", () => {
   it("withDefaults changes no type", () => {
     expectTypeOf(Parallel.forEach(["a"], ask).pipe(Parallel.withDefaults({ concurrency: 2 })))
       .toEqualTypeOf<Effect.Effect<Array<string>, Negative, Model>>()
-    // @ts-expect-error a timeout would add an error that the type does not tell
+    // @ts-expect-error a timeout would add an error that the type does not include
     void Parallel.withDefaults({ timeout: 1 })
   })
 
-  it("refuses options that do not exist, inputs of another type and works that are no effect", () => {
+  it("refuses options that do not exist, inputs of another type and works that return no effect", () => {
     // @ts-expect-error no such option
     void Parallel.forEach(["a"], ask, { concurency: 3 })
     // @ts-expect-error no such option, beside one that exists
     void Parallel.forEach(["a"], ask, { concurrency: 3, timeuot: 1 })
     // @ts-expect-error ask takes a string
     void Parallel.forEach([1], ask)
-    // @ts-expect-error a promise is no effect
+    // @ts-expect-error a promise is not an effect
     void Parallel.forEach([1], async (n) => n)
-    // @ts-expect-error null is no input
+    // @ts-expect-error null is not inputs
     void Parallel.forEach(null, ask)
     // @ts-expect-error order is for streams
     void Parallel.run(["a"], ask, { order: "input" })
   })
 
-  it("works whose services are missing do not run", () => {
+  it("refuses to run works whose services are missing", () => {
     const runnable = (effect: Effect.Effect<unknown, unknown>) => effect
     // @ts-expect-error Model is missing
     // @effect-diagnostics-next-line missingEffectContext:off
@@ -200,7 +200,7 @@ describe("Task", () => {
       .toEqualTypeOf<Task.Task<string, string, Negative>>()
   })
 
-  it("infers from its function alone", () => {
+  it("infers its types from its function", () => {
     expectTypeOf(Task.make("length", { module: import.meta.url, run: (text: string) => Effect.succeed(text.length) }))
       .toEqualTypeOf<Task.Task<string, number>>()
   })

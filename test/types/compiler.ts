@@ -1,4 +1,4 @@
-/** The compilers, as a user of the library meets them: that of the project, and TypeScript 5.9, which many editors still run. */
+/** The compilers, as users of the library see them: that of the project, and TypeScript 5.9, which many editors still run. */
 import { getLibFiles, ts } from "@ts-morph/common"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -32,7 +32,7 @@ export const oldProgram = (
   })
 }
 
-/** What TypeScript 5.9 says of each line of a program, by the number of the line, from 1. */
+/** Returns the messages of TypeScript 5.9 for a program, by line number, from 1. */
 export const oldMessagesOf = (source: string): ReadonlyMap<number, string> => {
   const file = join(root, "test", "types", "program.ts")
   const program = oldProgram([file], new Map([[file, source]]))
@@ -44,7 +44,7 @@ export const oldMessagesOf = (source: string): ReadonlyMap<number, string> => {
   return messages
 }
 
-/** What the compiler says of each line of a program that imports the library, by the number of the line, from 1. */
+/** Returns the messages of the compiler for a program that imports the library, by line number, from 1. */
 export const messagesOf = (source: string): ReadonlyMap<number, string> => {
   const home = mkdtempSync(join(root, "test", "types", "messages-"))
   try {

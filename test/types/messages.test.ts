@@ -2,7 +2,7 @@ import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { messagesOf, oldMessagesOf } from "./compiler.ts"
 
-/** Mistakes that are made, and what the compiler has to say of each, at its first and its last line. */
+/** Common mistakes, and the message of the compiler for each: its first and its last line. */
 const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<RegExp>]> = [
   [
     "an option that is misspelt",
@@ -15,22 +15,22 @@ const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<R
     [/'concurency' does not exist in type 'Options<string, .*Did you mean to write 'concurrency'\?/]
   ],
   [
-    "a duration that is none",
+    "an invalid duration",
     "Parallel.run([1], half, { timeout: \"1 sec\" })",
     [/Type '"1 sec"' is not assignable to type 'Timeout<"5 seconds">'/]
   ],
   [
-    "a duration that is none, with the inputs last",
+    "an invalid duration, with the inputs last",
     "Parallel.run(half, { timeout: \"1 sec\" })",
     [/Type '"1 sec"' is not assignable to type 'Timeout<"5 seconds">'/]
   ],
   [
-    "a duration that is none, deeper in the options",
+    "an invalid duration, deeper in the options",
     "Parallel.run([1], half, { stragglers: { after: \"1 sec\" } })",
     [/Type '"1 sec"' is not assignable to type 'DurationInput<"5 seconds">'/]
   ],
   [
-    "a window that is none",
+    "an invalid window",
     "Limit.rate({ limit: 1, window: \"1 min\" })",
     [/Type '"1 min"' is not assignable to type 'DurationInput<"1 minute">'/]
   ],
@@ -63,7 +63,7 @@ const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<R
     [/Type 'number' is not assignable to type '.*work has to return an Effect/]
   ],
   [
-    "an effect of inputs",
+    "an effect as inputs",
     "Parallel.forEach(Effect.succeed([1]), half)",
     [/Argument of type 'Effect<number\[\], never, never>' is not assignable.*Inputs cannot be an Effect.*Effect\.flatMap/]
   ],
@@ -78,7 +78,7 @@ const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<R
     [/Argument of type '\(options\?: .*\) => .*Layer<never/]
   ],
   [
-    "a schedule of other errors",
+    "a schedule for other errors",
     "Parallel.forEach([1], half, { retry: Schedule.recurs(1).pipe(Schedule.setInputType<Error>()) })",
     [/'Schedule<number, Error, never, never>' is not assignable to type 'RetryOption<string> \| undefined'/]
   ],
@@ -88,7 +88,7 @@ const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<R
     [/Effect<string\[\], never, Model>' is not assignable/, /Type 'Model' is not assignable to type 'never'/]
   ],
   [
-    "the order of what is no stream",
+    "an order where there is no stream",
     "Parallel.run([1], half, { order: \"input\" })",
     [/'order' does not exist in type 'Options</]
   ]
@@ -121,7 +121,7 @@ describe.each([["TypeScript 7", messagesOf], ["TypeScript 5.9", oldMessagesOf]])
   }
 )
 
-describe("what does not compile", () => {
+describe("code that does not compile", () => {
   const directive = /\/\/ @ts-expect-error (.*)$/
   const source = readFileSync(new URL("Flow.test-d.ts", import.meta.url), "utf8")
   const reasons = source.split("\n").flatMap((line, i) => {
@@ -129,7 +129,7 @@ describe("what does not compile", () => {
     return reason === undefined ? [] : [{ line: i + 1, reason }]
   })
 
-  it("is refused for the reason that is stated", () => {
+  it("is refused for the stated reason", () => {
     const messages = messagesOf(source.replaceAll("@ts-expect-error", "expected:"))
     const below = (line: number) => messages.get(line + 1) ?? messages.get(line + 2) ?? "nothing"
     const others = reasons.filter(({ line, reason }) => !below(line).includes(reason))

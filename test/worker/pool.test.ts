@@ -10,7 +10,7 @@ import { range } from "../helpers.ts"
 
 const task = Task.make("task", { module: import.meta.url, run: (n: number) => Effect.succeed(n) })
 
-/** A worker that does what the test says: it begins nothing by itself. */
+/** A worker that the test controls. It begins nothing by itself. */
 class Fake {
   readonly sent: Array<ToFar> = []
   readonly begun = new Set<number>()
@@ -19,7 +19,7 @@ class Fake {
   exit: () => void = () => {}
   exits = 0
 
-  /** Batches that were sent, with their inputs, less those that were taken back. */
+  /** Batches that were sent and not taken back, with their inputs. */
   get batches(): ReadonlyArray<unknown> {
     const left = new Set(this.sent.flatMap((message) => message._tag === "Withdraw" ? [message.id] : []))
     return this.sent.flatMap((message) =>
@@ -36,14 +36,14 @@ class Fake {
     this.begun.add(this.run(input).slot)
   }
 
-  /** Ends a batch, with a success of each input. */
+  /** Ends a batch with a success of each input. */
   end(input: unknown): void {
     const { id, payloads: values } = this.run(input)
     const times = new Float64Array(lengthOf(1))
     this.tell({ _tag: "Exits", id, from: 0, values, places: [], failures: [], outOfBand: undefined, times, over: true })
   }
 
-  /** Answers what was asked back. */
+  /** Answers the request to return a batch. */
   answer(): void {
     for (const message of this.sent) if (message._tag === "Withdraw") this.tell({ _tag: "Done", id: message.id })
   }
@@ -102,7 +102,7 @@ const runOf = (pool: Pool, concurrency: number) => {
   return { ended, send }
 }
 
-/** Two workers that are at inputs 1 and 2 of two runs; inputs 31 and 32 of a third, one at a time, wait at the first. */
+/** Two workers run inputs 1 and 2 of two runs. Inputs 31 and 32 of a third, sequential run wait at the first worker. */
 const threeRuns = () => {
   const { all, pool } = fakes(2)
   const [first, second] = [all[0]!, all[1]!]
@@ -116,11 +116,11 @@ const threeRuns = () => {
   return { first, second, one, two, three }
 }
 
-/** Waits until busy workers have been busy for long enough for what waits there to be taken back. */
+/** Waits until workers have been busy for long enough that waiting batches are taken back. */
 const later = Effect.sleep(20)
 
 describe("a pool", () => {
-  it.live("takes a run that waits for another to an idle worker, in order, one batch at a time", () =>
+  it.live("moves a run that waits for another to an idle worker, in order, one batch at a time", () =>
     Effect.gen(function*() {
       const { first, one, second, three, two } = threeRuns()
       assert.deepStrictEqual([first.batches, second.batches], [[[1], [31], [32]], [[2]]])
@@ -139,7 +139,7 @@ describe("a pool", () => {
       assert.deepStrictEqual([one.ended, two.ended, three.ended], [[1], [2], [31, 32]])
     }))
 
-  it.live("frees the slot of what it has taken back whatever its worker answers, and only then", () =>
+  it.live("frees the slot of a batch it has taken back only after any answer of its worker", () =>
     Effect.gen(function*() {
       const { all: [only], pool } = fakes(1)
       const first = runOf(pool, 1)
@@ -169,7 +169,7 @@ describe("a pool", () => {
       assert.deepStrictEqual(first.ended, [1, 2])
     }))
 
-  it.live("leaves a batch where it has begun, though nobody has told so yet", () =>
+  it.live("leaves a batch where it has begun, even if that is not reported yet", () =>
     Effect.gen(function*() {
       const { first, one, second, three, two } = threeRuns()
       first.begin(31)
@@ -194,14 +194,14 @@ describe("a pool", () => {
       yield* Effect.sleep(100)
       only!.end(1)
       yield* Effect.sleep(30)
-      // it is the first for half of its time, and has waited for more than all of it
+      // it has been the first for half of its time, and has waited longer than all of it
       assert.strictEqual(only!.exits, 0)
       only!.end(2)
       yield* later
       assert.deepStrictEqual([slow.ended, quick.ended], [[1], [2]])
     }))
 
-  it.live("that is closed ends what waits at a worker that is killed", () =>
+  it.live("that is closed ends the batches that wait at a killed worker", () =>
     Effect.gen(function*() {
       const { all: [only], pool } = fakes(1)
       const run = runOf(pool, 1)
@@ -216,7 +216,7 @@ describe("a pool", () => {
       yield* Fiber.join(closed)
     }))
 
-  it.live("asks a process for what waits there, and leaves it where it has begun", () =>
+  it.live("asks a process for a waiting batch, and leaves it there if it has begun", () =>
     Effect.gen(function*() {
       const { all, pool } = fakes(2, false)
       const [first, second] = [all[0]!, all[1]!]
@@ -232,7 +232,7 @@ describe("a pool", () => {
 
       second.end(2)
       yield* later
-      // of those that wait, one may begin: the run has two at once
+      // one of the waiting batches may begin, because the run has a concurrency of two
       assert.deepStrictEqual([first.batches, second.batches], [[[1], [4]], [[2]]])
       first.answer()
       yield* later

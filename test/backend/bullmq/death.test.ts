@@ -1,4 +1,4 @@
-/** What becomes of a run when machines die, freeze and leave, the program's connection is cut, and Redis is restarted. */
+/** Runs survive machines that die, freeze and leave, a cut connection of the program, and a restart of Redis. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option, type Scope, Stream } from "effect"
 import { Backend, Outcome, Parallel } from "effect-parallel"
@@ -12,7 +12,7 @@ import { lastingRedis, nothingLeft, present, program, redis, startMachine, wayTo
 
 const inputs = range(5000).map((n) => ({ n, millis: 1 + n % 3 }))
 
-/** What was seen of a run: when outcomes came, in milliseconds, and the inputs that took more than one attempt. */
+/** Observations of a run: the times of outcomes, in milliseconds, and the inputs with more than one attempt. */
 interface Seen {
   readonly times: ReadonlyArray<number>
   readonly repeated: number
@@ -21,7 +21,7 @@ interface Seen {
 const longestStall = ({ times }: Seen, from = -Infinity): number =>
   Math.max(...times.slice(1).map((at, k) => at < from ? 0 : at - Math.max(from, times[k]!)))
 
-/** Runs all inputs on the queue of a port, and does something when a third of them is done. */
+/** Runs all inputs on the queue of a port, and runs an effect when a third of them are done. */
 const disturbed = <E>(port: number, queue: string, disturb: Effect.Effect<unknown, E, Scope.Scope>) =>
   Effect.gen(function*() {
     const times: Array<number> = []
@@ -47,10 +47,10 @@ const disturbed = <E>(port: number, queue: string, disturb: Effect.Effect<unknow
     return { times, repeated: sorted.filter(({ attempts }) => attempts > 1).length } satisfies Seen
   })
 
-/** Milliseconds in which two machines start on a quiet machine. */
+/** Milliseconds that two machines need to start on a quiet computer. */
 const quietStart = 1500
 
-/** Starts machines, and tells how many times slower than a quiet machine this one is. */
+/** Starts machines, and returns how many times slower than a quiet computer this one is. */
 const machinesOf = (port: number, queue: string, names = ["a", "b"]) =>
   Effect.gen(function*() {
     const began = performance.now()
@@ -66,7 +66,7 @@ const title = "machines on BullMQ"
 
 onServer("Redis", title, () => {
   describe(title, () => {
-    it.live("one is killed: what it had runs elsewhere within two seconds", () =>
+    it.live("one is killed: its inputs run elsewhere within two seconds", () =>
       Effect.scoped(Effect.gen(function*() {
         const { port } = yield* redis
         const { machines: [a], slow } = yield* machinesOf(port, "kill")
@@ -77,7 +77,7 @@ onServer("Redis", title, () => {
       })), 60_000)
 
     it.live(
-      "one is frozen: what it had runs elsewhere within its lease and two seconds",
+      "one is frozen: its inputs run elsewhere within its lease plus two seconds",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
@@ -95,7 +95,7 @@ onServer("Redis", title, () => {
     )
 
     it.live(
-      "one is told to end: it gives back what it has not done, and nothing is lost",
+      "one is told to end: it gives back unfinished inputs, and nothing is lost",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
@@ -109,7 +109,7 @@ onServer("Redis", title, () => {
       60_000
     )
 
-    it.live("each is replaced by another in turn: nothing is lost", () =>
+    it.live("each is replaced in turn: nothing is lost", () =>
       Effect.scoped(Effect.gen(function*() {
         const { port } = yield* redis
         const { machines, slow } = yield* machinesOf(port, "roll")
@@ -126,7 +126,7 @@ onServer("Redis", title, () => {
       })), 60_000)
 
     it.live(
-      "the program's connection is cut for five seconds: it goes on two seconds after that at most",
+      "the connection of the program is cut for five seconds: the run continues at most two seconds later",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
@@ -147,7 +147,7 @@ onServer("Redis", title, () => {
       60_000
     )
 
-    it.live("Redis is killed and started again: the run goes on", () =>
+    it.live("Redis is killed and restarted: the run continues", () =>
       Effect.scoped(Effect.gen(function*() {
         const { kill, port, start } = yield* lastingRedis
         const { slow } = yield* machinesOf(port, "restart")
@@ -203,7 +203,7 @@ onServer("Redis", title, () => {
     }
 
     it.live(
-      "a task holds the event loop of its machine for ten seconds: it runs once",
+      "a task blocks the event loop of its machine for ten seconds: it runs once",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis

@@ -1,4 +1,4 @@
-/** A machine ends with its layer, and leaves nothing that keeps its process alive, whether Redis answers or not. */
+/** A machine ends with its layer and leaves nothing that keeps its process alive, even if Redis does not answer. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
@@ -9,7 +9,7 @@ import { lastingRedis } from "./machines.ts"
 
 const main = fileURLToPath(new URL("endsMain.ts", import.meta.url))
 
-/** Starts a machine, does something to Redis, ends the machine, and tells whether its process ends by itself. */
+/** Starts a machine, acts on Redis, ends the machine, and returns whether its process ends by itself. */
 const exits = (port: number, disturb: Effect.Effect<void>) =>
   Effect.gen(function*() {
     const child = yield* Effect.acquireRelease(
@@ -44,7 +44,7 @@ onServer("Redis", "machines that end", () => {
         })), 60_000)
     }
 
-    it.live("when there was never a Redis", () =>
+    it.live("if Redis was never there", () =>
       Effect.scoped(Effect.gen(function*() {
         const port = yield* Effect.promise(freePort)
         assert.isTrue(yield* exits(port, nothing))

@@ -1,4 +1,6 @@
-/** A program that is a machine for a while, and says when it is up and when that has ended: `node endsMain.ts <port>`. */
+/**
+ * A program that is a machine for a while, and prints when it is up and when it has ended: `node endsMain.ts <port>`.
+ */
 import { Effect, Fiber, Layer } from "effect"
 import { Backend } from "effect-parallel"
 import * as BullMQ from "effect-parallel/backend/BullMQ"

@@ -1,11 +1,11 @@
-/** Tasks of the machines of these tests. */
+/** The tasks of the machines in these tests. */
 import { Effect, Schema } from "effect"
 import { Task } from "effect-parallel"
 import { appendFileSync } from "node:fs"
 
 const module = import.meta.url
 
-/** Takes some milliseconds, and squares. */
+/** Sleeps for some milliseconds, then squares. */
 export const squares = Task.make("squares", {
   module,
   payload: Schema.Struct({ n: Schema.Int, millis: Schema.Finite }),
@@ -13,10 +13,10 @@ export const squares = Task.make("squares", {
   run: ({ millis, n }) => Effect.as(Effect.sleep(millis), n * n)
 })
 
-/** Does as little as can be. */
+/** Does almost nothing. */
 export const tiny = Task.make("tiny", { module, run: (n: number) => Effect.succeed(n + 1) })
 
-/** Notes a line in a file, and then holds its event loop for so many milliseconds. */
+/** Writes a line to a file, then blocks its event loop for some milliseconds. */
 export const spins = Task.make("spins", {
   module,
   run: ({ file, millis }: { readonly file: string; readonly millis: number }) =>
@@ -28,7 +28,7 @@ export const spins = Task.make("spins", {
     })
 })
 
-/** Ends the process of its machine at 666. */
+/** Ends the process of its machine for the input 666. */
 export const kills = Task.make("kills", {
   module,
   run: (n: number) =>

@@ -7,7 +7,7 @@ import * as Threads from "effect-parallel/backend/Threads"
 import { tasks } from "effect-parallel/testing"
 import { all } from "./fleetTasks.ts"
 
-/** What a machine of these tests is started with. */
+/** The options that a machine of these tests is started with. */
 export interface MachineArgs {
   readonly port: number
   readonly queue: string

@@ -1,4 +1,4 @@
-/** Machines as processes of their own, which tests start, stop, freeze and kill. */
+/** Machines as separate processes, which tests start, stop, freeze and kill. */
 import { assert } from "@effect/vitest"
 import { Effect, type Layer, type Scope } from "effect"
 import * as BullMQ from "effect-parallel/backend/BullMQ"
@@ -19,7 +19,7 @@ export interface TestMachine {
   readonly name: string
   readonly process: ChildProcess
   readonly signal: (signal: NodeJS.Signals) => void
-  /** Resolves with the exit code when it has ended; null if a signal has ended it. */
+  /** Resolves with the exit code when it has ended, or with `null` if a signal ended it. */
   readonly ended: Promise<number | null>
 }
 
@@ -46,7 +46,7 @@ export const redis: Effect.Effect<TestServer, never, Scope.Scope> = Effect.acqui
   ({ stop }) => Effect.sync(stop)
 )
 
-/** Waits until so many machines listen to a queue. */
+/** Waits until this many machines listen to a queue. */
 export const present = (port: number, queue: string, count: number): Effect.Effect<void> =>
   Effect.promise(async () => {
     const client = new Redis(port)
@@ -58,7 +58,7 @@ export const present = (port: number, queue: string, count: number): Effect.Effe
     client.disconnect()
   })
 
-/** The keys that are in Redis, but for those that BullMQ keeps of a queue. */
+/** The keys in Redis, except those that BullMQ keeps for a queue. */
 export const keysLeft = (port: number, queue: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(async () => {
     const client = new Redis(port)
@@ -68,7 +68,7 @@ export const keysLeft = (port: number, queue: string): Effect.Effect<ReadonlyArr
     return keys.filter((key) => !kept.has(key)).toSorted()
   })
 
-/** Waits until no key of a queue is left but those of BullMQ: machines keep a batch until its program has said that it knows. */
+/** Waits until only keys of BullMQ are left. Machines keep a batch until its program has acknowledged it. */
 export const nothingLeft = (port: number, queue: string): Effect.Effect<void> =>
   Effect.gen(function*() {
     let left = yield* keysLeft(port, queue)
@@ -125,7 +125,7 @@ export const lastingRedis: Effect.Effect<
   return { port, kill, start }
 })
 
-/** A way to a port that can be cut: while it is, no connection lives. */
+/** A proxy to a port. It can be cut; then no connection stays open. */
 export const wayTo = (
   port: number
 ): Effect.Effect<

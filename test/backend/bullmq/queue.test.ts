@@ -1,4 +1,4 @@
-/** The queue of BullMQ as others see it: who shares it, who writes to it by hand, who is not there. */
+/** The queue of BullMQ, from outside: programs that share it, entries written by hand, and missing machines. */
 import { assert, describe, it } from "@effect/vitest"
 import { Queue } from "bullmq"
 import { Duration, Effect, Fiber, Layer, Logger, Option } from "effect"
@@ -12,7 +12,7 @@ import { onServer } from "../../onServer.ts"
 import { all, squares, tiny } from "./fleetTasks.ts"
 import { keysLeft, nothingLeft, program, redis } from "./machines.ts"
 
-/** A machine on fibers of this process. */
+/** A machine that runs tasks on fibers of this process. */
 const machine = (port: number, queue: string, options: Partial<BullMQ.LayerWorkerOptions> = {}) =>
   BullMQ.layerWorker({
     connection: `redis://127.0.0.1:${port}`,
@@ -23,7 +23,7 @@ const machine = (port: number, queue: string, options: Partial<BullMQ.LayerWorke
     ...options
   })
 
-/** Collects what is logged, as texts. */
+/** Collects log entries as texts. */
 const logging = () => {
   const logged: Array<string> = []
   const layer = Logger.layer([
@@ -42,26 +42,30 @@ const title = "a queue of BullMQ"
 
 onServer("Redis", title, () => {
   describe(title, () => {
-    it.live("shows a run under its name, and keeps nothing of it", () =>
-      Effect.scoped(Effect.gen(function*() {
-        const { port } = yield* redis
-        const queue = new Queue("names", { connection: { port } })
-        const run = Parallel.forEach(range(8).map((n) => ({ n, millis: 300 })), squares, {
-          name: "nightly",
-          batchSize: 1
-        })
-        const fiber = yield* Effect.forkChild(
-          Effect.provide(run, Layer.provideMerge(program(port, "names"), machine(port, "names")))
-        )
-        yield* Effect.sleep("900 millis")
-        const active = yield* Effect.promise(() => queue.getActive())
-        yield* Fiber.join(fiber)
-        yield* Effect.promise(() => queue.close())
+    it.live(
+      "shows a run under its name, and keeps nothing of it afterwards",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const { port } = yield* redis
+          const queue = new Queue("names", { connection: { port } })
+          const run = Parallel.forEach(range(8).map((n) => ({ n, millis: 300 })), squares, {
+            name: "nightly",
+            batchSize: 1
+          })
+          const fiber = yield* Effect.forkChild(
+            Effect.provide(run, Layer.provideMerge(program(port, "names"), machine(port, "names")))
+          )
+          yield* Effect.sleep("900 millis")
+          const active = yield* Effect.promise(() => queue.getActive())
+          yield* Fiber.join(fiber)
+          yield* Effect.promise(() => queue.close())
 
-        assert.isAbove(active.length, 0)
-        for (const { name } of active) assert.strictEqual(name, "nightly (squares)")
-        assert.deepStrictEqual(yield* keysLeft(port, "names"), [])
-      })), 30_000)
+          assert.isAbove(active.length, 0)
+          for (const { name } of active) assert.strictEqual(name, "nightly (squares)")
+          assert.deepStrictEqual(yield* keysLeft(port, "names"), [])
+        })),
+      30_000
+    )
 
     it.live(
       "is shared by programs in turn: a short run does not wait for a long one",
@@ -85,7 +89,7 @@ onServer("Redis", title, () => {
     )
 
     it.live(
-      "is not harmed by what is written to it by hand, which runs nothing, and is said once for each kind",
+      "survives entries written by hand: they run nothing, and each kind is logged once",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
@@ -134,7 +138,7 @@ onServer("Redis", title, () => {
     )
 
     it.live(
-      "keeps no batch for a machine that drains: others take it at once, and it runs once",
+      "keeps no batch for a machine that drains: others take it immediately, and it runs once",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
@@ -157,7 +161,7 @@ onServer("Redis", title, () => {
       60_000
     )
 
-    it.live("loses what a program has left that is gone", () =>
+    it.live("drops the batches of a program that is gone", () =>
       Effect.scoped(Effect.gen(function*() {
         const { port } = yield* redis
         const queue = new Queue("gone", { connection: { port } })
@@ -172,7 +176,7 @@ onServer("Redis", title, () => {
       })), 30_000)
 
     it.live(
-      "is not held up by a machine that cannot learn whether the program of a job is there",
+      "is not blocked by a machine that cannot find out whether the program of a job is alive",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
@@ -180,7 +184,7 @@ onServer("Redis", title, () => {
             Effect.sync(() => new Redis(port)),
             (client) => Effect.sync(() => client.disconnect())
           )
-          // nobody may ask who listens to a channel
+          // no one may ask for the listeners of a channel
           yield* Effect.promise(() => client.acl("SETUSER", "default", "-pubsub"))
           yield* Effect.forkScoped(Layer.launch(machine(port, "refused", { lease: "60 seconds" })))
           yield* Effect.promise(async () => {
@@ -199,7 +203,7 @@ onServer("Redis", title, () => {
     )
 
     it.live(
-      "that cannot be reached is waited for, which is said once and without the password",
+      "that cannot be reached is waited for, which is logged once and without the password",
       () =>
         Effect.gen(function*() {
           const port = yield* Effect.promise(freePort)
@@ -226,7 +230,7 @@ onServer("Redis", title, () => {
     )
 
     it.live(
-      "without machines is waited for, which is said, and inputs fail after a while",
+      "without machines is waited for, which is logged, and inputs fail after a while",
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { port } = yield* redis
@@ -242,10 +246,10 @@ onServer("Redis", title, () => {
       30_000
     )
 
-    it.live("takes two machines half of the time of one", () =>
+    it.live("is done in half the time with two machines instead of one", () =>
       Effect.scoped(Effect.gen(function*() {
         const { port } = yield* redis
-        // long enough that it does not matter how busy the machine is
+        // long enough that the load of the computer does not matter
         const tasks = range(600).map((n) => ({ n, millis: 40 }))
         const run = (queue: string, machines: number) => {
           const all = range(machines).map((k) => machine(port, queue, { machine: `m${k}` }))
@@ -259,7 +263,7 @@ onServer("Redis", title, () => {
         assert.isAtMost(two, 1.1 * one / 2)
       })), 60_000)
 
-    it("refuses options that cannot be, by name", () => {
+    it("refuses invalid options by name", () => {
       const connection = "redis://127.0.0.1"
       const wrong: ReadonlyArray<[object, RegExp]> = [
         [{ connection, queue: "a:b" }, /queue.*without ":"/],

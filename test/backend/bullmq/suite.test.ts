@@ -1,4 +1,4 @@
-/** The conformance suite on machines that are processes, and take their batches from BullMQ. */
+/** The conformance suite on machines that are processes and take their batches from BullMQ. */
 import { Effect, Layer } from "effect"
 import { suite } from "effect-parallel/testing"
 import { afterAll } from "vitest"
@@ -12,7 +12,7 @@ let server: Promise<TestServer> | undefined
 afterAll(async () => (await server)?.stop())
 const redis = () => server ??= startRedis()
 
-/** A program with so many machines. */
+/** A program with this many machines. */
 const fleet = (machines: number, options: Pick<MachineArgs, "backend" | "slots">) =>
   Layer.unwrap(Effect.gen(function*() {
     const { port } = yield* Effect.promise(redis)

@@ -6,7 +6,7 @@ const module = import.meta.url
 
 export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
 
-/** Sleeps, and then halves an even number. */
+/** Sleeps, then halves an even number. */
 export const half = Task.make("half", {
   module,
   payload: Schema.Int,
@@ -15,15 +15,15 @@ export const half = Task.make("half", {
   run: (n) => Effect.andThen(Effect.sleep(100), n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(new Odd({ n })))
 })
 
-/** Sleeps for so many milliseconds, and returns them. */
+/** Sleeps for some milliseconds, and returns them. */
 export const sleeps = Task.make("sleeps", { module, run: (millis: number) => Effect.as(Effect.sleep(millis), millis) })
 
-/** Never stops, whatever it is told. */
+/** Never stops, even when interrupted. */
 export const deaf = Task.make("deaf", { module, run: (_: number) => Effect.uninterruptible(Effect.sleep("1 hour")) })
 
 export const echo = Task.make("echo", { module, run: (value: unknown) => Effect.succeed(value) })
 
-/** Logs twice, and tells what it sees of its caller. */
+/** Logs twice, and returns what it gets of its caller's context. */
 export const talks = Task.make("talks", {
   module,
   run: (word: string) =>
@@ -37,7 +37,7 @@ export const talks = Task.make("talks", {
     })
 })
 
-/** Times that this process has decoded a payload and a value, and encoded them. */
+/** How many times this process has decoded and encoded a payload and a value. */
 export const crossings = { payload: { decoded: 0, encoded: 0 }, success: { decoded: 0, encoded: 0 } }
 
 const counted = (counts: { decoded: number; encoded: number }) =>
@@ -62,23 +62,23 @@ export const crosses = Task.make("crosses", {
   run: (n) => Effect.succeed(n + 1)
 })
 
-/** Makes the task of another version. */
+/** Makes another version of a task. */
 export const halfOf = (payload: Schema.Codec<any, any>) =>
   Task.make("half", { module, payload, success: Schema.Finite, error: Odd, run: (n: number) => Effect.succeed(n / 2) })
 
-/** Makes a task of a function. */
+/** Makes a task from a function. */
 export const echoOf = <I, A>(f: (input: I) => A) =>
   Task.make("grows", { module, run: (input: I) => Effect.succeed(f(input)) })
 
-/** Logs with an annotation that has no JSON. */
+/** Logs with an annotation that has no JSON form. */
 export const annotates = Task.make("annotates", {
   module,
   run: (n: number) =>
     Effect.as(Effect.logInfo("hi"), n).pipe(Effect.annotateLogs("odd", [1n, NaN, Symbol("odd"), () => 1][n]))
 })
 
-/** Logs so many characters. */
+/** Logs a text of this many characters. */
 export const babbles = Task.make("babbles", { module, run: (n: number) => Effect.as(Effect.logInfo("x".repeat(n)), n) })
 
-/** Fails with so many characters. */
+/** Fails with a text of this many characters. */
 export const shouts = Task.make("shouts", { module, run: (n: number) => Effect.fail({ text: "x".repeat(n) }) })

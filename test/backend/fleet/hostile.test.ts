@@ -1,4 +1,4 @@
-/** What must not hurt a fleet: messages of others, transports at their worst, values of tasks, and many of everything. */
+/** A fleet survives foreign messages, bad transports, large values of tasks, and large numbers of everything. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
 import { Backend, type Outcome, Parallel } from "effect-parallel"
@@ -12,7 +12,7 @@ const all = [echo, sleeps, tasks.babbles, tasks.annotates, tasks.shouts]
 type Memory = Partial<Transport.MemoryOptions>
 type Link = Transport.Transport["Service"]
 
-/** A fleet in memory, by a transport that a test has changed. */
+/** A fleet in memory, on a transport that the test has changed. */
 const fleet = (memory: Memory = {}, change: (transport: Link) => Link = (transport) => transport) =>
   Transport.layer().pipe(
     Layer.provide(Layer.effect(Transport.Transport, Effect.map(Transport.Transport, change))),
@@ -51,7 +51,7 @@ const strict = (transport: Link): Link => {
 }
 
 describe("values of tasks", () => {
-  it.effect("in annotations, of the caller or the task, cost nothing but themselves", () =>
+  it.effect("in annotations, of the caller or the task, lose only themselves", () =>
     Effect.gen(function*() {
       const logged: Array<unknown> = []
       const logger = Logger.make<unknown, void>(({ fiber }) => {
@@ -66,7 +66,7 @@ describe("values of tasks", () => {
       assert.deepStrictEqual(logged, ["1n", "NaN", "Symbol(odd)", "[function ]"])
     }))
 
-  it.effect("that are larger than a message, as logs or errors, are left out, and nothing waits for them", () =>
+  it.effect("that are larger than a message, as logs or errors, are left out without delay", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
       const logger = Logger.make<unknown, void>(({ message }) => void logged.push(String(message).slice(0, 40)))
@@ -82,7 +82,7 @@ describe("values of tasks", () => {
 })
 
 describe("many", () => {
-  it.effect("more inputs than a busy fleet takes in its lease wait for it, and are offered once", () =>
+  it.effect("more inputs than a busy fleet takes in a lease wait for it, and are offered once", () =>
     Effect.gen(function*() {
       let offers = 0
       const counted = (transport: Link): Link => ({
@@ -100,7 +100,7 @@ describe("many", () => {
       assert.strictEqual(offers, 400)
     }))
 
-  it.effect("batches are told to stop in messages that have room", () =>
+  it.effect("batches are stopped by messages that are not too large", () =>
     Effect.gen(function*() {
       const { queued } = yield* Transport.Network
       const calls = Effect.forEach(range(600), () => sleeps(3_600_000), { concurrency: "unbounded" })
@@ -113,7 +113,7 @@ describe("many", () => {
       assert.strictEqual(yield* queued, 0)
     }).pipe(Effect.provide(fleet({ slots: 300, maxBytes: 4000 }, strict))))
 
-  it.effect("losses that are far apart are no reason to give up", () =>
+  it.effect("losses far apart do not make an input fail", () =>
     Effect.gen(function*() {
       const { kill, start } = yield* Transport.Network
       const single = yield* Effect.forkChild(sleeps(60_000))
@@ -141,7 +141,7 @@ describe("a transport", () => {
     }
   }
   for (const [how, bend] of Object.entries(bends)) {
-    it.effect(`whose broadcast ${how} once mutes nobody`, () =>
+    it.effect(`whose broadcast ${how} once still sends later messages`, () =>
       Effect.gen(function*() {
         const broadcast = once(bend)
         const layer = fleet({}, (transport) => ({
@@ -153,7 +153,7 @@ describe("a transport", () => {
         assert.strictEqual((yield* within("1 minute", run)).values.length, 3)
       }))
 
-    it.effect(`whose offer ${how} is tried again, and fails its input alone`, () =>
+    it.effect(`whose offer ${how} is tried again, and fails only its input`, () =>
       Effect.gen(function*() {
         let refused = ""
         const layer = fleet({}, (transport) => ({
@@ -173,7 +173,7 @@ describe("a transport", () => {
       }))
   }
 
-  it.effect("that has failed before is not taken to fail since then", () =>
+  it.effect("that has failed before does not count as failing since then", () =>
     Effect.gen(function*() {
       let fails = false
       const layer = fleet({}, (transport) => ({
@@ -198,7 +198,7 @@ describe("a transport", () => {
       assert.strictEqual(yield* Effect.provide(program, layer), 2)
     }))
 
-  it.effect("that gives a batch twice runs it once where it was given twice", () =>
+  it.effect("that delivers a batch to a machine twice runs it once", () =>
     Effect.gen(function*() {
       const layer = fleet({ machines: 1, slots: 2 }, (transport) => ({
         ...transport,
@@ -246,7 +246,7 @@ describe("messages of others", () => {
     "an odd number": () => JSON.stringify({ _tag: "Over", id: "none", session: "s", beat: 1, n: 0.5 })
   }
   for (const [what, text] of Object.entries(texts)) {
-    it.effect(`do not make a program deaf: ${what}`, () =>
+    it.effect(`do not stop a program from receiving: ${what}`, () =>
       Effect.gen(function*() {
         const extra = yield* Queue.unbounded<Transport.TransportEvent>()
         let program = ""
@@ -270,7 +270,7 @@ describe("messages of others", () => {
       }))
   }
 
-  it.effect("are told of in printable characters, whatever machines and transports are called", () =>
+  it.effect("are logged in printable characters, with any names of machines and transports", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
       const logger = Logger.make<unknown, void>(({ message }) =>
@@ -338,7 +338,7 @@ describe("messages of others", () => {
 })
 
 describe("a machine", () => {
-  /** A machine whose program is the test. */
+  /** A machine. The test acts as its program. */
   const byHand = Effect.gen(function*() {
     const batches = yield* Queue.unbounded<string>()
     const broadcasts = yield* Queue.unbounded<string>()
@@ -393,7 +393,7 @@ describe("a machine", () => {
     return { offer, control, told, holds: () => told("Beat").at(-1).holds as ReadonlyArray<string> }
   })
 
-  it.effect("does not begin a batch that was stopped while it waited to be alone, and says so at once", () =>
+  it.effect("does not begin a batch that was stopped while it waited to run alone, and reports that immediately", () =>
     Effect.gen(function*() {
       const { control, holds, offer, told } = yield* byHand
       yield* offer("a", 100_000)
@@ -408,7 +408,7 @@ describe("a machine", () => {
       assert.deepStrictEqual(holds(), ["a"])
     }))
 
-  it.effect("gives each batch under way a worker of its own", () =>
+  it.effect("gives each batch in progress its own worker", () =>
     Effect.gen(function*() {
       const { control, offer, told } = yield* byHand
       yield* offer("a", 1000)
@@ -421,7 +421,7 @@ describe("a machine", () => {
       assert.sameMembers([began.get("c"), began.get("d")], [0, 1])
     }))
 
-  it.effect("drops what its program has left, when it does not hear of it for the lease", () =>
+  it.effect("drops the batches of a program from which it receives nothing for the lease", () =>
     Effect.gen(function*() {
       const { holds, offer, told } = yield* byHand
       yield* offer("a", 100_000)
@@ -431,7 +431,7 @@ describe("a machine", () => {
 
       assert.deepStrictEqual(before, ["a"])
       assert.deepStrictEqual(holds(), [])
-      // it is sent again, since nobody acknowledges it
+      // it is sent again, because it is not acknowledged
       assert.strictEqual(new Set(told("Began").map(({ n }) => n)).size, 1)
     }))
 })

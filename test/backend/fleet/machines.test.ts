@@ -1,4 +1,4 @@
-/** Fleets in memory on the test clock: what travels, and what becomes of inputs when machines come, go and are lost. */
+/** Fleets in memory on the test clock: the context that crosses, and inputs when machines come, go and are lost. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Stream, Tracer } from "effect"
 import { Backend, Outcome, Parallel } from "effect-parallel"
@@ -28,7 +28,7 @@ const fieldsOf = (reason: object): unknown => ({ ...reason })
 const network = Transport.Network
 
 describe("what travels", () => {
-  it.effect("is the span, the log level, annotations and defaults; logs come back through the loggers here", () =>
+  it.effect("includes the span, the log level, annotations and defaults; logs come back to the loggers here", () =>
     Effect.gen(function*() {
       const logged: Array<Readonly<Record<string, unknown>>> = []
       const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
@@ -58,7 +58,7 @@ describe("what travels", () => {
       )
     }))
 
-  it.live("is decoded by the last hop alone", () =>
+  it.live("is decoded only by the last hop", () =>
     Effect.gen(function*() {
       const layer = fleet({ machines: 1, backend: Threads.layer({ workers: 1 }) })
       const values = yield* Effect.provide(Parallel.forEach(range(10), tasks.crosses), layer)
@@ -70,7 +70,7 @@ describe("what travels", () => {
       })
     }))
 
-  it.live("of a failure is the class of the error, its stack, and where the program has called", () =>
+  it.live("of a failure is the class of the error, its stack, and the place of the call", () =>
     Effect.gen(function*() {
       for (const backend of [Threads.layer({ workers: 1 }), Backend.layer(Backend.async)]) {
         const [, failures] = yield* Effect.provide(Parallel.partition([3], half), fleet({ machines: 1, backend }))
@@ -83,7 +83,7 @@ describe("what travels", () => {
       }
     }))
 
-  it.effect("is JSON: what JSON would change is refused, with the way to it", () =>
+  it.effect("is JSON: a value that JSON would change is refused, with the path to it", () =>
     Effect.gen(function*() {
       const circle: Record<string, unknown> = {}
       circle["self"] = circle
@@ -102,7 +102,7 @@ describe("what travels", () => {
       assert.isTrue(Object.is(report.values.at(-1), 0))
     }))
 
-  it.effect("has room in a message: batches are cut to it, and what is too large alone fails alone", () =>
+  it.effect("fits into a message: batches are cut, and an input that is too large fails alone", () =>
     Effect.gen(function*() {
       const texts = range(20).map((n) => n === 7 ? "x".repeat(5000) : String(n).padEnd(500, "."))
       const run = Parallel.run(texts, tasks.echo, { batchSize: 20 })
@@ -130,7 +130,7 @@ describe("what travels", () => {
 const grows = tasks.echoOf((n: number) => "y".repeat(n))
 
 describe("a task", () => {
-  it.effect("that a machine does not have is refused, with those that it has", () =>
+  it.effect("that a machine does not have is refused, with the names of its tasks", () =>
     Effect.gen(function*() {
       const layer = fleet({ machines: ["old"], tasks: [sleeps, tasks.echo] })
       const report = yield* Effect.provide(Parallel.run([2, 4], half), layer)
@@ -145,7 +145,7 @@ describe("a task", () => {
       assert.strictEqual(report.failures.length, 2)
     }))
 
-  it.effect("of another version is refused, and one whose schemas are made anew is not", () =>
+  it.effect("of another version is refused, and one with equal schemas is not", () =>
     Effect.gen(function*() {
       const other = fleet({ machines: ["old"], tasks: [tasks.halfOf(Schema.String)] })
       const same = fleet({ machines: ["new"], tasks: [tasks.halfOf(Schema.Int)] })
@@ -155,7 +155,7 @@ describe("a task", () => {
       assert.deepStrictEqual(yield* Effect.provide(Parallel.forEach([2], half), same), [1])
     }))
 
-  it("twice on a machine is a mistake", () => {
+  it("with the same name twice on a machine is a defect", () => {
     assert.throws(
       () => Transport.serve({ tasks: [half, half] }),
       /expected `tasks` to be tasks of different names, got "half"/
@@ -168,7 +168,7 @@ describe("a task", () => {
 })
 
 describe("a machine", () => {
-  it.effect("that dies loses what it was at, which counts as a start; the rest runs elsewhere", () =>
+  it.effect("that dies loses its current inputs, which count as started; the others run elsewhere", () =>
     Effect.gen(function*() {
       const { kill } = yield* network
       const fiber = yield* Effect.forkChild(Parallel.run([2, 4, 6, 8], half, { batchSize: 2 }))
@@ -183,7 +183,7 @@ describe("a machine", () => {
       assert.deepStrictEqual([...report.machines.values()].toSorted(), ["machine-1", "machine-2"])
     }).pipe(Effect.provide(fleet())))
 
-  it.effect("that freezes is lost after its lease, and what it says when it thaws is not heard", () =>
+  it.effect("that freezes is lost after its lease, and its messages after thawing are ignored", () =>
     Effect.gen(function*() {
       const { freeze, thaw } = yield* network
       const fiber = yield* Effect.forkChild(Parallel.run([2, 4], half, { batchSize: 1 }))
@@ -202,7 +202,7 @@ describe("a machine", () => {
       assert.isBelow(Duration.toMillis(report.elapsed), 4000)
     }).pipe(Effect.provide(fleet())))
 
-  it.effect("that an input ends again and again fails that input alone", () =>
+  it.effect("that an input ends again and again fails only that input", () =>
     Effect.gen(function*() {
       const { kill, start } = yield* network
       const run = Parallel.run([10, 60_000, 20, 30], sleeps, { batchSize: 4 })
@@ -225,7 +225,7 @@ describe("a machine", () => {
       assert.strictEqual(report.failures[0]!.attempts, 3)
     }).pipe(Effect.provide(fleet({ machines: 1 }))))
 
-  it.effect("that is stopped lets batches end for `drain`, and gives the others back", () =>
+  it.effect("that is stopped lets batches finish for `drain`, and gives the others back", () =>
     Effect.gen(function*() {
       const { start, stop } = yield* network
       const fiber = yield* Effect.forkChild(Parallel.run([300, 800], sleeps, { batchSize: 1 }))
@@ -243,7 +243,7 @@ describe("a machine", () => {
       assert.deepStrictEqual(report.outcomes[1]!.history.map(({ end }) => end), ["Lost", "Succeeded"])
     }).pipe(Effect.provide(fleet({ machines: 1, slots: 2, drain: 400 }))))
 
-  it.effect("that comes late gets work, and one that left is not waited for", () =>
+  it.effect("that joins late gets work, and one that left is not waited for", () =>
     Effect.gen(function*() {
       const { start } = yield* network
       const backend = yield* Backend.Backend
@@ -260,7 +260,7 @@ describe("a machine", () => {
       assert.isBelow(Duration.toMillis(report.elapsed), 15_000)
     }).pipe(Effect.provide(fleet({ machines: ["a"] }))))
 
-  it.effect("that loses touch for less than a lease loses nothing", () =>
+  it.effect("that is disconnected for less than a lease loses nothing", () =>
     Effect.gen(function*() {
       const { heal, part } = yield* network
       const fiber = yield* Effect.forkChild(Parallel.run([400, 500], sleeps, { batchSize: 1 }))
@@ -275,7 +275,7 @@ describe("a machine", () => {
       assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [1, 1])
     }).pipe(Effect.provide(fleet())))
 
-  it.effect("that loses touch for longer drops what it has, which runs elsewhere", () =>
+  it.effect("that is disconnected for longer drops its batches, which run elsewhere", () =>
     Effect.gen(function*() {
       const { part } = yield* network
       const fiber = yield* Effect.forkChild(Parallel.run([400, 500], sleeps, { batchSize: 1 }))
@@ -288,7 +288,7 @@ describe("a machine", () => {
       assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts).toSorted((a, b) => a - b), [1, 2])
     }).pipe(Effect.provide(fleet())))
 
-  it.effect("that has dropped a batch without a word is found out by its beats", () =>
+  it.effect("that has silently dropped a batch is found out by its beats", () =>
     Effect.gen(function*() {
       const quiet = (at: number) => at >= 500 && at < 6000
       const noisy = Layer.effect(
@@ -322,7 +322,7 @@ describe("a machine", () => {
 })
 
 describe("a program", () => {
-  it.effect("waits for a machine, and not for ever", () =>
+  it.effect("waits for a machine, but not forever", () =>
     Effect.gen(function*() {
       const { start } = yield* network
       const late = yield* Effect.forkChild(Parallel.forEach([2], half))
@@ -338,7 +338,7 @@ describe("a program", () => {
       assert.match(String(exit), /NoWorkers|there was no worker to run it for 30(\.5)? s/)
     }).pipe(Effect.provide(fleet({ machines: 0 }))))
 
-  it.live("whose event loop is held for longer than a lease takes nobody for lost, and neither do machines", () =>
+  it.live("whose event loop is blocked for longer than a lease loses no machine, and is not lost by machines", () =>
     Effect.gen(function*() {
       const lease = "600 millis"
       const layer = Layer.provide(Transport.layer({ lease }), Transport.layerMemory({ tasks: all, lease }))
@@ -350,7 +350,7 @@ describe("a program", () => {
       assert.deepStrictEqual(report.outcomes.map(({ attempts }) => attempts), [1, 1])
     }))
 
-  it.effect("that cannot reach the machines waits, says so once, and goes on", () =>
+  it.effect("that cannot reach the machines waits, logs that once, and continues", () =>
     Effect.gen(function*() {
       const logged: Array<unknown> = []
       const logger = Logger.make<unknown, void>(({ message }) => void logged.push((message as Array<unknown>)[0]))
@@ -431,7 +431,7 @@ describe("a program", () => {
       ])
     }))
 
-  it.effect("that is interrupted waits for what runs to stop, but for a frozen machine no longer than its lease", () =>
+  it.effect("that is interrupted waits for its tasks to stop, but for a frozen machine at most its lease", () =>
     Effect.gen(function*() {
       const { freeze, queued } = yield* network
       const fiber = yield* Effect.forkChild(
@@ -449,7 +449,7 @@ describe("a program", () => {
       assert.strictEqual(yield* queued, 0)
     }).pipe(Effect.provide(fleet())))
 
-  it.effect("that is interrupted waits for a task that does not stop, while its machine is there", () =>
+  it.effect("that is interrupted waits for a task that does not stop while its machine is alive", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(tasks.deaf(1))
       yield* pass(200)
@@ -460,7 +460,7 @@ describe("a program", () => {
       assert.isDefined(interruption.pollUnsafe())
     }).pipe(Effect.provide(fleet({ machines: 1 }))))
 
-  it.effect("has deadlines to the millisecond of the clock, from the start of each attempt", () =>
+  it.effect("has deadlines exact to the millisecond, from the start of each attempt", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Parallel.run([100, 400, 302, 300], sleeps, {
         timeout: 301,

@@ -12,7 +12,7 @@ const except = {
 const fleet = (options: Partial<Transport.MemoryOptions>) =>
   Layer.provideMerge(Transport.layer(), Transport.layerMemory({ tasks: tasks.all, ...options }))
 
-// with so many slots no case waits for another
+// with this many slots no case waits for another
 const options = { except, concurrent: true }
 for (const machines of [1, 2, 5]) suite(`${machines} machines in memory`, fleet({ machines, slots: 64 }), options)
 
@@ -31,7 +31,7 @@ suite("machines that come and go", fleet({ machines: 3 }), {
       const network = yield* Transport.Network
       const there = yield* network.machines
       for (let k = 0; k < workers; k++) yield* network.start(`machine-${k + 1}`)
-      // in turn: one ends in peace, the next one dies
+      // in turn: one ends cleanly, the next one dies
       for (const [k, machine] of there.slice(workers).entries()) {
         yield* k % 2 === 0
           ? network.stop(machine)

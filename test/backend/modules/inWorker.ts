@@ -1,2 +1,2 @@
-/** Whether a module is imported by a worker, and not by a test: the tests tell their workers by this variable. */
+/** True if a module is imported by a worker, not by a test. Tests set this variable for their workers. */
 export const inWorker = process.env["IN_WORKER"] === "yes"

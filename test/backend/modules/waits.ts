@@ -2,7 +2,7 @@ import { Task } from "effect-parallel"
 import * as Effect from "effect/Effect"
 import { inWorker } from "./inWorker.ts"
 
-/** Is never imported to its end by a worker. */
+/** Never finishes its import in a worker. */
 export const task = Task.make("task", { module: import.meta.url, run: (n: number) => Effect.succeed(n) })
 
 if (inWorker) await new Promise(() => {})

@@ -1,4 +1,4 @@
-/** Runs tasks that never end on two processes, each of which notes which it is. */
+/** Runs tasks that never end on two processes. Each writes down its identifier. */
 import { Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
 import * as Effect from "effect/Effect"

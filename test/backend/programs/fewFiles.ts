@@ -1,5 +1,5 @@
 /**
- * Runs tasks when hardly any file can be opened, and again when that is over. Prints what came of both.
+ * Runs tasks while almost no file can be opened, and again afterwards. Prints the results of both.
  */
 import { Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
@@ -12,7 +12,7 @@ const layers = { threads: Threads.layer, processes: Processes.layer }
 const kind = process.argv[2] as keyof typeof layers
 const left = Number(process.argv[3])
 
-/** Opens files until there are only so many left to open. */
+/** Opens files until only this many more can be opened. */
 const exhaust = (): ReadonlyArray<number> => {
   const files: Array<number> = []
   try {

@@ -1,6 +1,6 @@
 /**
- * Starts nothing by importing and by building the layer; then has workers, and ends although they are idle. Tells what it
- * keeps of the event loop at each of these points.
+ * Starts nothing by importing or by building the layer. Then has workers, and ends although they are idle. Prints what
+ * it keeps of the event loop at each of these points.
  */
 import * as Processes from "effect-parallel/backend/Processes"
 import * as Threads from "effect-parallel/backend/Threads"

@@ -1,4 +1,4 @@
-/** Has a worker print many lines, once as it goes on and once right before it exits. */
+/** Makes a worker print many lines, once while it continues and once right before it exits. */
 import { Parallel } from "effect-parallel"
 import * as Processes from "effect-parallel/backend/Processes"
 import * as Threads from "effect-parallel/backend/Threads"

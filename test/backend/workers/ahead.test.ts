@@ -6,13 +6,13 @@ import { range } from "../../helpers.ts"
 import { crashOf, kinds, until, value, withFile } from "../workerKinds.ts"
 import * as tasks from "../workerTasks.ts"
 
-// what workers say before they crash is not for whoever runs the tests
+// hides what workers print before they crash
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
 
-/** Keeps one worker busy for so long that what is sent to it meanwhile waits there. */
+/** Keeps one worker busy for so long that batches sent to it in the meantime wait there. */
 const spins = (file: string, millis: number) => tasks.act({ do: "spin", millis, noting: file })
 
-/** Notes how many batches of a run are under way at once. */
+/** Records how many batches of a run are in progress at the same time. */
 const counting = (most: { count: number }): Effect.Effect<Backend.Backend> =>
   Effect.map(Backend.Backend, (backend): Backend.Backend => {
     let count = 0
@@ -29,15 +29,15 @@ const counting = (most: { count: number }): Effect.Effect<Backend.Backend> =>
     }
   })
 
-/** Runs inputs until two workers have taken some: one that is still starting has nobody to take what waits behind it. */
+/** Runs inputs until two workers have taken some. While only one is up, no other can take the batches behind it. */
 const bothAreUp = Parallel.run([{ do: "spin", millis: 20 }, { do: "spin", millis: 20 }] as const, tasks.act).pipe(
   Effect.repeat({ until: ({ outcomes }) => new Set(outcomes.map(({ worker }) => worker)).size === 2 })
 )
 
 for (const kind of kinds) {
-  describe(`what is sent ahead to ${kind.name}`, () => {
+  describe(`a batch that is sent ahead to ${kind.name}`, () => {
     layer(kind.layer({ workers: 2 }), { excludeTestServices: true })((it) => {
-      it.effect("goes to another worker when that is idle", () =>
+      it.effect("goes to another worker when that worker is idle", () =>
         withFile((file, lines) =>
           Effect.gen(function*() {
             const end = `${file}.end`
@@ -52,7 +52,7 @@ for (const kind of kinds) {
           })
         ))
 
-      it.effect("is interrupted without waiting for what it waits behind", () =>
+      it.effect("is interrupted without waiting for the batches before it", () =>
         withFile((file, lines) =>
           Effect.gen(function*() {
             const long = yield* Effect.forkChild(Effect.all([spins(file, 2000), spins(file, 2000)], { concurrency: 2 }))
@@ -68,7 +68,7 @@ for (const kind of kinds) {
           })
         ))
 
-      it.effect("begins when no more of its run are under way than it allows", () =>
+      it.effect("begins only when the concurrency of its run allows it", () =>
         Effect.gen(function*() {
           const most = { count: 0 }
           const report = yield* Parallel.run(range(3000), tasks.tiny, { concurrency: 1, batchSize: 20 }).pipe(
@@ -80,11 +80,11 @@ for (const kind of kinds) {
           }).toSorted(([a], [b]) => a - b)
 
           assert.strictEqual(most.count, 2)
-          // times are told in milliseconds with fractions, of which the last is rounded
+          // times are fractions of milliseconds whose last digit is rounded
           assert.deepStrictEqual(ended.filter(([start], k) => k > 0 && start < ended[k - 1]![1] - 1e-5), [])
         }))
 
-      it.effect("does not hold up its run, whoever is before it", () =>
+      it.effect("does not delay its run, whatever is before it", () =>
         Effect.gen(function*() {
           const run = yield* Effect.forkChild(
             Parallel.forEach(range(4000), tasks.tiny, { concurrency: 1, batchSize: 10 })
@@ -112,7 +112,7 @@ for (const kind of kinds) {
     })
 
     layer(kind.layer({ workers: 1 }), { excludeTestServices: true })((it) => {
-      it.effect("runs elsewhere when its worker ends, and has not been begun by that", () =>
+      it.effect("runs elsewhere when its worker ends, and does not count as started", () =>
         Effect.gen(function*() {
           yield* tasks.act(value("up"))
           const acts = [{ do: "exit", code: 3 } as const, ...range(6).map(value)]
@@ -131,7 +131,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(failures.map((failure) => [failure.index, crashOf(failure).exitCode]), [[40, 3]])
         }))
 
-      it.effect("leaves nothing at its worker when it is interrupted, however often", () =>
+      it.effect("leaves nothing at its worker after any number of interruptions", () =>
         withFile((file) =>
           Effect.gen(function*() {
             for (let k = 0; k < 40; k++) {
@@ -164,7 +164,7 @@ layer(kinds[0]!.layer({ workers: 2 }), { excludeTestServices: true })(
         assert.strictEqual(ends.indexOf(Math.max(...ends)), 400)
       }))
 
-    it.effect("have buffers that move with them only when they begin", () =>
+    it.effect("move their buffers only when they begin", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
           const long = yield* Effect.forkChild(Effect.all([spins(file, 300), spins(file, 600)], { concurrency: 2 }))

@@ -7,13 +7,13 @@ import * as Chaos from "../chaos.ts"
 import { kinds } from "../workerKinds.ts"
 import * as tasks from "../workerTasks.ts"
 
-// what workers say before they crash is not for whoever runs the tests
+// hides what workers print before they crash
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
 
 describe("chaos", () => {
   for (const kind of kinds) {
     for (const concurrency of kind.name === "threads" ? [2, 6] : [6]) {
-      it.live(`on ${kind.name}, ${concurrency} batches at once: who was to fail has failed, and nobody else`, () =>
+      it.live(`on ${kind.name}, ${concurrency} batches at a time: exactly the bad inputs fail`, () =>
         Effect.gen(function*() {
           const works = Chaos.draw(60, 3, true)
           const { failures, outcomes, wrong } = yield* Effect.provide(
@@ -31,7 +31,7 @@ describe("chaos", () => {
 })
 
 describe("a pool that is used for long", () => {
-  it.live("holds on to nothing", () =>
+  it.live("keeps nothing in memory", () =>
     Effect.gen(function*() {
       const round = Parallel.forEach(range(20_000), tasks.tiny)
       const heap = Effect.sync(() => process.memoryUsage().heapUsed / 1e6)

@@ -5,7 +5,7 @@ import { range } from "../../helpers.ts"
 import { crashOf, errorOf, kinds, timed, until, value, withFile } from "../workerKinds.ts"
 import * as tasks from "../workerTasks.ts"
 
-// what workers say before they crash is not for whoever runs the tests
+// hides what workers print before they crash
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
 
 type Act = tasks.Act
@@ -19,7 +19,7 @@ for (const kind of kinds) {
   layer(kind.layer({ workers: 1 }), { excludeTestServices: true })(
     `one of ${kind.name}`,
     (it) => {
-      it.effect("fail the guilty inputs alone, and tell how they ended and what they said last", () =>
+      it.effect("fail only the guilty inputs, and report how they ended and their last output", () =>
         Effect.gen(function*() {
           const fatal: ReadonlyArray<readonly [Act, string | number, RegExp]> = [
             [{ do: "complain", text: "the disk is full", code: 42 }, 42, /the disk is full/],
@@ -41,7 +41,7 @@ for (const kind of kinds) {
           assert.match(crashes[0]!.message, /exited with code 42: the disk is full/)
         }))
 
-      it.effect("between two batches fail nobody", () =>
+      it.effect("between two batches fail no input", () =>
         Effect.gen(function*() {
           const values: Array<unknown> = []
           for (let round = 0; round < 3; round++) {
@@ -55,7 +55,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(values.filter((_, k) => k % 2 === 1), range(3))
         }))
 
-      it.effect("only because another batch of their worker kept them waiting are not late", () =>
+      it.effect("that only waited for another batch of their worker are not late", () =>
         Effect.gen(function*() {
           const acts: ReadonlyArray<Act> = [
             { do: "sleep", millis: 30, value: "innocent" },
@@ -73,7 +73,7 @@ for (const kind of kinds) {
           assert.isTrue(Cause.isTimeoutError(errorOf(failures[0])))
         }))
 
-      it.effect("that are late only by the clock of a program that was busy are not late", () =>
+      it.effect("that look late only to a busy program are not late", () =>
         Effect.gen(function*() {
           const before = yield* tasks.act({ do: "who" })
           const run = yield* Effect.forkChild(
@@ -90,7 +90,7 @@ for (const kind of kinds) {
           assert.strictEqual(yield* tasks.act({ do: "who" }), before)
         }))
 
-      it.effect("that do not heed their deadline are ended after their grace and replaced; only that input fails", () =>
+      it.effect("that ignore their deadline are ended after the grace period and replaced; only that input fails", () =>
         Effect.gen(function*() {
           const before = yield* tasks.act({ do: "who" })
           const inputs: ReadonlyArray<Act> = [
@@ -109,14 +109,14 @@ for (const kind of kinds) {
           assert.isTrue(failures.every((failure) => Cause.isTimeoutError(errorOf(failure))))
           assert.deepStrictEqual(failures.map((failure) => failure.index), [1, 3])
           assert.notStrictEqual(after, before)
-          // far less than what spins would have taken
+          // far less than the spinning task would have taken
           assert.isBelow(millis, 30_000)
         }))
     }
   )
 
   layer(kind.layer(), { excludeTestServices: true })(kind.name, (it) => {
-    it.effect("that are interrupted return within their grace, and burn nothing afterwards", () =>
+    it.effect("that are interrupted return within the grace period, and use no processor afterwards", () =>
       withFile((noting, lines) =>
         Effect.gen(function*() {
           const spin: Act = { do: "spin", millis: 60_000, noting }
@@ -127,14 +127,14 @@ for (const kind of kinds) {
           yield* Effect.sleep(300)
           const { system, user } = process.cpuUsage(used)
 
-          // the grace is 200 ms, and what spins would go on for a minute
+          // the grace period is 200 ms, and the spinning task would continue for a minute
           assert.isBelow(millis, 20 * 200)
           assert.isBelow((user + system) / 1000, 150)
         })
       ))
 
     describe("that crash", () => {
-      it.effect("by running out of memory fail the guilty input alone", () =>
+      it.effect("by running out of memory fail only the guilty input", () =>
         Effect.gen(function*() {
           const [values, failures] = yield* Parallel.partition(among({ do: "hoard" }), tasks.act, batch)
 
@@ -143,7 +143,7 @@ for (const kind of kinds) {
         }).pipe(Effect.provide(kind.small)))
 
       if (kind.name === "processes") {
-        it.effect("are gone when they are gone, whoever holds their standard error", () =>
+        it.effect("are gone when they have ended, even if another process holds their standard error", () =>
           Effect.gen(function*() {
             const inputs: ReadonlyArray<Act> = [{ do: "daemon", millis: 60_000 }, { do: "kill" }]
             const [[pids, failures], millis] = yield* timed(
@@ -152,12 +152,12 @@ for (const kind of kinds) {
             yield* Effect.sync(() => process.kill(pids[0] as number))
 
             assert.strictEqual(crashOf(failures[0]).signal, "SIGKILL")
-            // the daemon would have held it for a minute
+            // the daemon would have held it open for a minute
             assert.isBelow(millis, 30_000)
           }))
       }
 
-      it.effect("keep what was finished: it is not run again", () =>
+      it.effect("keep finished inputs, which do not run again", () =>
         withFile((file, lines) =>
           Effect.gen(function*() {
             const acts = range(6).map((n): Act =>
@@ -169,7 +169,7 @@ for (const kind of kinds) {
           })
         ))
 
-      it.effect("may be tried again, as often as the retry says", () =>
+      it.effect("are retried as often as the retry says", () =>
         Effect.gen(function*() {
           const report = yield* Parallel.run(among({ do: "exit", code: 1 }), tasks.act, {
             ...batch,
@@ -180,7 +180,7 @@ for (const kind of kinds) {
           assert.strictEqual(crashOf(report.failures[0]).exitCode, 1)
         }))
 
-      it.effect("with several batches under way find the guilty one", () =>
+      it.effect("with several batches in progress find the guilty one", () =>
         Effect.gen(function*() {
           const guilty = range(12).map((n): Act =>
             n === 7 ? { do: "throwLater", message: "guilty" } : { do: "sleep", millis: 100, value: n }
@@ -192,7 +192,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(values, range(12).filter((n) => n !== 7))
         }))
 
-      it.effect("before they are up fail the whole batch, and do not start for ever", () =>
+      it.effect("before they are ready fail the whole batch, and are not restarted forever", () =>
         Effect.gen(function*() {
           const [values, failures] = yield* Effect.provide(
             Parallel.partition(among(value(2)), tasks.act, batch),
@@ -203,7 +203,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(failures.map((failure) => crashOf(failure).exitCode), [5, 5, 5, 5, 5])
         }))
 
-      it.effect("again and again let everybody else pass", () =>
+      it.effect("repeatedly let all other inputs succeed", () =>
         Effect.gen(function*() {
           const inputs = range(30).map((n): Act => n % 10 === 5 ? { do: "exit", code: n } : value(n))
           const [values, failures] = yield* Parallel.partition(inputs, tasks.act)
@@ -212,7 +212,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(failures.map((failure) => crashOf(failure).exitCode), range(3).map((n) => n * 10 + 5))
         }))
 
-      it.effect("under a limit let everybody else pass, one by one", () =>
+      it.effect("under a limit let all other inputs succeed, one by one", () =>
         Effect.gen(function*() {
           const inputs = range(12).map((n): Act => n % 6 === 5 ? { do: "exit", code: n } : value(n))
           const options = { limit: Limit.concurrency(6), concurrency: 6 }
@@ -224,7 +224,7 @@ for (const kind of kinds) {
     })
 
     describe("that are late", () => {
-      it.effect("are interrupted first: finalizers run, and the worker stays", () =>
+      it.effect("are first interrupted: finalizers run, and the worker stays", () =>
         withFile((file, lines) =>
           Effect.gen(function*() {
             const before = yield* tasks.act({ do: "who" })
@@ -237,7 +237,7 @@ for (const kind of kinds) {
           }).pipe(Effect.provide(kind.layer({ workers: 1, grace: "10 seconds" })))
         ))
 
-      it.effect("leave their neighbours alone", () =>
+      it.effect("do not affect other inputs", () =>
         Effect.gen(function*() {
           const inputs: ReadonlyArray<Act> = [{ do: "spin", millis: 60_000 }, {
             do: "sleep",
@@ -275,7 +275,7 @@ for (const kind of kinds) {
           })
         ))
 
-      it.effect("as a stream that is dropped stop their own work, and nobody else's", () =>
+      it.effect("because their stream is dropped stop only their own work", () =>
         Effect.gen(function*() {
           const other = yield* Effect.forkChild(
             Parallel.forEach([{ do: "sleep", millis: 400, value: 1 }] as const, tasks.act)
@@ -294,8 +294,8 @@ for (const kind of kinds) {
 }
 
 for (const kind of kinds) {
-  describe(`${kind.name}, with nothing beside them,`, () => {
-    it.live("that cannot be started are told as failures", () =>
+  describe(`${kind.name}, with no other tests beside them,`, () => {
+    it.live("that cannot be started fail their inputs", () =>
       Effect.gen(function*() {
         const tmp = process.env["TMPDIR"]
         process.env["TMPDIR"] = "/nowhere/at/all"

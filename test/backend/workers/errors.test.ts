@@ -8,15 +8,15 @@ import * as waits from "../modules/waits.ts"
 import { errorOf, kinds, reasonOf, reasonsOf, timed, value, withFile } from "../workerKinds.ts"
 import * as tasks from "../workerTasks.ts"
 
-// what workers say before they crash is not for whoever runs the tests
+// hides what workers print before they crash
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
 
 const run = (n: number) => Effect.succeed(n)
 
 for (const kind of kinds) {
   layer(kind.layer(), { excludeTestServices: true })(kind.name, (it) => {
-    describe("what cannot run", () => {
-      it.effect("a module that is not there is named", () =>
+    describe("a task that cannot run", () => {
+      it.effect("a missing module is named", () =>
         Effect.gen(function*() {
           const module = new URL("../modules/nowhere.ts", import.meta.url).href
           const [values, failures] = yield* Parallel.partition([1, 2], Task.make("task", { module, run }))
@@ -26,7 +26,7 @@ for (const kind of kinds) {
           assert.include(reasonOf(failures[0]).message, module)
         }))
 
-      it.effect("a module that imports one that is not there has failed, and is not missing itself", () =>
+      it.effect("a module that imports a missing module has failed, and is not itself missing", () =>
         Effect.gen(function*() {
           const module = new URL("../modules/lacks.js", import.meta.url).href
           const [, failures] = yield* Parallel.partition([1], Task.make("task", { module, run }))
@@ -35,7 +35,7 @@ for (const kind of kinds) {
           assert.match(reasonOf(failures[0]).message, /nowhere\.js/)
         }))
 
-      it.effect("a task that its module does not export is named beside those that it does", () =>
+      it.effect("a task that its module does not export is named, with the tasks that it exports", () =>
         Effect.gen(function*() {
           const [, failures] = yield* Parallel.partition([1], tasks.hidden.task)
           const reason = reasonOf(failures[0])
@@ -44,7 +44,7 @@ for (const kind of kinds) {
           assert.match(reason.message, /workerTasks\.ts exports no task unexported; it exports .*half/)
         }))
 
-      it.effect("a module that throws when it is imported fails with what it threw", () =>
+      it.effect("a module that throws when it is imported fails with the thrown value", () =>
         Effect.gen(function*() {
           const [, failures] = yield* Parallel.partition([1, 2, 3], throws.task, { batchSize: 3 })
           const reason = reasonOf(failures[0])
@@ -55,7 +55,7 @@ for (const kind of kinds) {
           assert.strictEqual(reason._tag === "ModuleFailed" && (reason.cause as Error).cause, "the reason")
         }))
 
-      it.effect("a module that exits when it is imported fails all that wait for it at once", () =>
+      it.effect("a module that exits when it is imported fails all waiting inputs together", () =>
         Effect.gen(function*() {
           const [, three] = yield* timed(Effect.repeat(Parallel.partition([0], exits.task), { times: 3 }))
           const [[, failures], millis] = yield* timed(
@@ -68,7 +68,7 @@ for (const kind of kinds) {
           assert.isBelow(millis, 4 * three)
         }))
 
-      it.effect("a module that starts its program when it is imported is told so", () =>
+      it.effect("a module that starts its program when it is imported fails with ProgramStarted", () =>
         Effect.gen(function*() {
           const [, failures] = yield* Parallel.partition([1, 2], starts.task)
 
@@ -79,7 +79,7 @@ for (const kind of kinds) {
           assert.match(reasonOf(failures[0]).message, /starts\.ts starts its program.*import\.meta\.main/)
         }))
 
-      it.effect("a module that never ends its import is left by interruption, and others run", () =>
+      it.effect("a module that never finishes its import can be interrupted, and others run", () =>
         Effect.gen(function*() {
           const fiber = yield* Effect.forkChild(Parallel.forEach([1, 2], waits.task))
           yield* Effect.sleep(300)
@@ -89,7 +89,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(yield* Parallel.forEach([2, 4], tasks.half), [1, 2])
         }))
 
-      it.effect("a layer that is never built is left by interruption", () =>
+      it.effect("a layer that never builds can be interrupted", () =>
         Effect.gen(function*() {
           const fiber = yield* Effect.forkChild(Parallel.forEach([1, 2], tasks.waitsForLayer))
           yield* Effect.sleep(300)
@@ -99,13 +99,13 @@ for (const kind of kinds) {
           assert.deepStrictEqual(yield* Parallel.forEach([2, 4], tasks.half), [1, 2])
         }))
 
-      it.effect("a layer that fails at first is built by the retry, and fails with what it failed with", () =>
+      it.effect("a layer that fails at first is built by the retry", () =>
         Effect.gen(function*() {
           const values = yield* Parallel.forEach([1, 2, 3, 4], tasks.failsAtFirst, { retry: { times: 2 } })
           assert.strictEqual(values.length, 4)
         }))
 
-      it.effect("a function that is no task stays on fibers", () =>
+      it.effect("a plain function runs on fibers", () =>
         Effect.gen(function*() {
           let here = 0
           yield* Parallel.forEach([1, 2], () => Effect.sync(() => here++))
@@ -115,7 +115,7 @@ for (const kind of kinds) {
     })
 
     describe("values that cannot cross", () => {
-      it.effect("a payload that ends its run as it is sent takes its batch along: nothing of that starts", () =>
+      it.effect("a payload that ends its run while it is sent stops its batch: nothing of it starts", () =>
         withFile((file, lines) =>
           Effect.gen(function*() {
             const payloads = [value(() => 1), { do: "note", file, line: "started" } as const]
@@ -127,7 +127,7 @@ for (const kind of kinds) {
           })
         ))
 
-      it.effect("a payload that cannot be cloned names index and path, and hurts nobody else", () =>
+      it.effect("a payload that cannot be cloned fails with index and path, and affects no other input", () =>
         Effect.gen(function*() {
           const payloads = [value(1), value({ jobs: [{}, { callback: () => 1 }] }), value(3)]
           const [values, failures] = yield* Parallel.partition(payloads, tasks.act, { batchSize: 3, concurrency: 1 })
@@ -140,7 +140,7 @@ for (const kind of kinds) {
           )
         }))
 
-      it.effect("a result that cannot be cloned names index and path, and hurts nobody else", () =>
+      it.effect("a result that cannot be cloned fails with index and path, and affects no other input", () =>
         Effect.gen(function*() {
           const inputs = [value(1), { do: "function" } as const, value(3)]
           const [values, failures] = yield* Parallel.partition(inputs, tasks.act, { batchSize: 3, concurrency: 1 })
@@ -152,7 +152,7 @@ for (const kind of kinds) {
           )
         }))
 
-      it.effect("an error that its schema lets through and that cannot be cloned fails alone", () =>
+      it.effect("an error that its schema accepts but that cannot be cloned fails only its input", () =>
         Effect.gen(function*() {
           const [values, failures] = yield* Parallel.partition([0, 1, 2], tasks.failsOddly, {
             batchSize: 3,
@@ -163,12 +163,12 @@ for (const kind of kinds) {
           assert.match(String(errorOf(failures[0])), /input #1,.* error cannot be cloned at \.deep\.callback/)
         }))
 
-      it.effect("messages of a task's own are nobody's business", () =>
+      it.effect("messages that a task sends itself are ignored", () =>
         Effect.gen(function*() {
           assert.deepStrictEqual(yield* Parallel.forEach([1, 2, 3], tasks.chatters), [1, 2, 3])
         }))
 
-      it.effect("memory that processes cannot share is refused there alone", () =>
+      it.effect("memory that processes cannot share is refused only there", () =>
         Effect.gen(function*() {
           const memory = new SharedArrayBuffer(8)
           const inputs = [value(1), value({ memory }), value(3)]
@@ -179,7 +179,7 @@ for (const kind of kinds) {
           assert.match(String(errorOf(failures[0])), /input #1,.* payload cannot be cloned at \.value\.memory/)
         }))
 
-      it.effect("an error that cannot be cloned arrives as it is shown", () =>
+      it.effect("an error that cannot be cloned arrives as a text", () =>
         Effect.gen(function*() {
           const inputs = [value(1), { do: "failWith", what: "odd" } as const, value(3)]
           const [values, failures] = yield* Parallel.partition(inputs, tasks.act, { batchSize: 3, concurrency: 1 })
@@ -189,7 +189,7 @@ for (const kind of kinds) {
           assert.match(String(errorOf(failures[0])), /b: Symbol\(b\)|b/)
         }))
 
-      it.effect("values that schemas refuse fail alone, on every side", () =>
+      it.effect("values that schemas refuse fail only their input, on both sides", () =>
         Effect.gen(function*() {
           const [halves, refused] = yield* Parallel.partition([2, 1.5, 4], tasks.half, { batchSize: 3, concurrency: 1 })
           const [, lies] = yield* Parallel.partition([1, 2.5, -1, -2.5], tasks.liar, { batchSize: 4, concurrency: 1 })
@@ -226,7 +226,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(error, new tasks.Odd({ n: 7, at: new Date(7) }))
         }))
 
-      it.effect("without one arrive as data: name, message, stack, causes and own fields", () =>
+      it.effect("without a schema arrive as data: name, message, stack, causes and own fields", () =>
         Effect.gen(function*() {
           const error = (yield* Effect.flip(tasks.act({ do: "failWith", what: "fields" }))) as Error & {
             readonly code: string
@@ -243,21 +243,21 @@ for (const kind of kinds) {
           assert.strictEqual(error.cause.cause, "root")
         }))
 
-      it.effect("that are no errors arrive as they are", () =>
+      it.effect("that are not instances of Error arrive unchanged", () =>
         Effect.gen(function*() {
           for (const odd of [undefined, null, "text", 0, { a: 1 }]) {
             assert.deepStrictEqual(yield* Effect.flip(tasks.act({ do: "fail", error: odd })), odd)
           }
         }))
 
-      it.effect("with several reasons keep them all", () =>
+      it.effect("with several reasons keep all of them", () =>
         Effect.gen(function*() {
           const [, failures] = yield* Parallel.partition([{ do: "failWith", what: "several" }] as const, tasks.act)
 
           assert.deepStrictEqual(reasonsOf(failures[0]!.cause), ["Fail", "Die"])
         }))
 
-      it.effect("that interrupt themselves have failed", () =>
+      it.effect("that interrupt themselves fail", () =>
         Effect.gen(function*() {
           const inputs = [{ do: "failWith", what: "interrupt" }, value(1)] as const
           const [values, failures] = yield* Parallel.partition(inputs, tasks.act)
@@ -266,7 +266,7 @@ for (const kind of kinds) {
           assert.deepStrictEqual(reasonsOf(failures[0]!.cause), ["Interrupt"])
         }))
 
-      it.effect("that are timeouts of their own are told from the attempt's deadline", () =>
+      it.effect("that are timeouts of the task are distinguished from the deadline of the attempt", () =>
         Effect.gen(function*() {
           const inputs = [{ do: "failWith", what: "timeout" }, { do: "hang" }] as const
           const [, failures] = yield* Parallel.partition(inputs, tasks.act, { timeout: 100 })
@@ -277,7 +277,7 @@ for (const kind of kinds) {
           assert.match((late as Error).message, /took longer than 100ms/)
         }))
 
-      it.effect("name their input shortened, never whole", () =>
+      it.effect("show their input shortened, never completely", () =>
         Effect.gen(function*() {
           const long = { text: "x".repeat(100_000) }
           const task = Task.make("half", { module: tasks.half.module, payload: Schema.Int, run: () => Effect.void })

@@ -8,22 +8,22 @@ import * as kills from "../modules/kills.ts"
 import * as waits from "../modules/waits.ts"
 import { crashOf, errorOf, kinds, reasonOf, timed, withFile } from "../workerKinds.ts"
 
-// what workers say before they crash is not for whoever runs the tests
+// hides what workers print before they crash
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
 
 const batch = { batchSize: 8, concurrency: 1 } as const
 
-/** A value among plain ones, as the fourth of eight. */
+/** A batch of eight inputs with the value as the fourth among plain ones. */
 const among = <A>(value: A): ReadonlyArray<A | number> => Array.from({ length: 8 }, (_, n) => n === 3 ? value : n)
 
-/** Objects in each other, so deep. */
+/** Objects nested to this depth. */
 const list = (levels: number): object => {
   let value: object = {}
   for (let level = 0; level < levels; level++) value = { next: value }
   return value
 }
 
-/** Objects of Node.js that a process can clone, and no other can have. */
+/** Objects of Node.js that can be cloned within a process, but not sent to another. */
 const foreign = [
   new Blob(["text"]),
   new File(["text"], "name"),
@@ -37,15 +37,15 @@ const detached = (): Uint8Array => {
   return bytes
 }
 
-/** What a task may do to the channel of its worker without any harm. */
+/** The things that a task may do to the channel of its worker without harm. */
 const meddling = {
   threads: ["posts", "closes", "removes listeners"],
   processes: ["posts", "closes", "removes listeners", "writes to descriptors"]
 } as const
 
 for (const kind of kinds) {
-  layer(kind.layer({ workers: 1 }), { excludeTestServices: true })(`whatever a value is, ${kind.name}`, (it) => {
-    /** Runs a batch in which the fourth input alone may fail; then the pool serves another run. */
+  layer(kind.layer({ workers: 1 }), { excludeTestServices: true })(`with any value, ${kind.name}`, (it) => {
+    /** Runs a batch in which only the fourth input may fail; then the pool serves another run. */
     const onlyFourth = (inputs: ReadonlyArray<unknown>) =>
       Effect.gen(function*() {
         const report = yield* Parallel.run(inputs, hostile.typeOf, batch)
@@ -88,7 +88,7 @@ for (const kind of kinds) {
         ))
     }
 
-    it.effect("keep a value of some thousand levels to itself, and tell where it begins to be deep", () =>
+    it.effect("fail only the input of a value with thousands of levels, and report the path into it", () =>
       Effect.gen(function*() {
         const failures: Array<Outcome.Failure<unknown, unknown> | undefined> = []
         for (const levels of [100, 1000, 2500, 4000, 20_000, 200_000]) {
@@ -101,7 +101,7 @@ for (const kind of kinds) {
         assert.match(reason.message, /^the payload cannot be cloned at \.next\.next\.next.*too deeply/)
       }))
 
-    it.effect("keep a result of some thousand levels to itself, and tell where it begins to be deep", () =>
+    it.effect("fail only the input of a result with thousands of levels, and report the path into it", () =>
       Effect.gen(function*() {
         const failures: Array<Outcome.Failure<unknown, unknown> | undefined> = []
         for (const levels of [100, 1000, 5000, 20_000, 200_000]) {
@@ -124,7 +124,7 @@ for (const kind of kinds) {
         )
       }))
 
-    it.effect("refuse what would arrive as an object without anything in it", () =>
+    it.effect("refuse a value that would arrive as an empty object", () =>
       Effect.gen(function*() {
         const odd = [
           new URL("http://localhost"),
@@ -142,7 +142,7 @@ for (const kind of kinds) {
         }
       }))
 
-    it.effect("refuse a result that cannot leave its process, and no other", () =>
+    it.effect("refuse only results that cannot leave their process", () =>
       Effect.gen(function*() {
         if (kind.name === "threads") return
         const inputs = Array.from({ length: 8 }, (_, number): hostile.Leaving => ({
@@ -163,7 +163,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(error.errors.map(String), ["RangeError: 0", "RangeError: 1"])
       }))
 
-    it.effect("keep instances of classes as their fields", () =>
+    it.effect("send instances of classes as their fields", () =>
       Effect.gen(function*() {
         class Point {
           readonly x: number
@@ -181,7 +181,7 @@ for (const kind of kinds) {
       }))
 
     for (const junk of meddling[kind.name]) {
-      it.effect(`are not hurt by a task that ${junk}`, () =>
+      it.effect(`are not affected by a task that ${junk}`, () =>
         Effect.gen(function*() {
           const inputs = Array.from(
             { length: 8 },
@@ -194,9 +194,9 @@ for (const kind of kinds) {
         }))
     }
 
-    // the descriptors of a thread are those of the program
+    // a thread has the descriptors of the program
     for (const junk of kind.name === "threads" ? [] : ["closes descriptors", "fills descriptors"] as const) {
-      it.effect(`fail the input alone that ${junk}`, () =>
+      it.effect(`fail only the input that ${junk}`, () =>
         Effect.gen(function*() {
           const inputs = Array.from(
             { length: 8 },
@@ -212,12 +212,12 @@ for (const kind of kinds) {
         }))
     }
 
-    it.effect("have a channel that a task does not find", () =>
+    it.effect("have a channel that a task cannot find", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* hostile.finds(0), [])
       }))
 
-    it.effect("have times of any length", () =>
+    it.effect("accept times of any length", () =>
       Effect.gen(function*() {
         const warnings: Array<Error> = []
         const warn = (warning: Error) => void warnings.push(warning)
@@ -233,7 +233,7 @@ for (const kind of kinds) {
   })
 
   describe(`${kind.name} that begin nothing`, () => {
-    it.live("end a run after startTimeout, also where the module is never imported", () =>
+    it.live("end a run after startTimeout, also if the import of the module never ends", () =>
       Effect.gen(function*() {
         const [, failures] = yield* Parallel.partition([1, 2, 3], waits.task, { ...batch, timeout: 50 })
 
@@ -242,7 +242,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(yield* Parallel.forEach([1, 2], hostile.echo), [1, 2])
       }).pipe(Effect.provide(kind.layer({ workers: 1, startTimeout: "8 seconds" }))))
 
-    it.live("because they end before do not let a run go on for ever", () =>
+    it.live("because they end before that do not let a run continue forever", () =>
       Effect.gen(function*() {
         if (kind.name === "threads") return
         const inputs = Array.from({ length: 1000 }, (_, n) => n)
@@ -259,7 +259,7 @@ for (const kind of kinds) {
 describe("a process that is stopped while it is idle", () => {
   const pid = hostile.pid(0)
 
-  it.live("is ended when it does not begin an input in time; only that input is late", () =>
+  it.live("is ended if it does not begin an input in time; only that input is late", () =>
     Effect.gen(function*() {
       process.kill(yield* pid, "SIGSTOP")
       const [found, failures] = yield* Parallel.partition([1, 2, 3], hostile.pid, { ...batch, timeout: 300 })
@@ -269,7 +269,7 @@ describe("a process that is stopped while it is idle", () => {
       assert.strictEqual(found.length, 2)
     }).pipe(Effect.provide(kinds[1]!.layer({ workers: 1 }))))
 
-  it.live("is ended after startTimeout where there is no timeout", () =>
+  it.live("is ended after startTimeout if there is no timeout", () =>
     Effect.gen(function*() {
       process.kill(yield* pid, "SIGSTOP")
       const error = yield* Effect.flip(pid)

@@ -12,7 +12,7 @@ layer(Threads.layer({ workers: 2 }), { excludeTestServices: true })("nodes whose
     concurrency: 2
   } as const
 
-  it.effect("give the same as on fibers, alone and in a batch", () =>
+  it.effect("give the same results as on fibers, alone and in a batch", () =>
     Effect.gen(function*() {
       const one = Node.make("one", { exec: half })
       const many = BatchNode.make("many", { prep: (n: number) => range(n), exec: half, concurrency: 2 })
@@ -21,7 +21,7 @@ layer(Threads.layer({ workers: 2 }), { excludeTestServices: true })("nodes whose
       assert.deepStrictEqual((yield* Flow.run(many, 100)).value, range(100).map((n) => n / 2))
     }))
 
-  it.effect("a fallback takes the place of each item that fails, after its retries", () =>
+  it.effect("a fallback replaces each failed item, after its retries", () =>
     Effect.gen(function*() {
       const batch = (times?: number) =>
         BatchNode.make("batch", {
@@ -35,7 +35,7 @@ layer(Threads.layer({ workers: 2 }), { excludeTestServices: true })("nodes whose
       assert.deepStrictEqual((yield* Flow.run(batch(2), 40)).value, expected(3))
     }))
 
-  it.effect("both sides of a batch keep their inputs, and failures say where they came from", () =>
+  it.effect("values and failures of a batch keep their inputs, and failures have their location", () =>
     Effect.gen(function*() {
       const [values, failures] =
         (yield* Flow.run(BatchNode.make("batch", { ...failing, collect: "partition" }), 40)).value

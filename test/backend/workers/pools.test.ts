@@ -8,14 +8,14 @@ import { range } from "../../helpers.ts"
 import { kinds, timed, until, untilLike, value, watching, withFile } from "../workerKinds.ts"
 import * as tasks from "../workerTasks.ts"
 
-// what workers say before they crash is not for whoever runs the tests
+// hides what workers print before they crash
 vi.spyOn(process.stderr, "write").mockReturnValue(true)
 
 type Act = tasks.Act
 
 const who = tasks.act({ do: "who" })
 
-/** How often a worker noted something. */
+/** Returns how often a worker wrote something down. */
 const counts = (lines: ReadonlyArray<string>, what: string): number =>
   lines.filter((line) => line.startsWith(what)).length
 
@@ -39,7 +39,7 @@ for (const kind of kinds) {
           assert.strictEqual(after, before)
         }))
 
-      it.effect("is that of the caller: span, log level, annotations; the backend is the async one", () =>
+      it.effect("is the caller's: span, log level, annotations; the backend is the async one", () =>
         Effect.gen(function*() {
           const { seen, span } = yield* Effect.gen(function*() {
             const span = yield* Effect.currentSpan
@@ -58,7 +58,7 @@ for (const kind of kinds) {
           })
         }))
 
-      it.effect("has the defaults of Parallel.withDefaults, and else those of the library", () =>
+      it.effect("has the defaults of Parallel.withDefaults, otherwise those of the library", () =>
         Effect.gen(function*() {
           const own = yield* Parallel.withDefaults(tasks.nests(20), { concurrency: 3 })
 
@@ -66,7 +66,7 @@ for (const kind of kinds) {
           assert.strictEqual(yield* tasks.nests(20), 8)
         }))
 
-      it.effect("that is warm answers in far less time than a worker takes to start", () =>
+      it.effect("that is warm answers much faster than a worker starts", () =>
         Effect.gen(function*() {
           const [, cold] = yield* timed(Effect.provide(tasks.tiny(1), kind.layer({ workers: 1 })))
           yield* tasks.tiny(1)
@@ -80,7 +80,7 @@ for (const kind of kinds) {
   )
 
   describe(`the layer of ${kind.name}`, () => {
-    it.live("ends a worker by force that was ending already, and does not come to an end", () =>
+    it.live("kills a worker that has begun to end but does not finish", () =>
       Effect.gen(function*() {
         const layer = kind.layer({ workers: 1, maxTasksPerWorker: 2 })
         const values = yield* Effect.provide(Parallel.forEach([1, 2], tasks.holdsOn), layer)
@@ -90,7 +90,7 @@ for (const kind of kinds) {
   })
 
   layer(kind.layer(), { excludeTestServices: true })(kind.name, (it) => {
-    it.effect("serves runs beside each other, whatever their options", () =>
+    it.effect("serves runs with different options concurrently", () =>
       Effect.gen(function*() {
         const failing = Effect.exit(Parallel.forEach([2, 3, 4], tasks.half, { concurrency: 1, batchSize: 2 }))
         const whole = Parallel.forEach(range(300).map((n) => 2 * n), tasks.half, { concurrency: 16 })
@@ -102,7 +102,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(roots, range(30).map(Math.sqrt))
       }))
 
-    it.effect("gets the batches that were asked for", () =>
+    it.effect("gets batches of the requested size", () =>
       Effect.gen(function*() {
         const sizes: Array<number> = []
         const backend = yield* watching(sizes)
@@ -114,7 +114,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(sizes, range(10).map(() => 100))
       }))
 
-    it.effect("gets batches that follow the pace of the inputs", () =>
+    it.effect("gets batches sized to how long the inputs take", () =>
       Effect.gen(function*() {
         const sizes: Array<number> = []
         const backend = yield* watching(sizes)
@@ -133,7 +133,7 @@ for (const kind of kinds) {
         assert.isBelow(millis, 4 * ten / 2)
       }))
 
-    it.effect("cuts a batch when another worker has nothing to do", () =>
+    it.effect("cuts a batch when another worker is idle", () =>
       Effect.gen(function*() {
         yield* Parallel.forEach(range(2).map((): Act => ({ do: "spin", millis: 100 })), tasks.act, { batchSize: 1 })
         const spins = range(8).map((): Act => ({ do: "spin", millis: 60, value: "spun" }))
@@ -146,7 +146,7 @@ for (const kind of kinds) {
         assert.isBelow(millis, 1.6 * alone)
       }))
 
-    it.effect("recalls no batch before it has begun, however long a worker reads it", () =>
+    it.effect("recalls no batch before it has begun, even if its worker reads it for long", () =>
       Effect.gen(function*() {
         const sizes: Array<number> = []
         const lists = range(400).map(() => range(5000))
@@ -155,13 +155,13 @@ for (const kind of kinds) {
           yield* Effect.provideService(Parallel.forEach(lists, tasks.length), Backend.Backend, backend)
         }
 
-        // each input once, and once more for each time that what was left of its batch was dealt out again
+        // each input once, and once more for each time that the remaining inputs of its batch were dispatched again
         assert.isBelow(sizes.reduce((sum, size) => sum + size, 0), 4 * 5 * lists.length)
       }))
   })
 
   describe(`a pool of ${kind.name}`, () => {
-    it.live("starts as many workers as there is work for, and keeps them for the next run", () =>
+    it.live("starts only as many workers as there is work for, and keeps them for the next run", () =>
       Effect.gen(function*() {
         const alone = [yield* who, yield* who, yield* who]
         const two = yield* Parallel.forEach(range(2).map((): Act => ({ do: "spin", millis: 50 })), tasks.act, {
@@ -173,7 +173,7 @@ for (const kind of kinds) {
         assert.isAtMost(new Set([...alone, ...two]).size, 3)
       }).pipe(Effect.provide(kind.layer({ workers: 3 }))))
 
-    it.live("replaces a worker that has served its tasks, and counts them right", () =>
+    it.live("replaces a worker after its last task, and counts tasks correctly", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
           const acts = range(18).map((): Act => ({ do: "who" }))
@@ -191,7 +191,7 @@ for (const kind of kinds) {
         })
       ))
 
-    it.live("ends a worker that was idle for long, and releases its layer", () =>
+    it.live("ends a worker after its idle time, and releases its layer", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
           const before = yield* tasks.uses({ do: "who" })
@@ -219,7 +219,7 @@ for (const kind of kinds) {
         })
       ))
 
-    it.live("releases a task's layer after an interruption that was heeded", () =>
+    it.live("releases a task's layer after an interruption to which the task responds", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
           const scope = yield* Scope.make()
@@ -236,14 +236,14 @@ for (const kind of kinds) {
         })
       ))
 
-    it.live("gives its workers their environment and their options", () =>
+    it.live("gives workers their environment and options", () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* tasks.act({ do: "env", name: "GREETING" }), "hello")
         assert.strictEqual(yield* tasks.act({ do: "env", name: "PATH" }), process.env["PATH"])
         assert.include((yield* tasks.act({ do: "argv" })) as ReadonlyArray<string>, "--no-warnings")
       }).pipe(Effect.provide(kind.layer({ workers: 1, env: { GREETING: "hello" }, execArgv: ["--no-warnings"] }))))
 
-    it.live("that has ended with its layer starts nothing for who kept it", () =>
+    it.live("that has ended with its layer starts nothing for a program that kept it", () =>
       Effect.gen(function*() {
         const context = yield* Effect.scoped(Effect.gen(function*() {
           const context = yield* Layer.build(kind.layer({ workers: 1 }))
@@ -259,7 +259,7 @@ for (const kind of kinds) {
   describe(`the options of ${kind.name}`, () => {
     const make: (options: object) => unknown = kind.name === "threads" ? Threads.layer : Processes.layer
 
-    it("that make no sense are refused when the layer is made", () => {
+    it("that are invalid are refused when the layer is made", () => {
       const refused: ReadonlyArray<readonly [object, RegExp]> = [
         [{ workers: 0 }, /expected `workers` to be an integer other than 0, got 0/],
         [{ workers: 1.5 }, /`workers`/],
@@ -303,8 +303,8 @@ for (const kind of kinds) {
 }
 
 for (const kind of kinds) {
-  describe(`a pool of ${kind.name}, with nothing beside it,`, () => {
-    it.live("leaves no worker, handle or listener behind, even where tasks are under way", () =>
+  describe(`a pool of ${kind.name}, with no other tests beside it,`, () => {
+    it.live("leaves no worker, handle or listener behind, even if tasks are in progress", () =>
       withFile((noting, lines) =>
         Effect.gen(function*() {
           const state = () => ({
@@ -334,7 +334,7 @@ for (const kind of kinds) {
           yield* untilLike(state, before)
 
           assert.deepStrictEqual(state(), before)
-          // the spin would go on for a minute
+          // the spinning task would continue for a minute
           assert.isBelow(millis, 30_000)
         })
       ))

@@ -14,7 +14,7 @@ const nodeArgs = (name: string, args: ReadonlyArray<string>) => [
 const program = (name: string, args: ReadonlyArray<string>, options: { readonly detached?: boolean } = {}) =>
   spawn(process.execPath, nodeArgs(name, args), { stdio: ["ignore", "pipe", "pipe"], ...options })
 
-/** Starts a program that may have so many files open at most. */
+/** Starts a program that may have at most this many open files. */
 const withFewFiles = (files: number, name: string, args: ReadonlyArray<string>) =>
   spawn(
     "sh",
@@ -42,7 +42,7 @@ const isAlive = (pid: number): boolean => {
 
 for (const kind of kinds) {
   describe(`a program with ${kind.name}`, () => {
-    it.live("starts nothing before there is work, and keeps no program running", () =>
+    it.live("starts no worker before there is work, and ends although its workers are idle", () =>
       Effect.gen(function*() {
         const { code, text } = yield* ended(program("idle", [kind.name]))
         const [imported, built, ran] = text.trim().split("\n").map((line) => JSON.parse(line))
@@ -53,7 +53,7 @@ for (const kind of kinds) {
         assert.strictEqual(ran.when, "ran 2,3")
       }))
 
-    it.live("fails inputs, and nothing else, when no more files can be opened; later runs succeed", () =>
+    it.live("fails only inputs when no more files can be opened; later runs succeed", () =>
       Effect.gen(function*() {
         for (const left of [2, 8, 12]) {
           const { code, text } = yield* ended(withFewFiles(128, "fewFiles", [kind.name, `${left}`]))

@@ -7,7 +7,7 @@ import { range } from "../../helpers.ts"
 
 const millis = Duration.toMillis
 
-/** Runs an effect on two threads; also all that a progress is told. */
+/** Runs an effect on two threads. Returns its result and all snapshots of a progress. */
 const onThreads = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.suspend(() => {
     const told: Array<Progress.Snapshot> = []
@@ -19,7 +19,7 @@ const onThreads = <A, E>(effect: Effect.Effect<A, E>) =>
   })
 
 describe("a run on threads", () => {
-  it.live("reports attempts that a worker made one after another, inside the run", () =>
+  it.live("reports the attempts of each worker as sequential, within the run", () =>
     Effect.gen(function*() {
       const { value: report } = yield* onThreads(Parallel.run(range(300).map((n) => n % 4), sleeps, { name: "naps" }))
       const { outcomes } = Report.toJson(report)
@@ -37,7 +37,7 @@ describe("a run on threads", () => {
       assert.strictEqual(outcomes.length, 300)
     }))
 
-  it.live("counts as its report does, and knows the attempts that failed", () =>
+  it.live("is counted by its progress as by its report, with the failed attempts", () =>
     Effect.gen(function*() {
       const { told, value: report } = yield* onThreads(
         Parallel.run(range(100), half, { name: "halves", retry: { times: 2 } })
@@ -53,7 +53,7 @@ describe("a run on threads", () => {
       }
     }))
 
-  it.live("is watched with one worker at one input, whatever is in their batches", () =>
+  it.live("is shown with one input per worker, for any batches", () =>
     Effect.gen(function*() {
       const { told } = yield* onThreads(Parallel.forEach(range(50_000), echo, { name: "echoes" }))
 

@@ -7,7 +7,7 @@ import * as tasks from "../workerTasks.ts"
 
 type Act = tasks.Act
 
-/** Notes that it runs for so long. */
+/** Runs for this long, and writes that down. */
 const noting = (file: string, line: string, millis: number) => tasks.notes({ file, line, millis })
 
 for (const kind of kinds) {
@@ -32,7 +32,7 @@ for (const kind of kinds) {
         assert.isTrue(pulled.every((count) => count > 0 && count <= 5), pulled.join())
       }))
 
-    it.effect("that end early have what was finished, the failures and their causes", () =>
+    it.effect("that end early have the finished inputs, the failures and their causes", () =>
       Effect.gen(function*() {
         const inputs: ReadonlyArray<Act> = range(100).map((n) => n % 10 === 9 ? { do: "fail", error: n } : value(n))
         const error = yield* Effect.flip(Parallel.run(inputs, tasks.act, { maxErrors: 3, concurrency: 1 }))
@@ -42,7 +42,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(error.report.values.slice(0, 27), range(29).filter((n) => n % 10 !== 9))
       }))
 
-    it.effect("copy a straggler once; who fails elsewhere does not delay the winner", () =>
+    it.effect("copy a straggler once; a failure elsewhere does not delay the winner", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
           const inputs = [{ line: "slow", millis: 600 }, { line: "odd", millis: -1 }]
@@ -76,7 +76,7 @@ for (const kind of kinds) {
         })
       ))
 
-    it.effect("count inputs in their error budget, not attempts, and nothing of the run before", () =>
+    it.effect("count inputs, not attempts, in their budget of failures, and nothing from an earlier run", () =>
       Effect.gen(function*() {
         const inputs: ReadonlyArray<Act> = [{ do: "fail", error: 1 }, value(2), { do: "fail", error: 3 }, value(4)]
         const run = Parallel.run(inputs, tasks.act, { maxErrors: 3, retry: { times: 4 } })
@@ -85,7 +85,7 @@ for (const kind of kinds) {
         }
       }))
 
-    it.effect("keep to their concurrency under cancellation, wave after wave", () =>
+    it.effect("keep to their concurrency in repeated cancellations", () =>
       withFile((file, lines) =>
         Effect.gen(function*() {
           for (let wave = 0; wave < 4; wave++) {
@@ -108,7 +108,7 @@ for (const kind of kinds) {
         })
       ))
 
-    it.effect("cost ten times as much for ten times the inputs", () =>
+    it.effect("take ten times as long for ten times the inputs", () =>
       Effect.gen(function*() {
         const cost = (count: number) =>
           Effect.map(timed(Parallel.forEach(range(count), tasks.tiny)), ([, millis]) => millis)
@@ -118,11 +118,11 @@ for (const kind of kinds) {
         const few = yield* least(10_000)
         const many = yield* least(100_000)
 
-        // what is quadratic takes a hundred times as much; a busy machine takes the core from one of the two
+        // a quadratic cost would be a hundred times; a busy computer may take the core from one of the two
         assert.isBelow(many, 50 * few)
       }))
 
-    it.effect("nested under one limit never exceed it, and do not wait for themselves", () =>
+    it.effect("nested under one limit never exceed it, and do not deadlock", () =>
       Effect.gen(function*() {
         const limit = Limit.concurrency(4)
         const nested = Parallel.forEach(range(4), (n) =>
@@ -134,7 +134,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual((yield* nested).flat(), range(16))
       }))
 
-    it.effect("whose inputs fail in every way at once tell them apart", () =>
+    it.effect("distinguish inputs that fail in every way at the same time", () =>
       Effect.gen(function*() {
         const acts: ReadonlyArray<Act> = [
           value(0),

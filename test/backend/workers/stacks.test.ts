@@ -12,10 +12,10 @@ const causeOf = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Cause.Cause<E
 
 const everywhere = [...kinds, { name: "fibers", layer: () => Layer.empty }]
 
-/** The place in this file, or in that of the tasks, that a line of a stack shows. */
+/** The position in this file, or in the file of the tasks, that a line of a stack shows. */
 const at = (file: "stackTasks" | "stacks.test"): RegExp => new RegExp(`^ +at .*${file}\\.ts:\\d+:\\d+\\)?$`, "m")
 
-/** Lines of a stack from the program's files, each as the function that it names, and the file. */
+/** The lines of a stack from files of the program, each as function and file. */
 const placesOf = (text: string): ReadonlyArray<string> =>
   text.split("\n").flatMap((line) => {
     const file = ["stackTasks", "stacks.test"].find((file) => line.includes(`${file}.ts:`))
@@ -24,7 +24,7 @@ const placesOf = (text: string): ReadonlyArray<string> =>
 
 for (const { layer: backend, name } of everywhere) {
   layer(backend(), { excludeTestServices: true })(`the stack of a failure from ${name}`, (it) => {
-    it.effect("names file and line of the task, whether the error has a schema or not", () =>
+    it.effect("names file and line of the task, with and without a schema for the error", () =>
       Effect.gen(function*() {
         const failing: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
           tasks.judge(3),
@@ -49,7 +49,7 @@ for (const { layer: backend, name } of everywhere) {
         assert.notInclude(error.stack!, "Schema.")
       }))
 
-    it.effect("leads to where the program called, by way of tasks that called tasks", () =>
+    it.effect("shows where the program called, through tasks that called tasks", () =>
       Effect.gen(function*() {
         const one = placesOf(Cause.pretty(yield* causeOf(tasks.judgesOne(3))))
         const all = placesOf(Cause.pretty(yield* causeOf(Parallel.forEach([[3]], tasks.judgesAll))))
@@ -62,7 +62,7 @@ for (const { layer: backend, name } of everywhere) {
         assert.deepStrictEqual(plain, ["task failsPlainly in stacks.test"])
       }))
 
-    it.effect("of a backend's own error is the place of the call", () =>
+    it.effect("of a BackendError is the place of the call", () =>
       Effect.gen(function*() {
         const called = function*() {
           const alone = yield* Effect.flip(tasks.judge("three" as never))
@@ -80,7 +80,7 @@ for (const { layer: backend, name } of everywhere) {
         }
       }))
 
-    it.effect("stands in text and JSON of a report, without the frames of libraries in the text", () =>
+    it.effect("is in the text and JSON of a report; the text leaves out frames of libraries", () =>
       Effect.gen(function*() {
         const report = yield* Parallel.run([20, 3], tasks.judgeInGenerator)
         const text = Report.toText(report, { causes: true })
@@ -93,7 +93,7 @@ for (const { layer: backend, name } of everywhere) {
         assert.notMatch(text, /node_modules.*\n.*node_modules/)
       }))
 
-    it.effect("does no harm if it is odd", () =>
+    it.effect("does no harm if it is malformed", () =>
       Effect.gen(function*() {
         const report = yield* Parallel.run(["none", "number", "throws", "long"] as const, tasks.oddStack)
         for (const { cause } of report.failures) {
@@ -107,7 +107,7 @@ for (const { layer: backend, name } of everywhere) {
 }
 
 describe("the stack of a failure", () => {
-  it.effect("keeps nothing else alive once the failure is kept", () =>
+  it.effect("keeps nothing else in memory while the failure is kept", () =>
     Effect.gen(function*() {
       v8.setFlagsFromString("--expose-gc")
       const gc = vm.runInNewContext("gc") as () => void
@@ -136,7 +136,7 @@ describe("the stack of a failure", () => {
       assert.isUndefined(large[0]!.deref())
     }))
 
-  it.effect("does no harm where a program makes stacks itself", () =>
+  it.effect("does no harm if a program formats stacks itself", () =>
     Effect.gen(function*() {
       const before: unknown = Reflect.get(Error, "prepareStackTrace")
       Error.prepareStackTrace = () => {
@@ -149,7 +149,7 @@ describe("the stack of a failure", () => {
       assert.deepStrictEqual(report.values, [20, 30])
     }))
 
-  it.effect("of a task's own call that is refused is that place, and an error of others is left alone", () =>
+  it.effect("of a refused call inside a task is that place, and errors of others are unchanged", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(tasks.callsWrongly(1))
       assert.match((error as Error).stack!, at("stackTasks"))
@@ -162,7 +162,7 @@ describe("the stack of a failure", () => {
       assert.include((first as Error).stack!, "always the same")
     }))
 
-  it.effect("is left alone where the program switched stacks off, and where an error is frozen", () =>
+  it.effect("is unchanged if the program switched stacks off, or the error is frozen", () =>
     Effect.gen(function*() {
       const limit = Error.stackTraceLimit
       Error.stackTraceLimit = 0
@@ -176,7 +176,7 @@ describe("the stack of a failure", () => {
       assert.strictEqual(same, frozen)
     }))
 
-  it.effect("of a function is as it was: no frame is added", () =>
+  it.effect("of a function is unchanged: no frame is added", () =>
     Effect.gen(function*() {
       const cause = yield* causeOf(Parallel.forEach([1], () => Effect.fail("no")))
       assert.deepStrictEqual(cause, Cause.fail("no"))

@@ -19,12 +19,12 @@ const millis = Duration.toMillis
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
-/** Error of a time in a report, in milliseconds: it is rounded, and taken from clocks that are compared. */
+/** Error of a time in a report, in milliseconds: times are rounded and come from different clocks. */
 const rounding = 0.01
 
 type Options = Parallel.Options<never, never, never, Order>
 
-/** A run with the times that its test has read: before it, and when each input was pulled. */
+/** A run, with the times that the test has read: before it, and when each input was pulled. */
 const observed = (orders: ReadonlyArray<Order>, options: Options, task: typeof readsClock = readsClock) =>
   Effect.suspend(() => {
     const pulledAt: Array<number> = []
@@ -46,9 +46,9 @@ type Observed = Effect.Success<ReturnType<typeof observed>>
 const readingOf = (outcome: Outcome.Outcome<Order, Reading, unknown>): Reading =>
   Outcome.isSuccess(outcome) ? outcome.value : Option.getOrThrow(Outcome.error(outcome)) as Late
 
-/** Checks what must hold of any run; returns by how many milliseconds attempts began before their tasks read the clock. */
+/** Checks the times of any run. Returns how many milliseconds each attempt began before its task read the clock. */
 const check = ({ after, before, pulledAt, report }: Observed): ReadonlyArray<number> => {
-  // the run began between these two
+  // the run began between these two times
   const [earliest, latest] = [before - rounding, pulledAt[0]! + rounding]
   const ahead: Array<number> = []
   for (const outcome of report.outcomes) {
@@ -74,7 +74,7 @@ const check = ({ after, before, pulledAt, report }: Observed): ReadonlyArray<num
   return ahead
 }
 
-/** Checks that no worker had two attempts at once. */
+/** Checks that no worker had two attempts at the same time. */
 const checkRows = ({ report }: Observed): void => {
   const rows = Map.groupBy(report.outcomes.flatMap((outcome) => Outcome.tries(outcome)), ({ worker }) => worker)
   for (const [worker, row] of rows) {
@@ -113,7 +113,7 @@ const numbered = (orders: ReadonlyArray<Omit<Order, "id">>): ReadonlyArray<Order
   orders.map((order) => ({ ...order, id: ids++ }))
 
 describe.each(kinds)("times of a report from $name", ({ layer }) => {
-  it.live("count once what a batch has waited for a limit, also where inputs may be tried again", () =>
+  it.live("count the wait of a batch for a limit once, also if inputs may be retried", () =>
     Effect.gen(function*() {
       const orders = numbered([1, 2, 3, 4].map(() => ({ wait: 30, spin: 0, fails: 0 })))
       const run = yield* observed(orders, { limit: Limit.concurrency(1), batchSize: 1, concurrency: 2 })
@@ -122,7 +122,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
     }).pipe(Effect.provide(layer())))
 
   it.live.prop(
-    "are those that the worker has measured, in any run",
+    "are the times that the worker measured, in any run",
     [Schema.Array(Run).check(Schema.isMinLength(2), Schema.isMaxLength(4))],
     ([runs]) =>
       Effect.gen(function*() {
@@ -135,7 +135,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
     { arbitrary: { runs: Number(process.env["TIMES_RUNS"] ?? 2) }, timeout: 600_000 }
   )
 
-  // on a busy machine a worker may lose its core between the two
+  // on a busy computer a worker may lose its core between the two
   const [often, share] = process.env["QUIET"] === undefined ? ["every second attempt", 0.5] : ["95 of 100", 0.05]
 
   it.live(`lie within 2 ms before the task begins, in ${often}`, () =>
@@ -149,7 +149,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
       assert.isAtMost(ahead.filter((by) => by > 2).length, share * ahead.length)
     }))
 
-  it.live("tell the start of a worker, a layer, a limit, a queue and a retry apart", () =>
+  it.live("distinguish the start of a worker, a layer, a limit, a queue and a retry", () =>
     Effect.gen(function*() {
       const cold = yield* observed(numbered([{ spin: 1 }, { spin: 1 }]), {}, readsClockLater)
       const [first, second] = [cold.report.outcomes[0]!.waits, cold.report.outcomes[1]!.waits]
@@ -169,7 +169,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
         readsClockLater
       )
       const waited = limited.report.outcomes.map(({ waits }) => millis(waits.limit)).toSorted((a, b) => a - b)
-      // on a busy machine not all inputs are taken at once
+      // on a busy computer not all inputs are taken immediately
       const taken = limited.report.outcomes.map(({ startedAt, waits }) =>
         millis(startedAt) - millis(waits.limit) - millis(waits.queue) - millis(waits.startup) - millis(waits.transfer)
       )
@@ -188,7 +188,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
       assert.deepStrictEqual(again.outcomes[0]!.waits.retry, succeeded!.waits.retry)
     }).pipe(Effect.provide(layer())))
 
-  it.live("tell how long an input took that ended its worker, was late, or never began", () =>
+  it.live("show how long an input took that ended its worker, was late, or never began", () =>
     Effect.gen(function*() {
       const report = yield* Parallel.run([0], cannotBegin)
       const [never] = report.outcomes
@@ -205,7 +205,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
       assert.isBelow(millis(late.startedAt) + millis(late.elapsed), millis(late.startedAt) + 5000)
     }).pipe(Effect.provide(layer({ workers: 1 }))))
 
-  it.live("tell of the loser of a race of stragglers where it ran, and since when", () =>
+  it.live("show where and since when the loser of a race of stragglers ran", () =>
     Effect.gen(function*() {
       yield* observed(numbered([{ wait: 20 }, { wait: 20 }]), { concurrency: 2 })
       const run = yield* observed(numbered([{ wait: 1 }, { wait: 400 }]), {
@@ -226,7 +226,7 @@ describe.each(kinds)("times of a report from $name", ({ layer }) => {
 })
 
 describe("the waits of a run without limits", () => {
-  it.live("are for no limit, however long its batches take to begin", () =>
+  it.live("count no limit, even if its batches take long to begin", () =>
     Effect.gen(function*() {
       const { outcomes } = yield* Parallel.run(range(200), tiny, { name: "unlimited" })
 

@@ -15,7 +15,7 @@ const collect = runInNewContext("gc") as () => void
 
 for (const kind of kinds) {
   layer(kind.layer(), { excludeTestServices: true })(`values to ${kind.name}`, (it) => {
-    it.effect("of any sort survive", () =>
+    it.effect("of any kind arrive", () =>
       Effect.gen(function*() {
         const odd = [
           undefined,
@@ -38,7 +38,7 @@ for (const kind of kinds) {
         assert.instanceOf(error, RangeError)
       }))
 
-    it.effect("that are many numbers cross as they are, whatever numbers they are", () =>
+    it.effect("that are many numbers of any kind cross unchanged", () =>
       Effect.gen(function*() {
         const numbers = [0.5, -0, NaN, Infinity, -Infinity, 5e-324, 2 ** 53, ...range(40).map((n) => n / 3)]
         const mixed = [...numbers, "text", undefined, 3n]
@@ -49,7 +49,7 @@ for (const kind of kinds) {
         assert.isTrue(Object.is(values[0]![1], -0))
       }))
 
-    it.effect("that are large arrays are copies, and those of a task stay its own", () =>
+    it.effect("that are large arrays are copied, and those that a task keeps stay its own", () =>
       Effect.gen(function*() {
         const arrays = yield* Parallel.forEach(range(6), tasks.keeps)
 
@@ -58,7 +58,7 @@ for (const kind of kinds) {
         assert.isTrue(arrays.every(({ buffer }) => buffer instanceof ArrayBuffer))
       }))
 
-    it.effect("of Task.moved are moved to threads and copied to processes, however they are nested", () =>
+    it.effect("of Task.moved are moved to threads and copied to processes, at any nesting", () =>
       Effect.gen(function*() {
         const inputs = range(4).map((n) => ({ rows: [Float64Array.of(n), Float64Array.of(n, n + 0.5)] }))
         const values = yield* Parallel.forEach(inputs, tasks.movesNested)
@@ -71,7 +71,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(lengths, range(4).map(() => kind.name === "threads" ? [0, 0] : [1, 2]))
       }))
 
-    it.effect("of Task.moved that have gone are not sent again", () =>
+    it.effect("of Task.moved that were moved are not sent again", () =>
       Effect.gen(function*() {
         const [, failures] = yield* Parallel.partition([Float64Array.of(1)], tasks.movesInVain, { retry: { times: 1 } })
         const end = kind.name === "threads" ? reasonOf(failures[0])._tag : errorOf(failures[0])
@@ -80,7 +80,7 @@ for (const kind of kinds) {
         assert.strictEqual(end, kind.name === "threads" ? "NotCloneable" : "no")
       }))
 
-    it.effect("that a schema leaves as they are cross as they are, beside others that do not", () =>
+    it.effect("of Task.cloned cross unchanged, beside others that are encoded", () =>
       Effect.gen(function*() {
         const samples = Float64Array.of(1.5, NaN, Infinity)
         const at = new Date(5)
@@ -89,7 +89,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(result, { scaled: Float64Array.of(3, NaN, Infinity), at })
       }))
 
-    it.effect("whose buffers are moved are moved both ways, each once", () =>
+    it.effect("whose buffers are moved are moved both ways, once each", () =>
       Effect.gen(function*() {
         const inputs = range(6).map((n) => ({ bytes: Uint8Array.of(n, n) }))
         const values = yield* Parallel.forEach(inputs, tasks.moves, { batchSize: 6, concurrency: 1 })
@@ -103,7 +103,7 @@ for (const kind of kinds) {
         }
       }))
 
-    it.effect("whose buffers are moved are not lost when another crashes", () =>
+    it.effect("whose buffers are moved are not lost when another input crashes", () =>
       Effect.gen(function*() {
         const inputs = [1, 255, 3, 4].map((n) => ({ bytes: Uint8Array.of(n) }))
         const [values, failures] = yield* Parallel.partition(inputs, tasks.moves, { batchSize: 4, concurrency: 1 })
@@ -112,7 +112,7 @@ for (const kind of kinds) {
         assert.strictEqual(reasonOf(failures[0])._tag, "WorkerCrashed")
       }))
 
-    it.effect("whose buffers were moved before are refused alone", () =>
+    it.effect("whose buffers were moved before fail only their input", () =>
       Effect.gen(function*() {
         if (kind.name === "processes") return
         const gone = { bytes: Uint8Array.of(1) }
@@ -124,7 +124,7 @@ for (const kind of kinds) {
         assert.match(String(errorOf(failures[0])), /input #1,/)
       }))
 
-    it.effect("that are moved by batches beside each other are not confused", () =>
+    it.effect("that are moved by concurrent batches are not mixed up", () =>
       Effect.gen(function*() {
         const inputs = [30, 1, 20, 2, 10, 3]
         const values = yield* Parallel.forEach(inputs, tasks.movesLate, { concurrency: 6, batchSize: 1 })
@@ -132,7 +132,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(values.map(({ bytes }) => Array.from(bytes)), inputs.map((n) => [n]))
       }))
 
-    it.effect("of many megabytes come back whole", () =>
+    it.effect("of many megabytes come back complete", () =>
       Effect.gen(function*() {
         const values = yield* Parallel.forEach([30_000_000, 5, 20_000_000], tasks.bytes)
 
@@ -143,7 +143,7 @@ for (const kind of kinds) {
         ])
       }))
 
-    it.effect("that change between two runs are seen changed", () =>
+    it.effect("that change between two runs arrive changed", () =>
       Effect.gen(function*() {
         const large = new Float64Array(300_000)
         const first = yield* Parallel.forEach([0, 1], () => tasks.sees({ large }))
@@ -154,7 +154,7 @@ for (const kind of kinds) {
         assert.deepStrictEqual(second.map(({ large }) => large!.first), [7, 7])
       }))
 
-    it.effect("that are small views of something large do not drag it along", () =>
+    it.effect("that are small views of a large buffer are sent without it", () =>
       Effect.gen(function*() {
         const view = new Float64Array(new ArrayBuffer(8_000_000), 800, 10).fill(3)
         const seen = (yield* tasks.sees({ view })) as Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -166,7 +166,7 @@ for (const kind of kinds) {
 }
 
 describe("values to threads", () => {
-  it.live("are shared memory from maxBytes on, once for each run", () =>
+  it.live("become shared memory from maxBytes on, once for each run", () =>
     Effect.gen(function*() {
       const large = new Float64Array(2000).fill(2)
       const part = large.subarray(1000, 2000)
@@ -183,7 +183,7 @@ describe("values to threads", () => {
       assert.strictEqual(large.length, 2000)
     }).pipe(Effect.provide(Threads.layer({ workers: 2, maxBytes: 8000 }))))
 
-  it.live("leave their shared memory when their run is over", () =>
+  it.live("release their shared memory when their run is over", () =>
     Effect.gen(function*() {
       const megabytes = () => process.memoryUsage.rss() / 1e6
       const large = new Float64Array(12_500_000).fill(2)
@@ -195,7 +195,7 @@ describe("values to threads", () => {
       assert.isBelow(megabytes() - before, 600)
     }).pipe(Effect.provide(Threads.layer({ workers: 2 }))))
 
-  it.live("weigh nothing when their input is done, while the run goes on", () =>
+  it.live("use no memory after their input is done, while the run continues", () =>
     Effect.gen(function*() {
       const megabytes = () => {
         collect()
@@ -214,7 +214,7 @@ describe("values to threads", () => {
       assert.isBelow(after - before, 240)
     }).pipe(Effect.provide(Threads.layer({ workers: 2 }))))
 
-  it.live("that are shared memory already are the same memory there", () =>
+  it.live("that are already shared memory stay the same memory", () =>
     Effect.gen(function*() {
       const memory = new SharedArrayBuffer(64)
       yield* Parallel.forEach(range(16).map((at) => ({ at, memory })), tasks.stores)
@@ -224,7 +224,7 @@ describe("values to threads", () => {
 })
 
 describe("Task.moved", () => {
-  it.live("does not go through the holes of an array, and meets a getter that throws", () =>
+  it.live("skips the holes of an array, and handles a getter that throws", () =>
     Effect.gen(function*() {
       const sparse: Array<unknown> = []
       sparse.length = 4e9
@@ -241,7 +241,7 @@ describe("Task.moved", () => {
       assert.strictEqual(values.length + failures.length, 3)
     }).pipe(Effect.provide(Threads.layer({ workers: 1 }))))
 
-  it("checks a value as Task.cloned does", () => {
+  it("checks a value like Task.cloned", () => {
     const schema = Task.moved(Schema.instanceOf(Float64Array))
     const codec = Schema.toCodecJson(schema) as Schema.Codec<Float64Array, unknown>
 
@@ -251,7 +251,7 @@ describe("Task.moved", () => {
 })
 
 describe("Task.cloned", () => {
-  it("hands a value on as it is, both ways, and still says what it is", () => {
+  it("passes values unchanged, both ways, and still checks them", () => {
     const schema = Task.cloned(Schema.instanceOf(Float64Array))
     const codec = Schema.toCodecJson(schema) as Schema.Codec<Float64Array, unknown>
     const samples = Float64Array.of(1)

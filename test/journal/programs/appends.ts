@@ -1,4 +1,4 @@
-/** Appends groups of records to a journal until it is killed; says on its standard output which of them are durable. */
+/** Appends groups of records to a journal until it is killed. Prints which groups are durable. */
 import { writeSync } from "node:fs"
 import { JournalFile } from "../../../src/journal/sqlite/file.ts"
 

@@ -1,4 +1,4 @@
-/** Runs many inputs with a journal, and says what it reports, so that whoever kills it knows what may not run again. */
+/** Runs many inputs with a journal, and prints the reported ones, so that the test knows which must not run again. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Logger, Option, Stream } from "effect"
 import { Outcome, Parallel } from "effect-parallel"

@@ -1,4 +1,7 @@
-/** Says lines to whoever watches the program: they are in a file as soon as they are said, and stay there when it is killed. */
+/**
+ * Writes lines to a file that a test reads. A line is in the file immediately, and stays there if the program is
+ * killed.
+ */
 import { openSync, writeSync } from "node:fs"
 
 const said = openSync(process.env["SAID"]!, "a")

@@ -1,4 +1,4 @@
-/** A task that says when it begins, wherever it runs. */
+/** A task that writes down when it begins, on any backend. */
 import { Effect, Schema } from "effect"
 import { Task } from "effect-parallel"
 import { say } from "./say.ts"

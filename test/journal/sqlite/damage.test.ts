@@ -9,7 +9,7 @@ import { JournalFile } from "../../../src/journal/sqlite/file.ts"
 import { GrowingKeyTable, hashOf, KeyTable } from "../../../src/journal/sqlite/keyTable.ts"
 import { Problem } from "../../../src/journal/sqlite/problems.ts"
 
-/** Number of bits that are flipped in each file, and distance of the lengths to which it is cut. */
+/** Number of bits that are flipped in each file, and step between the lengths to which it is cut. */
 const flips = Number(process.env["JOURNAL_FLIPS"] ?? 80)
 const step = Number(process.env["JOURNAL_STEP"] ?? 257)
 
@@ -26,7 +26,7 @@ const group = (n: number) =>
 const recordsOf = (groups: number): Records =>
   new Map(Array.from({ length: groups }, (_, n) => group(n)).flat().map(({ key, text }) => [key, text]))
 
-/** Returns what is recorded of keys; throws a `Problem`. */
+/** Returns the records of keys. Throws a `Problem`. */
 const readAll = (path: string, keys: Iterable<string>): Records => {
   const file = new JournalFile(path)
   try {
@@ -60,7 +60,7 @@ const closedJournal = (path: string, groups: number): Records => {
   return recordsOf(groups)
 }
 
-/** Makes a journal whose program was killed at some moment; returns what was durable by then. */
+/** Makes a journal whose program was killed at some time. Returns the records that were durable by then. */
 const killedJournal = async (path: string, groups: number): Promise<Records> => {
   const program = fileURLToPath(new URL("../programs/appends.ts", import.meta.url))
   const child = spawn(process.execPath, ["--conditions=@effect-parallel/source", program, path], {
@@ -76,8 +76,8 @@ const killedJournal = async (path: string, groups: number): Promise<Records> => 
 }
 
 /**
- * Spoils each file of a journal in each of these ways, and reads what is left: everything that was durable as it was written, or a
- * problem. Returns how often it was what.
+ * Damages each file of a journal in each of these ways and reads it. Every durable record must come back unchanged, or
+ * reading must report a problem. Returns the counts of both.
  */
 const spoil = (path: string, durable: Records, ways: (size: number) => Iterable<(file: string) => void>) => {
   const folder = join(path, "..")
@@ -103,7 +103,7 @@ const spoil = (path: string, durable: Records, ways: (size: number) => Iterable<
   return counts
 }
 
-/** Flips bits all over a file. */
+/** Flips bits throughout a file. */
 function* flipped(size: number): Generator<(file: string) => void> {
   let random = 12345
   for (let k = 0; k < flips; k++) {
@@ -117,7 +117,7 @@ function* flipped(size: number): Generator<(file: string) => void> {
   }
 }
 
-/** Cuts a file to lengths. */
+/** Cuts a file to several lengths. */
 function* cut(size: number): Generator<(file: string) => void> {
   for (let length = 0; length < size; length += step) yield (file) => truncateSync(file, length)
   for (let back = 1; back <= Math.min(size, 8); back++) yield (file) => truncateSync(file, size - back)
@@ -130,7 +130,7 @@ describe("the file of a journal", () => {
       ["was killed", (path: string) => killedJournal(path, 60)]
     ] as const
   ) {
-    it.live(`gives no other value when bits flip, after its program ${state}`, () =>
+    it.live(`never gives a wrong value when bits flip, after its program ${state}`, () =>
       withFolder(async (path) => {
         const counts = spoil(path, await make(path), flipped)
         assert.isAbove(counts["Damaged"] ?? 0, 0)
@@ -145,7 +145,7 @@ describe("the file of a journal", () => {
           const size = statSync(path).size
           const counts = spoil(path, durable, cut)
           const refused = (counts["Damaged"] ?? 0) + (counts["NoJournal"] ?? 0)
-          // what a killed program has not committed may be missing; otherwise every byte of the file is needed
+          // records that a killed program has not committed may be missing; otherwise every byte of the file is needed
           assert.isAtLeast(refused, state === "was killed" ? 1 : Math.floor(size / step))
         }),
       1_800_000

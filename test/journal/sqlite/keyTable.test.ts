@@ -10,7 +10,7 @@ import { range } from "../../helpers.ts"
 const place = (row: number): RecordPlace => ({ row, offset: row * 3 % 1000, failed: row % 5 === 0 })
 
 describe("a table of keys", () => {
-  it("finds every key where it was put, however many there are", () => {
+  it("finds every key at its place, in any number", () => {
     const table = new KeyTable()
     const keys = range(20_000).map((n) => `key ${n}`)
     for (const [k, key] of keys.entries()) table.add(hashOf(key), place(k + 1))
@@ -24,7 +24,7 @@ describe("a table of keys", () => {
     assert.isFalse(table.has(hashOf("another")))
   })
 
-  it("keeps apart, under one hash, what was put there, and replaces one of it", () => {
+  it("separates keys with the same hash, and replaces one of them", () => {
     const table = new KeyTable()
     const hash = { low: 7, high: 7 }
     for (const row of [1, 2, 3]) table.add(hash, place(row))
@@ -36,7 +36,7 @@ describe("a table of keys", () => {
   })
 
   it.prop(
-    "that grows gives the latest place of a key, over all of its parts",
+    "that grows returns the latest place of a key, across all its parts",
     [Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 50 }))).check(Schema.isMaxLength(200))],
     ([numbers]) => {
       const table = new GrowingKeyTable(new KeyTable(new Uint32Array(16 * 4)))
@@ -53,7 +53,7 @@ describe("a table of keys", () => {
     }
   )
 
-  it("of a file is asked with the whole key: two keys of one hash are two", () => {
+  it("of a file compares whole keys: two keys with one hash are different", () => {
     const folder = mkdtempSync(join(tmpdir(), "effect-parallel-keys-"))
     const file = new JournalFile(join(folder, "run.db"))
     const { number } = file.begin({ name: "run", version: "", schemas: "none" })

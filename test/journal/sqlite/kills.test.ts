@@ -6,13 +6,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** Number of kills; on threads there are fewer where nobody says, since such programs take longer to start. */
+/** Number of kills. By default there are fewer on threads, because such programs take longer to start. */
 const stated = process.env["JOURNAL_KILLS"]
 const killsOn = (backend: string): number => Number(stated ?? (backend === "threads" ? 2 : 5))
 const inputs = 2000
 const program = fileURLToPath(new URL("../programs/resumes.ts", import.meta.url))
 
-/** What a program said in one life. */
+/** The output of a program in one life. */
 interface Life {
   readonly began: ReadonlyArray<number>
   readonly reported: ReadonlyMap<number, string>
@@ -20,7 +20,7 @@ interface Life {
   readonly done: boolean
 }
 
-/** Runs the program, and kills it when it has reported so many outcomes that it has not reported before. */
+/** Runs the program, and kills it after it has reported this many new outcomes. */
 const live = async (
   folder: string,
   backend: string,
@@ -44,7 +44,7 @@ const live = async (
   return lifeOf(said)
 }
 
-/** Reads what a program has said. */
+/** Reads the output of a program. */
 const lifeOf = (file: string): Life => {
   const began: Array<number> = []
   const reported = new Map<number, string>()

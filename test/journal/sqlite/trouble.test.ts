@@ -40,7 +40,7 @@ const numbers = (inputs: ReadonlyArray<number>) =>
 const withFile = <A, E>(path: string, effect: Effect.Effect<A, E, Journal.Journal>) =>
   quiet(Effect.provide(effect, Sqlite.layer({ path })))
 
-/** The reason for which a journal cannot be opened. */
+/** Returns the reason for which a journal cannot be opened. */
 const refusal = (path: string) =>
   Effect.map(Effect.flip(withFile(path, numbers([1]))), (error) => {
     assert.instanceOf(error, Journal.JournalError)
@@ -49,7 +49,7 @@ const refusal = (path: string) =>
     return error.reason
   })
 
-/** A small file system, where the machine lets this program have one. */
+/** A small file system, if this program may mount one. */
 const mounted = (size: string, options = ""): Effect.Effect<string | undefined, never, Scope.Scope> =>
   Effect.flatMap(folder, (folder) =>
     Effect.acquireRelease(
@@ -63,7 +63,7 @@ const mounted = (size: string, options = ""): Effect.Effect<string | undefined, 
 const canMount = process.platform === "linux" && process.getuid?.() === 0 &&
   spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0
 
-/** What comes of another process that opens the file. */
+/** Returns the result of another process that opens the file. */
 const tries = (path: string): Promise<string> => {
   const code = `
     import { JournalFile } from ${JSON.stringify(new URL("../../../src/journal/sqlite/file.ts", import.meta.url).href)}
@@ -75,7 +75,7 @@ const tries = (path: string): Promise<string> => {
   return promisify(execFile)(process.execPath, args).then(({ stdout }) => stdout.trim())
 }
 
-/** Waits until a process has the file. */
+/** Waits until a process has opened the file. */
 const held = (path: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -89,7 +89,7 @@ const held = (path: string) =>
   )
 
 describe("a journal in a file", () => {
-  it.live("is readable for its owner alone, and leaves nothing else than its lock and what belongs to SQLite", () =>
+  it.live("is readable only by its owner, and leaves only its lock and the files of SQLite", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "a b'\"%23ä.db")
       yield* withFile(path, numbers([1]))
@@ -110,7 +110,7 @@ describe("a journal in a file", () => {
       assert.deepStrictEqual(found.map(({ recorded }) => recorded), [1])
     }).pipe(Effect.scoped))
 
-  it.live("is refused while another process has it, and taken over when that was killed", () =>
+  it.live("is refused while another process has it, and taken over after that process was killed", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       const child = yield* held(path)
@@ -129,7 +129,7 @@ describe("a journal in a file", () => {
       assert.match(lines[0]!, new RegExp(`^Warn .*was left open by process ${child.pid}, which has ended`))
     }).pipe(Effect.scoped))
 
-  it.live("is refused to a second layer of one program, and the first goes on", () =>
+  it.live("is refused to a second layer of the same program, and the first continues", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       const values = yield* withFile(
@@ -138,7 +138,7 @@ describe("a journal in a file", () => {
           const reason = yield* refusal(path)
           assert.instanceOf(reason, Journal.InUse)
           assert.strictEqual(reason.pid, process.pid)
-          // what this program has just tried has not given its hold away
+          // the attempt above has not released the lock
           const child = yield* Effect.promise(() => tries(path))
           assert.strictEqual(child, "InUse")
           return yield* numbers([1, 2])
@@ -147,7 +147,7 @@ describe("a journal in a file", () => {
       assert.deepStrictEqual(values, [2, 4])
     }).pipe(Effect.scoped))
 
-  it.live("is shared by runs of one layer, one after another and at once", () =>
+  it.live("is shared by runs of one layer, sequentially and concurrently", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       yield* withFile(
@@ -228,14 +228,14 @@ describe("a journal in a file", () => {
       }).pipe(Effect.scoped))
   }
 
-  it.live("is refused if its folder is not there", () =>
+  it.live("is refused if its folder does not exist", () =>
     Effect.gen(function*() {
       const reason = yield* refusal(join(yield* folder, "none", "run.db"))
       assert.strictEqual(reason._tag, "StoreFailed")
       assert.match(reason.message, /no such file or directory/)
     }).pipe(Effect.scoped))
 
-  it.live("names the group that is damaged, when it is opened and when it is read", () =>
+  it.live("names the damaged group, when it is opened and when it is read", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       yield* withFile(path, numbers(range(500)))
@@ -249,7 +249,7 @@ describe("a journal in a file", () => {
       assert.match(reason.message, /damaged at group \d+: its checksum does not match its bytes/)
     }).pipe(Effect.scoped))
 
-  it.live("refuses a run of other schemas by its own row, and no other", () =>
+  it.live("refuses only the run whose schemas differ", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       const dates = Parallel.forEach([1], (n) => Effect.succeed(new Date(n)), {
@@ -266,7 +266,7 @@ describe("a journal in a file", () => {
       yield* withFile(path, numbers([1]))
     }).pipe(Effect.scoped))
 
-  it.live("knows what was recorded also after a run was interrupted as it began", () =>
+  it.live("has the records also after a run was interrupted at its start", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       let ran = 0
@@ -283,7 +283,7 @@ describe("a journal in a file", () => {
       assert.strictEqual(ran, 3)
     }).pipe(Effect.scoped))
 
-  it.live("is still refused to others when its program has read it, as a copy does", () =>
+  it.live("is still refused to others after its program has read it, as a copy does", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       yield* withFile(
@@ -298,7 +298,7 @@ describe("a journal in a file", () => {
       assert.deepStrictEqual((yield* withFile(path, Journal.inspect)).map(({ recorded }) => recorded), [2])
     }).pipe(Effect.scoped))
 
-  it.live("is made once, whoever wants it at once", () =>
+  it.live("is created once, even if several programs open it at the same time", () =>
     Effect.gen(function*() {
       const at = yield* folder
       for (let k = 0; k < 10; k++) {
@@ -311,7 +311,7 @@ describe("a journal in a file", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("takes nothing from what SQLite left of a file that was removed", () =>
+  it.live("ignores the files that SQLite left of a removed file", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       const file = new JournalFile(path)
@@ -331,19 +331,19 @@ describe("a journal in a file", () => {
       ])
     }).pipe(Effect.scoped))
 
-  it.live("is refused when the pages that the next record would use are damaged", () =>
+  it.live("is refused if the pages for the next record are damaged", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       yield* withFile(path, numbers(range(500)))
       const bytes = readFileSync(path)
       const page = bytes.length - 4096
-      // where the cells of a page begin
+      // the offset of the cells in a page
       bytes[page + 5]! ^= 1
       writeFileSync(path, bytes)
       assert.instanceOf(yield* refusal(path), Journal.Damaged)
     }).pipe(Effect.scoped))
 
-  it("writes no more after a commit of which nobody knows whether it is on the disk, and is sound when it is opened again", () => {
+  it("writes no more after a commit with an unknown result, and is intact when opened again", () => {
     const path = join(mkdtempSync(join(tmpdir(), "effect-parallel-trouble ")), "run.db")
     const id = { name: "run", version: "", schemas: "s" }
     const file = new JournalFile(path)
@@ -380,7 +380,7 @@ describe("a journal in a file", () => {
       assert.match(String(error), /the file was removed, or replaced by another/)
     }).pipe(Effect.scoped))
 
-  it("is opened quickly with many runs, and compacts nothing that counts", () => {
+  it("is opened quickly with many runs, and compacts away nothing that is needed", () => {
     const path = join(mkdtempSync(join(tmpdir(), "effect-parallel-trouble ")), "run.db")
     const file = new JournalFile(path)
     const own = file as unknown as { readonly db: DatabaseSync }
@@ -398,7 +398,7 @@ describe("a journal in a file", () => {
     rmSync(join(path, ".."), { recursive: true })
   })
 
-  it.live("tells of the end of its thread, whatever is asked then or later", () =>
+  it.live("reports the end of its thread, for any current or later request", () =>
     Effect.gen(function*() {
       const client = new JournalClient(join(yield* folder, "run.db"))
       const { worker } = client as unknown as { readonly worker: Worker }
@@ -413,7 +413,7 @@ describe("a journal in a file", () => {
       yield* client.close
     }).pipe(Effect.scoped))
 
-  it.live("ends, or goes on with what is right, where its file is cut short meanwhile", () =>
+  it.live("ends, or continues with correct records, if its file is cut while in use", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       const exit = yield* Effect.exit(withFile(
@@ -429,7 +429,7 @@ describe("a journal in a file", () => {
     }).pipe(Effect.scoped))
 
   it.live.skipIf(!canMount)(
-    "stops when its disk is full, keeps what was durable, and goes on when there is room",
+    "stops when its disk is full, keeps durable records, and continues when there is space",
     () =>
       Effect.gen(function*() {
         const at = yield* mounted("400k")
@@ -457,7 +457,7 @@ describe("a journal in a file", () => {
   )
 
   it.live.skipIf(!canMount)(
-    "is recalled on a file system that is read-only, and written nothing to",
+    "recalls from a read-only file system without writing",
     () =>
       Effect.gen(function*() {
         const at = yield* mounted("400k")
@@ -505,7 +505,7 @@ describe("a journal in a file", () => {
       assert.deepStrictEqual(names, [["a", 1000]])
     }).pipe(Effect.scoped))
 
-  it.live("keeps a program alive only while something is asked of it", () =>
+  it.live("keeps a program alive only during a request", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "run.db")
       const program = `

@@ -1,4 +1,4 @@
-/** Two runs at once, one with runs inside it, in a terminal: half of each waits until the file that is named exists. */
+/** Two concurrent runs in a terminal, one with nested runs. Half of each waits until the given file exists. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schedule } from "effect"
 import { Parallel, Progress } from "effect-parallel"
@@ -19,7 +19,7 @@ const pages = Parallel.run(Array.from({ length: 20 }, (_, i) => i), (n) => n ===
 const inside = Parallel.forEach(Array.from({ length: 20 }, (_, i) => i), half, { name: "parts", concurrency: 4 })
 const books = Parallel.forEach(["only"], () => inside, { name: "books" })
 
-/** What user code writes meanwhile, in every way there is. */
+/** Output of user code during the runs, in every possible way. */
 const talk = Effect.forEach([1, 2, 3, 4, 5], (n) =>
   Effect.sleep("60 millis").pipe(
     Effect.andThen(Console.log(`console ${n} <`)),

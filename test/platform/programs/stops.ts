@@ -1,4 +1,4 @@
-/** A run that says what becomes of it when its program is stopped. */
+/** A run that prints how it ends when its program is stopped. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Logger, Stream } from "effect"
 import { Journal, Limit, Parallel } from "effect-parallel"
@@ -15,7 +15,7 @@ const inputs = Array.from({ length: 1000 }, (_, n) => n)
 const nested = (outer: number) =>
   Parallel.forEach(inputs, (n) => waits(outer * 10_000 + n), { name: `inner ${outer}`, journal: true, concurrency: 2 })
 
-/** A journal whose store takes records and never says that they are durable. */
+/** A journal whose store accepts records but never reports them as durable. */
 const hanging = Layer.succeed(
   Journal.Journal,
   Journal.make({

@@ -1,4 +1,4 @@
-/** A task that takes a while, and says when it begins and ends. */
+/** A task that takes a while, and prints when it begins and ends. */
 import { Effect, Schema } from "effect"
 import { Task } from "effect-parallel"
 import { say } from "../../journal/programs/say.ts"

@@ -1,4 +1,4 @@
-/** The dashboard: the page with events instead of a report. */
+/** Tests of the dashboard: the page with events instead of a report. */
 import { hash, script } from "#viewer"
 import { assert, type Vitest } from "@effect/vitest"
 import { Effect } from "effect"
@@ -38,7 +38,7 @@ window.say = (name, data) => window.sources.at(-1).dispatchEvent(new MessageEven
 interface Dashboard {
   readonly page: Page
   readonly complaints: ReadonlyArray<string>
-  /** Paths that the page has asked for. */
+  /** The paths that the page has requested. */
   readonly asked: ReadonlyArray<string>
 }
 
@@ -53,7 +53,7 @@ const dashboard = (reader?: Reader) =>
       await page.route(`${address}**`, (route) => {
         const path = route.request().url().slice(address.length)
         if (path.startsWith("reports/")) asked.push(path)
-        // a report may come as it is, or as columns
+        // a report may arrive as JSON or as columns
         return path.startsWith("reports/")
           ? route.fulfill({ json: path.startsWith("reports/0") ? toColumns(report) : report })
           : route.fulfill({ contentType: "text/html", body: html })
@@ -131,7 +131,7 @@ const say = async (page: Page, name: string, event?: Update): Promise<void> => {
 const rowsOf = (page: Page): Promise<ReadonlyArray<string>> => page.locator("#inputs td.input").allTextContents()
 
 export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
-  it.effect("of a dashboard shows runs, inputs under way, failures, outcomes and flows as events come", () =>
+  it.effect("of a dashboard shows runs, running inputs, failures, outcomes and flows as events arrive", () =>
     Effect.gen(function*() {
       const { complaints, page } = yield* dashboard()
       yield* Effect.promise(async () => {
@@ -185,7 +185,7 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
-  it.effect("of a dashboard says that the connection is lost, takes it up again, and says when the program has ended", () =>
+  it.effect("of a dashboard shows a lost connection, reconnects, and shows when the program has ended", () =>
     Effect.gen(function*() {
       const { page } = yield* dashboard()
       yield* Effect.promise(async () => {
@@ -194,7 +194,7 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
         await say(page, "error")
         assert.strictEqual(await page.textContent("#connection"), "○ connection lost, reconnecting")
         await say(page, "open")
-        // the first event of a connection has all that is known
+        // the first event of a connection has everything
         await say(page, "message", update({ outcomes: [outcome(3)], settled: 4 }))
         assert.strictEqual(await page.textContent("#connection"), "● live")
         assert.deepStrictEqual(await rowsOf(page), ["texts/3.md"])
@@ -204,7 +204,7 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
-  it.effect("of a dashboard makes a connection again that the browser has given up", () =>
+  it.effect("of a dashboard reconnects after the browser has given up", () =>
     Effect.gen(function*() {
       const { page } = yield* dashboard()
       yield* Effect.promise(async () => {
@@ -216,7 +216,7 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
-  it.effect("of a dashboard opens the report of a run that has ended, with a way back", () =>
+  it.effect("of a dashboard opens the report of an ended run, with a way back", () =>
     Effect.gen(function*() {
       const { asked, complaints, page } = yield* dashboard()
       yield* Effect.promise(async () => {
@@ -232,7 +232,7 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
       assert.deepStrictEqual(complaints, [])
     }).pipe(Effect.scoped))
 
-  it.effect("of a dashboard shows the report of the only run below when it has ended", () =>
+  it.effect("of a dashboard shows the report of a single run below it when the run has ended", () =>
     Effect.gen(function*() {
       const { asked, page } = yield* dashboard()
       yield* Effect.promise(async () => {
@@ -251,9 +251,9 @@ export const live = (it: Vitest.MethodsNonLive<Chromium>) => {
   if (isThorough) thorough(it)
 }
 
-/** Tests of a dashboard that take long. */
+/** Long tests of a dashboard. */
 const thorough = (it: Vitest.MethodsNonLive<Chromium>) => {
-  it.effect("of a dashboard holds a thousand of a million outcomes, and draws at most once a frame", () =>
+  it.effect("of a dashboard keeps a thousand of a million outcomes, and draws at most once per frame", () =>
     Effect.gen(function*() {
       const { page } = yield* dashboard()
       yield* Effect.promise(async () => {
@@ -292,7 +292,7 @@ const thorough = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
-  it.effect("of a dashboard fits a phone and a desk, and hinders no reader", () =>
+  it.effect("of a dashboard fits a phone and a desktop, and is accessible", () =>
     Effect.gen(function*() {
       for (const reader of [{ width: 390, dark: true }, { width: 1280 }]) {
         const { page } = yield* dashboard(reader)

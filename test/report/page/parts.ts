@@ -1,4 +1,4 @@
-/** What the page shows of single inputs, of runs inside, and of flows; and what it gives away. */
+/** Tests of single inputs, nested runs, flows and downloads on the page. */
 import { assert, type Vitest } from "@effect/vitest"
 import { Effect } from "effect"
 import { Report } from "effect-parallel"
@@ -17,7 +17,7 @@ const downloaded = async (page: Page, button: string): Promise<readonly [name: s
 }
 
 export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
-  it.effect("opens an input with all that is known of it, and links to it", () =>
+  it.effect("opens an input with all its data, and links to it", () =>
     Effect.gen(function*() {
       const { complaints, page } = yield* open(richPage, { hash: "#input-17" })
       yield* Effect.promise(async () => {
@@ -38,7 +38,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
         assert.match(page.url(), /#input-18$/)
         assert.match(await page.locator("dialog").innerText(), /value\s+\{ "words": 18 \}/)
         await page.keyboard.press("Escape")
-        // a dialog tells later that it is closed
+        // a dialog reports later that it is closed
         await page.locator("dialog").waitFor({ state: "detached" })
         assert.strictEqual(await page.locator("dialog").count(), 0)
         assert.notInclude(page.url(), "#input")
@@ -55,7 +55,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
       assert.deepStrictEqual(complaints, [])
     }).pipe(Effect.scoped))
 
-  it.effect("names runs inside, their failures, and the inputs that started them", () =>
+  it.effect("names nested runs, their failures, and the inputs that started them", () =>
     Effect.gen(function*() {
       const { page } = yield* open(richPage)
       yield* Effect.promise(async () => {
@@ -67,7 +67,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
         ])
         assert.include(await page.innerText("#nested"), "9 runs")
         await page.click("#nested summary")
-        // the list is made when the browser has told that it is open
+        // the list is made after the browser has reported that it is open
         await page.locator("#nested li").first().waitFor()
         assert.strictEqual(await page.locator("#nested li").count(), 6)
         // the run inside a run inside input 2 leads to input 2
@@ -78,7 +78,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
-  it.effect("draws flows as a graph, and says the same in tables", () =>
+  it.effect("draws flows as a graph, and shows the same in tables", () =>
     Effect.gen(function*() {
       const { page } = yield* open(richPage)
       yield* Effect.promise(async () => {
@@ -94,7 +94,7 @@ export const parts = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
-  it.effect("says how the run was made, and gives away what toJson and toTrace give", () =>
+  it.effect("shows the settings of the run, and offers the results of toJson and toTrace", () =>
     Effect.gen(function*() {
       const report = sample(200)
       const { page } = yield* open(Report.toHtml(report))

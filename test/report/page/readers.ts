@@ -1,4 +1,4 @@
-/** The page for all readers: on a phone and a desk, in the dark, by keyboard alone, and read aloud. */
+/** Tests of accessibility: on a phone and a desktop, in dark mode, by keyboard only, and with a screen reader. */
 import { assert, type Vitest } from "@effect/vitest"
 import axe from "axe-core"
 import { Effect } from "effect"
@@ -10,7 +10,7 @@ import { richPage } from "./rich.ts"
 
 const views = [390, 1280].flatMap((width) => [false, true].map((dark) => ({ width, dark })))
 
-/** Finds what hinders readers much. */
+/** Finds serious accessibility problems. */
 export const barriersOf = async (page: Page): Promise<ReadonlyArray<string>> => {
   await page.evaluate(axe.source)
   const { violations } = await page.evaluate<axe.AxeResults>("axe.run({ resultTypes: ['violations'] })")
@@ -18,14 +18,14 @@ export const barriersOf = async (page: Page): Promise<ReadonlyArray<string>> => 
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" ")}`)
 }
 
-/** Number of pixels by which the page is wider than the window. */
+/** Returns by how many pixels the page is wider than the window. */
 export const overhang = (page: Page): Promise<number> =>
   page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 export const readers = (it: Vitest.MethodsNonLive<Chromium>) => {
   for (const view of views) {
     const name = `on ${view.width} pixels ${view.dark ? "in the dark" : "in the light"}`
-    it.effect(`fits ${name}, and hinders no reader`, () =>
+    it.effect(`fits ${name}, and is accessible`, () =>
       Effect.gen(function*() {
         const { page } = yield* open(richPage, view)
         const failing = yield* open(Report.toHtml(sample(2000)), view)
@@ -45,7 +45,7 @@ export const readers = (it: Vitest.MethodsNonLive<Chromium>) => {
       }).pipe(Effect.scoped))
   }
 
-  it.effect("is reached and opened by keys alone", () =>
+  it.effect("can be used with only the keyboard", () =>
     Effect.gen(function*() {
       const { page } = yield* open(richPage)
       yield* Effect.promise(async () => {

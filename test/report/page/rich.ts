@@ -1,4 +1,4 @@
-/** Reports with everything that a page may show, made by hand. */
+/** Handmade reports with everything that a page can show. */
 import { Report } from "effect-parallel"
 import type { Json } from "../../../src/report/json.ts"
 import { make } from "../../../src/report/page.ts"
@@ -46,7 +46,7 @@ const logs: NonNullable<Json["logs"]> = [
   { index: 18, attempt: 1, at: 16, level: "Info", message: "of another input" }
 ]
 
-/** A report of sixty inputs, of which one failed, one was recalled, and some have values. */
+/** A report of sixty inputs: one failed, one was recalled, and some have values. */
 export const rich: Json = (() => {
   const json = Report.toJson(sample(60))
   const outcomes = json.outcomes.map((outcome): Json["outcomes"][number] => {

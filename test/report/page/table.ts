@@ -1,4 +1,4 @@
-/** The table of all inputs: its order, its filters, and its speed; and the zoom that it follows. */
+/** Tests of the table of all inputs: its order, filters, speed, and the zoom that it follows. */
 import { assert, type Vitest } from "@effect/vitest"
 import { Effect } from "effect"
 import { Report } from "effect-parallel"
@@ -21,7 +21,7 @@ const sortBy = async (page: Page, name: string): Promise<void> => {
 }
 
 export const table = (it: Vitest.MethodsNonLive<Chromium>) => {
-  it.effect("has a table that sorts by each column, both ways", () =>
+  it.effect("has a table that sorts by each column, in both directions", () =>
     Effect.gen(function*() {
       const { page } = yield* open(Report.toHtml(sample(1000)))
       yield* Effect.promise(async () => {
@@ -87,7 +87,7 @@ export const table = (it: Vitest.MethodsNonLive<Chromium>) => {
       })
     }).pipe(Effect.scoped))
 
-  it.effect("has a table that follows the zoom, and so do the charts; a chip shows all again", () =>
+  it.effect("has a table that follows the zoom, like the charts; a chip resets it", () =>
     Effect.gen(function*() {
       const { page } = yield* open(richPage)
       yield* Effect.promise(async () => {
@@ -106,7 +106,7 @@ export const table = (it: Vitest.MethodsNonLive<Chromium>) => {
         assert.strictEqual(await shown(page), within([0.35 * until, 0.85 * until]))
         await page.keyboard.press("-")
         assert.strictEqual(await shown(page), 60)
-        // what is marked in another chart is shown in all of them
+        // the range that is marked in another chart is shown in all charts
         const box = (await page.locator("#time .u-over").nth(1).boundingBox())!
         await page.mouse.move(box.x + 0.5 * box.width, box.y + 40)
         await page.mouse.down()
@@ -128,7 +128,7 @@ export const table = (it: Vitest.MethodsNonLive<Chromium>) => {
 
 /** Tests of a table of 100 000 rows. */
 const large = (it: Vitest.MethodsNonLive<Chromium>) => {
-  it.effect("has a table that holds few rows of 100 000, reaches all of them by keys, and sorts them in less than 200 milliseconds", () =>
+  it.effect("has a table that renders few of 100 000 rows, reaches all by keyboard, and sorts within 200 ms", () =>
     Effect.gen(function*() {
       const html = Report.toHtml(sample(100_000, { workers: 32 }))
       const columns = ["input", "status", "elapsed", "startedAt", "attempts", "worker", "message", "index"]
@@ -136,7 +136,7 @@ const large = (it: Vitest.MethodsNonLive<Chromium>) => {
       const times = yield* Effect.promise(async () => {
         const times: Array<ReadonlyArray<number>> = []
         for (const { measure, page } of rounds) {
-          // keys are worked out when the browser has nothing else to do
+          // sort keys are computed when the browser is idle
           await page.evaluate("new Promise((idle) => requestIdleCallback(idle))")
           const row: Array<number> = []
           for (const name of columns) row.push(await measure(() => page.click(`#inputs th.${name} button`)))

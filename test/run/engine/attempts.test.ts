@@ -6,12 +6,12 @@ import { Counted, CountedAsync, drive, Probe, range, Refused, turn } from "../..
 
 const inputsOf = (report: Report.Report<number, unknown, unknown>) => report.failures.map((failure) => failure.input)
 
-/** A work of so many milliseconds. */
+/** A work that takes this many milliseconds. */
 const wait = (millis: number) => Effect.as(Effect.sleep(millis), millis)
 
 describe("engine", () => {
   describe("timeout", () => {
-    it.effect("fails what takes longer, from its own start, in any order of inputs", () =>
+    it.effect("fails attempts that take longer, from their own start, in any order of inputs", () =>
       Effect.gen(function*() {
         for (const inputs of [[1000, 2000, 3000, 4000], [4000, 3000, 2000, 1000], [2000, 1000, 4000, 3000]]) {
           for (const concurrency of [1, 4]) {
@@ -56,7 +56,7 @@ describe("engine", () => {
         assert.strictEqual(Duration.toMillis(report.outcomes[0]!.elapsed), 50)
       }))
 
-    it.effect("says how long it was", () =>
+    it.effect("has its duration in the message", () =>
       Effect.gen(function*() {
         const exit = yield* drive(Parallel.forEach([1], () => Effect.never, { timeout: "90 seconds" }))
 
@@ -76,14 +76,14 @@ describe("engine", () => {
         assert.strictEqual(failure?.attempts, 1)
       }))
 
-    it.effect("holds inside an uninterruptible region too", () =>
+    it.effect("applies inside an uninterruptible region too", () =>
       Effect.gen(function*() {
         const exit = yield* drive(Effect.uninterruptible(Parallel.run([1, 2], () => Effect.never, { timeout: 10 })))
 
         assert.strictEqual(Exit.isSuccess(exit) && exit.value.failures.length, 2)
       }))
 
-    it.effect("that never comes is none", () =>
+    it.effect("of infinity never fires", () =>
       Effect.gen(function*() {
         const exit = yield* drive(Parallel.forEach([100], wait, { timeout: Duration.infinity }))
 
@@ -92,7 +92,7 @@ describe("engine", () => {
   })
 
   describe("a time beyond a Node.js timer", () => {
-    it.live("is neither over at once nor warned of", () =>
+    it.live("neither ends immediately nor causes a warning", () =>
       Effect.gen(function*() {
         const warnings: Array<unknown> = []
         const warned = (warning: unknown) => warnings.push(warning)
@@ -198,7 +198,7 @@ describe("engine", () => {
         }
       }))
 
-    it.effect("does not try a defect or an interruption again", () =>
+    it.effect("does not retry a defect or an interruption", () =>
       Effect.gen(function*() {
         const works = [Effect.die("bug"), Effect.interrupt]
         const report = yield* Parallel.run(works, (work) => work, { retry: { times: 5 } })
@@ -206,14 +206,14 @@ describe("engine", () => {
         assert.deepStrictEqual(report.outcomes.map((outcome) => outcome.attempts), [1, 1])
       }))
 
-    it.effect("tries an attempt that timed out again", () =>
+    it.effect("retries an attempt that timed out", () =>
       Effect.gen(function*() {
         const exit = yield* drive(Parallel.run([1], () => Effect.never, { timeout: 10, retry: { times: 2 } }))
 
         assert.strictEqual(Exit.isSuccess(exit) && exit.value.outcomes[0]?.attempts, 3)
       }))
 
-    it.effect("keeps the failure beside the defect of a predicate that throws", () =>
+    it.effect("keeps the failure together with the defect of a predicate that throws", () =>
       Effect.gen(function*() {
         const retry = {
           while: (): boolean => {
@@ -225,7 +225,7 @@ describe("engine", () => {
         assert.deepStrictEqual(report.failures[0]?.cause.reasons.map((reason) => reason._tag), ["Fail", "Die"])
       }))
 
-    it.effect("tells the time from the first start to the last end", () =>
+    it.effect("has the time from the first start to the last end", () =>
       Effect.gen(function*() {
         let calls = 0
         const work = () => Effect.delay(Effect.suspend(() => ++calls < 3 ? Effect.fail("no") : Effect.void), 10)
@@ -238,7 +238,7 @@ describe("engine", () => {
   describe("maxErrors", () => {
     const odd = (n: number) => Effect.delay(n % 2 === 0 ? Effect.succeed(n) : Effect.fail(new Refused({ n })), 10 * n)
 
-    it.effect("stops the run at that failure, with everything that was finished", () =>
+    it.effect("stops the run at that failure, with all finished inputs", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const work = (n: number) => probe.watch(n, odd(n))
@@ -286,7 +286,7 @@ describe("engine", () => {
   })
 
   describe("attempts", () => {
-    it.effect("end the fibers they have forked, before the next begins", () =>
+    it.effect("end the fibers they have forked before the next attempt begins", () =>
       Effect.gen(function*() {
         const log: Array<string> = []
         const background = (n: number) =>
@@ -373,8 +373,8 @@ describe("engine", () => {
       }))
   })
 
-  describe("what dies while a run stops", () => {
-    it.effect("is logged, once", () =>
+  describe("a defect while a run stops", () => {
+    it.effect("is logged once", () =>
       Effect.gen(function*() {
         const logged: Array<unknown> = []
         const gate = yield* Latch.make()

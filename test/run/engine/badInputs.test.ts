@@ -4,7 +4,7 @@ import { Parallel } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { drive, range, turn } from "../../helpers.ts"
 
-/** An iterator that gives what it is told to, whatever that is. */
+/** An iterator that returns any given result. */
 const giving = (...results: ReadonlyArray<unknown>) => {
   let next = 0
   return { next: () => results[Math.min(next++, results.length - 1)] } as Iterator<number>
@@ -23,14 +23,14 @@ describe("engine", () => {
   describe("inputs of a run", () => {
     describe("that break the protocol", () => {
       let lengths = 0
-      /** An object one of whose properties throws when it is read. */
+      /** An object with a property that throws when it is read. */
       const thrower = (key: string): any =>
         Object.defineProperty({}, key, {
           get: () => {
             throw new Error(`no ${key}`)
           }
         })
-      /** An array that is out of reach as soon as the run has begun. */
+      /** An array that is revoked as soon as the run has begun. */
       const revoked = () => {
         const { proxy, revoke } = Proxy.revocable([1, 2, 3], {
           get: (array, key, self) => {
@@ -80,7 +80,7 @@ describe("engine", () => {
       }
     })
 
-    it.effect("whose promises call back twice are worked on once each", () =>
+    it.effect("whose promises call back twice run once each", () =>
       Effect.gen(function*() {
         let next = 0
         const pull = () => {
@@ -133,7 +133,7 @@ describe("engine", () => {
       }
       for (const [name, [close, warning]] of Object.entries(closes)) {
         for (const how of ["fails", "is interrupted"] as const) {
-          it.effect(`${name} do not hold up a run that ${how}`, () =>
+          it.effect(`${name} do not delay a run that ${how}`, () =>
             Effect.gen(function*() {
               const warnings: Array<string> = []
               const logger = Logger.make(({ cause, logLevel, message }) => {
@@ -148,7 +148,7 @@ describe("engine", () => {
               for (let i = 0; i < 9; i++) yield* turn
               const early = fiber.pollUnsafe()
               yield* TestClock.adjust("1 second")
-              // a machine that stalls uses up turns of the event loop
+              // a computer that stalls uses up turns of the event loop
               for (let i = 0; i < 50; i++) yield* turn
               const exit = fiber.pollUnsafe()
 

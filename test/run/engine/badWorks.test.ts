@@ -1,4 +1,4 @@
-/** Works that return, throw or fail with anything: each costs its own input, whatever the options. */
+/** Works that return, throw or fail with any value. Each fails only its own input, with any options. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Schedule, Scheduler, Stream } from "effect"
 import { Limit, type Outcome, Parallel } from "effect-parallel"
@@ -12,14 +12,14 @@ const thrown = (value: unknown) => (): never => {
 const returned = (value: unknown): Work => () => value as Effect.Effect<number>
 const then = ["th", "en"].join("")
 const thenable = (then: () => unknown): object => ({ [["th", "en"].join("")]: then })
-/** An object whose property throws when it is read. */
+/** An object with a property that throws when it is read. */
 const thrower = (key: PropertyKey): object => Object.defineProperty({}, key, { get: thrown(new Error("getter")) })
 const revoked = (): object => {
   const { proxy, revoke } = Proxy.revocable({}, {})
   revoke()
   return proxy
 }
-/** A proxy that refuses everything. */
+/** A proxy that refuses every operation. */
 const refusing = new Proxy({}, new Proxy({}, { get: thrown(new Error("proxy")) }))
 /** A generator for `Effect.gen` that yields a value without `yield*`. */
 const yields = (value: unknown) =>
@@ -143,7 +143,7 @@ const options: Readonly<Record<string, () => Parallel.Options>> = {
   })
 }
 
-/** What a work makes, for those who run effects instead of works. */
+/** The effect of a work, for functions that take effects instead of works. */
 const madeBy = (work: Work): Effect.Effect<number, unknown> => {
   try {
     return work()
@@ -157,7 +157,7 @@ const good = range(12).filter((n) => n !== bad)
 
 describe("a work", () => {
   for (const [name, work] of Object.entries(works)) {
-    it.effect(`costs its input alone: ${name}`, () =>
+    it.effect(`fails only its input: ${name}`, () =>
       Effect.gen(function*() {
         const ready = madeBy(work)
         for (const [which, make] of Object.entries(options)) {

@@ -1,4 +1,4 @@
-/** Functions that a user gives to a run and that throw, die, end their fiber or return nonsense: each costs its input. */
+/** User functions that throw, die, end their fiber or return invalid values. Each fails only its input. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Schedule } from "effect"
 import { Flow, Limit, Node, Parallel, type Report, Task } from "effect-parallel"
@@ -14,7 +14,7 @@ const interruptOwn = Effect.withFiber<never>((fiber) => {
 })
 const invalid: Effect.Effect<never> = Effect.flatMap(Effect.void, () => undefined as never)
 
-/** A schedule whose step is free to return anything. */
+/** A schedule whose step may return anything. */
 const scheduled = (step: () => unknown) => Schedule.fromStep(Effect.succeed(step as never))
 
 const policies: Readonly<Record<string, unknown>> = {
@@ -51,7 +51,7 @@ describe("a callback", () => {
       "in batches": Effect.provide(Parallel.run(range(8), task, options), TestBackend.layer({ batches: true }))
     }
     for (const [where, run] of Object.entries(runs)) {
-      it.effect(`costs the inputs that it is asked about: ${name}, ${where}`, () =>
+      it.effect(`fails only the inputs it is called for: ${name}, ${where}`, () =>
         Effect.gen(function*() {
           const exit = yield* drive(run, "1 millis", 50)
 
@@ -88,7 +88,7 @@ describe("a callback", () => {
     "gives no effect": () => invalid
   }
   for (const [name, around] of Object.entries(arounds)) {
-    it.effect(`costs the inputs that it is put around: a limit that ${name}`, () =>
+    it.effect(`fails only the inputs it wraps: a limit that ${name}`, () =>
       Effect.gen(function*() {
         let calls = 0
         const limit = Limit.make({
@@ -104,7 +104,7 @@ describe("a callback", () => {
       }))
   }
 
-  it.effect("that never answers holds its lane alone, and ends with its run", () =>
+  it.effect("that never answers blocks only its lane, and ends with its run", () =>
     Effect.gen(function*() {
       const run = Parallel.run(range(8), odd, { concurrency: 5, retry: { while: () => Effect.never } })
       const fiber = yield* Effect.forkChild(run)
@@ -113,7 +113,7 @@ describe("a callback", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("with options that change after they were given changes nothing", () =>
+  it.effect("is not affected by options that change later", () =>
     Effect.gen(function*() {
       let attempts = 0
       const retry = { times: 1 }
@@ -124,7 +124,7 @@ describe("a callback", () => {
       assert.deepStrictEqual(report.failures.map(({ attempts }) => attempts), [2])
     }))
 
-  it.effect("that asks for a delay of months waits for months", () =>
+  it.effect("that returns a delay of months waits for months", () =>
     Effect.gen(function*() {
       let attempts = 0
       const retry = { times: 1, schedule: Schedule.spaced(Duration.days(60)) }

@@ -4,20 +4,20 @@ import { Parallel } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Counted, CountedAsync, drive, Probe, range, turn, turns } from "../../helpers.ts"
 
-/** A work of so many milliseconds. */
+/** A work that takes this many milliseconds. */
 const wait = (millis: number) => Effect.as(Effect.sleep(millis), millis)
 
 describe("engine", () => {
   describe("concurrency", () => {
     for (const concurrency of [1, 3, 8, 40, "unbounded"] as const) {
-      it.effect(`never has more than ${concurrency} works in flight, and as many if there are inputs`, () =>
+      it.effect(`has ${concurrency} works in flight while there are inputs, and never more`, () =>
         Effect.gen(function*() {
           const probe = new Probe()
           const exit = yield* drive(
             Parallel.run(range(100), (n) => probe.watch(n, wait(10 + (n % 7))), { concurrency }),
             "1 hours",
             200,
-            // a busy machine takes several turns of the event loop to open all lanes
+            // a busy computer takes several turns of the event loop to open all lanes
             turns(1)
           )
 
@@ -26,7 +26,7 @@ describe("engine", () => {
         }))
     }
 
-    it.effect("is 8 unless said otherwise", () =>
+    it.effect("is 8 by default", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         yield* drive(Parallel.run(range(100), (n) => probe.watch(n, wait(1))))
@@ -34,14 +34,14 @@ describe("engine", () => {
         assert.strictEqual(probe.most, 8)
       }))
 
-    it.effect("may be far higher than there are inputs", () =>
+    it.effect("may be far higher than the number of inputs", () =>
       Effect.gen(function*() {
         const values = yield* Parallel.forEach(new Counted(3), (n) => Effect.succeed(n), { concurrency: 1_000_000_000 })
 
         assert.deepStrictEqual(values, [0, 1, 2])
       }))
 
-    it.effect("is bounded over inputs without end", () =>
+    it.effect("holds over infinite inputs", () =>
       Effect.gen(function*() {
         const inputs = new Counted()
         const probe = new Probe()
@@ -56,7 +56,7 @@ describe("engine", () => {
   })
 
   describe("look-ahead", () => {
-    it.effect("of 0 means none, and gives every result", () =>
+    it.effect("of 0 reads nothing ahead, and gives every result", () =>
       Effect.gen(function*() {
         const inputs = new CountedAsync(20)
         let most = 0
@@ -72,7 +72,7 @@ describe("engine", () => {
         assert.strictEqual(most, 3)
       }))
 
-    it.effect("is twice the concurrency unless said otherwise, and can be all", () =>
+    it.effect("is twice the concurrency by default, and can be all", () =>
       Effect.gen(function*() {
         for (const [preDispatch, pulled] of [[undefined, 6], [5, 7], ["all", 30]] as const) {
           const inputs = new CountedAsync(30)
@@ -86,7 +86,7 @@ describe("engine", () => {
         }
       }))
 
-    it.effect("counts inputs that wait to be tried again", () =>
+    it.effect("counts inputs that wait for a retry", () =>
       Effect.gen(function*() {
         const inputs = new Counted(100)
         const fiber = yield* Effect.forkChild(Parallel.run(inputs, () => Effect.fail("no"), {

@@ -6,7 +6,7 @@ import { drive, Probe, range, turn } from "../../helpers.ts"
 
 const indices = (outcomes: ReadonlyArray<{ readonly index: number }>) => outcomes.map(({ index }) => index)
 
-/** Something that the runtime can only end the whole fiber over. */
+/** A value that makes the runtime end the whole fiber. */
 const invalid: Effect.Effect<never> = Effect.flatMap(Effect.void, () => 1 as unknown as Effect.Effect<never>)
 
 const interruptOwn: Effect.Effect<never> = Effect.withFiber((fiber) =>
@@ -63,7 +63,7 @@ describe("engine", () => {
         assert.strictEqual(report.failures.length, 50_000)
       }), 60_000)
 
-    it.effect("while another input is in its lane, or none, costs nothing else", () =>
+    it.effect("with or without another input in its lane affects nothing else", () =>
       Effect.gen(function*() {
         let leaked: Fiber.Fiber<unknown, unknown> | undefined
         const gates = range(3).map(() => Promise.withResolvers<void>())
@@ -88,7 +88,7 @@ describe("engine", () => {
         assert.deepStrictEqual(yield* drive(Fiber.join(fiber)), Exit.succeed(range(4)))
       }))
 
-    it.effect("ends the run where the first failure does", () =>
+    it.effect("ends the run like a first failure", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const work = (n: number) => n === 3 ? invalid : probe.watch(n, Effect.never)
@@ -98,7 +98,7 @@ describe("engine", () => {
         assert.strictEqual(probe.running, 0)
       }))
 
-    it.effect("in the retry policy keeps the failure beside it", () =>
+    it.effect("in the retry policy keeps the failure, too", () =>
       Effect.gen(function*() {
         const retry = { while: () => interruptOwn }
         const exit = yield* drive(Parallel.run([1, 2], () => Effect.fail("no"), { retry }))
@@ -110,7 +110,7 @@ describe("engine", () => {
         )
       }))
 
-    it.effect("or gives no effect, as a task", () =>
+    it.effect("or returns no effect, as a task", () =>
       Effect.gen(function*() {
         const module = import.meta.url
         const tasks = [
@@ -143,7 +143,7 @@ describe("engine", () => {
             : assert.fail("too few errors")
       )
 
-    it.effect("loses no value that an uninterruptible run finishes after it was stopped", () =>
+    it.effect("loses no value of an input that finishes in an uninterruptible run after it was stopped", () =>
       Effect.gen(function*() {
         for (const timeout of [undefined, 1000]) {
           const run = Parallel.run(range(9), work, { maxErrors: 1, concurrency: 3, timeout })
@@ -154,7 +154,7 @@ describe("engine", () => {
         }
       }))
 
-    it.effect("loses no value that waits for the fibers its attempt has left behind", () =>
+    it.effect("loses no value that waits for fibers left behind by its attempt", () =>
       Effect.gen(function*() {
         const leaving = (n: number) =>
           n === 0
@@ -168,7 +168,7 @@ describe("engine", () => {
         assert.deepStrictEqual(report.values, [1])
       }))
 
-    it.effect("is no failure of what it interrupts in an uninterruptible region", () =>
+    it.effect("does not fail the inputs that it interrupts in an uninterruptible region", () =>
       Effect.gen(function*() {
         const run = Parallel.run(range(3), (n) => Effect.interruptible(work(n)), { maxErrors: 1 })
         const { failures, report } = yield* tooMany(Effect.uninterruptible(run))
@@ -177,7 +177,7 @@ describe("engine", () => {
         assert.strictEqual(report.outcomes.length, 1)
       }))
 
-    it.effect("comes before anything else is begun", () =>
+    it.effect("comes before anything else begins", () =>
       Effect.gen(function*() {
         const started: Array<number> = []
         const run = Parallel.forEach(range(5), (n) => {
@@ -213,7 +213,7 @@ describe("engine", () => {
       })
     }
 
-    it("runs after works that take long", () => {
+    it("can run after works that take long", () => {
       const busy = (n: number) =>
         Effect.sync(() => {
           for (const end = performance.now() + 10; performance.now() < end;);
@@ -225,7 +225,7 @@ describe("engine", () => {
   })
 
   describe("elapsed", () => {
-    /** A clock that moves when it is told to, also in the middle of a function. */
+    /** A clock that a test moves, even in the middle of a function. */
     const moving = () => {
       let millis = 1_000_000
       const clock = {
@@ -243,7 +243,7 @@ describe("engine", () => {
     const elapsed = (outcomes: ReadonlyArray<Outcome.Outcome<unknown, unknown, unknown>>) =>
       outcomes.map((outcome) => Duration.toMillis(outcome.elapsed))
 
-    it.effect("is none for a work that throws", () =>
+    it.effect("is zero for a work that throws", () =>
       Effect.gen(function*() {
         const { clock } = moving()
         const work = (): Effect.Effect<void> => {
@@ -256,7 +256,7 @@ describe("engine", () => {
         }
       }))
 
-    it.effect("has in it the time that a work takes before it gives its effect", () =>
+    it.effect("includes the time that a work takes to return its effect", () =>
       Effect.gen(function*() {
         const { clock, pass } = moving()
         const work = (n: number) => {
@@ -269,7 +269,7 @@ describe("engine", () => {
         assert.deepStrictEqual(elapsed(report.outcomes), [11, 21, 31])
       }))
 
-    it.effect("has nothing in it of the time that inputs take", () =>
+    it.effect("excludes the time that inputs take", () =>
       Effect.gen(function*() {
         const { clock, pass } = moving()
         const numbers = function*() {
@@ -285,7 +285,7 @@ describe("engine", () => {
         assert.deepStrictEqual(elapsed(report.outcomes), [1, 1, 1])
       }))
 
-    it.effect("has nothing in it of the time that the consumer of a stream takes", () =>
+    it.effect("excludes the time that the consumer of a stream takes", () =>
       Effect.gen(function*() {
         const { clock, pass } = moving()
         const work = () => Effect.sync(() => pass(1))
@@ -303,7 +303,7 @@ describe("engine", () => {
         assert.deepStrictEqual(elapsed(outcomes), [1, 1, 1, 1, 1, 1])
       }))
 
-    it.effect("is that of all attempts, when the first was ready", () =>
+    it.effect("covers all attempts if the first was ready", () =>
       Effect.gen(function*() {
         let calls = 0
         const work = () => ++calls === 1 ? Effect.fail("no") : Effect.sleep(10)
@@ -314,7 +314,7 @@ describe("engine", () => {
   })
 
   describe("a timeout that comes when the attempt ends", () => {
-    it.effect("leaves it its value", () =>
+    it.effect("does not replace its value", () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(
           Parallel.forEach(range(3), (n) => Effect.as(Effect.sleep(10), n), { timeout: 10, concurrency: 1 })

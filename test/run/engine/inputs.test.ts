@@ -92,7 +92,7 @@ describe("engine", () => {
         assert.deepStrictEqual(log, ["sync", "async"])
       }))
 
-    it.effect("that hang do not hold up an interruption", () =>
+    it.effect("that hang do not delay an interruption", () =>
       Effect.gen(function*() {
         const inputs = new CountedAsync(10, (n) => n === 2 ? new Promise(() => {}) : undefined)
         const fiber = yield* Effect.forkChild(Parallel.forEach(inputs, (n) => Effect.succeed(n)))
@@ -103,7 +103,7 @@ describe("engine", () => {
         assert.strictEqual(inputs.closed, 1)
       }))
 
-    it.effect("that throw fail the run with what they threw, interrupt it and are not closed", () =>
+    it.effect("that throw fail the run with the thrown value, interrupt it and are not closed", () =>
       Effect.gen(function*() {
         const defect = new Error("input")
         const probe = new Probe()
@@ -171,7 +171,7 @@ describe("engine", () => {
         assert.deepStrictEqual(log, ["closed"])
       }))
 
-    it.effect("from a stream are given up when the run ends early", () =>
+    it.effect("from a stream are abandoned when the run ends early", () =>
       Effect.gen(function*() {
         const log: Array<string> = []
         const inputs = Stream.ensuring(Stream.forever(Stream.make(1)), Effect.sync(() => log.push("closed")))
@@ -181,7 +181,7 @@ describe("engine", () => {
         assert.deepStrictEqual(log, ["closed"])
       }))
 
-    it.effect("that an async iterator gives one by one are worked on as they come", () =>
+    it.effect("from an async iterator run as they arrive", () =>
       Effect.gen(function*() {
         const gates = range(3).map(() => Promise.withResolvers<void>())
         const seen: Array<number> = []
@@ -199,7 +199,7 @@ describe("engine", () => {
         assert.deepStrictEqual(seen, [0, 1, 2])
       }))
 
-    it.effect("are read as they are while an array shrinks or grows", () =>
+    it.effect("are read from an array while it shrinks or grows", () =>
       Effect.gen(function*() {
         const shrinking = range(4)
         const growing = range(2)
@@ -218,8 +218,8 @@ describe("engine", () => {
   })
 
   describe("inputs of a run", () => {
-    describe("whose iterator is pulled again while it is pulled", () => {
-      /** Gives numbers; the pull of each but the first lets a work end, whose lane looks for its next input. */
+    describe("whose iterator is pulled during a pull", () => {
+      /** Yields numbers. Each pull except the first lets a work end, whose lane then pulls its next input. */
       const reentrant = (length: number, ends: Array<() => void>) => {
         let next = 0
         let pulling = false
@@ -238,7 +238,7 @@ describe("engine", () => {
         }
       }
 
-      it.effect("are all worked on, in order, each once", () =>
+      it.effect("all run, in order, once each", () =>
         Effect.gen(function*() {
           const ends: Array<() => void> = []
           const started: Array<number> = []
@@ -258,7 +258,7 @@ describe("engine", () => {
           assert.deepStrictEqual(started, range(6))
         }))
 
-      it.effect("end the run when they end it themselves", () =>
+      it.effect("end the run if they end themselves", () =>
         Effect.gen(function*() {
           const gate = yield* Deferred.make<void>()
           let closed = 0
@@ -280,7 +280,7 @@ describe("engine", () => {
     })
 
     describe("from a stream", () => {
-      it.effect("leave the caller's scope to the caller", () =>
+      it.effect("do not close the caller's scope", () =>
         Effect.gen(function*() {
           const log: Array<string> = []
           const resource = Effect.acquireRelease(Effect.succeed(1), () => Effect.sync(() => log.push("released")))
@@ -307,7 +307,7 @@ describe("engine", () => {
           assert.deepStrictEqual(log, ["released", "used"])
         }))
 
-      it.effect("that ends its own fiber fail the run with that", () =>
+      it.effect("that ends its own fiber fail the run with that cause", () =>
         Effect.gen(function*() {
           const invalid = Stream.fromEffect(Effect.flatMap(Effect.void, () => 1 as unknown as Effect.Effect<number>))
           const own = Stream.fromEffect(Effect.withFiber((fiber) => Effect.as(Fiber.interrupt(fiber), 1)))
@@ -321,7 +321,7 @@ describe("engine", () => {
         }))
     })
 
-    it.effect("that come while a lane gives way, before it waits, are not missed", () =>
+    it.effect("that arrive while a lane yields, before it waits, are not missed", () =>
       Effect.gen(function*() {
         for (const budget of range(30)) {
           for (const kind of ["async iterable", "stream"] as const) {

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { Parallel } from "effect-parallel"
 import { range, worked } from "../../helpers.ts"
 
-/** The longest that this thread worked from one turn of the event loop to the next, in milliseconds. */
+/** The longest processor time of this thread between two turns of the event loop, in milliseconds. */
 const longestTurn = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.gen(function*() {
     let longest = 0
@@ -29,7 +29,7 @@ describe("engine", () => {
         resolved: (n: number) => Effect.promise(() => Promise.resolve(n))
       })
     ) {
-      it.live(`goes round while half a million ${name} works run`, () =>
+      it.live(`turns while half a million ${name} works run`, () =>
         Effect.gen(function*() {
           const inputs = range(500_000)
           const longest = yield* longestTurn(Parallel.forEach(inputs, work, { concurrency: 16 }))
@@ -38,7 +38,7 @@ describe("engine", () => {
         }))
     }
 
-    it.live("goes round while several runs share it", () =>
+    it.live("turns while several runs share it", () =>
       Effect.gen(function*() {
         const runs = range(10).map(() =>
           Parallel.forEach(range(100_000), (n) => Effect.promise(() => Promise.resolve(n)))

@@ -4,7 +4,7 @@ import { Limit, Outcome, Parallel, type Report } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Counted, CountedAsync, drive, Probe, turn, turns } from "../../helpers.ts"
 
-/** What one attempt does: at once or after some time, well or not. Times are even, timeouts odd: nothing ties. */
+/** The action of one attempt: its delay and its result. Times are even and timeouts odd, so that there are no ties. */
 const Attempt = Schema.Struct({
   kind: Schema.Literals([
     ...["succeed", "fail", "die", "hang", "ready", "ready fail", "sync", "throw", "promise"] as const,
@@ -31,7 +31,7 @@ const Program = Schema.Struct({
   preDispatch: maybe([0, 1, 3]),
   limit: maybe([1, 2]),
   interruptAt: Schema.Literals([-1, -1, 0, 3, 10, 25]),
-  /** After how many operations a fiber gives way: with few, something may happen between any two steps. */
+  /** Number of operations after which a fiber yields. With a low number, anything may happen between two steps. */
   budget: Schema.Literals([2048, 2048, 3, 4, 5, 6, 7, 9, 12, 17, 30])
 })
 type Program = typeof Program.Type
@@ -42,7 +42,7 @@ interface Expected {
   readonly what: string
 }
 
-/** What becomes of an input when its attempts are made one after another, with nothing beside them. */
+/** Returns the result of an input when its attempts run sequentially, with nothing beside them. */
 const expected = (program: Program, index: number): Expected => {
   const attempts = program.works[index]!
   for (let n = 0;; n++) {
@@ -126,7 +126,7 @@ const work = (program: Program, probe: Probe, ended: (index: number, attempt: nu
   }
 }
 
-/** Numbers up to the program's length, in the shape it asks for. */
+/** Makes the inputs of a program: numbers in the requested form. */
 const inputsOf = (program: Program) => {
   const { length } = program.works
   const throwsAt = program.throwsAt
@@ -163,7 +163,7 @@ const isAs = (outcome: Outcome.Outcome<number, number, unknown>, { attempts, tag
   }
 }
 
-/** Runs a program in its mode, to what it came to: the outcomes, or the values of all. */
+/** Runs a program in its mode. Returns the outcomes, or the values of all inputs. */
 const start = (
   program: Program,
   inputs: Parallel.Inputs<number>,
@@ -205,7 +205,7 @@ const start = (
   }
 }
 
-/** Whether the clock has to go slowly, so as not to reach a timeout before a fiber that gives way has begun to sleep. */
+/** True if the clock must move slowly, so that no timeout passes before a fiber that yields has begun to sleep. */
 const isSlow = ({ budget, timeout }: Pick<Program, "budget" | "timeout">) => budget < 100 && timeout !== undefined
 
 const driveWith = <A, E>(program: Pick<Program, "budget" | "timeout">, effect: Effect.Effect<A, E>) =>
@@ -256,7 +256,7 @@ describe("engine", () => {
     const exit = Exit.isSuccess(end) ? end.value : assert.fail("the run did not end")
     const startedByThen = probe.started.length
 
-    // however it ended: bounds held, nothing is left
+    // in any case: limits held, and nothing is left
     assert.strictEqual(probe.running, 0, "works that still run")
     assert.isAtMost(probe.most, concurrency, "works in flight")
     if (program.limit !== undefined) assert.isAtMost(probe.most, program.limit, "works in flight under the limit")
@@ -272,7 +272,7 @@ describe("engine", () => {
       assert.isAtMost(probe.started.filter((each) => each === index).length, expectation.attempts, "attempts made")
     }
 
-    // how it may have ended
+    // the ways in which it may have ended
     if (Exit.isFailure(exit)) {
       if (Cause.hasInterrupts(exit.cause)) {
         const own = program.mode === "forEach" && model.some(({ what }) => what === "interrupt own fiber")
@@ -324,14 +324,14 @@ describe("engine", () => {
   })
 
   it.effect.prop(
-    "does what a sequential model says, within its bounds, and leaves nothing behind",
+    "does the same as a sequential model, within its limits, and leaves nothing behind",
     [Program],
     ([program]) => property(program),
     { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 1500) }, timeout: 600_000 }
   )
 
   it.effect.prop(
-    "with stragglers: each input has one outcome, copies keep to the concurrency, and nothing is left",
+    "with stragglers has one outcome for each input, keeps to the concurrency, and leaves nothing behind",
     [Schema.Struct({
       works: Program.fields.works,
       concurrency: Schema.Literals([1, 2, 3, 8]),

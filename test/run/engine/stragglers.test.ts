@@ -4,12 +4,12 @@ import { Limit, Parallel } from "effect-parallel"
 import { TestClock } from "effect/testing"
 import { Counted, drive, Probe, range } from "../../helpers.ts"
 
-/** A work of so many milliseconds. */
+/** A work that takes this many milliseconds. */
 const wait = (millis: number) => Effect.as(Effect.sleep(millis), millis)
 
 describe("engine", () => {
   describe("stragglers", () => {
-    /** Hangs at first call for an input, and is quick at the second. */
+    /** Hangs on the first call for an input, and is quick on the second. */
     const slowOnce = (slow: ReadonlyArray<number>, probe = new Probe()) => {
       const called = new Set<number>()
       return (n: number) =>
@@ -41,7 +41,7 @@ describe("engine", () => {
         assert.strictEqual(probe.running, 0)
       }))
 
-    it.effect("get one copy each, whatever it does", () =>
+    it.effect("get only one copy each", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const work = (n: number) => probe.watch(n, Effect.delay(Effect.fail("no"), 1000))
@@ -51,7 +51,7 @@ describe("engine", () => {
         assert.strictEqual(Exit.isSuccess(exit) && exit.value.outcomes[0]?.attempts, 2)
       }))
 
-    it.effect("are those that are left when no input waits, at most `limit`", () =>
+    it.effect("are the remaining inputs when no input waits, at most `limit`", () =>
       Effect.gen(function*() {
         const most = (slow: ReadonlyArray<number>, limit?: number) =>
           Effect.gen(function*() {
@@ -111,7 +111,7 @@ describe("engine", () => {
         assert.deepStrictEqual([probe.ended, probe.interrupted], [[1], [1]])
       }))
 
-    it.effect("that hold up an ordered stream get a copy, though more inputs are to come", () =>
+    it.effect("that block an ordered stream get a copy, even if more inputs follow", () =>
       Effect.gen(function*() {
         for (const preDispatch of [0, 2, undefined]) {
           const probe = new Probe()
@@ -127,7 +127,7 @@ describe("engine", () => {
         }
       }))
 
-    it.effect("get no copy while other inputs can be begun, however slow", () =>
+    it.effect("get no copy while other inputs can start, however slow they are", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const run = Parallel.run(range(20), (n) => probe.watch(n, wait(50)), {
@@ -141,7 +141,7 @@ describe("engine", () => {
         assert.isAtMost(probe.started.length, 21)
       }))
 
-    it.effect("that are only queued, on a limit, get no copy", () =>
+    it.effect("that only wait for a limit get no copy", () =>
       Effect.gen(function*() {
         const probe = new Probe()
         const limit = Limit.concurrency(1)

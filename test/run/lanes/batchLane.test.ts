@@ -23,7 +23,7 @@ const batchesOf = (calls: ReadonlyArray<TestBackend.Call>): ReadonlyArray<Readon
 const given = (when?: (call: TestBackend.Call) => TestBackend.Behaviour) => TestBackend.layer({ batches: true, when })
 
 describe("batches", () => {
-  it.effect("have the size that was asked for, the last the rest", () =>
+  it.effect("have the requested size, except the last", () =>
     Effect.gen(function*() {
       const values = yield* Parallel.forEach(range(1050).map(() => 0), sleeps, { batchSize: 100 })
       const batches = batchesOf(yield* started)
@@ -32,7 +32,7 @@ describe("batches", () => {
       assert.deepStrictEqual(batches.map((batch) => batch.length), [...range(10).map(() => 100), 50])
     }).pipe(Effect.provide(given())))
 
-  it.effect("that are automatic end when their budget is used up, and what they had left runs", () =>
+  it.effect("that are automatic end when their budget is used up, and their remaining inputs run", () =>
     Effect.gen(function*() {
       const inputs = [...range(64).map(() => 0), ...range(20).map(() => 30)]
       const exit = yield* drive(Parallel.forEach(inputs, sleeps, { concurrency: 1 }), "1 millis", 2000)
@@ -42,7 +42,7 @@ describe("batches", () => {
       assert.isTrue(slow.every((batch) => batch.filter((millis) => millis === 30).length <= 2))
     }).pipe(Effect.provide(given())))
 
-  it.effect("that are automatic are cut when another lane has nothing to do", () =>
+  it.effect("that are automatic are cut when another lane is idle", () =>
     Effect.gen(function*() {
       const inputs = [...range(200).map(() => 0), 1000, 1001]
       const run = yield* Effect.forkChild(Parallel.forEach(inputs, sleeps, { concurrency: 2 }))
@@ -62,7 +62,7 @@ describe("batches", () => {
       assert.deepStrictEqual(yield* Fiber.join(run), [1000, 1000])
     }).pipe(Effect.provide(given())))
 
-  it.effect("one of which crashes go on behind the guilty input", () =>
+  it.effect("continue behind the guilty input after a crash", () =>
     Effect.gen(function*() {
       const report = yield* Parallel.run(range(10).map(() => 0), sleeps, { batchSize: 5, concurrency: 1 })
       const calls = yield* started
@@ -91,14 +91,14 @@ const Program = Schema.Struct({
   delay: Schema.Literals([0, 6]),
   maxErrors: maybe([1, 2, 4]),
   preDispatch: maybe([0, 1, 3, 20]),
-  /** After how many items each of the first batches ends early. */
+  /** Number of items after which each of the first batches ends early. */
   cuts: Schema.Array(Schema.Literals([0, 1, 2, 7, 100])).check(Schema.isMaxLength(8)),
   recall: Schema.Literals(["gives back", "ends early", "is deaf"]),
   interruptAt: Schema.Literals([-1, -1, -1, 0, 3, 10, 25])
 })
 type Program = typeof Program.Type
 
-/** What becomes of an input when its attempts are made one after another, with nothing beside them. */
+/** Returns the result of an input when its attempts run sequentially, with nothing beside them. */
 const expected = ({ retries, timeout, works }: Program, index: number) => {
   const attempts = works[index]!
   for (let n = 0;; n++) {
@@ -109,7 +109,7 @@ const expected = ({ retries, timeout, works }: Program, index: number) => {
   }
 }
 
-/** What was seen of a run. */
+/** The observations of a run. */
 class Watch {
   readonly started: Array<number> = []
   readonly running = new Set<number>()
@@ -223,7 +223,7 @@ describe("batch lanes", () => {
   })
 
   it.effect.prop(
-    "do what a sequential model says, however a backend cuts their batches",
+    "do the same as a sequential model, however a backend cuts their batches",
     [Program],
     ([program]) => property(program),
     { arbitrary: { runs: Number(process.env["PROPERTY_RUNS"] ?? 700) }, timeout: 60_000 }

@@ -13,14 +13,14 @@ const started = TestBackend.TestBackend.use((backend) => backend.started)
 const running = TestBackend.TestBackend.use((backend) => backend.running)
 const given = (when?: (call: TestBackend.Call) => TestBackend.Behaviour) => TestBackend.layer({ batches: true, when })
 
-/** Numbers of inputs of the batches that have begun. */
+/** The sizes of the batches that have begun. */
 const sizes = Effect.map(started, (calls) => {
   const counts = new Map<number, number>()
   for (const { batch } of calls) counts.set(batch, (counts.get(batch) ?? 0) + 1)
   return [...counts.values()]
 })
 
-/** Runs an effect while the clock goes on millisecond by millisecond; returns its exit and the most calls at once. */
+/** Runs an effect while the clock moves by milliseconds. Returns its exit and the most concurrent calls. */
 const watched = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     let most = 0
@@ -35,7 +35,7 @@ const watched = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 const millis = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration))
 
-describe("a limit that batches take", () => {
+describe("a limit for batches", () => {
   it.effect("of concurrency is one permit for each batch, and shared by all runs", () =>
     Effect.gen(function*() {
       const limit = Limit.concurrency(1)
@@ -47,7 +47,7 @@ describe("a limit that batches take", () => {
       assert.deepStrictEqual(yield* sizes, [5, 5, 5, 5, 5, 5, 5, 5])
     }).pipe(Effect.provide(given())))
 
-  it.effect("of a rate is a token for each input, of as many as may start in 25 ms", () =>
+  it.effect("of a rate takes a token for each input, for as many as may start in 25 ms", () =>
     Effect.gen(function*() {
       const limit = Limit.rate({ limit: 200, window: "1 second" })
       const { exit } = yield* watched(Parallel.run(range(300).map(() => 0), sleeps, { limit, batchSize: 50 }))
@@ -61,7 +61,7 @@ describe("a limit that batches take", () => {
       assert.isAtLeast(Math.max(...starts), 475)
     }).pipe(Effect.provide(given())))
 
-  it.effect("that lets few start is taken by each input", () =>
+  it.effect("that starts few inputs is taken by each input", () =>
     Effect.gen(function*() {
       const limit = Limit.rate({ limit: 1, window: "100 millis" })
       const { exit } = yield* watched(Parallel.run([0, 0, 0], sleeps, { limit, batchSize: 3 }))
@@ -74,7 +74,7 @@ describe("a limit that batches take", () => {
       )
     }).pipe(Effect.provide(given())))
 
-  it.effect("is no part of an attempt's time, and stands among its waits", () =>
+  it.effect("is not part of an attempt's time, but of its waits", () =>
     Effect.gen(function*() {
       const limit = Limit.concurrency(1)
       const { exit } = yield* watched(
@@ -89,7 +89,7 @@ describe("a limit that batches take", () => {
       )
     }).pipe(Effect.provide(given())))
 
-  it.effect("stops nobody when it fails: the inputs that had to pass fail with its defect", () =>
+  it.effect("fails only the inputs that had to pass it, with its defect, when it fails", () =>
     Effect.gen(function*() {
       const limit = Limit.rate({ limit: 100, window: "1 second", key: "broken" })
       const broken = Layer.succeed(RateLimiter.RateLimiter, {
@@ -108,7 +108,7 @@ describe("a limit that batches take", () => {
       assert.deepStrictEqual(yield* started, [])
     }).pipe(Effect.provide(given())))
 
-  it.effect("is left when the run is interrupted, and nothing begins", () =>
+  it.effect("is not waited for after an interruption, and nothing begins", () =>
     Effect.gen(function*() {
       const limit = Limit.concurrency(1)
       const first = yield* Effect.forkChild(Parallel.forEach([1000], sleeps, { limit }))
@@ -126,7 +126,7 @@ describe("a limit that batches take", () => {
       )
     }).pipe(Effect.provide(given())))
 
-  it.effect("of your own or adaptive is passed by each attempt", () =>
+  it.effect("that is custom or adaptive applies to each attempt", () =>
     Effect.gen(function*() {
       let passed = 0
       const own = Limit.make({ name: "own", around: (attempt) => Effect.suspend(() => (passed++, attempt)) })
@@ -144,7 +144,7 @@ const slowAt = (slow: number) =>
   given(({ attempt, index }) => index === slow && attempt === 1 ? TestBackend.stall : TestBackend.run)
 
 describe("stragglers in batches", () => {
-  it.effect("are copied, though others were behind them in their batch", () =>
+  it.effect("are copied, even with others behind them in their batch", () =>
     Effect.gen(function*() {
       const { exit } = yield* watched(
         Parallel.run(range(30).map(() => 1), sleeps, { batchSize: 10, stragglers: { after: 50 }, concurrency: 2 })
@@ -163,7 +163,7 @@ describe("stragglers in batches", () => {
       assert.deepStrictEqual(yield* running, [])
     }).pipe(Effect.provide(slowAt(22))))
 
-  it.effect("win against their copies, which stop", () =>
+  it.effect("can win against their copies, which stop", () =>
     Effect.gen(function*() {
       const inputs = [1, 1, 1, 80]
       const { exit } = yield* watched(Parallel.run(inputs, sleeps, { batchSize: 2, stragglers: { after: 50 } }))
@@ -175,7 +175,7 @@ describe("stragglers in batches", () => {
       assert.deepStrictEqual(yield* running, [])
     }).pipe(Effect.provide(given())))
 
-  it.effect("are decided by the first to end, also if that fails, and then are tried again", () =>
+  it.effect("are decided by the first end, also a failure, and then retried", () =>
     Effect.gen(function*() {
       const { exit } = yield* watched(
         Parallel.run([1, 1, 1, 1], sleeps, { batchSize: 2, stragglers: { after: 50 }, retry: { times: 1 } })
@@ -201,7 +201,7 @@ describe("stragglers in batches", () => {
       assert.deepStrictEqual(yield* running, [])
     }).pipe(Effect.provide(given())))
 
-  it.effect("hold up nobody: what is behind one that hangs is taken back", () =>
+  it.effect("do not block others: the inputs behind one that hangs are taken back", () =>
     Effect.gen(function*() {
       const { exit } = yield* watched(
         Parallel.forEach(range(40).map(() => 1), sleeps, { batchSize: 20, stragglers: { after: 20 }, concurrency: 2 })
@@ -230,7 +230,7 @@ const timesOf = ({ status }: Tracer.Span): ReadonlyArray<number> =>
   status._tag === "Ended" ? [Number(status.startTime) / 1e6, Number(status.endTime) / 1e6] : []
 
 describe("spans of attempts in batches", () => {
-  it.effect("are made of a share of the inputs, when they ran, with the run as their parent", () =>
+  it.effect("exist for a share of the inputs, with their times, and with the run as their parent", () =>
     Effect.gen(function*() {
       const { exit } = yield* watched(
         traced(
@@ -250,7 +250,7 @@ describe("spans of attempts in batches", () => {
       assert.isTrue(attempts.every(({ parent }) => Option.getOrUndefined(parent)?.spanId === run!.spanId))
     }).pipe(Effect.provide(given())))
 
-  it.effect("tell of attempts that fail, are tried again, and are interrupted", () =>
+  it.effect("show attempts that fail, are retried, and are interrupted", () =>
     Effect.gen(function*() {
       const { exit } = yield* watched(
         traced(
@@ -269,7 +269,7 @@ describe("spans of attempts in batches", () => {
       index === 1 ? TestBackend.run : attempt === 1 ? TestBackend.fail("once") : TestBackend.stall
     ))))
 
-  it.effect("cost no input when the tracer throws", () =>
+  it.effect("fail no input if the tracer throws", () =>
     Effect.gen(function*() {
       const tracer = Tracer.make({
         span: (options) => {
@@ -296,8 +296,8 @@ describe("spans of attempts in batches", () => {
     }).pipe(Effect.provide(given())))
 })
 
-describe("a backend that has been given a batch with limits", () => {
-  it.effect("is told the concurrency of the run, not of the limit", () =>
+describe("a backend that gets a batch with limits", () => {
+  it.effect("gets the concurrency of the run, not of the limit", () =>
     Effect.gen(function*() {
       const seen = new Set<number>()
       const backend = yield* Backend.Backend
@@ -317,7 +317,7 @@ describe("a backend that has been given a batch with limits", () => {
 
 const Work = Schema.Struct({
   fails: Schema.Literals([false, false, false, true]),
-  /** Milliseconds that the first attempt takes, and later ones; it may hang. */
+  /** Milliseconds of the first attempt, which may hang, and of later ones. */
   first: Schema.Literals([0, 0, 1, 3, 30, "hangs"]),
   later: Schema.Literals([0, 1, 3, 30])
 })
@@ -334,7 +334,7 @@ const Program = Schema.Struct({
   limit: maybe(["one", "two", "rate"]),
   retries: Schema.Literals([0, 0, 1]),
   spans: Schema.Literals([0, 0.5, 1]),
-  /** What the first batches do after so many inputs: they end early, or lose the input that is under way. */
+  /** The actions of the first batches after some inputs: they end early, or lose the input in progress. */
   cuts: Schema.Array(Schema.Literals([0, 1, 2, 7, 100])).check(Schema.isMaxLength(8)),
   loses: Schema.Boolean,
   recall: Schema.Literals(["gives back", "ends early", "is deaf"]),
@@ -342,7 +342,7 @@ const Program = Schema.Struct({
 })
 type Program = typeof Program.Type
 
-/** What was seen of a run: how many batches there were, and how many of them and of their inputs are under way. */
+/** The observations of a run: the number of batches, and of batches and inputs in progress. */
 class Watch {
   batches = 0
   inBatches = 0

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BatchSizer } from "../../../src/run/lanes/batchSizer.ts"
 
-/** A sizer for so many lanes, on a backend whose messages cost so many milliseconds. */
+/** Makes a sizer for some lanes, on a backend whose messages cost some milliseconds. */
 const sizerOf = (batchSize: number | "auto", concurrency: number, window: number, messageMillis?: number) =>
   new BatchSizer(batchSize, { concurrency }, window, { messageMillis })
 
-/** The sizes of the batches for so many inputs, on one lane after another, where each input takes so many milliseconds. */
+/** Returns the sizes of batches for some inputs, on alternating lanes, if each input takes some milliseconds. */
 const sizes = (sizer: BatchSizer, inputs: number, millis: (input: number) => number): Array<number> => {
   const taken: Array<number> = []
   for (let at = 0; at < inputs;) {
@@ -20,7 +20,7 @@ const sizes = (sizer: BatchSizer, inputs: number, millis: (input: number) => num
 }
 
 describe("BatchSizer", () => {
-  it("keeps to a fixed size, whatever it learns and however little is left", () => {
+  it("keeps to a fixed size, whatever it learns, even near the end", () => {
     const sizer = sizerOf(100, 2, Infinity)
     sizer.learn(100, 10_000)
 
@@ -39,13 +39,13 @@ describe("BatchSizer", () => {
     assert.isBelow(taken.length, 1_000_000 / 16_384 + 60)
   })
 
-  it("comes to batches of about 25 milliseconds", () => {
+  it("arrives at batches of about 25 milliseconds", () => {
     const taken = sizes(sizerOf("auto", 2, Infinity), 100_000, () => 0.1)
 
     assert.isTrue(taken.slice(4, 100).every((size) => size === 249 || size === 250))
   })
 
-  it("makes batches longer where a message costs more, up to two seconds", () => {
+  it("makes batches longer if a message costs more, up to two seconds", () => {
     const target = (messageMillis: number) => sizerOf("auto", 2, Infinity, messageMillis).target
     const taken = sizes(sizerOf("auto", 2, Infinity, 2), 100_000, () => 0.1)
 
@@ -53,7 +53,7 @@ describe("BatchSizer", () => {
     assert.isTrue(taken.slice(4, 20).every((size) => size === 999 || size === 1000))
   })
 
-  it("follows within a few batches when inputs become slow, and when they become fast", () => {
+  it("adapts within a few batches when inputs become slow or fast", () => {
     const slows = sizes(sizerOf("auto", 2, Infinity), 20_000, (input) => input < 10_000 ? 0.01 : 20)
     const large = slows.lastIndexOf(Math.max(...slows))
     const hastens = sizes(sizerOf("auto", 2, Infinity), 20_000, (input) => input < 20 ? 20 : 0.01)
@@ -74,7 +74,7 @@ describe("BatchSizer", () => {
     assert.isBelow(after.at(-1)!, 200)
   })
 
-  it("leaves each lane its share of the window, at least one", () => {
+  it("leaves each lane its share of the window, at least one input", () => {
     const sizer = sizerOf("auto", 4, 40)
     for (let round = 0; round < 10; round++) sizer.learn(sizer.next(Infinity), 0.001)
 
@@ -83,7 +83,7 @@ describe("BatchSizer", () => {
     assert.strictEqual(sizerOf("auto", Infinity, Infinity).next(100), 1)
   })
 
-  it("learns nothing of a batch of which nothing ran, and not that all is slow of one that was cut short", () => {
+  it("learns nothing from a batch without runs, and does not take a batch that was cut as slow", () => {
     const sizer = sizerOf("auto", 1, Infinity)
     for (let round = 0; round < 5; round++) sizer.learn(sizer.next(Infinity), sizer.next(Infinity) * 0.01)
     const before = sizer.next(Infinity)

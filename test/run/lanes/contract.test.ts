@@ -1,4 +1,4 @@
-/** Backends that break their contract: nothing waits for ever, runs twice or is lost, and the backend is named. */
+/** Backends that break their contract: nothing waits forever, runs twice or is lost, and the backend is named. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber } from "effect"
 import { Backend, type Outcome, Parallel, Progress, Task } from "effect-parallel"
@@ -14,7 +14,7 @@ type Execute = (
   onExit: (...report: ReadonlyArray<any>) => void
 ) => any
 
-/** A backend that is free to break the contract. */
+/** A backend that may break the contract. */
 const bad = (execute: Execute, parts: object = {}): Backend.Backend => ({
   name: "bad",
   workers: 2,
@@ -61,13 +61,13 @@ describe("a backend", () => {
       }))
   }
 
-  it("that is no object is refused", () => {
+  it("that is not an object is refused", () => {
     for (const backend of [undefined, null, "threads"] as ReadonlyArray<any>) {
       assert.throws(() => Backend.layer(backend), /expected `backend` to be a Backend/)
     }
   })
 
-  it.effect("may have workers without end", () =>
+  it.effect("may have infinitely many workers", () =>
     Effect.gen(function*() {
       const layer = Backend.layer(bad(all, { workers: Infinity }))
 
@@ -91,7 +91,7 @@ describe("a backend", () => {
     }))
 
   for (const batchSize of [1, 4] as const) {
-    it.effect(`that does nothing with batches of ${batchSize} is given each for half a minute, and no input hurts another`, () =>
+    it.effect(`that does nothing with batches of ${batchSize} gets each for 30 s, and no input affects another`, () =>
       Effect.gen(function*() {
         const dispatched: Array<number> = []
         const silent = bad((_, batch, onExit) =>
@@ -115,7 +115,7 @@ describe("a backend", () => {
       }))
   }
 
-  it.effect("that does one input of each batch is given the others as often as it takes", () =>
+  it.effect("that runs one input of each batch gets the others as often as necessary", () =>
     Effect.gen(function*() {
       let batches = 0
       const slow = bad((_, { inputs }, onExit) => {
@@ -130,11 +130,11 @@ describe("a backend", () => {
       assert.strictEqual(batches, 40)
     }))
 
-  it.effect("that gives a batch back because it was recalled is not at fault, however often", () =>
+  it.effect("that gives a batch back because of a recall is never at fault", () =>
     Effect.gen(function*() {
       let recalls = 0
       let waits = false
-      // one batch at a time waits for its recall, so the lane beside it has nothing to do and asks for it
+      // one batch at a time waits for its recall, so the other lane is idle and recalls it
       const backend = bad((job, batch, onExit) =>
         batch.recall === undefined || waits || recalls === 30
           ? all(job, batch, onExit)
@@ -193,7 +193,7 @@ describe("a backend", () => {
   }
   for (const [name, [execute, message]] of Object.entries(mistakes)) {
     for (const batches of [true, false]) {
-      it.effect(`that ${name} fails the run loudly${batches ? ", in batches" : ""}`, () =>
+      it.effect(`that ${name} fails the run with a defect${batches ? ", in batches" : ""}`, () =>
         Effect.gen(function*() {
           const layer = Backend.layer(bad(execute, { batches }))
           const exit = yield* drive(Effect.provide(Parallel.forEach(range(6), double), layer))
@@ -214,7 +214,7 @@ describe("a backend", () => {
     }))
 
   for (const from of [-1, NaN, 0.5, -Infinity, "0"] as ReadonlyArray<any>) {
-    it.effect(`that gives back from ${from} fails the run loudly`, () =>
+    it.effect(`that gives back from ${from} fails the run with a defect`, () =>
       Effect.gen(function*() {
         const backend = bad((_, { recall }) => Effect.andThen(Effect.sync(() => recall?.giveBack(from)), Effect.never))
         const run = Parallel.run(range(6), double, { batchSize: 3 })
@@ -280,7 +280,7 @@ describe("a backend", () => {
     }))
 
   for (const [worker, millis] of [[NaN, NaN], [-1, -1], ["a", "b"], [1.5, Infinity], [{}, {}]] as const) {
-    it.effect(`that reports ${inspect(worker)} as the worker and ${inspect(millis)} as the time leaves outcomes whole`, () =>
+    it.effect(`that reports worker ${inspect(worker)} and time ${inspect(millis)} does not break outcomes`, () =>
       Effect.gen(function*() {
         const backend = bad((_, { inputs }, onExit) =>
           Effect.sync(() => inputs.forEach((n, position) => onExit(position, Exit.succeed(n), worker, millis)))

@@ -1,14 +1,14 @@
 import { Effect } from "effect"
 import { Backend } from "effect-parallel"
 
-/** What a scripted backend does. */
+/** The script of a backend. */
 interface Script {
   readonly workers: number
-  /** How it takes a recall. */
+  /** Its reaction to a recall. */
   readonly recall: "gives back" | "ends early" | "is deaf"
-  /** Called for each batch with its size; tells after how many inputs the batch ends. */
+  /** Called for each batch with its size. Returns after how many inputs the batch ends. */
   readonly begins: (size: number) => number
-  /** Called when a batch is over, whatever ended it. */
+  /** Called when a batch is over for any reason. */
   readonly ends: () => void
   /** Called when a batch ends by itself, at a position. */
   readonly after?: (batch: Backend.Batch<unknown>, position: number) => void

@@ -6,7 +6,7 @@ import { half as tasksHalf } from "../../Node.tasks.ts"
 
 const millis = Duration.toMillis
 
-/** Waits as milliseconds, without those of no time. */
+/** Returns the waits in milliseconds, without those that are zero. */
 const waitsOf = ({ waits }: { readonly waits: Outcome.Waits }): Readonly<Record<string, number>> =>
   Object.fromEntries(
     Object.entries(waits).map(([kind, wait]) => [kind, millis(wait)] as const).filter(([, n]) => n > 0)
@@ -16,7 +16,7 @@ const reportOf = <I, A, E>(run: Effect.Effect<Outcome.Report<I, A, E>>) =>
   Effect.map(drive(run), (exit) => Exit.isSuccess(exit) ? exit.value : assert.fail("the run has failed"))
 
 describe("waits on fibers", () => {
-  it.effect("are none for an input that was neither held back nor tried again", () =>
+  it.effect("are zero for an input that was neither delayed nor retried", () =>
     Effect.gen(function*() {
       const report = yield* reportOf(Parallel.run([10, 20, 30, 40], Effect.sleep, { concurrency: 2 }))
 
@@ -25,7 +25,7 @@ describe("waits on fibers", () => {
       assert.strictEqual(Report.toText(report).split("\n").length, 1)
     }))
 
-  it.effect("tell how long limits held an attempt back", () =>
+  it.effect("show how long limits delayed an attempt", () =>
     Effect.gen(function*() {
       const limit = Limit.concurrency(1)
       const report = yield* reportOf(Parallel.run([10, 10, 10], Effect.sleep, { concurrency: 3, limit }))
@@ -48,7 +48,7 @@ describe("waits on fibers", () => {
       })
     }))
 
-  it.effect("tell the delay before a retry from the wait for a lane after it", () =>
+  it.effect("distinguish the delay before a retry from the wait for a lane after it", () =>
     Effect.gen(function*() {
       const tried = new Set<number>()
       const work = (n: number) =>
@@ -65,7 +65,7 @@ describe("waits on fibers", () => {
       assert.deepStrictEqual(Report.toJson(report).outcomes[0]!.history![1]!.waits, { retry: 30, queue: 70 })
     }))
 
-  it.effect("count those of each attempt for itself, whatever was before it", () =>
+  it.effect("are counted for each attempt separately", () =>
     Effect.gen(function*() {
       const limit = Limit.concurrency(1)
       let calls = 0
@@ -83,7 +83,7 @@ describe("waits on fibers", () => {
 })
 
 describe("a report of a run that took no time", () => {
-  it.effect("has a text without shares of nothing", () =>
+  it.effect("has a text without percentages of zero", () =>
     Effect.gen(function*() {
       let calls = 0
       const work = () => Effect.suspend(() => ++calls % 2 === 1 ? Effect.fail("once") : Effect.void)
@@ -93,15 +93,15 @@ describe("a report of a run that took no time", () => {
     }))
 })
 
-/** Gives a function that reads the clock, as backends tell its times. */
+/** Returns a function that reads the clock in the unit of backends. */
 const clockOfRun = Effect.clockWith((clock) => Effect.succeed(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
-/** Runs an input of a task as a backend does, without schemas. */
+/** Runs an input of a task like a backend, without schemas. */
 const ran = <I, A, E>(job: Backend.Job<I, A, E>, input: I): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.exit(job.run(input) as Effect.Effect<A, E>)
 
-describe("stragglers on a backend that tells when inputs begin", () => {
-  /** A backend of two workers, of which the second begins nothing. */
+describe("stragglers on a backend that reports when inputs begin", () => {
+  /** A backend of two workers. The second begins nothing. */
   const half: Backend.Backend = {
     name: "half",
     workers: 2,
@@ -115,14 +115,14 @@ describe("stragglers on a backend that tells when inputs begin", () => {
         const startedAt = now() + 5
         yield* Effect.sleep(105)
         const endedAt = now()
-        // the report is on its way for long
+        // the report takes long to arrive
         yield* Effect.sleep(50)
         onExit(0, yield* ran(job, batch.inputs[0]!), 1, startedAt, endedAt)
       })
   }
   let begun = false
 
-  it.effect("count no attempt that was never begun, and keep the times of the winner", () =>
+  it.effect("do not count an attempt that never began, and keep the times of the winner", () =>
     Effect.gen(function*() {
       begun = false
       const report = yield* reportOf(
@@ -141,8 +141,8 @@ describe("stragglers on a backend that tells when inputs begin", () => {
     }))
 })
 
-describe("starts that a backend has lost", () => {
-  it.effect("count as attempts, and stand in the history; what was not begun does not", () =>
+describe("lost starts of a backend", () => {
+  it.effect("count as attempts and are in the history; inputs that did not begin do not", () =>
     Effect.gen(function*() {
       for (const batchSize of [1, 4]) {
         let round = 0
@@ -178,7 +178,7 @@ describe("starts that a backend has lost", () => {
       }
     }))
 
-  it.effect("count as attempts where each input goes alone", () =>
+  it.effect("count as attempts if each input is sent alone", () =>
     Effect.gen(function*() {
       let round = 0
       const backend: Backend.Backend = {
@@ -206,10 +206,10 @@ describe("starts that a backend has lost", () => {
     }))
 })
 
-describe("times that a backend tells", () => {
+describe("times that a backend reports", () => {
   type Told = readonly [worker?: number, startedAt?: number, endedAt?: number]
 
-  /** A run of one input on a backend that takes 100 ms, and tells what is given; times count from its call. */
+  /** A run of one input on a backend that takes 100 ms and reports the given times, which count from its call. */
   const runOn = (batches: boolean, told: Told, delivery?: Backend.Delivery) => {
     const backend: Backend.Backend = {
       name: "told",
@@ -238,7 +238,7 @@ describe("times that a backend tells", () => {
   for (const batches of [true, false]) {
     const runs = `(${batches ? "batches" : "one at a time"})`
 
-    it.effect(`are reported, and what was before and after the attempt is told apart ${runs}`, () =>
+    it.effect(`are reported, with separate waits before and after the attempt ${runs}`, () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* runOn(batches, [3, 60, 90], { queue: 5, startup: 40, transfer: 1 }), {
           worker: 3,
@@ -255,7 +255,7 @@ describe("times that a backend tells", () => {
         assert.deepStrictEqual(yield* runOn(batches, []), { worker: 0, start: 0, took: 100, waits: {} })
       }))
 
-    it.effect(`are moved where they cannot be ${runs}`, () =>
+    it.effect(`are corrected if they are impossible ${runs}`, () =>
       Effect.gen(function*() {
         const odd: ReadonlyArray<readonly [Told, start: number, took: number]> = [
           [[0, -50, 20], 0, 20],

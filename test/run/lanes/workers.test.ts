@@ -1,4 +1,4 @@
-/** Backends whose workers come and go while a run goes on. */
+/** Backends whose workers come and go during a run. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch } from "effect"
 import { Backend, Limit, Parallel, Task } from "effect-parallel"
@@ -7,7 +7,7 @@ import { range } from "../../helpers.ts"
 
 const sleeps = Task.make("sleeps", { module: import.meta.url, run: (n: number) => Effect.as(Effect.sleep(1000), n) })
 
-/** A backend of workers that a test changes, and the number of batches under way there. */
+/** A backend of workers that a test changes, and the number of batches in progress there. */
 const changing = (workers: number, batches: boolean) => {
   const listeners = new Set<() => void>()
   const sent: Array<Backend.RunIdentity> = []
@@ -56,7 +56,7 @@ describe("workers that come and go", () => {
         }
         yield* TestClock.adjust("10 minutes")
 
-        // lanes with one input each do not end: what is too much waits for a worker
+        // lanes with one input each do not end; surplus inputs wait for a worker
         assert.deepStrictEqual(seen, kind === "batches" ? [1, 3, 40, 40, 2, 2, 2, 5] : [1, 3, 40, 40, 40, 40, 40, 40])
         assert.deepStrictEqual(yield* Fiber.join(fiber), range(600))
         assert.strictEqual(listeners.size, 0)
@@ -92,7 +92,7 @@ describe("workers that come and go", () => {
 })
 
 describe("a run", () => {
-  it.effect("has an id of its own, and its name, in all its batches", () =>
+  it.effect("has its own id and its name in all its batches", () =>
     Effect.gen(function*() {
       const { backend, sent } = changing(2, true)
       const program = Effect.gen(function*() {
