@@ -2,11 +2,12 @@
  * Warns of work that holds the event loop of a program that seems to expect it on workers.
  *
  * A task without a backend, and a function in a program that provides one, run in the program's own thread. While such
- * work computes, no timer, socket or other input gets its turn, and a timeout comes late. One warning a program says so.
+ * work computes, no timer, socket or other input gets its turn, and timeouts are late. Each program is warned once.
  *
- * Slow work is measured at every attempt, fast work at one attempt in `maxStride`, so that a run pays next to nothing.
- * The time counts from the start of an attempt to its end if the event loop has not turned in between. Work that waits
- * in between ends in a turn that began unseen; a timer that should have fired since then shows how long it has lasted.
+ * Slow work is measured at every attempt, fast work at one attempt in `maxStride`, so that a run pays almost nothing.
+ * If the event loop has not turned during an attempt, the time counts from its start to its end. An attempt that waited
+ * ends in a turn whose start was not seen; a timer that should have fired since then shows how long the turn has
+ * lasted.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -27,13 +28,13 @@ const mostMillis = 50
 /** Milliseconds between two beats of the timer that shows when the current turn began. */
 const beatMillis = 20
 
-/** Largest number of attempts of which one is measured, while they are fast. */
+/** Fast attempts are measured once in this number of attempts, at least. */
 const maxStride = 32
 
-/** Kept, since tests may replace the global one by timers that stand still. */
+/** Kept here, because tests may replace the global timers by ones that do not run. */
 const { clearTimeout, setTimeout } = globalThis
 
-/** Whether the program has been warned: once is enough. */
+/** Records that the program has been warned, which happens once. */
 export const Warned = Reference<{ isDone: boolean }>("effect-parallel/HeldLoop/Warned", {
   defaultValue: () => ({ isDone: false })
 })
@@ -45,10 +46,11 @@ export class LoopWatch {
   private readonly turnBudget: TurnBudget
   private readonly warned: { isDone: boolean }
   private readonly warn: (millis: number) => void
-  /** Number of attempts until the next that is measured, and how many of them are left. */
+  /** Number of attempts of which one is measured. */
   private stride = 1
+  /** Number of attempts left until the next measured one. */
   private left = 0
-  /** Time of the last beat, in milliseconds of `timer`; undefined until an attempt has waited for something. */
+  /** Time of the last beat, in milliseconds of `timer`. `undefined` until an attempt has waited for something. */
   private beatAt: number | undefined = undefined
   private beat: NodeJS.Timeout | undefined = undefined
 
@@ -111,7 +113,7 @@ export class LoopWatch {
   }
 }
 
-/** Returns the watch of a task if no backend is provided for it, and undefined if nothing has to be watched. */
+/** Returns the watch of a task if no backend is provided for it. Returns `undefined` if nothing must be watched. */
 export const watchTask = (fiber: Fiber.Fiber<unknown, unknown>, task: string): LoopWatch | undefined => {
   if (!mayWatch(fiber) || providedBackend(fiber.context) !== undefined) return undefined
   return new LoopWatch(
@@ -125,7 +127,10 @@ export const watchTask = (fiber: Fiber.Fiber<unknown, unknown>, task: string): L
   )
 }
 
-/** Returns the watch of a function if a backend with workers is provided, and undefined if nothing has to be watched. */
+/**
+ * Returns the watch of a function if a backend with workers is provided. Returns `undefined` if nothing must be
+ * watched.
+ */
 export const watchFunction = (fiber: Fiber.Fiber<unknown, unknown>, run: string): LoopWatch | undefined => {
   const backend = providedBackend(fiber.context)
   if (backend === undefined || backend.name === "async" || !mayWatch(fiber)) return undefined
@@ -145,6 +150,6 @@ export const watchFunction = (fiber: Fiber.Fiber<unknown, unknown>, run: string)
 const mayWatch = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   fiber.cache.scheduler.executionMode !== "sync" && !fiber.getRef(Sequential) && !fiber.getRef(Warned).isDone
 
-/** Backend that a program has provided itself; undefined where tasks run on fibers since nothing else was said. */
+/** Returns the backend that the program provides. `undefined` if there is none, so that tasks run on fibers. */
 const providedBackend = (context: Context.Context<never>): { readonly name: string } | undefined =>
   context.mapUnsafe.get(backendKey) as { readonly name: string } | undefined

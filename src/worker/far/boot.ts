@@ -21,7 +21,7 @@ export const boot = (link: Link): void => {
   enableCompileCache()
   const modules = new Map<string, Promise<Module>>()
   /**
-   * Batches whose task is being imported, by their identifier. A cancelled batch is removed. Invariant: a batch is
+   * Batches whose task is being imported, by their identifier. A canceled batch is removed. Invariant: a batch is
    * either answered here (`Refused`, `Done`) or started by the runner, never both. The code that removes it from here
    * decides.
    */

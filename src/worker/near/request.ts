@@ -57,7 +57,7 @@ export interface WorkerCrash {
 /** The state that the batches of one run share. */
 export interface RunState {
   readonly sharedMemory: SharedMemory
-  /** Indices of inputs of which one ended a worker while several were in progress. Each runs alone from then on. */
+  /** Indices of inputs that were in progress together when their worker ended. Each runs alone from then on. */
   readonly suspects: Set<number | undefined>
   /** Indices of the first inputs of batches that had not begun when their worker ended. */
   readonly unlucky: Set<number | undefined>

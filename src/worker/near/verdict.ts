@@ -90,7 +90,7 @@ export const accuse = (
 }
 
 /**
- * Fails the input because of which a worker was killed, unless its batch has ended in the meantime. If the batch was
+ * Fails the input that a worker was killed for, unless its batch has ended in the meantime. If the batch was
  * `stuck`, fails all its inputs. If several inputs were in progress, any of them may have blocked the worker, so each
  * runs again alone.
  */
