@@ -101,8 +101,8 @@ export const inside = (parent: Path, name: string, step = 0): Path => ({
 export const item = (at: Path, index: number): Path => ({ ...at, index })
 
 /**
- * Makes the path of what the journal of its flow does not record by itself: an item, which is known by what it is and
- * not by where.
+ * Makes the path of an item, whose nodes the journal of the flow does not record, because an item is identified by its
+ * value, not by its position.
  */
 export const unrecorded = (path: Path): Path => path.recorder === undefined ? path : { ...path, recorder: undefined }
 

@@ -1,8 +1,8 @@
 /**
- * The journal of a flow: what each node was left by, so that a flow which is run again goes on after the last of them.
+ * The journal of a flow. It records the exit of each node, so that a flow that is run again continues after the last.
  *
- * A node is known by the flow, its input, the path to the node, and the number of its step in each flow on that path: a
- * node in a loop runs many times.
+ * A record is identified by the flow, its input, the path to the node, and the number of the step in each flow on that
+ * path, because a node in a loop runs many times.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
