@@ -140,7 +140,7 @@ describe("Flow.run with a journal", () => {
           }),
           /hands off/
         ],
-        ["what would be read as an exit", { "~effect-parallel/Out": "other" }, /by which exits are known/]
+        ["an object that would be read as an exit", { "~effect-parallel/Out": "other" }, /that marks exits of flows/]
       ] as ReadonlyArray<[string, unknown, RegExp]>
     ) {
       it.effect(`${what}, from a node and from the exit of a batch flow`, () =>
