@@ -18,16 +18,16 @@ const copy = (value: unknown): unknown => {
       return value
     case "number":
       if (Number.isFinite(value)) return value === 0 ? 0 : value
-      throw new TypeError(`JSON has no form for ${value}`)
+      throw new TypeError(`${value} has no JSON form`)
     case "object":
       return value === null ? null : Array.isArray(value) ? copyArray(value) : copyObject(value)
     default:
-      throw new TypeError(`JSON has no form for ${value === undefined ? "undefined" : `a ${typeof value}`}`)
+      throw new TypeError(`${value === undefined ? "undefined" : `a ${typeof value}`} has no JSON form`)
   }
 }
 
 const copyArray = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
-  if (isSparse(values)) throw new TypeError("JSON has no form for the holes of an array")
+  if (isSparse(values)) throw new TypeError("an array with holes has no JSON form")
   const copied: Array<unknown> = []
   for (let index = 0; index < values.length; index++) copied.push(copy(values[index]))
   return copied
@@ -35,7 +35,7 @@ const copyArray = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
 
 const copyObject = (value: object): Fields => {
   if (types.isProxy(value)) throw new TypeError("it is a proxy")
-  if (isOther(value)) throw new TypeError(`JSON has no form for ${nameOf(value)}`)
+  if (isOther(value)) throw new TypeError(`${nameOf(value)} has no JSON form`)
   const copied: Record<string, unknown> = {}
   const keys = Object.keys(value)
   for (const key of keys) {
