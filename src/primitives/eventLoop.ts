@@ -22,6 +22,9 @@ const sliceMillis = 8
 /** Greatest number of inputs between two readings of the clock while inputs are fast. */
 const maxStride = 32
 
+/** Milliseconds from which a turn is long: other work of the program notices. */
+export const longMillis = 50
+
 export class TurnBudget {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly synchronous: boolean
@@ -32,6 +35,9 @@ export class TurnBudget {
   private started = false
   /** First and last reading of the clock, in milliseconds of `timer`. */
   private startedAt = 0
+  /** Number of the last turn that lasted for `longMillis` or more from its first reading, and the milliseconds it lasted. */
+  private longTurn = -1
+  private longLasted = 0
   private checkedAt = -Infinity
   /** Number of inputs between two readings, and number of inputs left until the next reading. */
   private stride = 1
@@ -45,7 +51,15 @@ export class TurnBudget {
     if (synchronous) this.left = Infinity
   }
 
-  /** Number that changes when the event loop turns. Reading it makes sure that the turn is counted. */
+  /**
+   * Returns the milliseconds that the last long turn has lasted, from its first reading of the clock, if it was the turn
+   * of this number or a later one; or those of the turn that goes on.
+   */
+  heldSince(turn: number): number {
+    return this.longTurn >= turn ? this.longLasted : timer.now() - this.startedAt
+  }
+
+  /** Number of this turn. Reading it makes sure that the turn is counted. */
   get turn(): number {
     if (!this.started) this.start(timer.now())
     return this.turns
@@ -96,6 +110,11 @@ export class TurnBudget {
 
   /** Opens the budget in the new turn and resumes waiting lanes in order, until they have used up this turn too. */
   private readonly onTurn = (): void => {
+    const lasted = timer.now() - this.startedAt
+    if (lasted >= longMillis) {
+      this.longTurn = this.turns
+      this.longLasted = lasted
+    }
     this.started = this.closed = false
     this.turns++
     let next = 0

@@ -4,10 +4,11 @@
  * A task without a backend, and a function in a program that provides one, run in the program's own thread. While such
  * work computes, no timer, socket or other input gets its turn, and timeouts are late. Each program is warned once.
  *
- * Slow work is measured at every attempt, fast work at one attempt in `maxStride`, so that a run pays almost nothing.
- * If the event loop has not turned during an attempt, the time counts from its start to its end. An attempt that waited
- * ends in a turn whose start was not seen; a timer that should have fired since then shows how long the turn has
- * lasted.
+ * Nothing is put around an attempt. When an attempt starts, the watch asks for long turns of the event loop since an attempt
+ * started before: at each start while attempts are slow, at one start in `maxStride` while they are fast, and when the
+ * run ends. An attempt that waits ends in a turn whose start nobody saw; a timer that should have
+ * fired since then shows how long that turn has lasted. A turn counts if the program computed for at least half of it:
+ * a busy machine makes any turn long.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -15,21 +16,18 @@ import { Reference } from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { warn } from "../primitives/causes.ts"
-import { isEffect, isReady } from "../primitives/effects.ts"
-import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
+import { longMillis, type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { timer } from "../primitives/monotonic.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import { backendKey } from "./contract.ts"
 import { Sequential } from "./sequential.ts"
 
-/** Milliseconds for which work may hold the event loop without a warning. */
-const mostMillis = 50
-
 /** Milliseconds between two beats of the timer that shows when the current turn began. */
 const beatMillis = 20
 
-/** Fast attempts are measured once in this number of attempts, at least. */
-const maxStride = 32
+/** Of this number of starts at least one is watched; fewer are watched only if they follow within `fastMillis`. */
+const maxStride = 256
+const fastMillis = 4
 
 /** Kept here, because tests may replace the global timers by ones that do not run. */
 const { clearTimeout, setTimeout } = globalThis
@@ -46,64 +44,73 @@ export class LoopWatch {
   private readonly turnBudget: TurnBudget
   private readonly warned: { isDone: boolean }
   private readonly warn: (millis: number) => void
-  /** Number of attempts of which one is measured. */
+  /** Number of long turns without a warning. */
+  private spared: number
+  /** Number of starts of which one is watched. */
   private stride = 1
-  /** Number of attempts left until the next measured one. */
+  /** Number of starts left until the next that is watched. */
   private left = 0
-  /** Time of the last beat, in milliseconds of `timer`. `undefined` until an attempt has waited for something. */
+  /** Turn and time of the last start that was watched, and the CPU time of the program then; times are milliseconds. */
+  private turn = -1
+  private startedAt = 0
+  private computedAt = 0
+  /** Time of the last beat. `undefined` until attempts start in different turns. */
   private beatAt: number | undefined = undefined
   private beat: NodeJS.Timeout | undefined = undefined
 
-  constructor(fiber: Fiber.Fiber<unknown, unknown>, message: (millis: number) => string) {
+  constructor(fiber: Fiber.Fiber<unknown, unknown>, spared: number, message: (millis: number) => string) {
     const { context } = fiber
     this.turnBudget = turnBudgetOf(fiber)
     this.warned = fiber.getRef(Warned)
+    this.spared = spared
     this.warn = (millis) => void Effect.runForkWith(context)(warn(message(millis), Cause.empty))
   }
 
-  /** Wraps a function that starts work, so that some of its attempts are measured. */
+  /** Wraps a function that starts work, so that some of its starts are watched. */
   around<F extends StartWork>(start: F): F {
-    const watched: StartWork = (input, index) =>
-      --this.left >= 0 ? start(input, index) : this.measured(() => start(input, index))
+    const watched: StartWork = (input, index) => {
+      if (--this.left < 0) this.watch()
+      return start(input, index)
+    }
     return watched as F
   }
 
-  /** Wraps a job, so that some of its attempts are measured. */
+  /** Wraps a job, so that some of its starts are watched. */
   job<J extends { readonly run: StartWork }>(job: J): J {
     return Object.assign(Object.create(job), { run: this.around(job.run) })
   }
 
-  /** Stops the timer. */
+  /** Looks at the last turn, and stops the timer. */
   close(): void {
+    this.look(timer.now())
     clearTimeout(this.beat)
   }
 
-  private measured(start: () => any): any {
+  private watch(): void {
     if (this.warned.isDone) {
       this.left = Infinity
-      return start()
+      return
     }
+    const now = timer.now()
+    this.look(now)
     const { turn } = this.turnBudget
-    const startedAt = timer.now()
-    const effect = start()
-    if (!isEffect(effect) || isReady(effect)) {
-      this.ended(startedAt, turn)
-      return effect
-    }
-    return Effect.onExit(effect as Effect.Effect<unknown>, () => Effect.sync(() => this.ended(startedAt, turn)))
+    this.stride = now - this.startedAt < fastMillis ? Math.min(maxStride, this.stride * 2) : 1
+    this.left = this.stride - 1
+    if (turn !== this.turn && this.turn >= 0 && this.beat === undefined) this.nextBeat()
+    this.turn = turn
+    this.startedAt = now
+    if (this.stride === 1) this.computedAt = computedMillis()
   }
 
-  private ended(startedAt: number, turn: number): void {
-    const now = timer.now()
-    const hasWaited = this.turnBudget.turn !== turn
-    this.stride = !hasWaited && now - startedAt < 1 ? Math.min(maxStride, this.stride * 2) : 1
-    this.left = this.stride - 1
-    const held = hasWaited ? now - (this.beatAt ?? now) - beatMillis : now - startedAt
-    if (held >= mostMillis && !this.warned.isDone) {
-      this.warned.isDone = true
-      this.close()
-      this.warn(Math.round(held))
-    } else if (hasWaited && this.beat === undefined) this.nextBeat()
+  /** Warns if the turn of the last start was long, or the turn that goes on. */
+  private look(now: number): void {
+    const late = this.beatAt === undefined ? 0 : now - this.beatAt - beatMillis
+    if (this.turn < 0) return
+    const held = Math.max(late, this.turnBudget.heldSince(this.turn))
+    if (held < longMillis || this.warned.isDone) return
+    if (computedMillis() - this.computedAt < held / 2 || --this.spared >= 0) return
+    this.warned.isDone = true
+    this.warn(Math.round(held))
   }
 
   private readonly nextBeat = (): void => {
@@ -113,11 +120,21 @@ export class LoopWatch {
   }
 }
 
+/** Returns the milliseconds that the program has computed; infinite where the platform does not say. */
+const computedMillis = (): number => {
+  const { process } = globalThis as {
+    readonly process?: { readonly cpuUsage?: () => { readonly user: number; readonly system: number } }
+  }
+  const usage = process?.cpuUsage?.()
+  return usage === undefined ? Infinity : (usage.user + usage.system) / 1000
+}
+
 /** Returns the watch of a task if no backend is provided for it. Returns `undefined` if nothing must be watched. */
 export const watchTask = (fiber: Fiber.Fiber<unknown, unknown>, task: string): LoopWatch | undefined => {
   if (!mayWatch(fiber) || providedBackend(fiber.context) !== undefined) return undefined
   return new LoopWatch(
     fiber,
+    0,
     (millis) =>
       `task "${
         shortenName(task)
@@ -136,6 +153,8 @@ export const watchFunction = (fiber: Fiber.Fiber<unknown, unknown>, run: string)
   if (backend === undefined || backend.name === "async" || !mayWatch(fiber)) return undefined
   return new LoopWatch(
     fiber,
+    // the first may load modules, as the first call of fetch does
+    1,
     (millis) =>
       `the work of run "${
         shortenName(run)

@@ -69,6 +69,23 @@ describe("a task that holds the event loop", () => {
       assert.include(lines[0], "task \"waitsAndHolds\"")
     }))
 
+  it.live("is warned of when it was slow once among many that are fast", () =>
+    Effect.gen(function*() {
+      const inputs = [...Array<number>(10_000).fill(0), 60, ...Array<number>(10_000).fill(0)]
+
+      assert.strictEqual((yield* warnings(Parallel.forEach(inputs, holds))).length, 1)
+    }))
+
+  it.live("is not warned of when the thread only waited, as on a machine that is busy", () =>
+    Effect.gen(function*() {
+      const waits = Task.make("waits", {
+        module,
+        run: (millis: number) => Effect.sync(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis))
+      })
+
+      assert.deepStrictEqual(yield* warnings(Parallel.forEach([150, 150], waits)), [])
+    }))
+
   it.live("is warned of in a call outside of runs", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* warnings(holds(60))).length, 1)
@@ -110,6 +127,13 @@ describe("a function that holds the event loop", () => {
 
       assert.strictEqual(lines.length, 1)
       assert.match(lines[0]!, /run "titles" held the event loop for \d+ ms.*workers of "test".*Task\.make/)
+    }))
+
+  it.live("is not warned of when it did so once: the first call of a function may load modules", () =>
+    Effect.gen(function*() {
+      const run = Parallel.run([60, 0, 0], work, { concurrency: 1 })
+
+      assert.deepStrictEqual(yield* warnings(Effect.provide(run, TestBackend.layer())), [])
     }))
 
   it.live("is not warned of where no workers are provided", () =>
