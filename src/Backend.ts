@@ -60,9 +60,9 @@ export interface Job<in I, out A, out E> {
    * Schema through which payloads are sent. Undefined: they are structured-cloned, or handed over within one process.
    */
   readonly payload: Schema.Codec<any, any> | undefined
-  /** Schema through which values come back. Undefined: the same holds as for payloads. */
+  /** Schema through which values come back. Undefined: as for payloads. */
   readonly success: Schema.Codec<any, any> | undefined
-  /** Schema through which errors come back. Undefined: the same holds as for payloads. */
+  /** Schema through which errors come back. Undefined: as for payloads. */
   readonly error: Schema.Codec<any, any> | undefined
   /** Runs one payload. The effect needs the services of `layer`, and no others. */
   readonly run: (payload: I) => Effect.Effect<A, E, any>
@@ -123,9 +123,10 @@ export interface Batch<out I> {
    */
   readonly began?: ((position: number, worker: number | undefined, startedAt: number) => void) | undefined
   /**
-   * Call it before `onExit`, with what the exits that follow have waited for. A backend that calls it also calls
-   * `interrupted`: of two copies of a straggler, the one that was not passed there counts as no attempt. Undefined if
-   * the run reports no times; then the times of single inputs may be inexact, if their sum is the time of the batch.
+   * Call it before `onExit`, with what the inputs of the next exits have waited for. A backend that calls it also has
+   * to call `interrupted`: otherwise the copy of a straggler that loses does not count as an attempt. Undefined if the
+   * run reports no times: then the times of single inputs may be inexact, as long as their sum is the time of the
+   * batch.
    */
   readonly delivered?: ((delivery: Delivery) => void) | undefined
   /** Call it when an input that has started is interrupted, in the same turn of the event loop. */
@@ -151,7 +152,7 @@ export interface RunIdentity {
 }
 
 /**
- * What a batch waited for, in milliseconds from the call of `execute`.
+ * What a batch waited for since the call of `execute`.
  *
  * @category models
  * @since 0.1.0
@@ -257,17 +258,17 @@ export interface Backend {
   /** Name of the backend in errors and reports. */
   readonly name: string
   /**
-   * How many inputs of a run without `concurrency` are in flight: a positive integer, or `Infinity`. If it changes,
-   * call the functions that were given to `onResize`.
+   * How many inputs or batches of a run without `concurrency` are in flight: a positive integer, or `Infinity`. If it
+   * changes, call the functions that were given to `onResize`.
    */
   readonly workers: number
   /** Whether `execute` takes several inputs in a batch. Default: false, which sends one input at a time. */
   readonly batches?: boolean | undefined
   /**
-   * Whether a run may send twice as many batches as their `concurrency`, so that a worker need not wait for its next
+   * Whether a run may send twice as many batches as its `concurrency`, so that a worker need not wait for its next
    * batch. The backend keeps the additional ones until a batch of the run ends, and never runs more than `concurrency`
-   * of them at the same time. A run does this for batches that take some milliseconds, if it needs no more batches than
-   * there are workers. Default: false.
+   * of them at the same time. A run without limits and stragglers does this if its batches are quick (some
+   * milliseconds), and if its `concurrency` is not above `workers`. Default: false.
    */
   readonly prefetch?: boolean | undefined
   /**
@@ -282,7 +283,7 @@ export interface Backend {
   readonly machineOf?: ((worker: number) => string | undefined) | undefined
   /**
    * About how many milliseconds a batch spends on the way to a worker and back: a number of at least 0. If it is above
-   * 0.5, a run makes batches that take longer. Left out if a message takes almost no time.
+   * 0.5, a run makes batches that take 50 times as long, at most 2 seconds. Left out if a message takes almost no time.
    */
   readonly messageMillis?: number | undefined
   /**

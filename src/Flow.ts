@@ -78,8 +78,8 @@ export const exit = <const A extends string>(action: A): Leave<A> => Object.free
  * **Details**
  *
  * The input of the flow is the input of its start node. The flow exits with the actions whose target is `Flow.end` or
- * `Flow.exit`. Loops are allowed. Nodes run one after another. The flow yields to the event loop at least every 8 ms of
- * steps that do not wait.
+ * `Flow.exit`. Loops are allowed. Nodes run one after another. If they do not wait, the flow yields to the event loop
+ * at least every 8 ms.
  *
  * A missing or mismatched connection is a compile error: a node or an action without a target, an action that the node
  * does not have, a target that does not exist, or a target whose input has another type than the value of the action.
@@ -130,8 +130,8 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
      */
     readonly on: W & Checked<Ns, W>
     /**
-     * How many nodes may run, without those of nested flows: a positive integer, or `Infinity`. If the flow has not
-     * exited by then, it fails with `StepLimit`. Default: 10,000.
+     * How many nodes may run, not counting those of nested flows: a positive integer, or `Infinity`. If the flow has
+     * not exited by then, it fails with `StepLimit`. Default: 10,000.
      */
     readonly maxSteps?: number | undefined
   }
@@ -173,9 +173,9 @@ export const make = <const Ns extends Nodes, const S extends keyof Ns & string, 
  *
  * **Details**
  *
- * The input of the flow is the input of its first node. The flow exits as its last node exits. If an earlier node exits
- * with another action than `"default"`, the flow exits immediately with that action. The flow fails with the errors of
- * its nodes.
+ * The input of the flow is the input of its first node. The flow exits with the exit of its last node. If an earlier
+ * node exits with another action than `"default"`, the flow exits immediately with that action. The flow fails with the
+ * errors of its nodes.
  *
  * **Example** (Running three steps, or exiting after the second)
  *
@@ -262,7 +262,7 @@ export const fanOut = <const Ns extends Nodes>(name: string, nodes: Ns): Node<
  *
  * **Details**
  *
- * It exits as the winner exits, after it has interrupted the others and waited for their finalizers. If no node
+ * It exits with the exit of the winner, after it has interrupted the others and waited for their finalizers. If no node
  * succeeds, it fails with the failures of all in one cause. For a race over items, see `collect: "race"` of a batch
  * node.
  *

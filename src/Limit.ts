@@ -205,19 +205,20 @@ export interface Rate<in I = unknown> extends Stated<I> {
  * the tokens of all of them when it starts.
  *
  * Most services count as this bucket does: if it is full, `burst` attempts start immediately, and then one token comes
- * back every `window / limit`. If a service allows no more than `limit` in any window, use a `burst` of half the limit
- * and a `window` twice as long: then a full bucket and what comes back meanwhile are half of the limit each.
+ * back every `window / limit`. Some services allow no more than `limit` attempts in any window. For them, set `burst`
+ * to half of `limit`, and make `window` twice as long: then, in any window of the service, one half of the attempts
+ * comes from a full bucket, and the other half from tokens that come back.
  *
  * **Details**
  *
  * Every attempt takes tokens: retries, copies of stragglers and nested attempts too. Attempts get tokens in the order
  * in which they ask; an attempt that needs fewer does not go first. Tokens are taken in the step in which the attempt
- * starts, so an attempt that is interrupted while it waits has spent nothing. Tokens of inputs of a batch that were not
- * started come back.
+ * starts, so an attempt that is interrupted while it waits has spent nothing. Tokens for inputs of a batch that did not
+ * start come back.
  *
- * Each limit has its own bucket, in memory. With a `key`, and Effect's `RateLimiter` provided around the run (on a
- * store in Redis, for example), it is the bucket of that limiter with this key, and all programs that use the key share
- * it. A store that fails is a defect of the attempt.
+ * Each limit has its own bucket, in memory. If it has a `key`, and Effect's `RateLimiter` is provided around the run
+ * (on a store in Redis, for example), it uses the bucket of that `RateLimiter` with this key, which all programs with
+ * the key share. A store that fails is a defect of the attempt.
  *
  * **Gotchas**
  *
@@ -273,8 +274,8 @@ export const rate = <I = unknown>(options: {
    */
   readonly cost?: ((input: I) => number) | undefined
   /**
-   * Name of the bucket at the `RateLimiter` that is provided, which all programs with this key share: a non-empty
-   * string. Default: none, so that the bucket is not shared.
+   * Name of the bucket in the provided `RateLimiter`: a non-empty string. All programs with this key share the bucket.
+   * Default: none, so that the bucket is not shared.
    */
   readonly key?: string | undefined
   /**
@@ -309,8 +310,7 @@ export interface Gate extends Stated {
 }
 
 /**
- * Makes a gate: while it is closed by `pause`, no attempt of any run that names it starts, and `resume` lets them
- * start.
+ * Makes a gate: while it is closed, no attempt of the runs that name it starts. `pause` closes and `resume` opens it.
  *
  * **Details**
  *
@@ -356,8 +356,8 @@ export const gate = (options?: {
  */
 export interface Keyed<in I, out K> extends Limit<I> {
   /**
-   * Reads the states of the limits, by key: of the keys that are in use, or were recently. Limits made by `Limit.make`
-   * have no state and are left out.
+   * Reads the states of the limits, by key, for the keys that are in use or were used recently. Limits made by
+   * `Limit.make` have no state and are left out.
    */
   readonly states: Effect.Effect<ReadonlyMap<K, Contract.State>>
 }
@@ -434,12 +434,12 @@ export interface Adaptive extends Stated {
  *
  * **Details**
  *
- * It starts with 10 concurrent attempts, or the nearest number that is allowed. A refused attempt takes its slot with
- * it: what remains is what the service can handle. From there it tries one more slot now and then. As long as nothing
- * is refused and all slots are in use, it grows by steps of one, two, four and so on, up to half of what it has.
+ * It starts with 10 concurrent attempts, or the nearest number that is allowed. Each refused attempt removes one slot:
+ * what remains is what the service can handle. From there it tries one more slot now and then. As long as nothing is
+ * refused and all slots are in use, it grows by steps of one, two, four and so on, up to half of what it has.
  *
- * If `overload` throws or returns something else, nothing is learned, and that is a defect beside the failure in its
- * cause (which is not retried, like any cause with a defect).
+ * If `overload` throws or returns something else, nothing is learned. The cause of the attempt then has this defect
+ * beside the failure, so the attempt is not retried.
  *
  * Slow start and the steps are those of TCP (RFC 5681, RFC 9438, RFC 7661); the use of times is that of TCP Vegas and
  * of Netflix's concurrency-limits. The decrease differs, because halving gives up slots that the service still grants.
@@ -482,7 +482,7 @@ export const adaptive = (options: {
    */
   readonly overload?: ((error: unknown) => boolean | Duration.Input) | undefined
   /**
-   * Average time of an attempt that is tolerated, as a multiple of its time without other attempts: a finite number
+   * Average time of an attempt that is tolerated, as a multiple of its time when no other attempts run: a finite number
    * above 1. For a service that lets calls wait instead of refusing them; 2 is a good start if all inputs take about
    * equally long. Default: nothing is learned from times.
    */

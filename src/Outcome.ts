@@ -85,7 +85,7 @@ export interface Report<out I, out A, out E = never> {
    * machines.
    */
   readonly machines: ReadonlyMap<number, string>
-  /** What inputs have waited for limits, by the names of the limits, the longest first; empty without limits. */
+  /** How long inputs have waited for limits, by name of the limit, the longest first; empty without limits. */
   readonly limits: ReadonlyArray<LimitWait>
   /** What the run was asked for: its backend and its options. */
   readonly settings: RunSettings
@@ -148,8 +148,8 @@ export interface NestedRun {
    */
   readonly parent: number | undefined
   /**
-   * Index of the input whose attempt has started this run; undefined if no attempt has. In a fiber that outlives its
-   * attempt, it is the input that its lane has at the time.
+   * Index of the input whose attempt has started this run; undefined if no attempt has. If a fiber that outlives its
+   * attempt has started the run, it may be the index of a later input.
    */
   readonly index: number | undefined
   /** When this run started, measured from the start of the reported run. */
@@ -389,7 +389,7 @@ export class TooManyErrors<I, A, E> extends Data.TaggedError("TooManyErrors")<{
   readonly limit: number
   /**
    * Report with every outcome that was settled before the run stopped, so nothing that was finished is lost.
-   * `Parallel.stream` has already emitted the values: here its report has only the failures.
+   * `Parallel.stream` has already emitted the values, so its report has only the failures.
    */
   readonly report: Report<I, A, E>
 }> {

@@ -103,8 +103,8 @@ export const forEach: {
    * workers of the backend for tasks.
    *
    * Fails with the cause of the first failure, unchanged: a typed error or a defect. If other attempts die while they
-   * are interrupted, that does not change the cause; it is logged. `timeout` adds `TimeoutError`, `journal` adds
-   * `JournalError`, a task adds `BackendError`, and a stream of inputs adds its own error.
+   * are interrupted, the cause stays the same, and their defects are logged. `timeout` adds `TimeoutError`, `journal`
+   * adds `JournalError`, a task adds `BackendError`, and a stream of inputs adds its own error.
    *
    * Interruption stops every attempt, waits for its finalizers and closes the inputs.
    *
@@ -605,9 +605,9 @@ export const withDefaults: {
    * starts, so the levels neither exceed the limit nor wait for each other. Under `Limit.rate`, an attempt takes a
    * token at each level.
    *
-   * Options that change the type of a run (`timeout`, `maxErrors`, `journal`) and `name` cannot be set from outside,
-   * since the error types inside would be wrong. An inner `withDefaults` takes precedence over an outer one, option by
-   * option. This is `parallel_config` of joblib.
+   * `timeout`, `maxErrors` and `journal` cannot be set from outside, since they change the error type of a run. Nor can
+   * `name`. An inner `withDefaults` takes precedence over an outer one, option by option. This is `parallel_config` of
+   * joblib.
    *
    * **Example** (Running one input at a time, to debug)
    *
@@ -639,7 +639,7 @@ export const withDefaults: {
  *
  * Every run, batch node and batch flow inside has a `concurrency` of 1, and every task runs on `Backend.async`,
  * whatever options they set and whatever layers are provided inside. Everything else still applies: timeouts, retries,
- * limits and error budgets. The errors are those of the effect.
+ * limits and error budgets. The type of the effect stays the same.
  *
  * **Example** (Seeing the order in which things happen)
  *
@@ -689,7 +689,7 @@ type Fitting<Pairs extends ReadonlyArray<readonly [work: AnyWork, input: any]>> 
  *
  * **Gotchas**
  *
- * A fiber that outlives its attempt (`Effect.forkDetach`) may see the next attempt of its lane. Read `Parallel.attempt`
+ * A fiber that outlives its attempt (`Effect.forkDetach`) may see a later attempt instead. Read `Parallel.attempt`
  * before you fork.
  *
  * **Example** (Finding out which try it is)

@@ -85,7 +85,7 @@ export const tally = (self: Outcome.Report<unknown, unknown, unknown>): Tally =>
 }
 
 /**
- * What the workers of a run did with their time; on fibers, its lanes.
+ * What the workers of a run did with their time; on fibers, its `concurrency` lanes.
  *
  * **Details**
  *

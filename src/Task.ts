@@ -54,8 +54,8 @@ export interface Options<I, A, E, R> {
   /** `import.meta.url` of the module that makes and exports the task. A worker imports that module. */
   readonly module: string
   /**
-   * Schema of payloads, which are sent as JSON, except for values of `cloned` and `moved`. Default: payloads are
-   * structured-cloned, or handed over unchanged on fibers.
+   * Schema of payloads, which are sent as JSON, except for values with a `cloned` or `moved` schema. Default: payloads
+   * are structured-cloned, or handed over unchanged on fibers.
    */
   readonly payload?: Schema.Codec<I, any> | undefined
   /** Schema of values, which come back as JSON. Default: as for payloads. */

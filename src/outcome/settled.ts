@@ -53,8 +53,8 @@ export interface Settled<out I> {
   /** What the input waited for, summed over all its attempts. */
   readonly waits: Waits
   /**
-   * The worker that settled the input; on fibers, the lane, which is one of `concurrency`. Numbered from 0; -1 if
-   * nothing ran.
+   * The worker that settled the input; on fibers, the lane: one of `concurrency` fibers that run inputs. Numbered from
+   * 0; -1 if nothing ran.
    */
   readonly worker: number
   /**
@@ -97,7 +97,7 @@ export interface Attempt {
   readonly elapsed: Duration.Duration
   /** What the attempt waited for before it started, and for its result to come back. */
   readonly waits: Waits
-  /** The worker that ran the attempt; on fibers, the lane, which is one of `concurrency`. Numbered from 0. */
+  /** The worker that ran the attempt; on fibers, the lane, one of `concurrency`. Numbered from 0. */
   readonly worker: number
   /**
    * How it ended. `"Interrupted"` is a straggler or its copy, if the other one finished first. `"Lost"` means that the

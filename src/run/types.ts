@@ -58,8 +58,8 @@ export type RetryOption<E> = Retry.Retry<E>
  *
  * **Gotchas**
  *
- * `Options` without parameters fit any work. A function that passes its own `Options<E>` on to a run gets every error
- * that they may add. To be as exact as the run, declare `T extends Duration.Input = never` and
+ * `Options` without parameters fit any work. A function that takes `Options<E>` and passes them to a run has every
+ * error in its type that options can add. For the exact errors, declare `T extends Duration.Input = never` and
  * `M extends number = never`, and take `Options<E, T, M>`.
  *
  * @category models
@@ -119,8 +119,9 @@ export interface Options<
   readonly batchSize?: number | "auto" | undefined
   /**
    * How many inputs to read ahead of those in flight: an integer of at least 0, or `"all"`. Default: twice the
-   * concurrency, times `batchSize` if that is a number. If batches are automatic, the default is a batch for each lane
-   * instead, and of asynchronous inputs as many as are already done; a number that you give bounds batches too.
+   * concurrency, times `batchSize` if that is a number. With automatic batches, the default is a batch for each worker
+   * instead; asynchronous inputs are then read ahead by as many as are already done. A number that you give also bounds
+   * the size of batches.
    */
   readonly preDispatch?: number | "all" | undefined
   /**
@@ -151,8 +152,8 @@ export interface Options<
  * **Details**
  *
  * If limits depend on the input, an input that waits for them holds no slot: other inputs pass it, as far as the run
- * reads ahead. The function may be called several times before an attempt starts. If it throws, or returns something
- * else, that is a defect of its input.
+ * reads ahead. The function may be called several times before an attempt starts. If it throws, or returns anything but
+ * limits, its input fails with a defect.
  *
  * @category models
  * @since 0.1.0
@@ -176,8 +177,8 @@ export type LimitOption<I> =
 export interface JournalOption<in I, in out A, in out E> {
   /**
    * Identifies an input. Inputs with equal keys share one outcome; give equal inputs different keys to run each of
-   * them. Default: a digest of the name of the run, its version, and the input, as the schema of its task encodes it,
-   * or as JSON.
+   * them. Default: a digest of the name of the run, its version, and the input, encoded by the schema of its task or as
+   * JSON.
    */
   readonly key?: ((input: I, index: number) => string) | undefined
   /**
@@ -283,9 +284,9 @@ export type Timed<T, E> = [Exclude<T, undefined>] extends [never] ? E : E | Caus
 export type Budgeted<M, I, A, E> = [Exclude<M, undefined>] extends [never] ? never : Outcome.TooManyErrors<I, A, E>
 
 /**
- * The second argument of a run, in an overload that never applies. It is the last one, because compilers report errors
- * about the last overload: they name what is wrong with the second argument, and not that the first, if it is work, is
- * not an input.
+ * The second argument of a run, in an overload that never applies. It is the last one, because compilers report the
+ * errors of the last overload. So they say what is wrong with the second argument. Otherwise, if the first one is work,
+ * they would say that it is not inputs.
  *
  * @category type-level
  * @since 0.1.0
