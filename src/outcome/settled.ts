@@ -221,8 +221,8 @@ interface FailurePart<out E> {
 }
 
 /**
- * The common part of outcomes. Times are numbers until they are read: as durations, they would cost a quick input as much
- * as everything else in its outcome.
+ * The common part of outcomes. Times are numbers until they are read: as durations, they would cost a quick input as
+ * much as everything else in its outcome.
  */
 class Base<I, Tag extends string> implements Settled<I> {
   declare readonly [TypeId]: typeof TypeId
@@ -301,8 +301,8 @@ Object.assign(Base.prototype, { [TypeId]: TypeId, recorded: undefined })
  * The classes of outcomes. Two things keep an instance cheap.
  *
  * A class that is the value of a key takes its name from the key, so it prints with the name of a type or function of
- * its module. Setting the name after the class is made (`Object.defineProperty`) makes V8 take ten times as long for each
- * instance.
+ * its module. Setting the name after the class is made (`Object.defineProperty`) makes V8 take ten times as long for
+ * each instance.
  *
  * Fields are declared, not defined: only the constructor writes them, once.
  */

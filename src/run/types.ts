@@ -1,9 +1,9 @@
 /**
  * Types of a run: its inputs, work and options, and the errors that options add.
  *
- * A run infers the types of the options that change its errors: `timeout` as `T`, `maxErrors` as `M` and `journal` as `J`.
- * `T` and `M` are `never` or `undefined` if the option is certainly absent. For options of several shapes, they are the
- * union over all shapes.
+ * A run infers the types of the options that change its errors: `timeout` as `T`, `maxErrors` as `M` and `journal` as
+ * `J`. `T` and `M` are `never` or `undefined` if the option is certainly absent. For options of several shapes, they are
+ * the union over all shapes.
  */
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
