@@ -15,6 +15,7 @@ const outside = [
   "test/platform/*.test.ts",
   "test/report/inside.test.ts",
   "test/report/page.test.ts",
+  "test/site/site.test.ts",
   "test/types/*.test.ts"
 ]
 

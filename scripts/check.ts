@@ -14,15 +14,9 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { instructions } from "./instructions.ts"
-import { root, run, runSteps } from "./steps.ts"
+import { install, root, run, runSteps } from "./steps.ts"
 
 const tool = (name: string) => join(root, "tools", "node_modules", ".bin", name)
-
-/** Installs the dependencies of a folder that has a `package.json` of its own. */
-const install = (...path: ReadonlyArray<string>): void => {
-  const cwd = join(root, ...path)
-  if (!existsSync(join(cwd, "node_modules"))) run("npm", ["install", "--no-package-lock"], { cwd })
-}
 
 const inTemporary = (name: string, check: (folder: string) => void): void => {
   const folder = mkdtempSync(join(tmpdir(), `effect-parallel-${name}-`))
@@ -33,11 +27,15 @@ const inTemporary = (name: string, check: (folder: string) => void): void => {
   }
 }
 
-/** Runs tests, and fails if any of them is skipped. */
-const runWhole = (...tests: ReadonlyArray<string>): void =>
-  inTemporary("screens", (folder) => {
+const needChromium = (): void => {
+  if (!existsSync("/usr/bin/chromium")) throw new Error("/usr/bin/chromium is missing")
+}
+
+/** Runs tests, and fails if any of them is skipped; the variable turns them on. */
+const runWhole = (variable: string, ...tests: ReadonlyArray<string>): void =>
+  inTemporary("tests", (folder) => {
     const file = join(folder, "results.json")
-    const env = { SCREENS: "1" }
+    const env = { [variable]: "1" }
     run("vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...tests], { env })
     const { numPendingTests, testResults } = JSON.parse(readFileSync(file, "utf8")) as {
       readonly numPendingTests: number
@@ -102,11 +100,13 @@ await runSteps({
   tools: () => {
     install("tools")
     install("bench")
+    install("site")
   },
   types: () => {
     run("tsc", ["-p", "."])
     run("tsc", ["-p", "bench"])
     run("tsc", ["-p", "viewer"])
+    run("tsc", ["-p", "site"])
   },
   diagnostics: () => {
     run(tool("tsc"), ["-p", "."])
@@ -149,14 +149,20 @@ await runSteps({
   },
   instructions,
   screens: () => {
-    if (!existsSync("/usr/bin/chromium")) throw new Error("/usr/bin/chromium is missing")
+    needChromium()
     if (spawnSync("tmux", ["-V"]).status !== 0) throw new Error("tmux is missing")
     runWhole(
+      "SCREENS",
       "test/report/page.test.ts",
       "test/dashboard/page.test.ts",
       "test/observability/terminal.test.ts",
       "test/examples/summarise/screen.test.ts"
     )
+  },
+  site: () => {
+    needChromium()
+    run("node", ["scripts/site.ts"])
+    runWhole("SITE", "test/site/site.test.ts")
   },
   package: () =>
     inTemporary("tarball", (folder) => {

@@ -1,5 +1,7 @@
 // Runs the steps of a script, all of them or those named on its command line. Stops at the first that fails.
 import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 export const root = fileURLToPath(new URL("..", import.meta.url))
@@ -18,6 +20,12 @@ export const run = (command: string, args: ReadonlyArray<string>, options: {
   if (error !== undefined) throw error
   if (status !== 0) throw new Error(`${command} ${args.join(" ")} exited with ${status ?? signal}\n${stdout}${stderr}`)
   return stdout
+}
+
+/** Installs the dependencies of a folder that has a `package.json` of its own. */
+export const install = (...path: ReadonlyArray<string>): void => {
+  const cwd = join(root, ...path)
+  if (!existsSync(join(cwd, "node_modules"))) run("npm", ["install", "--no-package-lock"], { cwd })
 }
 
 /** A check that passes unless it throws. */

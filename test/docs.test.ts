@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const sources = globSync("src/**/*.ts", { cwd: root }).toSorted()
-const pages = [...globSync("*.md", { cwd: root }), ...globSync("docs/**/*.md", { cwd: root })].toSorted()
+const pages = globSync(["*.md", "docs/**/*.md", "site/*.md"], { cwd: root }).toSorted()
 const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
 
 interface Example {
