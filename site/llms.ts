@@ -10,8 +10,8 @@ const section = ({ pages, title }: Group): string => `## ${title}\n\n${pages.map
 
 export const llms = `# effect-parallel
 
-> Run one effect over many inputs, bounded, retried and timed out, on fibers, threads or processes, and get a typed account of
-> every one. For Effect 4.1 on Node.js.
+> Run one effect over many inputs, bounded, retried and timed out, on fibers, threads or processes, and get a typed account
+> of every one. For Effect 4.1 on Node.js.
 
 Paths are those of the npm package. \`AGENTS.md\` beside this file has short rules for code that uses the library.
 

@@ -1,5 +1,5 @@
 /** The built site in a browser: a part of `npm run check -- site`, which builds it. */
-import { assert, describe, layer } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { createServer } from "node:http"
@@ -10,7 +10,8 @@ import type { Page } from "playwright-core"
 import { blank, Chromium, drawn, listen, type Reader } from "../report/browser.ts"
 import { barriersOf, overhang } from "../report/page/readers.ts"
 
-const dist = fileURLToPath(new URL("../../site/dist", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const dist = join(root, "site", "dist")
 
 const types: Readonly<Record<string, string>> = {
   ".css": "text/css",
@@ -61,7 +62,20 @@ const opened = (path: string, reader: Reader) =>
 const isWanted = process.env["SITE"] === "1"
 const title = `the site${isWanted ? "" : " (skipped: it is a part of `npm run check -- site`)"}`
 
+/** The titles of examples in files, in order. */
+const examplesIn = (files: string): ReadonlyArray<string> =>
+  globSync(files, { cwd: root }).flatMap((file) =>
+    readFileSync(join(root, file), "utf8").match(/\*\*Example\*\* \(.+\)$/gm) ?? []
+  ).toSorted()
+
 describe.skipIf(!isWanted)(title, () => {
+  it("has every example of the doc comments in its reference", () => {
+    const examples = examplesIn("src/**/*.ts")
+
+    assert.isAbove(examples.length, 80)
+    assert.deepStrictEqual(examplesIn("site/api/**/*.md"), examples)
+  })
+
   layer(Layer.mergeAll(Chromium.layer, Site.layer), { excludeTestServices: true })((it) => {
     for (const width of [390, 1280]) {
       for (const words of ["timeout", "tokens a minute", "resume"]) {
