@@ -30,12 +30,14 @@ const sources = Object.entries(exports).flatMap(([path, target]) =>
 
 const index = readFileSync(join(root, "src", "index.ts"), "utf8")
 
-const importOf = ({ name, parent }: DeclarationReflection): string =>
-  parent?.kindOf(ReflectionKind.Module) === true
-    ? `import { ${name} } from "effect-parallel/${parent.name}"`
-    : index.includes(`export * as ${name} from`)
-    ? `import { ${name} } from "effect-parallel"`
-    : `import * as ${name.split("/").at(-1)} from "effect-parallel/${name}"`
+const importOf = ({ children = [], name, parent }: DeclarationReflection): string => {
+  const last = name.split("/").at(-1)!
+  if (parent?.kindOf(ReflectionKind.Module) === true) return `import { ${name} } from "effect-parallel/${parent.name}"`
+  if (index.includes(`export * as ${name} from`)) return `import { ${name} } from "effect-parallel"`
+  if (/^[A-Z]/.test(last)) return `import * as ${last} from "effect-parallel/${name}"`
+  const values = children.filter((child) => !child.kindOf([ReflectionKind.Interface, ReflectionKind.TypeAlias]))
+  return `import { ${values.map((value) => value.name).join(", ")} } from "effect-parallel/${name}"`
+}
 
 const app = await Application.bootstrapWithPlugins({
   plugin: [load],

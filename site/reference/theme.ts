@@ -42,12 +42,12 @@ class Page {
   }
 
   /** How readers know what a name in code refers to, and its address from this page. */
-  private reference(symbol: ts.Symbol): { readonly name?: string; readonly href: string } | undefined {
+  private reference(symbol: ts.Symbol, written: string): { readonly name?: string; readonly href: string } | undefined {
     const reflection = this.given.sources.reflectionOf(symbol)
     const { router } = this.context
     if (reflection === undefined) {
       const file = symbol.declarations?.[0]?.getSourceFile().fileName
-      const href = file === undefined ? undefined : effectUrl(file, symbol.name)
+      const href = file === undefined ? undefined : effectUrl(file, written.split(".").at(-1)!)
       return href === undefined ? undefined : { href }
     }
     if (!router.hasUrl(reflection)) return undefined
@@ -64,9 +64,10 @@ class Page {
     let code = ""
     let done = 0
     for (const { end, start, symbol } of names) {
-      const reference = this.reference(symbol)
+      const written = text.slice(start, end)
+      const reference = this.reference(symbol, written)
       if (reference === undefined) continue
-      const { href, name = text.slice(start, end) } = reference
+      const { href, name = written } = reference
       code += text.slice(done, start)
       links.push([code.length, code.length + name.length, href])
       code += name
