@@ -17,7 +17,8 @@ const types: Readonly<Record<string, string>> = {
   ".css": "text/css",
   ".html": "text/html",
   ".js": "text/javascript",
-  ".png": "image/png"
+  ".png": "image/png",
+  ".svg": "image/svg+xml"
 }
 
 /** The address at which the built site is served. */
