@@ -20,6 +20,9 @@ const runtimeEpoch = epochOf(() => monotonicMillis(runtimeClock))
 /** Returns true if a clock is Effect's own, which runs in real time. */
 export const isRuntimeClock = (clock: Clock.Clock): boolean => clock === runtimeClock
 
+/** True if a clock is moved by a test. It is not compared with `TestClock`, which programs do not load. */
+export const isTestClock = (clock: Clock.Clock): boolean => clock !== runtimeClock && "adjust" in clock
+
 /**
  * Makes a function that reads a clock as whole nanoseconds, since an origin that is the same for all readers of that
  * clock.

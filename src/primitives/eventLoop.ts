@@ -11,13 +11,21 @@
  * Invariant: while `closed` is true, `left` is at most 0, so every `tick` reaches `checkClock` and returns true. Only
  * `onTurn`, which runs in the next turn, opens the budget again.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
+import { isTestClock } from "./clock.ts"
 import { timer } from "./monotonic.ts"
 
 /** Time that lanes may run before the event loop turns, in milliseconds. */
 const sliceMillis = 8
+
+/**
+ * The same on a clock that a test moves. What happens at a time of such a clock must not depend on how busy the machine
+ * is: lanes that wait for the next turn would start after the test has moved the clock.
+ */
+const testSliceMillis = 1000
 
 /** Greatest number of inputs between two readings of the clock while inputs are fast. */
 const maxStride = 32
@@ -28,6 +36,7 @@ export const longMillis = 50
 export class TurnBudget {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly synchronous: boolean
+  private readonly slice: number
   private readonly queue: Array<() => void> = []
   /** Number of turns in which the budget was used. */
   turns = 0
@@ -45,8 +54,9 @@ export class TurnBudget {
   /** True once the turn has used up its slice. */
   private closed = false
 
-  constructor(dispatcher: Scheduler.SchedulerDispatcher, synchronous: boolean) {
+  constructor(dispatcher: Scheduler.SchedulerDispatcher, synchronous: boolean, slice: number) {
     this.dispatcher = dispatcher
+    this.slice = slice
     this.synchronous = synchronous
     if (synchronous) this.left = Infinity
   }
@@ -77,7 +87,7 @@ export class TurnBudget {
     this.stride = now - this.checkedAt < 1 ? Math.min(maxStride, this.stride * 2) : 1
     this.checkedAt = now
     if (!this.started) this.start(now)
-    this.closed = now - this.startedAt >= sliceMillis
+    this.closed = now - this.startedAt >= this.slice
     this.left = this.closed ? 0 : this.stride
     return this.closed
   }
@@ -139,15 +149,21 @@ export class Burst {
   }
 }
 
-const turnBudgets = new WeakMap<Scheduler.Scheduler, TurnBudget>()
+type TurnBudgets = WeakMap<Scheduler.Scheduler, TurnBudget>
 
-/** Returns the turn budget of a fiber's scheduler, which all runs on that scheduler share. */
+const turnBudgets: TurnBudgets = new WeakMap()
+const testTurnBudgets: TurnBudgets = new WeakMap()
+
+/** Returns the turn budget of a fiber's scheduler, which all runs on that scheduler share. Tests have one of their own. */
 export const turnBudgetOf = (fiber: Fiber.Fiber<unknown, unknown>): TurnBudget => {
   const { scheduler } = fiber.cache
-  let found = turnBudgets.get(scheduler)
+  const isTest = isTestClock(fiber.getRef(Clock.Clock))
+  const budgets = isTest ? testTurnBudgets : turnBudgets
+  let found = budgets.get(scheduler)
   if (found === undefined) {
-    found = new TurnBudget(fiber.currentDispatcher, scheduler.executionMode === "sync")
-    turnBudgets.set(scheduler, found)
+    const slice = isTest ? testSliceMillis : sliceMillis
+    found = new TurnBudget(fiber.currentDispatcher, scheduler.executionMode === "sync", slice)
+    budgets.set(scheduler, found)
   }
   return found
 }

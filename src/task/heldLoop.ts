@@ -4,11 +4,11 @@
  * A task without a backend, and a function in a program that provides one, run in the program's own thread. While such
  * work computes, no timer, socket or other input gets its turn, and timeouts are late. Each program is warned once.
  *
- * Nothing is put around an attempt. When an attempt starts, the watch asks for long turns of the event loop since an attempt
- * started before: at each start while attempts are slow, at one start in `maxStride` while they are fast, and when the
- * run ends. An attempt that waits ends in a turn whose start nobody saw; a timer that should have
- * fired since then shows how long that turn has lasted. A turn counts if the program computed for at least half of it:
- * a busy machine makes any turn long.
+ * Nothing is put around an attempt. When an attempt starts, the watch asks for long turns of the event loop since an
+ * earlier attempt started: at each start while attempts are slow, at one start in `maxStride` while they are fast, and
+ * when the run ends. An attempt that waits ends in a turn whose start nobody saw. A timer that should have fired since
+ * then shows how long that turn has lasted. A turn counts only if the thread computed for most of 50 ms, because a busy
+ * machine makes any turn long.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -28,6 +28,9 @@ const beatMillis = 20
 /** Of this number of starts at least one is watched; fewer are watched only if they follow within `fastMillis`. */
 const maxStride = 256
 const fastMillis = 4
+
+/** CPU time in milliseconds that a long turn has to take, at least. */
+const leastComputed = 0.8 * longMillis
 
 /** Kept here, because tests may replace the global timers by ones that do not run. */
 const { clearTimeout, setTimeout } = globalThis
@@ -108,7 +111,7 @@ export class LoopWatch {
     if (this.turn < 0) return
     const held = Math.max(late, this.turnBudget.heldSince(this.turn))
     if (held < longMillis || this.warned.isDone) return
-    if (computedMillis() - this.computedAt < held / 2 || --this.spared >= 0) return
+    if (computedMillis() - this.computedAt < leastComputed || --this.spared >= 0) return
     this.warned.isDone = true
     this.warn(Math.round(held))
   }
@@ -120,12 +123,17 @@ export class LoopWatch {
   }
 }
 
-/** Returns the milliseconds that the program has computed; infinite where the platform does not say. */
+interface CpuUsage {
+  readonly user: number
+  readonly system: number
+}
+
+/** Returns the CPU time of this thread in milliseconds, or of the program where only that is known. Infinite otherwise. */
 const computedMillis = (): number => {
   const { process } = globalThis as {
-    readonly process?: { readonly cpuUsage?: () => { readonly user: number; readonly system: number } }
+    readonly process?: { readonly threadCpuUsage?: () => CpuUsage; readonly cpuUsage?: () => CpuUsage }
   }
-  const usage = process?.cpuUsage?.()
+  const usage = process?.threadCpuUsage?.() ?? process?.cpuUsage?.()
   return usage === undefined ? Infinity : (usage.user + usage.system) / 1000
 }
 

@@ -4,10 +4,12 @@ import { Backend, Parallel, Task } from "effect-parallel"
 import { TestBackend } from "effect-parallel/testing"
 import { Warned } from "../../src/task/heldLoop.ts"
 
-/** Computes without a pause for a real time in milliseconds. */
+/** Computes without a pause for a time in milliseconds, and on a busy machine until it has had as much CPU time. */
 const hold = (millis: number): void => {
   const end = performance.now() + millis
-  while (performance.now() < end);
+  const from = process.cpuUsage()
+  const used = () => process.cpuUsage(from)
+  while (performance.now() < end || used().user + used().system < 1000 * millis);
 }
 
 const module = import.meta.url
