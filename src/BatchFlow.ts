@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import {
   type BatchExit,
   type BatchInput,
@@ -24,6 +23,7 @@ import { withOutCodec } from "./flow/outCodec.ts"
 import * as Path from "./flow/path.ts"
 import type { Absent, ErrorOf, Of, ServicesOf } from "./flow/types.ts"
 import { wrongType } from "./primitives/check.ts"
+import type * as Types from "./run/types.ts"
 import type { Journaled, Journaling, JournalService, NoJournaling } from "./run/types.ts"
 
 /** @since 0.1.0 */
@@ -73,7 +73,7 @@ export const make: <
   O extends Posted | Absent = Absent,
   C extends Collect = "forEach",
   F = never,
-  T extends Duration.Input | undefined = never,
+  T extends Types.Timeout = never,
   M extends number | undefined = never,
   W = never,
   JJ extends Journaling = NoJournaling

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import {
   type BatchExit,
   type BatchInput,
@@ -22,6 +21,7 @@ import {
 import type { Node, Posted } from "./flow/node.ts"
 import type { Absent, ErrorOf, NoPromise, Of, ServicesOf } from "./flow/types.ts"
 import { wrongType } from "./primitives/check.ts"
+import type * as Types from "./run/types.ts"
 import type { Journaled, Journaling, JournalService, NoJournaling } from "./run/types.ts"
 
 /** @since 0.1.0 */
@@ -76,7 +76,7 @@ export const make: <
   O extends Posted | Absent = Absent,
   C extends Collect = "forEach",
   F = never,
-  T extends Duration.Input | undefined = never,
+  T extends Types.Timeout = never,
   M extends number | undefined = never,
   W = never,
   JJ extends Journaling = NoJournaling

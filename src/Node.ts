@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
@@ -98,7 +97,7 @@ export const make: <
   X = Absent,
   O extends Posted | Absent = Absent,
   F = never,
-  T extends Duration.Input | undefined = never
+  T extends Types.Timeout = never
 >(
   name: string,
   options: NoPromise<"prep", P> & NoPromise<"exec", X> & {

@@ -401,7 +401,9 @@ const usageLine = (self: Outcome.Report<unknown, unknown, unknown>): ReadonlyArr
   const parts = shares.map(([what, time]) => [what, Math.round(100 * time / all)] as const)
     .filter(([what, percent]) => percent > 0 || what === "working")
     .map(([what, percent]) => `${percent} % ${what}`)
-  const line = `  ${workers} ${workers === 1 ? "worker" : "workers"}: ${parts.join(", ")}`
+  // a function runs in lanes of its own thread
+  const place = self.settings.backend === undefined ? "lane" : "worker"
+  const line = `  ${workers} ${place}${workers === 1 ? "" : "s"}: ${parts.join(", ")}`
   return times.limit < leastWaits * all || self.limits.length === 0 ? [line] : [line, limitsLine(self.limits)]
 }
 

@@ -11,6 +11,7 @@ import {
   type ResourceLimits,
   Worker
 } from "node:worker_threads"
+import { optionalRecord } from "../primitives/check.ts"
 import * as Workers from "../worker/near/layer.ts"
 import { type Platform, slots } from "../worker/near/platform.ts"
 import { shownError, StderrTail } from "../worker/near/stderrTail.ts"
@@ -77,8 +78,11 @@ export interface Options extends Workers.WorkerOptions {
  */
 export const layer = (options: Options = {}): Layer.Layer<never> => {
   Workers.check(options, ["resourceLimits", "maxBytes"])
+  optionalRecord("resourceLimits", options.resourceLimits, "a number above 0", isLimit)
   return Workers.layer(options, kind(options), Workers.bytes(options.maxBytes))
 }
+
+const isLimit = (value: unknown): boolean => value === undefined || (typeof value === "number" && value > 0)
 
 const kind = ({ env, execArgv, resourceLimits }: Options): Platform => ({
   name: "threads",

@@ -22,6 +22,7 @@ import { Fleet } from "../fleet/program.ts"
 import * as Machine from "../fleet/serve.ts"
 import * as Traffic from "../fleet/traffic.ts"
 import * as check from "../primitives/check.ts"
+import type { DurationInput } from "../primitives/duration.ts"
 import { optionalLayer } from "../primitives/layer.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import * as Threads from "./Threads.ts"
@@ -44,12 +45,12 @@ export interface Options {
    * six times in a lease, by the `lease` that `serve` was given: give both the same. A program whose event loop is
    * blocked for longer than the lease looks lost to its machines. Default: 3 seconds.
    */
-  readonly lease?: Duration.Input | undefined
+  readonly lease?: DurationInput<"3 seconds"> | undefined
   /**
    * How long an input waits if there is no machine, or if none can be reached: a positive duration. Then it fails with
    * `NoWorkers` or `Unreachable`. Default: 30 seconds.
    */
-  readonly patience?: Duration.Input | undefined
+  readonly patience?: DurationInput<"1 minute"> | undefined
   /**
    * How many machines may be lost while they have an input, until the input fails with `MachineLost`: a positive
    * integer. After the first loss, the input is sent in a batch of its own. Before the loss that would fail it, it is
@@ -170,11 +171,11 @@ export interface ServeOptions {
    * How long a program may be silent before it counts as lost, and its batches are dropped: a finite, positive
    * duration. Give it the same value as the program has. Default: 3 seconds.
    */
-  readonly lease?: Duration.Input | undefined
+  readonly lease?: DurationInput<"3 seconds"> | undefined
   /**
    * How long running batches may continue when the machine is interrupted. Default: they are interrupted immediately.
    */
-  readonly drain?: Duration.Input | undefined
+  readonly drain?: DurationInput<"10 seconds"> | undefined
 }
 
 /**
@@ -320,7 +321,7 @@ const checked = ({ drain = 0, lease, slots, tasks, ...others }: ServeOptions) =>
   return {
     tasks,
     lease: leaseMillis(lease),
-    drain: Duration.toMillis(Duration.fromInputUnsafe(drain)),
+    drain: Duration.toMillis(check.duration("drain", drain)),
     ...(slots !== undefined && { slots: check.positiveInteger("slots", slots) })
   }
 }

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { knownKeys, positiveDuration } from "../primitives/check.ts"
+import type { DurationInput } from "../primitives/duration.ts"
 import { Shutdown, type ShutdownSignal, type StoppableRun } from "../primitives/shutdown.ts"
 
 /**
@@ -19,7 +20,7 @@ import { Shutdown, type ShutdownSignal, type StoppableRun } from "../primitives/
  */
 export interface Options {
   /** How long running attempts may take to end after the first signal: a positive duration. Default: 10 seconds. */
-  readonly drain?: Duration.Input | undefined
+  readonly drain?: DurationInput<"10 seconds"> | undefined
 }
 
 /** Signals that stop a program, and the exit code after the second one, as after Ctrl-C in a shell. */

@@ -51,17 +51,48 @@ export const optionalFunction = (name: string, value: unknown): void => {
   if (value !== undefined && typeof value !== "function") wrongType(name, "a function", value)
 }
 
+/** Checks for a duration, zero included, and returns it. */
+export const duration = (name: string, value: unknown): Duration.Duration => {
+  const found = durationOf(name, "a duration", value)
+  return Duration.isLessThan(found, Duration.zero) ? outOfRange(name, "a duration", value) : found
+}
+
 /** Checks for a duration above zero, finite or infinite, and returns it. */
 export const positiveDuration = (name: string, value: unknown): Duration.Duration => {
-  const expected = typeof value === "string" ? "a positive duration such as \"5 seconds\"" : "a positive duration"
+  const found = durationOf(name, "a positive duration", value)
+  return Duration.isGreaterThan(found, Duration.zero) ? found : outOfRange(name, "a positive duration", value)
+}
+
+const durationOf = (name: string, what: string, value: unknown): Duration.Duration => {
+  const expected = typeof value === "string" ? `${what} such as "5 seconds"` : what
   if (value === undefined || value === null) return wrongType(name, expected, value)
-  let duration: Duration.Duration
   try {
-    duration = Duration.fromInputUnsafe(value)
+    return Duration.fromInputUnsafe(value)
   } catch {
     return refuse(typeof value === "string" || typeof value === "number", name, expected, value)
   }
-  return Duration.isGreaterThan(duration, Duration.zero) ? duration : outOfRange(name, expected, value)
+}
+
+/** Checks for an array of strings or undefined. */
+export const optionalStrings = (name: string, value: unknown): void => {
+  if (value === undefined) return
+  if (!Array.isArray(value) || !value.every((each) => typeof each === "string")) {
+    wrongType(name, "an array of strings", value)
+  }
+}
+
+/** Checks for an object whose values `allowed` accepts, or undefined. */
+export const optionalRecord = (
+  name: string,
+  value: unknown,
+  expected: string,
+  allowed: (value: unknown) => boolean
+): void => {
+  if (value === undefined) return
+  if (typeof value !== "object" || value === null || Array.isArray(value)) wrongType(name, "an object", value)
+  for (const [key, each] of Object.entries(value as object)) {
+    if (!allowed(each)) wrongType(`${name}.${key}`, expected, each)
+  }
 }
 
 /** Checks for an object with no keys other than the known ones. */

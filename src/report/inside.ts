@@ -125,12 +125,13 @@ export class InsideOf implements Spectator {
   }
 }
 
-/** Returns the input of a log line from a worker, which has it in its annotations. */
+/** Returns the input of a log line from a worker or a machine, which has it in its annotations. */
 const elsewhere = (
   fiber: Fiber.Fiber<unknown, unknown>
 ): { readonly index: number; readonly attempt?: number } | undefined => {
-  const { index, worker } = fiber.getRef(References.CurrentLogAnnotations)
-  return typeof index === "number" && typeof worker === "number" ? { index } : undefined
+  const { index, machine, worker } = fiber.getRef(References.CurrentLogAnnotations)
+  const isElsewhere = typeof worker === "number" || typeof machine === "string"
+  return typeof index === "number" && isElsewhere ? { index } : undefined
 }
 
 /** Returns a logged message as one line. */

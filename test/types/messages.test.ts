@@ -95,13 +95,13 @@ const mistakes: ReadonlyArray<[name: string, code: string, says: ReadonlyArray<R
 ]
 
 const prelude = `import { Context, Effect, Schedule } from "effect"
-import { Limit, Parallel } from "effect-parallel"
+import { Limit, Node, Parallel } from "effect-parallel"
 import * as Threads from "effect-parallel/backend/Threads"
 export class Model extends Context.Service<Model, {
   readonly ask: (prompt: string) => Effect.Effect<string>
 }>()("test/Model") {}
 export const half = (n: number) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail("odd")
-export const used = [Effect, Schedule, Parallel, Limit, Threads]`
+export const used = [Effect, Schedule, Parallel, Limit, Node, Threads]`
 
 describe.each([["TypeScript 7", messagesOf], ["TypeScript 5.9", oldMessagesOf]])(
   "the message of %s for",

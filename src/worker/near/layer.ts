@@ -5,7 +5,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Backend from "../../Backend.ts"
-import { knownKeys, positiveDuration, positiveInteger } from "../../primitives/check.ts"
+import {
+  knownKeys,
+  optionalRecord,
+  optionalStrings,
+  positiveDuration,
+  positiveInteger
+} from "../../primitives/check.ts"
+import type { DurationInput } from "../../primitives/duration.ts"
 import { inside } from "../wire/inside.ts"
 import { workers as countOf } from "./cores.ts"
 import type { Platform, PoolOptions } from "./platform.ts"
@@ -19,7 +26,7 @@ export interface WorkerOptions {
    */
   readonly workers?: number | undefined
   /** How long an idle worker is kept: a positive duration. Default: until the layer is released. */
-  readonly idleTimeout?: Duration.Input | undefined
+  readonly idleTimeout?: DurationInput<"1 minute"> | undefined
   /**
    * How many inputs a worker runs before it is replaced, against memory leaks: a positive integer. Default: no limit.
    */
@@ -28,13 +35,13 @@ export interface WorkerOptions {
    * How long a task may take to stop after an interruption or a timeout: a positive duration. Then its worker is
    * terminated, and replaced. Default: 1 second.
    */
-  readonly grace?: Duration.Input | undefined
+  readonly grace?: DurationInput<"1 second"> | undefined
   /**
    * How long a worker that is not busy may take until it starts an input that it was sent: a positive duration, which
    * includes its own start, the import of the task's module and the build of the task's layer. A slower worker is
    * terminated, and the inputs that waited for it fail with `WorkerCrashed`. Default: 30 seconds.
    */
-  readonly startTimeout?: Duration.Input | undefined
+  readonly startTimeout?: DurationInput<"30 seconds"> | undefined
   /** Environment variables of the workers, in addition to those of this process. Default: none. */
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Command-line options of Node.js for the workers. Default: those of this process. */
@@ -46,6 +53,8 @@ const keys = ["workers", "idleTimeout", "maxTasksPerWorker", "grace", "startTime
 /** Checks options. An unknown or invalid option is a defect. */
 export const check = (options: WorkerOptions, others: ReadonlyArray<string>): void => {
   knownKeys("backend options", options, [...keys, ...others])
+  optionalRecord("env", options.env, "a string", (value) => value === undefined || typeof value === "string")
+  optionalStrings("execArgv", options.execArgv)
   poolOptions(options, undefined)
 }
 

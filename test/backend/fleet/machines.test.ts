@@ -28,6 +28,15 @@ const fieldsOf = (reason: object): unknown => ({ ...reason })
 const network = Transport.Network
 
 describe("what travels", () => {
+  it.effect("includes log lines, which the report keeps with their inputs", () =>
+    Effect.gen(function*() {
+      const report = yield* Parallel.run(["one", "two"], tasks.talks).pipe(
+        Effect.provide(Layer.merge(fleet({ machines: ["one machine"] }), Logger.layer([])))
+      )
+
+      assert.deepStrictEqual(report.inside.logs.map(({ index }) => index), [0, 1])
+    }))
+
   it.effect("includes the span, the log level, annotations and defaults; logs come back to the loggers here", () =>
     Effect.gen(function*() {
       const logged: Array<Readonly<Record<string, unknown>>> = []
@@ -164,6 +173,14 @@ describe("a task", () => {
     assert.throws(() => Transport.layer({ maxLosses: 0 }), /expected `maxLosses`/)
     assert.throws(() => Transport.serve({ tasks: [half], slots: 0 }), /expected `slots`/)
     assert.throws(() => Transport.serve({ tasks: [half], sluts: 1 } as never), /`sluts`/)
+    assert.throws(
+      () => Transport.serve({ tasks: [half], drain: "5 secs" as never }),
+      /expected `drain` to be a duration such as "5 seconds", got "5 secs"/
+    )
+    assert.throws(
+      () => Transport.serve({ tasks: [half], backend: Threads as never }),
+      /expected `backend` to be a Layer, got .*: call its `layer\(\)`/
+    )
   })
 })
 

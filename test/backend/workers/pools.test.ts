@@ -267,6 +267,13 @@ for (const kind of kinds) {
         [{ idleTimeout: 0 }, /`idleTimeout`/],
         [{ maxTasksPerWorker: 0 }, /`maxTasksPerWorker`/],
         [{ worker: 2 }, /backend options/],
+        [{ env: 3 }, /expected `env` to be an object, got 3/],
+        [{ env: { A: 1 } }, /expected `env.A` to be a string, got 1/],
+        [{ execArgv: "--import" }, /expected `execArgv` to be an array of strings/],
+        [
+          { resourceLimits: { stackSizeMb: "4" } },
+          kind.name === "threads" ? /`resourceLimits.stackSizeMb`/ : /backend options/
+        ],
         kind.name === "threads" ? [{ maxBytes: -1 }, /`maxBytes`/] : [{ maxBytes: 5 }, /backend options/]
       ]
       for (const [options, message] of refused) assert.throws(() => make(options), message)

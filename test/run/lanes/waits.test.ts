@@ -34,7 +34,7 @@ describe("waits on fibers", () => {
       assert.deepStrictEqual(report.outcomes.map(({ startedAt }) => millis(startedAt)), [0, 10, 20])
       assert.strictEqual(
         Report.toText(report).split("\n")[1],
-        "  3 workers: 33 % working, 33 % waiting for limits, 33 % idle"
+        "  3 lanes: 33 % working, 33 % waiting for limits, 33 % idle"
       )
       assert.deepStrictEqual(Report.usage(report), {
         workers: 3,
