@@ -141,7 +141,7 @@ await runSteps({
   },
   journal: () => {
     const tests = ["test/journal/sqlite/kills.test.ts", "test/journal/sqlite/damage.test.ts"]
-    run("vitest", ["run", ...tests], { env: { JOURNAL_KILLS: "50", JOURNAL_FLIPS: "2500", JOURNAL_STEP: "1" } })
+    run("vitest", ["run", ...tests], { env: { JOURNAL_KILLS: "25", JOURNAL_FLIPS: "2500", JOURNAL_STEP: "1" } })
   },
   schedules: () => {
     // schedules of what happens to machines; prints the seed of the first one that goes wrong
