@@ -202,6 +202,8 @@ describe("the links of", () => {
       ]
       const broken = links.filter(([, target, anchor]) => {
         const file = target === "" ? page : target!.startsWith("/") ? target!.slice(1) : join(dirname(page), target!)
+        // the site makes its reference when it is built, and then checks the links to it
+        if (file.startsWith("site/api/")) return false
         return !existsSync(join(root, file)) || (anchor !== undefined && !anchorsOf(file).includes(anchor))
       })
 

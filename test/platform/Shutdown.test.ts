@@ -16,7 +16,7 @@ type Stop = readonly [signal: NodeJS.Signals, at: (lines: ReadonlyArray<string>)
 const beganMany = (lines: ReadonlyArray<string>): boolean =>
   lines.filter((line) => line.startsWith("began")).length >= 10
 const hasAsked = (lines: ReadonlyArray<string>): boolean =>
-  lines.some((line) => line.includes("attempts that are under way"))
+  lines.some((line) => line.includes("running attempts may end"))
 
 /** Runs the program, sends it signals, and returns its end and its output. */
 const stopped = (

@@ -156,7 +156,7 @@ for (const kind of kinds) {
           /value/,
           /no/,
           /RangeError: a bug/,
-          /exit code 2/,
+          /exited with code 2/,
           /longer than 300ms/,
           /payload cannot/,
           /success cannot/,
