@@ -15,6 +15,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import { TestClock } from "effect/testing"
 import * as Threads from "../src/backend/Threads.ts"
 import { Backend, Parallel } from "../src/index.ts"
+import { measure, plain, type Survey, type Topic } from "./measure.ts"
 import { work } from "./workers/spin.ts"
 
 /** Costs of the main thread, in microseconds. */
@@ -109,30 +110,59 @@ const busyShare = (workers: number, taskMillis: number, costs: Costs): Promise<n
     return count * taskMillis / workers / (now() - began)
   }).pipe(Effect.provide(TestClock.layer()), Effect.runPromise)
 
-const runtime = ManagedRuntime.make(Threads.layer({ workers: 2 }))
-const points: Array<readonly [number, number]> = []
-for (const size of sizes) points.push([size, await measured(runtime, size)])
-await runtime.dispose()
-const costs = fit(points)
+const workerCounts = [4, 16, 64, 128]
 
-console.log(`
-## cores: the main thread
-
-| inputs in a batch | µs of its CPU time per input |
-| --- | --- |
-${points.map(([size, cost]) => `| ${size} | ${cost.toFixed(3)} |`).join("\n")}
-
-That is ${costs.batch.toFixed(1)} µs per batch (at most 20), and ${costs.input.toFixed(3)} µs per input (at most 0.15).
-
-## cores: share of the time in which simulated workers are busy
-
-| workers | tasks of 1 µs | 10 µs | 0.1 ms | 1 ms | 10 ms |
-| --- | --- | --- | --- | --- | --- |`)
-for (const workers of [4, 16, 64, 128]) {
-  const shares: Array<string> = []
-  for (const millis of [0.001, 0.01, 0.1, 1, 10]) {
-    shares.push(`${(100 * await busyShare(workers, millis, costs)).toFixed(1)} %`)
-  }
-  console.log(`| ${workers} | ${shares.join(" | ")} |`)
+/** Lengths of tasks, in milliseconds. */
+const lengths: Readonly<Record<string, number>> = {
+  "1 µs": 0.001,
+  "10 µs": 0.01,
+  "0.1 ms": 0.1,
+  "1 ms": 1,
+  "10 ms": 10
 }
-process.exit()
+
+/** All numbers of workers with all lengths of tasks. The page finds them by these names. */
+const simulations = workerCounts.flatMap((workers) =>
+  Object.entries(lengths).map(([length, millis]) => ({
+    workers,
+    millis,
+    name: `${workers} workers, tasks of ${length}`
+  }))
+)
+
+const batches = (size: number): string => `an input in batches of ${size}`
+
+const cores: Survey = {
+  name: "the main thread and simulated workers",
+  figures: {
+    ...Object.fromEntries(sizes.map((size) => [batches(size), "µs"])),
+    "CPU time for a batch": "µs",
+    "CPU time for an input": "µs",
+    "inputs that saturate the main thread": "per second",
+    ...Object.fromEntries(simulations.map(({ name }) => [name, "%"]))
+  },
+  read: async () => {
+    const figures: Record<string, number> = {}
+    const runtime = ManagedRuntime.make(Threads.layer({ workers: 2 }))
+    const points: Array<readonly [number, number]> = []
+    for (const size of sizes) points.push([size, figures[batches(size)] = await measured(runtime, size)])
+    await runtime.dispose()
+    const costs = fit(points)
+    if (costs.input <= 0) throw new Error("no costs explain these times; measure again on a machine that is less busy")
+    for (const { millis, name, workers } of simulations) figures[name] = 100 * await busyShare(workers, millis, costs)
+    return {
+      ...figures,
+      "CPU time for a batch": costs.batch,
+      "CPU time for an input": costs.input,
+      "inputs that saturate the main thread": 1e6 / costs.input
+    }
+  },
+  checks: [
+    plain("CPU time for a batch", undefined, 20, "µs"),
+    plain("CPU time for an input", undefined, 0.15, "µs")
+  ]
+}
+
+export const topic: Topic = { title: "cores", url: import.meta.url, peers: [], rounds: 1, groups: [cores] }
+
+if (import.meta.main) await measure(topic)

@@ -38,6 +38,7 @@ const group = (name: string, body: Body): Group => ({
 export const topic: Topic = {
   title: "event loop",
   url: import.meta.url,
+  peers: ["effect"],
   groups: [
     group("ready bodies", ready),
     group("synchronous bodies", sync),

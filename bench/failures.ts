@@ -56,6 +56,8 @@ const group = (name: string, succeeding: Body, failing: Body): Group => ({
 export const topic: Topic = {
   title: "failures",
   url: import.meta.url,
+  peers: ["effect"],
+  rounds: 1,
   groups: [
     group("ready failures", ready, failing),
     group("failures after a promise", promise, failingLate)

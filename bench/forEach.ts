@@ -8,18 +8,7 @@
 import * as Effect from "effect/Effect"
 import pMap from "p-map"
 import { Parallel, Task } from "../src/index.ts"
-import {
-  type Case,
-  type Check,
-  count,
-  type Group,
-  growth,
-  large,
-  measure,
-  ratio,
-  small,
-  type Topic
-} from "./measure.ts"
+import { type Case, type Check, type Group, growth, large, measure, ratio, small, type Topic } from "./measure.ts"
 import { concurrency, numbers, over, promise, ready, resolved, sync, turned, waiting } from "./work.ts"
 
 type Body = (input: number) => Effect.Effect<number>
@@ -40,7 +29,9 @@ const peer = (body: (input: number) => Promise<number>): Case => (count) => {
 
 /** Bound on promise bodies: the cost of p-map, or 10 % above the floor if that is more. */
 const allowance = (inputs: number): Check => ({
-  label: `ours / allowance, ${count(inputs)}`,
+  case: "ours",
+  beside: "p-map, or 1.1 times the floor if that costs more",
+  inputs,
   unit: "x",
   of: (reading) => {
     const [floor, peer] = [reading("floor", inputs), reading("p-map", inputs)]
@@ -124,6 +115,7 @@ const task: Group = {
 export const topic: Topic = {
   title: "forEach",
   url: import.meta.url,
+  peers: ["effect", "p-map"],
   groups: [
     promises,
     cold,

@@ -57,8 +57,17 @@ const longer = (name: string, micros: number, inputs: number): Group => ({
 export const topic: Topic = {
   title: "joblib",
   url: import.meta.url,
+  peers: [],
+  rounds: 1,
+  programs: () => {
+    const versions = "import joblib, platform; print(joblib.__version__, platform.python_version())"
+    const { stdout } = spawnSync(interpreter!, ["-c", versions], { encoding: "utf8" })
+    const [joblib = "", python = ""] = stdout.trim().split(" ")
+    return { joblib, Python: python }
+  },
+  lacks: interpreter === undefined ? "a Python that has joblib" : undefined,
   warmUp: 4000,
-  groups: interpreter === undefined ? [] : [
+  groups: [
     tiny,
     longer("tasks of 1 µs", 1, 100_000),
     longer("tasks of 10 µs", 10, 20_000),

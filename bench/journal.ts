@@ -12,14 +12,25 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as References from "effect/References"
 import { execFileSync } from "node:child_process"
 import { hash } from "node:crypto"
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { Parallel } from "../src/index.ts"
 import * as Sqlite from "../src/journal/Sqlite.ts"
-import { type Case, type Check, type Group, large, measure, plain, small, type Topic } from "./measure.ts"
+import {
+  type Case,
+  type Check,
+  extra,
+  type Group,
+  large,
+  measure,
+  plain,
+  small,
+  type Survey,
+  type Topic
+} from "./measure.ts"
 import { concurrency, numbers, once } from "./work.ts"
 
 /** An outcome of about 98 bytes as JSON. */
@@ -94,12 +105,7 @@ const byHand: Case = (inputs) => {
 }
 
 /** Makes a check: the time that a journal adds per outcome. */
-const adds = (name: string, inputs: number, target?: number): Check => ({
-  label: `${name} - no journal`,
-  unit: "µs",
-  of: (reading) => 1000 * (reading(name, inputs) - reading("no journal", inputs)) / inputs,
-  target
-})
+const adds = (name: string, target?: number): Check => extra(name, "no journal", small, target)
 
 const cases = {
   "no journal": without,
@@ -113,7 +119,7 @@ const time: Group = {
   metric: "time",
   cases,
   sizes: [small],
-  checks: [adds("in a file", small), adds("recalled", small), adds("by hand", small)]
+  checks: [adds("in a file"), adds("recalled"), adds("by hand")]
 }
 
 const thread: Group = {
@@ -121,7 +127,7 @@ const thread: Group = {
   metric: "thread",
   cases,
   sizes: [small],
-  checks: [adds("in a file", small, 6), adds("recalled", small, 6), adds("by hand", small)]
+  checks: [adds("in a file", 6), adds("recalled", 6), adds("by hand")]
 }
 
 const cpu: Group = {
@@ -129,7 +135,7 @@ const cpu: Group = {
   metric: "cpu",
   cases,
   sizes: [small],
-  checks: [adds("in a file", small, 10), adds("by hand", small)]
+  checks: [adds("in a file", 10), adds("recalled"), adds("by hand")]
 }
 
 /** The cases in one run each, whose file is empty at its start. */
@@ -141,13 +147,14 @@ const gap: Group = {
   checks: [plain("no journal", small), plain("in a file", small, 25)]
 }
 
-export const topic: Topic = { title: "journal", url: import.meta.url, groups: [time, thread, cpu, gap] }
+/** Milliseconds of a run, and the megabytes that it has added to the memory of its program. */
+interface Part {
+  readonly millis: number
+  readonly added: number
+}
 
-/**
- * Runs a million inputs, or one of them, with the journal of a file. Prints how long that took, and how much memory it
- * added.
- */
-const part = async (path: string, inputs: ReadonlyArray<number>): Promise<void> => {
+/** Runs inputs with the journal of a file. */
+const part = async (path: string, inputs: ReadonlyArray<number>): Promise<Part> => {
   const used = async (): Promise<number> => {
     for (let k = 0; k < 3; k++) {
       globalThis.gc?.()
@@ -161,29 +168,56 @@ const part = async (path: string, inputs: ReadonlyArray<number>): Promise<void> 
   const clocked = Effect.andThen(run, Effect.sync(() => performance.now() - from))
   const opened = Effect.zip(clocked, Effect.promise(used))
   const [millis, after] = await Effect.runPromise(opened.pipe(Effect.provide(Sqlite.layer({ path })), quiet))
-  console.log(`${millis.toFixed(0)} ms, ${(after - before).toFixed(0)} MB more`)
+  return { millis, added: after - before }
 }
 
 /**
  * Records a million outcomes, and recalls the first of them in another process. For comparison, opens an empty file in
  * a third.
  */
-const resume = (): void => {
-  const child = (what: string, file: string) => {
-    const args = ["--expose-gc", fileURLToPath(import.meta.url), what, join(folder(), file)]
-    return execFileSync(process.execPath, args, { encoding: "utf8" }).trim()
-  }
-  console.log(`\na million outcomes recorded: ${child("record", "million.db")}`)
-  console.log(`a program that opens them and recalls the first: ${child("recall", "million.db")}`)
-  console.log(`one that opens an empty file: ${child("recall", "empty.db")}`)
+const resume: Survey = {
+  name: "a file with a million outcomes",
+  figures: {
+    "size of the file": "MB",
+    "recording them": "ms",
+    "opening the file and recalling one outcome": "ms",
+    "opening an empty file and recording one outcome": "ms",
+    "memory of the program with the file": "MB",
+    "memory of the program with an empty file": "MB"
+  },
+  read: async () => {
+    const inFile = (what: string, file: string): Part => {
+      const args = ["--expose-gc", fileURLToPath(import.meta.url), what, join(folder(), file)]
+      return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" }))
+    }
+    const recorded = inFile("record", "million.db")
+    const size = statSync(join(folder(), "million.db")).size / 1e6
+    const recalled = inFile("recall", "million.db")
+    const empty = inFile("recall", "empty.db")
+    rmSync(folder(), { recursive: true })
+    return {
+      "size of the file": size,
+      "recording them": recorded.millis,
+      "opening the file and recalling one outcome": recalled.millis,
+      "opening an empty file and recording one outcome": empty.millis,
+      "memory of the program with the file": recalled.added,
+      "memory of the program with an empty file": empty.added
+    }
+  },
+  checks: []
+}
+
+export const topic: Topic = {
+  title: "journal",
+  url: import.meta.url,
+  peers: ["effect"],
+  groups: [time, thread, cpu, gap, resume]
 }
 
 if (import.meta.main) {
   const [what, path] = process.argv.slice(2)
-  if (what === "record" || what === "recall") await part(path!, what === "record" ? numbers(large) : [0])
-  else {
-    await measure(topic)
-    resume()
-  }
+  if (what === "record" || what === "recall") {
+    console.log(JSON.stringify(await part(path!, what === "record" ? numbers(large) : [0])))
+  } else await measure(topic)
   process.exit()
 }

@@ -85,6 +85,8 @@ const maxErrors: Group = {
 export const topic: Topic = {
   title: "options",
   url: import.meta.url,
+  peers: ["effect"],
+  rounds: 2,
   groups: [
     option("timeout", { timeout: "1 minute" }, Effect.timeout("1 minute")),
     option("retry", { retry: { times: 2 } }, Effect.retry({ times: 2 })),

@@ -40,6 +40,7 @@ const group = (name: string, body: Body): Group => ({
 export const topic: Topic = {
   title: "partition and run",
   url: import.meta.url,
+  peers: ["effect"],
   groups: [
     group("resolved promises", promise),
     group("ready bodies", ready),

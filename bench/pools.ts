@@ -10,7 +10,7 @@ import { Worker } from "node:worker_threads"
 import { Piscina } from "piscina"
 import * as Threads from "../src/backend/Threads.ts"
 import { Parallel } from "../src/index.ts"
-import { type Case, type Check, type Group, measure, ratio, type Topic } from "./measure.ts"
+import { type Case, type Group, measure, plain, ratio, type Topic } from "./measure.ts"
 import { handOut, once } from "./work.ts"
 import { filling, moving } from "./workers/fill.ts"
 import { work } from "./workers/spin.ts"
@@ -33,6 +33,7 @@ const summingThreads = once(() => Array.from({ length: workers }, () => new Work
 const start: Group = {
   name: "the first two results",
   metric: "first",
+  isWhole: true,
   cases: {
     "ours": (count) => () => runtimeOf().runPromise(Effect.map(Parallel.forEach([1, 1], work), () => count)),
     "Piscina": (count) => async () => {
@@ -45,16 +46,10 @@ const start: Group = {
   checks: [ratio("ours", "Piscina", 2, 1.25)]
 }
 
-const millis = (name: string, inputs: number, target: number): Check => ({
-  label: name,
-  unit: "ms",
-  of: (reading) => reading(name, inputs),
-  target
-})
-
 const warm: Group = {
   name: "two inputs on a running pool",
   metric: "time",
+  isWhole: true,
   cases: {
     "ours": (count) => {
       const inputs = new Array<number>(count).fill(1)
@@ -67,19 +62,19 @@ const warm: Group = {
     }
   },
   sizes: [2],
-  checks: [millis("ours", 2, 0.3), ratio("ours", "Piscina", 2)]
+  checks: [plain("ours", 2, 0.3), ratio("ours", "Piscina", 2, 1.2)]
 }
 
 const call = (input: number): Effect.Effect<number> => Effect.orDie(work(input))
 
-/** Makes a group of calls, `atOnce` of them concurrently. The time of one call is measured. */
-const calls = (name: string, inputs: number, atOnce: number, target: number): Group => ({
+/** Makes a group of concurrent calls. The time of one call is measured. */
+const calls = (name: string, inputs: number, concurrency: number, target: number): Group => ({
   name,
   metric: "time",
   cases: {
     "ours": (count) => {
       const inputs = new Array<number>(count).fill(1)
-      const program = Effect.forEach(inputs, call, { concurrency: atOnce, discard: true })
+      const program = Effect.forEach(inputs, call, { concurrency, discard: true })
       return () => warmRuntime().runPromise(Effect.as(program, count))
     },
     "Piscina": (count) => {
@@ -89,7 +84,7 @@ const calls = (name: string, inputs: number, atOnce: number, target: number): Gr
         const lane = async () => {
           while (next++ < count) await pool.run(1)
         }
-        await Promise.all(Array.from({ length: atOnce }, lane))
+        await Promise.all(Array.from({ length: concurrency }, lane))
         return count
       }
     }
@@ -120,6 +115,7 @@ const byHand: Case = (count) => {
 const arrays: Group = {
   name: "100 MB of numbers in 16 tasks",
   metric: "time",
+  isWhole: true,
   cases: {
     "ours, an array": ours(inMemory),
     "ours, a shared array": ours(inSharedMemory),
@@ -130,6 +126,15 @@ const arrays: Group = {
         const copy = sharedMemory()
         copy.set(array)
         return handOut(summingThreads(), parts(copy, count)).then(() => count)
+      }
+    },
+    "one copy to the same shared memory by hand": (count) => {
+      const array = inMemory()
+      const copy = sharedMemory()
+      const inputs = parts(copy, count)
+      return () => {
+        copy.set(array)
+        return handOut(summingThreads(), inputs).then(() => count)
       }
     },
     "Piscina, a slice each": (count) => {
@@ -146,6 +151,7 @@ const arrays: Group = {
   checks: [
     ratio("ours, a shared array", "shared memory by hand", 16, 1.2),
     ratio("ours, an array", "one copy, then shared memory by hand", 16, 1.3),
+    ratio("ours, an array", "one copy to the same shared memory by hand", 16),
     ratio("ours, an array", "Piscina, a slice each", 16)
   ]
 }
@@ -161,6 +167,7 @@ const filled = (task: typeof filling): Case => (count) => {
 const results: Group = {
   name: "100 MB of numbers from 16 tasks",
   metric: "time",
+  isWhole: true,
   cases: {
     "ours": filled(filling),
     "ours, moved": filled(moving),
@@ -185,6 +192,7 @@ const results: Group = {
 export const topic: Topic = {
   title: "pools",
   url: import.meta.url,
+  peers: ["effect", "piscina"],
   warmUp: 2000,
   groups: [
     start,

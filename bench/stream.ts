@@ -120,6 +120,7 @@ const memory = (name: string, cases: Group["cases"]): Group => ({
 export const topic: Topic = {
   title: "stream",
   url: import.meta.url,
+  peers: ["effect", "p-map"],
   groups: [
     times,
     arrays,

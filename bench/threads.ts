@@ -14,7 +14,7 @@ import * as Processes from "../src/backend/Processes.ts"
 import * as Threads from "../src/backend/Threads.ts"
 import { Limit, Parallel } from "../src/index.ts"
 import { type Case, type Group, measure, ratio, small, type Topic } from "./measure.ts"
-import { handOut, once } from "./work.ts"
+import { handOut, once, over } from "./work.ts"
 import spin from "./workers/plain.ts"
 import { work } from "./workers/spin.ts"
 
@@ -97,7 +97,11 @@ export const microsecond = 160
  */
 const steady = ["--no-maglev"]
 
-const longer = (name: string, micros: number, inputs: number, target: number): Group => ({
+/**
+ * Makes a group of tasks of a length. The targets are a speed-up over one thread, and the greatest ratio to chunks by
+ * hand.
+ */
+const longer = (name: string, micros: number, inputs: number, speedUp: number, besideChunks = 1.05): Group => ({
   name,
   metric: "time",
   flags: micros >= 1000 ? steady : undefined,
@@ -109,11 +113,24 @@ const longer = (name: string, micros: number, inputs: number, target: number): G
   },
   sizes: [inputs],
   checks: [
-    ratio("ours", "one thread", inputs, Math.round(1000 / target) / 1000),
-    ratio("ours", "chunks by hand", inputs, micros >= 1000 ? 1.05 : undefined),
+    ratio("ours", "one thread", inputs, Math.round(1000 / speedUp) / 1000),
+    ratio("ours", "chunks by hand", inputs, besideChunks),
+    ratio("ours", "Piscina", inputs),
     ratio("Piscina", "one thread", inputs)
   ]
 })
+
+/** The shortest tasks again, in this thread. They show which part of the cost is the effect. */
+const effects: Group = {
+  name: "tasks of 1 µs as effects, in one thread",
+  metric: "time",
+  cases: {
+    "Effect.forEach": over((inputs) => Effect.forEach(inputs, () => Effect.sync(() => spin(microsecond)))),
+    "one thread": oneThread(microsecond)
+  },
+  sizes: [200_000],
+  checks: [ratio("Effect.forEach", "one thread", 200_000)]
+}
 
 /** Options that used to make each input a message of its own. */
 const options: Readonly<Record<string, Parallel.DefaultOptions>> = {
@@ -156,11 +173,13 @@ const closed: Group = {
 export const topic: Topic = {
   title: "threads",
   url: import.meta.url,
-  warmUp: 4000,
+  peers: ["effect", "piscina", "tinypool"],
+  warmUp: 2000,
   groups: [
     tiny,
     withOptions,
-    longer("tasks of 1 µs", 1, 200_000, 1),
+    longer("tasks of 1 µs", 1, 200_000, 1, 1.15),
+    effects,
     longer("tasks of 10 µs", 10, 20_000, 1.5),
     longer("tasks of 0.1 ms", 100, 3000, 1.6),
     longer("tasks of 3 ms", 3000, 160, 1.7),

@@ -102,6 +102,10 @@ await runSteps({
     install("bench")
     install("site")
   },
+  charts: () => {
+    // before `types`, because it installs packages that an older `bench/node_modules` lacks
+    run("node", ["bench/run.ts", "--check"])
+  },
   types: () => {
     run("tsc", ["-p", "."])
     run("tsc", ["-p", "bench"])

@@ -1,6 +1,6 @@
 /**
- * The other side of `bench/machines.ts`, in a process of its own. It prints a line when it is ready, and its memory at
- * SIGUSR2.
+ * The other side of `bench/machines.ts`, in a process of its own. It prints a line when it is ready, its memory at
+ * SIGUSR2, and the size of its heap without garbage at SIGHUP.
  */
 import { Worker } from "bullmq"
 import * as Effect from "effect/Effect"
@@ -15,6 +15,10 @@ const port = Number(process.argv[3])
 const connection = { port }
 
 process.on("SIGUSR2", () => console.log(process.memoryUsage.rss()))
+process.on("SIGHUP", () => {
+  globalThis.gc?.()
+  console.log(process.memoryUsage().heapUsed)
+})
 
 const roles: Readonly<Record<string, () => unknown>> = {
   machine: () => {
