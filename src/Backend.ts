@@ -439,8 +439,8 @@ export const call = <I, A, E>(job: Job<I, A, E>, input: I): Effect.Effect<A, E |
       const backend = backendOf(fiber.context)
       const calledFrom = { site, frame: frameOf(job, site, fiber.getRef(CurrentStackFrame)) }
       const watch = backend === async ? watchTask(fiber, job.name) : undefined
-      const called = attempt(backend, watch?.job(job) ?? job, { input }, { concurrency: 1, calledFrom })
-      return watch === undefined ? called : Effect.ensuring(called, Effect.sync(() => watch.close()))
+      const watched = watch === undefined ? job : watch.job(job) as typeof job
+      return attempt(backend, watched, { input }, { concurrency: 1, calledFrom })
     })
   ) as Effect.Effect<A, E | BackendError>
 }

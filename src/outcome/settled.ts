@@ -283,7 +283,9 @@ class Base<I, Tag extends string> implements Settled<I> {
       worker,
       ...timesOf(this),
       ...(history.length > 0 && { history: history.map(attemptJson) }),
-      ...(recorded !== undefined && { recorded: { ...recorded, elapsed: millis(recorded.elapsed) } })
+      ...(recorded !== undefined && {
+        recorded: { ...recorded, elapsed: millis(recorded.elapsed), history: recorded.history.map(attemptJson) }
+      })
     }
   }
   /** Shows how the input has ended, on one line. */

@@ -89,8 +89,10 @@ export const optionalRecord = (
   allowed: (value: unknown) => boolean
 ): void => {
   if (value === undefined) return
-  if (typeof value !== "object" || value === null || Array.isArray(value)) wrongType(name, "an object", value)
-  for (const [key, each] of Object.entries(value as object)) {
+  if (typeof value !== "object" || value === null || Symbol.iterator in value) {
+    return wrongType(name, "an object", value)
+  }
+  for (const [key, each] of Object.entries(value)) {
     if (!allowed(each)) wrongType(`${name}.${key}`, expected, each)
   }
 }

@@ -46,7 +46,11 @@ export const checkedEffect = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.E
 export const notAnEffect = (what: string, expected: string, got: unknown): TypeError => {
   if (!isPromise(got)) return new TypeError(`expected ${what} to return ${expected}, got ${shorten(got)}`)
   // its rejection, which nothing else handles, would end the program
-  if (got instanceof Promise) void Promise.prototype.then.call(got, undefined, () => {})
+  if (isNativePromise(got)) {
+    try {
+      void Promise.prototype.then.call(got, undefined, () => {})
+    } catch {}
+  }
   return new TypeError(`${what} returned a promise: wrap it with Effect.tryPromise`)
 }
 
@@ -92,6 +96,15 @@ export const flatMapValue = (
     : isPromise(value)
     ? refusePromise(value)
     : next(value)
+
+/** Returns true if a value seems to be a promise itself, of whatever realm. The `then` of a thenable may start work. */
+const isNativePromise = (value: unknown): value is Promise<unknown> => {
+  try {
+    return Object.prototype.toString.call(value) === "[object Promise]"
+  } catch {
+    return false
+  }
+}
 
 /** Returns true if a value is a promise, or a thenable. Its `then` may throw when it is read. */
 const isPromise = (value: unknown): boolean => {

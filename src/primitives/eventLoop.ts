@@ -30,9 +30,6 @@ const testSliceMillis = 1000
 /** Greatest number of inputs between two readings of the clock while inputs are fast. */
 const maxStride = 32
 
-/** Milliseconds from which a turn is long: other work of the program notices. */
-export const longMillis = 50
-
 export class TurnBudget {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly synchronous: boolean
@@ -44,9 +41,6 @@ export class TurnBudget {
   private started = false
   /** First and last reading of the clock, in milliseconds of `timer`. */
   private startedAt = 0
-  /** Number of the last turn that lasted for `longMillis` or more from its first reading, and the milliseconds it lasted. */
-  private longTurn = -1
-  private longLasted = 0
   private checkedAt = -Infinity
   /** Number of inputs between two readings, and number of inputs left until the next reading. */
   private stride = 1
@@ -61,20 +55,6 @@ export class TurnBudget {
     if (synchronous) this.left = Infinity
   }
 
-  /**
-   * Returns the milliseconds that the last long turn has lasted, from its first reading of the clock, if it was the turn
-   * of this number or a later one; or those of the turn that goes on.
-   */
-  heldSince(turn: number): number {
-    return this.longTurn >= turn ? this.longLasted : timer.now() - this.startedAt
-  }
-
-  /** Number of this turn. Reading it makes sure that the turn is counted. */
-  get turn(): number {
-    if (!this.started) this.start(timer.now())
-    return this.turns
-  }
-
   /** Counts one input. Returns true if the caller has to wait for `next` before it continues. */
   tick(): boolean {
     return --this.left < 0 && this.checkClock()
@@ -86,17 +66,14 @@ export class TurnBudget {
     const now = timer.now()
     this.stride = now - this.checkedAt < 1 ? Math.min(maxStride, this.stride * 2) : 1
     this.checkedAt = now
-    if (!this.started) this.start(now)
+    if (!this.started) {
+      this.started = true
+      this.startedAt = now
+      this.afterTurn(this.onTurn)
+    }
     this.closed = now - this.startedAt >= this.slice
     this.left = this.closed ? 0 : this.stride
     return this.closed
-  }
-
-  /** Notes the first reading of the clock in this turn, and asks to be called at the end of the turn. */
-  private start(now: number): void {
-    this.started = true
-    this.startedAt = now
-    this.afterTurn(this.onTurn)
   }
 
   /** Waits for the next turn of the event loop. */
@@ -120,11 +97,6 @@ export class TurnBudget {
 
   /** Opens the budget in the new turn and resumes waiting lanes in order, until they have used up this turn too. */
   private readonly onTurn = (): void => {
-    const lasted = timer.now() - this.startedAt
-    if (lasted >= longMillis) {
-      this.longTurn = this.turns
-      this.longLasted = lasted
-    }
     this.started = this.closed = false
     this.turns++
     let next = 0

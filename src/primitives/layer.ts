@@ -13,8 +13,17 @@ export const optionalLayer = (name: string, value: unknown): void => {
   if (value === undefined || Layer.isLayer(value)) return
   const hint = typeof value === "function"
     ? ": call it to make the layer"
-    : hasProperty(value, "layer") && typeof value.layer === "function"
+    : makesLayers(value)
     ? ": call its `layer()`"
     : ""
   throw new TypeError(`expected \`${name}\` to be a Layer, got ${shorten(value)}${hint}`)
+}
+
+/** Returns true if a value has a function `layer`, which may throw when it is read. */
+const makesLayers = (value: unknown): boolean => {
+  try {
+    return hasProperty(value, "layer") && typeof value.layer === "function"
+  } catch {
+    return false
+  }
 }

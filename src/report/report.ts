@@ -108,7 +108,7 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
       limits: limits.length === 0
         ? undefined
         : limits.map(({ name, waited, waits }) => ({ name, waits, waited: millis(waited) })),
-      inside: inside.runs.length + inside.flows.length + inside.logs.length === 0 ? undefined : inside,
+      inside: inside.runs.length + inside.flows.length + inside.logs.length === 0 ? undefined : insideJson(inside),
       outcomes
     }
   }
@@ -124,3 +124,11 @@ class ReportImpl<I, A, E> implements Outcome.Report<I, A, E> {
     return this.sides = { values, failures }
   }
 }
+
+const insideJson = ({ flows, logs, logsLeft, runs, runsLeft }: Outcome.RunInside): object => ({
+  runs: runs.map((run) => Object.assign({}, run, { startedAt: millis(run.startedAt), elapsed: millis(run.elapsed) })),
+  runsLeft,
+  flows,
+  logs: logs.map((line) => Object.assign({}, line, { at: millis(line.at) })),
+  logsLeft
+})

@@ -74,22 +74,20 @@ export const run = <I, A, E, R, EI, RI>(
         (journal) => execute(plan, makeSink, settings, observer, fiber, lanes, backend, journal)
       )
     const watch = task === undefined ? watchFunction(fiber, settings.name) : watchTask(fiber, task.name)
-    const watched = watch === undefined ? identity : Effect.ensuring(Effect.sync(() => watch.close()))
     if (task === undefined || backend === undefined) {
       const work = watch?.around(plan.work) ?? plan.work
-      return observer.around(watched(runWith((parts) => fiberLanes(parts, { ...plan, work }))))
+      return observer.around(runWith((parts) => fiberLanes(parts, { ...plan, work })))
     }
-    const job = watch?.job(task) ?? task
+    const runner = task[Plan.TaskTypeId]
+    const job = watch === undefined ? task : { ...watch.job(task), [Plan.TaskTypeId]: runner } as Plan.AnyTask
     const frame = frameOf(task, plan.site, fiber.getRef(References.CurrentStackFrame))
     const calledFrom = { site: plan.site, frame }
-    const inline = task[Plan.TaskTypeId].inline(backend, job, { calledFrom, show: settings.show })
+    const inline = runner.inline(backend, job, { calledFrom, show: settings.show })
     if (inline !== undefined) {
-      return observer.around(
-        watched(runWith((parts) => inlineLanes(fiberLanes(parts, { ...plan, work: inline }), frame)))
-      )
+      return observer.around(runWith((parts) => inlineLanes(fiberLanes(parts, { ...plan, work: inline }), frame)))
     }
     return observer.around(
-      watched(Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, job, backend, calledFrom, scope))))
+      Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, job, backend, calledFrom, scope)))
     )
   })
 

@@ -301,7 +301,8 @@ export type WorkOrOptions<First, Options> = First extends AnyWork ? [options: Op
 type ReturnsPromise = "work has to return an Effect: wrap a promise with Effect.tryPromise"
 
 /** The first argument of a run, in the same overload; a function has to return an effect. */
-export type InputsOrWork<First> = First extends AnyWork | Inputs<any, any, any> ? First
+export type InputsOrWork<First> = 0 extends 1 & First ? never
+  : First extends AnyWork | Inputs<any, any, any> ? First
   : First extends AnyFunction ? (input: any, index: number) => AnyEffect | ReturnsPromise
   : First extends AnyEffect ? InsideEffect
   : Inputs<any, any, any> | Work<any, any, any, any>

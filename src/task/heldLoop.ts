@@ -4,11 +4,10 @@
  * A task without a backend, and a function in a program that provides one, run in the program's own thread. While such
  * work computes, no timer, socket or other input gets its turn, and timeouts are late. Each program is warned once.
  *
- * Nothing is put around an attempt. When an attempt starts, the watch asks for long turns of the event loop since an
- * earlier attempt started: at each start while attempts are slow, at one start in `maxStride` while they are fast, and
- * when the run ends. An attempt that waits ends in a turn whose start nobody saw. A timer that should have fired since
- * then shows how long that turn has lasted. A turn counts only if the thread computed for most of 50 ms, because a busy
- * machine makes any turn long.
+ * Only what an attempt computes without a pause, from its start to its end, counts. So no other code of the program is
+ * blamed; an attempt that has paused is not judged. All slow attempts are measured, and one in `maxStride` of the fast
+ * ones, so that a run pays almost nothing. A long attempt counts only if the thread computed for most of that time,
+ * because a busy machine makes any attempt long.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -16,24 +15,19 @@ import { Reference } from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { warn } from "../primitives/causes.ts"
-import { longMillis, type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
+import { isEffect, isReady } from "../primitives/effects.ts"
 import { timer } from "../primitives/monotonic.ts"
 import { shortenName } from "../primitives/shorten.ts"
 import { backendKey } from "./contract.ts"
 import { Sequential } from "./sequential.ts"
 
-/** Milliseconds between two beats of the timer that shows when the current turn began. */
-const beatMillis = 20
-
-/** Of this number of starts at least one is watched; fewer are watched only if they follow within `fastMillis`. */
-const maxStride = 256
-const fastMillis = 4
-
-/** CPU time in milliseconds that a long turn has to take, at least. */
+/** Milliseconds from which an attempt is long, and CPU time in milliseconds that it has to take. */
+const longMillis = 50
 const leastComputed = 0.8 * longMillis
 
-/** Kept here, because tests may replace the global timers by ones that do not run. */
-const { clearTimeout, setTimeout } = globalThis
+/** One in at most this number of attempts is measured, if they follow each other within `fastMillis`. */
+const maxStride = 256
+const fastMillis = 4
 
 /** Records that the program has been warned, which happens once. */
 export const Warned = Reference<{ isDone: boolean }>("effect-parallel/HeldLoop/Warned", {
@@ -43,83 +37,80 @@ export const Warned = Reference<{ isDone: boolean }>("effect-parallel/HeldLoop/W
 /** Any function that starts work. */
 type StartWork = (input: any, index: number) => any
 
+/** The parts of a task that a run hands to a backend. */
+interface JobParts {
+  readonly name: string
+  readonly module: string
+  readonly payload?: unknown
+  readonly success?: unknown
+  readonly error?: unknown
+  readonly layer?: unknown
+  readonly run: (payload: never) => unknown
+}
+
 export class LoopWatch {
-  private readonly turnBudget: TurnBudget
   private readonly warned: { isDone: boolean }
   private readonly warn: (millis: number) => void
-  /** Number of long turns without a warning. */
+  /** Number of long attempts without a warning. */
   private spared: number
-  /** Number of starts of which one is watched. */
+  /** Number of attempts of which one is measured, and of those left until the next that is. */
   private stride = 1
-  /** Number of starts left until the next that is watched. */
   private left = 0
-  /** Turn and time of the last start that was watched, and the CPU time of the program then; times are milliseconds. */
-  private turn = -1
-  private startedAt = 0
-  private computedAt = 0
-  /** Time of the last beat. `undefined` until attempts start in different turns. */
-  private beatAt: number | undefined = undefined
-  private beat: NodeJS.Timeout | undefined = undefined
+  /** Time of the last measurement, in milliseconds. */
+  private measuredAt = 0
 
   constructor(fiber: Fiber.Fiber<unknown, unknown>, spared: number, message: (millis: number) => string) {
     const { context } = fiber
-    this.turnBudget = turnBudgetOf(fiber)
     this.warned = fiber.getRef(Warned)
     this.spared = spared
     this.warn = (millis) => void Effect.runForkWith(context)(warn(message(millis), Cause.empty))
   }
 
-  /** Wraps a function that starts work, so that some of its starts are watched. */
+  /** Wraps a function that starts work, so that some attempts are measured. */
   around<F extends StartWork>(start: F): F {
-    const watched: StartWork = (input, index) => {
-      if (--this.left < 0) this.watch()
-      return start(input, index)
-    }
+    const watched: StartWork = (input, index) =>
+      --this.left >= 0 ? start(input, index) : this.measured(() => start(input, index))
     return watched as F
   }
 
-  /** Wraps a job, so that some of its starts are watched. */
-  job<J extends { readonly run: StartWork }>(job: J): J {
-    return Object.assign(Object.create(job), { run: this.around(job.run) })
+  /** Copies a job, so that some of its attempts are measured. */
+  job(job: JobParts): JobParts {
+    const { error, layer, module, name, payload, success } = job
+    const start = (payload: never) => job.run(payload)
+    const run = (payload: never) => --this.left >= 0 ? start(payload) : this.measured(() => start(payload))
+    return { name, module, payload, success, error, layer, run }
   }
 
-  /** Looks at the last turn, and stops the timer. */
-  close(): void {
-    this.look(timer.now())
-    clearTimeout(this.beat)
-  }
-
-  private watch(): void {
+  private measured(start: () => unknown): unknown {
     if (this.warned.isDone) {
       this.left = Infinity
-      return
+      return start()
     }
-    const now = timer.now()
-    this.look(now)
-    const { turn } = this.turnBudget
-    this.stride = now - this.startedAt < fastMillis ? Math.min(maxStride, this.stride * 2) : 1
+    const startedAt = timer.now()
+    this.stride = startedAt - this.measuredAt < fastMillis ? Math.min(maxStride, this.stride * 2) : 1
     this.left = this.stride - 1
-    if (turn !== this.turn && this.turn >= 0 && this.beat === undefined) this.nextBeat()
-    this.turn = turn
-    this.startedAt = now
-    if (this.stride === 1) this.computedAt = computedMillis()
+    this.measuredAt = startedAt
+    const computedAt = computedMillis()
+    let hasPaused = false
+    queueMicrotask(() => {
+      hasPaused = true
+    })
+    const ended = (): void => {
+      if (!hasPaused) this.ended(timer.now() - startedAt, computedAt)
+    }
+    const effect = start()
+    if (!isEffect(effect) || isReady(effect as Effect.Effect<unknown>)) {
+      ended()
+      return effect
+    }
+    return Effect.onExit(effect as Effect.Effect<unknown>, () => Effect.sync(ended))
   }
 
-  /** Warns if the turn of the last start was long, or the turn that goes on. */
-  private look(now: number): void {
-    const late = this.beatAt === undefined ? 0 : now - this.beatAt - beatMillis
-    if (this.turn < 0) return
-    const held = Math.max(late, this.turnBudget.heldSince(this.turn))
-    if (held < longMillis || this.warned.isDone) return
-    if (computedMillis() - this.computedAt < leastComputed || --this.spared >= 0) return
+  private ended(millis: number, computedAt: number): void {
+    if (millis < longMillis || this.warned.isDone) return
+    if (computedMillis() - computedAt < leastComputed || --this.spared >= 0) return
     this.warned.isDone = true
-    this.warn(Math.round(held))
-  }
-
-  private readonly nextBeat = (): void => {
-    this.beatAt = timer.now()
-    this.beat = setTimeout(this.nextBeat, beatMillis)
-    this.beat.unref()
+    this.warn(Math.round(millis))
   }
 }
 

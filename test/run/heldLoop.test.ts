@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger } from "effect"
+import { Effect, Exit, Layer, Logger, Stream } from "effect"
 import { Backend, Parallel, Task } from "effect-parallel"
 import { TestBackend } from "effect-parallel/testing"
 import { Warned } from "../../src/task/heldLoop.ts"
@@ -20,10 +20,6 @@ const startsSlowly = Task.make("startsSlowly", {
     hold(millis)
     return Effect.void
   }
-})
-const waitsAndHolds = Task.make("waitsAndHolds", {
-  module,
-  run: (millis: number) => Effect.andThen(Effect.sleep(1), Effect.sync(() => hold(millis)))
 })
 const layered = Task.make("layered", {
   module,
@@ -63,19 +59,47 @@ describe("a task that holds the event loop", () => {
       }))
   }
 
-  it.live("is warned of after it has waited for something", () =>
+  it.live("is not warned of what other code computes, or while it only waits", () =>
     Effect.gen(function*() {
-      const lines = yield* warnings(Parallel.forEach([100, 100, 100, 100], waitsAndHolds, { concurrency: 1 }))
+      const quick = Task.make("quick", { module, run: (n: number) => Effect.as(Effect.yieldNow, n) })
+      const slices = Task.make("slices", {
+        module,
+        run: () => Effect.repeat(Effect.andThen(Effect.sleep(10), Effect.sync(() => hold(5))), { times: 20 })
+      })
+      const consumer = Stream.runForEach(
+        Parallel.stream([1, 2, 3], quick, { concurrency: 2 }),
+        () => Effect.sync(() => hold(60))
+      )
+      function* slowInputs() {
+        for (let n = 0; n < 3; n++) {
+          hold(60)
+          yield n
+        }
+      }
 
-      assert.strictEqual(lines.length, 1)
-      assert.include(lines[0], "task \"waitsAndHolds\"")
+      assert.deepStrictEqual(yield* warnings(consumer), [])
+      assert.deepStrictEqual(yield* warnings(Parallel.forEach(slowInputs(), quick)), [])
+      assert.deepStrictEqual(yield* warnings(slices(1)), [])
+      assert.deepStrictEqual(yield* warnings(Parallel.forEach([1, 2], slices, { concurrency: 1 })), [])
     }))
 
-  it.live("is warned of when it was slow once among many that are fast", () =>
+  it.live("keeps what it is made of: frozen, with getters, with its own `this`", () =>
     Effect.gen(function*() {
-      const inputs = [...Array<number>(10_000).fill(0), 60, ...Array<number>(10_000).fill(0)]
+      class Counted {
+        readonly name = "counted"
+        readonly module = module
+        readonly factor = 2
+        get run() {
+          return function(this: Counted, n: number) {
+            return Effect.succeed(n * this.factor)
+          }
+        }
+      }
+      const frozen = Object.freeze(Task.make("frozen", { module, run: (n: number) => Effect.succeed(n) }))
 
-      assert.strictEqual((yield* warnings(Parallel.forEach(inputs, holds))).length, 1)
+      assert.deepStrictEqual(yield* Parallel.forEach([1, 2], frozen), [1, 2])
+      assert.strictEqual(yield* frozen(3), 3)
+      assert.strictEqual(yield* Backend.call(new Counted() as unknown as Backend.Job<number, number, never>, 4), 8)
     }))
 
   it.live("is not warned of when the thread only waited, as on a machine that is busy", () =>

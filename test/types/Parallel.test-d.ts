@@ -21,6 +21,17 @@ type Timeout = Cause.TimeoutError
 type TooMany<E> = Outcome.TooManyErrors<string, string, E>
 
 describe("Parallel", () => {
+  it("infers the values of inputs whose type is any", () => {
+    const inputs: any = JSON.parse("[1]")
+    const half = (n: number) => Effect.succeed(n / 2)
+
+    expectTypeOf(Parallel.forEach(inputs, half)).toEqualTypeOf<Effect.Effect<Array<number>>>()
+    expectTypeOf(Parallel.run(inputs, half, { timeout })).toEqualTypeOf<
+      Effect.Effect<Report.Report<number, number, Timeout>>
+    >()
+    expectTypeOf(Parallel.partition(inputs, half)).toExtend<Effect.Effect<[Array<number>, unknown]>>()
+  })
+
   it("forEach has the error and the services of its work, and a timeout when there is one", () => {
     expectTypeOf(Parallel.forEach(["a"], ask)).toEqualTypeOf<Effect.Effect<Array<string>, Negative, Model>>()
     expectTypeOf(Parallel.forEach(["a"], ask, {})).toEqualTypeOf<Effect.Effect<Array<string>, Negative, Model>>()

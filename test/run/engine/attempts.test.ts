@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Latch, Option, References, Schedule, Stream } from "effect"
 import { Limit, Outcome, Parallel, type Report } from "effect-parallel"
 import { TestClock } from "effect/testing"
+import { runInNewContext } from "node:vm"
 import { Counted, CountedAsync, drive, Probe, range, Refused, turn } from "../../helpers.ts"
 
 const inputsOf = (report: Report.Report<number, unknown, unknown>) => report.failures.map((failure) => failure.input)
@@ -352,6 +353,24 @@ describe("engine", () => {
           /TypeError: the work returned a promise: wrap it with Effect\.tryPromise\)/
         )
         assert.strictEqual(unhandled, 0)
+      }))
+
+    it.live("that claim to be promises, or are of another realm, are defects too", () =>
+      Effect.gen(function*() {
+        let unhandled = 0
+        const count = () => unhandled++
+        process.on("unhandledRejection", count)
+        const made: ReadonlyArray<() => unknown> = [
+          () => new Proxy(Promise.resolve(1), {}),
+          () => Object.create(Promise.prototype),
+          () => runInNewContext("Promise.reject(new Error('elsewhere'))")
+        ]
+        const report = yield* Parallel.run(made, (make) => make() as Effect.Effect<number>)
+        yield* turn
+        process.off("unhandledRejection", count)
+
+        for (const failure of report.failures) assert.match(String(failure), /the work returned a promise/)
+        assert.deepStrictEqual([report.failures.length, unhandled], [3, 0])
       }))
   })
 
