@@ -117,9 +117,9 @@ describe("a task that holds the event loop", () => {
       assert.strictEqual((yield* warnings(holds(60))).length, 1)
     }))
 
-  it.live("is warned of among many that are fast, when one after another is slow", () =>
+  it.live("is warned of after some that are fast, of which not all are measured", () =>
     Effect.gen(function*() {
-      const inputs = [...Array<number>(1000).fill(0), ...Array<number>(40).fill(60)]
+      const inputs = [...Array<number>(8).fill(0), ...Array<number>(16).fill(60)]
 
       assert.strictEqual((yield* warnings(Parallel.forEach(inputs, holds))).length, 1)
     }))
