@@ -25,7 +25,7 @@ import { type TurnBudget, turnBudgetOf } from "../primitives/eventLoop.ts"
 import { Shutdown } from "../primitives/shutdown.ts"
 import { Timers } from "../primitives/timers.ts"
 import { withDeadline } from "../task/deadline.ts"
-import { watchFunction, watchTask } from "../task/heldLoop.ts"
+import { type LoopWatch, watchFunction, watchTask } from "../task/heldLoop.ts"
 import * as Identity from "../task/identity.ts"
 import type { CalledFrom } from "../task/stacks.ts"
 import { DrainableSink, following, journaled, recorded, stoppable } from "./around.ts"
@@ -75,17 +75,18 @@ export const run = <I, A, E, R, EI, RI>(
       )
     const watch = task === undefined ? watchFunction(fiber, settings.name) : watchTask(fiber, task.name)
     if (task === undefined || backend === undefined) {
-      const work = watch?.around(plan.work) ?? plan.work
-      return observer.around(runWith((parts) => fiberLanes(parts, { ...plan, work })))
+      return observer.around(runWith((parts) => fiberLanes({ ...parts, watch }, plan)))
     }
     const runner = task[Plan.TaskTypeId]
-    const job = watch === undefined ? task : { ...watch.job(task), [Plan.TaskTypeId]: runner } as Plan.AnyTask
     const frame = frameOf(task, plan.site, fiber.getRef(References.CurrentStackFrame))
     const calledFrom = { site: plan.site, frame }
-    const inline = runner.inline(backend, job, { calledFrom, show: settings.show })
+    const inline = runner.inline(backend, task, { calledFrom, show: settings.show })
     if (inline !== undefined) {
-      return observer.around(runWith((parts) => inlineLanes(fiberLanes(parts, { ...plan, work: inline }), frame)))
+      return observer.around(
+        runWith((parts) => inlineLanes(fiberLanes({ ...parts, watch }, { ...plan, work: inline }), frame))
+      )
     }
+    const job = watch === undefined ? task : { ...watch.job(task), [Plan.TaskTypeId]: runner } as Plan.AnyTask
     return observer.around(
       Effect.scopedWith((scope) => runWith((parts) => taskLanes(parts, job, backend, calledFrom, scope)))
     )
@@ -108,6 +109,8 @@ interface Parts<I, A, E, R> {
   readonly time: () => number
   readonly clock: RunClock
   readonly count: LaneCount
+  /** Watch of attempts that run in the lanes themselves. */
+  readonly watch?: LoopWatch | undefined
 }
 
 type MakeLanes<I, A, E, R> = (parts: Parts<I, A, E, R>) => MakeLane<R>

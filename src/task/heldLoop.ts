@@ -26,16 +26,13 @@ const longMillis = 50
 const leastComputed = 0.8 * longMillis
 
 /** One in at most this number of attempts is measured, if they follow each other within `fastMillis`. */
-const maxStride = 256
+const maxStride = 512
 const fastMillis = 4
 
 /** Records that the program has been warned, which happens once. */
 export const Warned = Reference<{ isDone: boolean }>("effect-parallel/HeldLoop/Warned", {
   defaultValue: () => ({ isDone: false })
 })
-
-/** Any function that starts work. */
-type StartWork = (input: any, index: number) => any
 
 /** The parts of a task that a run hands to a backend. */
 interface JobParts {
@@ -45,7 +42,7 @@ interface JobParts {
   readonly success?: unknown
   readonly error?: unknown
   readonly layer?: unknown
-  readonly run: (payload: never) => unknown
+  readonly run: (payload: any) => unknown
 }
 
 export class LoopWatch {
@@ -66,51 +63,64 @@ export class LoopWatch {
     this.warn = (millis) => void Effect.runForkWith(context)(warn(message(millis), Cause.empty))
   }
 
-  /** Wraps a function that starts work, so that some attempts are measured. */
-  around<F extends StartWork>(start: F): F {
-    const watched: StartWork = (input, index) =>
-      --this.left >= 0 ? start(input, index) : this.measured(() => start(input, index))
-    return watched as F
+  /** Begins to measure an attempt, if it is one of those that are measured. */
+  begin(): Stretch | undefined {
+    return --this.left >= 0 ? undefined : this.measure()
   }
 
-  /** Copies a job, so that some of its attempts are measured. */
+  /** Copies a job, so that some of its attempts are measured, for backends that know nothing of the watch. */
   job(job: JobParts): JobParts {
     const { error, layer, module, name, payload, success } = job
-    const start = (payload: never) => job.run(payload)
-    const run = (payload: never) => --this.left >= 0 ? start(payload) : this.measured(() => start(payload))
+    const run = (payload: unknown): unknown => {
+      const stretch = this.begin()
+      const effect = job.run(payload)
+      if (stretch === undefined) return effect
+      if (isEffect(effect) && !isReady(effect as Effect.Effect<unknown>)) {
+        return Effect.onExit(effect as Effect.Effect<unknown>, () => Effect.sync(() => stretch.end()))
+      }
+      stretch.end()
+      return effect
+    }
     return { name, module, payload, success, error, layer, run }
   }
 
-  private measured(start: () => unknown): unknown {
+  private measure(): Stretch | undefined {
     if (this.warned.isDone) {
       this.left = Infinity
-      return start()
+      return undefined
     }
-    const startedAt = timer.now()
-    this.stride = startedAt - this.measuredAt < fastMillis ? Math.min(maxStride, this.stride * 2) : 1
+    const now = timer.now()
+    this.stride = now - this.measuredAt < fastMillis ? Math.min(maxStride, this.stride * 2) : 1
     this.left = this.stride - 1
-    this.measuredAt = startedAt
-    const computedAt = computedMillis()
-    let hasPaused = false
-    queueMicrotask(() => {
-      hasPaused = true
+    this.measuredAt = now
+    return new Stretch((millis) => {
+      if (this.warned.isDone || --this.spared >= 0) return
+      this.warned.isDone = true
+      this.warn(millis)
     })
-    const ended = (): void => {
-      if (!hasPaused) this.ended(timer.now() - startedAt, computedAt)
-    }
-    const effect = start()
-    if (!isEffect(effect) || isReady(effect as Effect.Effect<unknown>)) {
-      ended()
-      return effect
-    }
-    return Effect.onExit(effect as Effect.Effect<unknown>, () => Effect.sync(ended))
+  }
+}
+
+/** An attempt that is measured, until it ends or pauses. */
+export class Stretch {
+  private readonly long: (millis: number) => void
+  private readonly startedAt = timer.now()
+  private readonly computedAt = computedMillis()
+  private isOver = false
+
+  constructor(long: (millis: number) => void) {
+    this.long = long
+    queueMicrotask(() => {
+      this.isOver = true
+    })
   }
 
-  private ended(millis: number, computedAt: number): void {
-    if (millis < longMillis || this.warned.isDone) return
-    if (computedMillis() - computedAt < leastComputed || --this.spared >= 0) return
-    this.warned.isDone = true
-    this.warn(Math.round(millis))
+  /** Ends the attempt. Calls `long` if it has not paused, was long, and has computed for most of that time. */
+  end(): void {
+    if (this.isOver) return
+    this.isOver = true
+    const millis = timer.now() - this.startedAt
+    if (millis >= longMillis && computedMillis() - this.computedAt >= leastComputed) this.long(Math.round(millis))
   }
 }
 
@@ -135,11 +145,11 @@ export const watchTask = (fiber: Fiber.Fiber<unknown, unknown>, task: string): L
     fiber,
     0,
     (millis) =>
-      `task "${
-        shortenName(task)
-      }" held the event loop for ${millis} ms, during which nothing else ran and no timeout ` +
-      "was on time. No backend is provided, so tasks run in the program's own thread. Provide `Threads.layer()` from " +
-      "\"effect-parallel/backend/Threads\" to run them on worker threads, or `Backend.layer(Backend.async)` to keep them here"
+      `task "${shortenName(task)}" ${
+        held(millis)
+      }. No backend is provided, so tasks run in the program's own thread. Provide ` +
+      "`Threads.layer()` from \"effect-parallel/backend/Threads\" to run them on worker threads, or " +
+      "`Backend.layer(Backend.async)` to keep them here"
   )
 }
 
@@ -150,20 +160,20 @@ export const watchTask = (fiber: Fiber.Fiber<unknown, unknown>, task: string): L
 export const watchFunction = (fiber: Fiber.Fiber<unknown, unknown>, run: string): LoopWatch | undefined => {
   const backend = providedBackend(fiber.context)
   if (backend === undefined || backend.name === "async" || !mayWatch(fiber)) return undefined
+  // the first may load modules, as the first call of fetch does
   return new LoopWatch(
     fiber,
-    // the first may load modules, as the first call of fetch does
     1,
     (millis) =>
-      `the work of run "${
-        shortenName(run)
-      }" held the event loop for ${millis} ms, during which nothing else ran and no ` +
-      `timeout was on time. It is a function, so it runs in the program's own thread, not on the workers of "${
-        shortenName(backend.name)
-      }". ` +
-      "Make it a task with `Task.make` to run it there"
+      `the work of run "${shortenName(run)}" ${
+        held(millis)
+      }. It is a function, so it runs in the program's own thread, not on ` +
+      `the workers of "${shortenName(backend.name)}". Make it a task with \`Task.make\` to run it there`
   )
 }
+
+const held = (millis: number): string =>
+  `held the event loop for ${millis} ms, during which nothing else ran and no timeout was on time`
 
 const mayWatch = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   fiber.cache.scheduler.executionMode !== "sync" && !fiber.getRef(Sequential) && !fiber.getRef(Warned).isDone
