@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import { showCause } from "../primitives/causes.ts"
 import { millis } from "../primitives/clock.ts"
 import { shorten, shortenMessage } from "../primitives/shorten.ts"
-import { kinds, type MessageWaits, none, sum, toWaits, type WaitedNanos, type Waits } from "./waits.ts"
+import { type MessageWaits, none, sum, toWaits, type WaitedNanos, type Waits, waitsInMillis } from "./waits.ts"
 
 export const TypeId = "~effect-parallel/Outcome"
 
@@ -169,14 +169,11 @@ const waitedNanos = (
 }
 
 /** Returns times in milliseconds, to the microsecond; waits only where there were any. */
-const timesOf = ({ elapsed, startedAt, waits }: Pick<Settled<unknown>, "elapsed" | "startedAt" | "waits">): object => {
-  const waited = kinds.filter((kind) => Duration.isGreaterThan(waits[kind], Duration.zero))
-  return {
-    startedAt: millis(startedAt),
-    elapsed: millis(elapsed),
-    waits: waited.length === 0 ? undefined : Object.fromEntries(waited.map((kind) => [kind, millis(waits[kind])]))
-  }
-}
+const timesOf = ({ elapsed, startedAt, waits }: Pick<Settled<unknown>, "elapsed" | "startedAt" | "waits">): object => ({
+  startedAt: millis(startedAt),
+  elapsed: millis(elapsed),
+  waits: waitsInMillis(waits)
+})
 
 const attemptJson = ({ end, message, worker, ...times }: Attempt): object => ({
   worker,
@@ -224,7 +221,7 @@ interface FailurePart<out E> {
  * The common part of outcomes. Times are numbers until they are read: as durations, they would cost a quick input as
  * much as everything else in its outcome.
  */
-class Base<I, Tag extends string> implements Settled<I> {
+abstract class Base<I, Tag extends string> implements Settled<I> {
   declare readonly [TypeId]: typeof TypeId
   declare readonly _tag: Tag
   declare readonly index: number
@@ -267,11 +264,10 @@ class Base<I, Tag extends string> implements Settled<I> {
   }
   /** Returns the fields for JSON: the input and the value unchanged, an error as texts, times in milliseconds. */
   toJSON(): object {
-    return { ...this.facts(), ...this.result() }
+    return { ...this.facts(), ...this.resultJson() }
   }
   [Symbol.for("nodejs.util.inspect.custom")](): object {
-    const { cause, value } = this as { readonly cause?: unknown; readonly value?: unknown }
-    return { ...this.facts(), ...(this._tag === "Success" ? { value } : { cause }) }
+    return { ...this.facts(), ...this.result() }
   }
   private facts(): object {
     const { _tag, attempts, history, index, input, recorded, worker } = this
@@ -289,13 +285,11 @@ class Base<I, Tag extends string> implements Settled<I> {
     }
   }
   /** Shows how the input has ended, on one line. */
-  protected ending(): string {
-    return ""
-  }
-  /** Returns how the input has ended, for JSON. */
-  protected result(): object {
-    return {}
-  }
+  protected abstract ending(): string
+  /** Returns the value or the cause, by its name. */
+  protected abstract result(): object
+  /** Returns the same for JSON. */
+  protected abstract resultJson(): object
 }
 Object.assign(Base.prototype, { [TypeId]: TypeId, recorded: undefined })
 
@@ -321,6 +315,9 @@ const { Failure, Success } = {
     protected override result(): object {
       return { value: this.value }
     }
+    protected override resultJson(): object {
+      return this.result()
+    }
   },
   Failure: class<I, E> extends Base<I, "Failure"> {
     declare readonly cause: Cause.Cause<E>
@@ -332,6 +329,9 @@ const { Failure, Success } = {
       return shortenMessage(Cause.squash(this.cause))
     }
     protected override result(): object {
+      return { cause: this.cause }
+    }
+    protected override resultJson(): object {
       return { error: { message: this.ending(), cause: showCause(this.cause) } }
     }
   }

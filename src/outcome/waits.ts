@@ -2,6 +2,7 @@
  * Waits: the time of an attempt that was not its work.
  */
 import * as Duration from "effect/Duration"
+import { millis } from "../primitives/clock.ts"
 
 /**
  * What an attempt waited for, apart from its own work.
@@ -38,7 +39,7 @@ export interface Waits {
 }
 
 /** Names of the waits, in the order in which an attempt may go through them. */
-export const kinds = ["retry", "limit", "queue", "startup", "transfer"] as const satisfies ReadonlyArray<keyof Waits>
+const kinds = ["retry", "limit", "queue", "startup", "transfer"] as const satisfies ReadonlyArray<keyof Waits>
 
 /** Waits in nanoseconds. */
 export type WaitedNanos = { readonly [K in keyof Waits]: number }
@@ -67,6 +68,13 @@ export const none: Waits = {
   startup: Duration.zero,
   transfer: Duration.zero,
   retry: Duration.zero
+}
+
+/** Returns the waits that took time, in milliseconds; undefined if there are none. */
+export const waitsInMillis = (waits: Waits): { readonly [K in keyof Waits]?: number } | undefined => {
+  if (waits === none) return undefined
+  const taken = kinds.map((kind) => [kind, millis(waits[kind])] as const).filter(([, time]) => time > 0)
+  return taken.length === 0 ? undefined : Object.fromEntries(taken)
 }
 
 export const toWaits = (waited: WaitedNanos): Waits => ({

@@ -8,9 +8,9 @@ import { shorten, shortenMessage, shortenName } from "./shorten.ts"
 const message = (name: string, expected: string, got: unknown): string =>
   `expected \`${shortenName(name)}\` to be ${expected}, got ${shorten(got)}`
 
-/** Throws the defect of an option of the wrong type. */
-export const wrongType = (name: string, expected: string, got: unknown): never => {
-  throw new TypeError(message(name, expected, got))
+/** Throws the defect of an option of the wrong type, with a hint if there is one thing to do. */
+export const wrongType = (name: string, expected: string, got: unknown, hint = ""): never => {
+  throw new TypeError(`${message(name, expected, got)}${hint}`)
 }
 
 /** Throws the defect of an option of the right type whose value is not allowed. */

@@ -3,7 +3,7 @@
  */
 import * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
-import { shorten } from "./shorten.ts"
+import { wrongType } from "./check.ts"
 
 /**
  * Checks for a layer or undefined. A module that makes layers, or a function that does, is refused with the word that
@@ -16,7 +16,7 @@ export const optionalLayer = (name: string, value: unknown): void => {
     : makesLayers(value)
     ? ": call its `layer()`"
     : ""
-  throw new TypeError(`expected \`${name}\` to be a Layer, got ${shorten(value)}${hint}`)
+  wrongType(name, "a Layer", value, hint)
 }
 
 /** Returns true if a value has a function `layer`, which may throw when it is read. */

@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import * as Outcome from "../Outcome.ts"
-import { kinds } from "../outcome/waits.ts"
+import { waitsInMillis } from "../outcome/waits.ts"
 import { millis } from "../primitives/clock.ts"
 import { shortenInput, shortenMessage, shortenName } from "../primitives/shorten.ts"
 import { host } from "./host.ts"
@@ -468,7 +468,6 @@ const recordedOf = (
 
 /** Returns the waits that took time. Returns no field if there are none. */
 const waitsOf = ({ waits }: Pick<Outcome.Attempt, "waits">): { readonly waits?: Schema.Schema.Type<typeof Waits> } => {
-  if (waits === Outcome.noWaits) return {}
-  const taken = kinds.map((kind) => [kind, millis(waits[kind])] as const).filter(([, time]) => time > 0)
-  return taken.length === 0 ? {} : { waits: Object.fromEntries(taken) }
+  const taken = waitsInMillis(waits)
+  return taken === undefined ? {} : { waits: taken }
 }

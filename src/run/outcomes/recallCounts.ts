@@ -31,13 +31,13 @@ export class RecallCounts {
   private textOf(name: string): string {
     const { failedBefore, recalled, unseen } = this
     const why = [
-      ...(unseen > 0 ? [`${spaced(unseen)} not seen before`] : []),
-      ...(failedBefore > 0 ? [`${spaced(failedBefore)} failed before`] : [])
+      ...(unseen > 0 ? [`${withCommas(unseen)} not seen before`] : []),
+      ...(failedBefore > 0 ? [`${withCommas(failedBefore)} failed before`] : [])
     ]
-    const ran = `${spaced(recalled)} recalled, ${spaced(unseen + failedBefore)} run`
+    const ran = `${withCommas(recalled)} recalled, ${withCommas(unseen + failedBefore)} run`
     return `${name}: ${ran}${why.length === 0 ? "" : `: ${why.join(", ")}`}`
   }
 }
 
 /** Writes a number with commas between its thousands. */
-export const spaced = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, ",")
+export const withCommas = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, ",")

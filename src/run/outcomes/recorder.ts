@@ -28,7 +28,7 @@ import type { Recorded } from "../../outcome/settled.ts"
 import { inTime } from "../../primitives/effects.ts"
 import type { Item } from "../inputs/item.ts"
 import type { Recaller } from "../inputs/recaller.ts"
-import { RecallCounts, spaced } from "./recallCounts.ts"
+import { RecallCounts, withCommas } from "./recallCounts.ts"
 import { factsOf } from "./settle.ts"
 import type { RecordedRun, Sink } from "./sink.ts"
 
@@ -116,8 +116,8 @@ export class Recorder<I, A, E> implements Sink<I, A, E>, Recaller<I> {
   get greeting(): string | undefined {
     const { failed = 0, recorded, store } = this.journal
     if (recorded === undefined) return undefined
-    const failures = failed === 0 ? "" : `, ${spaced(failed)} of them failed`
-    return `${this.run.name}: ${recorded === 0 ? "nothing" : spaced(recorded)} recorded in ${store}${failures}`
+    const failures = failed === 0 ? "" : `, ${withCommas(failed)} of them failed`
+    return `${this.run.name}: ${recorded === 0 ? "nothing" : withCommas(recorded)} recorded in ${store}${failures}`
   }
 
   /** Message about what was recalled, when the run is over. Undefined if it was logged within the last second. */
