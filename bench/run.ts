@@ -10,11 +10,11 @@
  * npm run bench -- --check                             # nothing: fails if the page or a chart is out of date
  * ```
  */
-import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { install } from "../scripts/steps.ts"
 import { checkTable, measure, readingsIn, type Topic } from "./measure.ts"
 import { page } from "./page.ts"
 import { checkName } from "./results.ts"
@@ -41,16 +41,6 @@ const topics = [
   "journal",
   "machines"
 ]
-
-/** Installs the peers. They have a `package.json` of their own, so that the library does not depend on them. */
-const install = (): void => {
-  const { dependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
-    readonly dependencies: object
-  }
-  if (Object.keys(dependencies).every((name) => existsSync(join(folder, "node_modules", name)))) return
-  const { status } = spawnSync("npm", ["install", "--no-package-lock"], { cwd: folder, stdio: "inherit" })
-  if (status !== 0) throw new Error("run `npm install --no-package-lock` in bench/")
-}
 
 const topicOf = async (name: string): Promise<Topic> =>
   (await import(`./${name}.ts`) as { readonly topic: Topic }).topic
@@ -170,7 +160,8 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   throw new Error(`expected a positive number of rounds, got ${options.rounds}`)
 }
 
-install()
+// the peers have a `package.json` of their own, so that the library does not depend on them
+install("bench")
 if (options.check) await check()
 else {
   if (!options.page) await measureAll()

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { problemsOf } from "../site/check.ts"
 import { llms } from "../site/llms.ts"
-import { repository } from "../site/repository.ts"
+import { repository } from "../site/project.ts"
 import { install, root, run } from "./steps.ts"
 
 const site = join(root, "site")

@@ -1,6 +1,6 @@
 // Runs the steps of a script, all of them or those named on its command line. Stops at the first that fails.
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -22,10 +22,17 @@ export const run = (command: string, args: ReadonlyArray<string>, options: {
   return stdout
 }
 
-/** Installs the dependencies of a folder that has a `package.json` of its own. */
+/** Installs the dependencies of a folder that has a `package.json` of its own, if one of them is missing. */
 export const install = (...path: ReadonlyArray<string>): void => {
   const cwd = join(root, ...path)
-  if (!existsSync(join(cwd, "node_modules"))) run("npm", ["install", "--no-package-lock"], { cwd })
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(cwd, "package.json"), "utf8")) as {
+    readonly dependencies?: object
+    readonly devDependencies?: object
+  }
+  const isThere = (name: string): boolean => existsSync(join(cwd, "node_modules", name))
+  if (!Object.keys({ ...dependencies, ...devDependencies }).every(isThere)) {
+    run("npm", ["install", "--no-package-lock"], { cwd })
+  }
 }
 
 /** A check that passes unless it throws. */

@@ -1,7 +1,7 @@
 /** What is wrong with the links of the built site. */
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join, normalize, relative } from "node:path"
-import { repository } from "./repository.ts"
+import { repository } from "./project.ts"
 
 const decoded = (text: string): string => text.replaceAll("&amp;", "&").replaceAll("&quot;", "\"")
 

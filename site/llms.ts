@@ -1,6 +1,6 @@
 /** The text of `llms.txt`, in the form of llmstxt.org: each page of the documentation in one line. */
 import { type Group, guides, modules, type Page } from "./pages.ts"
-import { repository } from "./repository.ts"
+import { description, repository } from "./project.ts"
 
 /** A page, at its place in the package, which has no examples. */
 const line = ({ about, file, title }: Page): string =>
@@ -10,8 +10,7 @@ const section = ({ pages, title }: Group): string => `## ${title}\n\n${pages.map
 
 export const llms = `# effect-parallel
 
-> Run one effect over many inputs, bounded, retried and timed out, on fibers, threads or processes, and get a typed account
-> of every one. For Effect 4.1 on Node.js.
+> ${description} For Effect 4.1 on Node.js.
 
 Paths are those of the npm package. \`AGENTS.md\` beside this file has short rules for code that uses the library.
 

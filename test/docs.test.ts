@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process"
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { slugOf } from "../site/.vitepress/markdown.ts"
+import { repository } from "../site/project.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const sources = globSync("src/**/*.ts", { cwd: root }).toSorted()
@@ -184,21 +186,18 @@ describe("the doc comments of", () => {
   }
 })
 
-/** The address at which the repository shows its files. */
-const repository = "https://github.com/effect-parallel/effect-parallel/blob/main/"
-
 /** The anchors of the headings of a page, as on GitHub. */
 const anchorsOf = (file: string): ReadonlyArray<string> =>
-  [...textOf(file).replaceAll(/^```[^]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
-    heading!.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
-  )
+  [...textOf(file).replaceAll(/^```[^]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map(([, heading]) => slugOf(heading!))
 
 describe("the links of", () => {
   for (const page of pages) {
     it(`${page} lead somewhere`, () => {
       // pages that are also read elsewhere, such as the README, have complete addresses
       const links = [
-        ...textOf(page).replaceAll(repository, "/").matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)
+        ...textOf(page).replaceAll(`${repository}/blob/main/`, "/").matchAll(
+          /\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g
+        )
       ]
       const broken = links.filter(([, target, anchor]) => {
         const file = target === "" ? page : target!.startsWith("/") ? target!.slice(1) : join(dirname(page), target!)

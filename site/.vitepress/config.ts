@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitepress"
 import { type Group, guides, modules } from "../pages.ts"
-import { repository } from "../repository.ts"
+import { description, repository } from "../project.ts"
 import { linkedCode } from "./code.ts"
 import { breaks, links, slugOf } from "./markdown.ts"
 
@@ -31,9 +31,7 @@ const about = new Map(
 export default defineConfig({
   lang: "en-US",
   title: "effect-parallel",
-  description:
-    "Run one effect over many inputs, bounded, retried and timed out, on fibers, threads or processes, and get "
-    + "a typed account of every one.",
+  description,
   srcDir: "..",
   srcExclude: ["*.md", "!(docs|examples|site)/**", "examples/*/**/*.md", "site/{.vitepress,reference}/**"],
   rewrites: (file) => {

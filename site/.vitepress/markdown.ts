@@ -1,7 +1,7 @@
 /** How the site reads Markdown files that also read well beside the code. */
 import { existsSync, statSync } from "node:fs"
 import { dirname, relative, resolve } from "node:path"
-import { repository } from "../repository.ts"
+import { repository } from "../project.ts"
 
 interface Token {
   readonly type: string

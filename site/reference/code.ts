@@ -27,6 +27,12 @@ export const join = (parts: ReadonlyArray<string | Code>, separator = ""): Code 
 
 const moved = ({ end, start, symbol }: Name, by: number): Name => ({ start: start + by, end: end + by, symbol })
 
+/** Takes away what is before a place. */
+export const from = ({ names, text }: Code, start: number): Code => ({
+  text: text.slice(start),
+  names: names.map((name) => moved(name, -start))
+})
+
 /** Indents every line but the first. */
 export const indent = ({ names, text }: Code, by: string): Code => {
   const before = (at: number): number => by.length * (text.slice(0, at).split("\n").length - 1)

@@ -1,6 +1,6 @@
 /** How public declarations are shown: what a reader of the source would see of them, without bodies. */
 import ts from "typescript"
-import { type Code, codeOf, indent, join } from "./code.ts"
+import { type Code, codeOf, from, indent, join } from "./code.ts"
 
 const lines = (parts: ReadonlyArray<Code>): Code => join(parts.map((part) => indent(part, "  ")), "\n  ")
 
@@ -72,11 +72,7 @@ const head = (
   )!
   const brace = node.getChildren().find(({ kind }) => kind === ts.SyntaxKind.OpenBraceToken)!
   const whole = codeOf(checker, node, { end: brace.getStart(), omitted })
-  const skipped = whole.text.indexOf(keyword.getText())
-  return {
-    text: whole.text.slice(skipped),
-    names: whole.names.map(({ end, start, symbol }) => ({ start: start - skipped, end: end - skipped, symbol }))
-  }
+  return from(whole, whole.text.indexOf(keyword.getText()))
 }
 
 /** A member of a class or interface, without its body. */
@@ -127,10 +123,4 @@ export const declaration = (
     ? withoutExport(codeOf(checker, node))
     : undefined
 
-const withoutExport = ({ names, text }: Code): Code => {
-  const skipped = text.startsWith("export ") ? "export ".length : 0
-  return {
-    text: text.slice(skipped),
-    names: names.map(({ end, start, symbol }) => ({ start: start - skipped, end: end - skipped, symbol }))
-  }
-}
+const withoutExport = (code: Code): Code => code.text.startsWith("export ") ? from(code, "export ".length) : code

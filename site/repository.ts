@@ -1,2 +1,0 @@
-/** Where the project is kept. */
-export const repository = "https://github.com/effect-parallel/effect-parallel"
