@@ -23,17 +23,14 @@ import { root } from "./steps.ts"
 const few = 60_000
 const many = 160_000
 
-/**
- * Factor by which a path may exceed its bound, since any change moves the moments at which code is compiled and memory
- * is freed.
- */
+/** Factor by which a path may exceed its bound, since any change moves the moments at which code is compiled. */
 const tolerance = 1.05
 
 /**
- * Size of a heap in which nothing is marked. Without threads, marking begins and ends at moments that cost more than a
- * path.
+ * Sizes in megabytes of a heap in which nothing is freed. Freeing begins at moments that any change moves, and a single
+ * time may cost more than all inputs between the two runs.
  */
-const heap = "--initial-heap-size=4000"
+const heap = ["--initial-heap-size=4000", "--min-semi-space-size=1024", "--max-semi-space-size=1024"]
 
 /** Paths that take as long as all others together. */
 const long = new Set([
@@ -96,7 +93,7 @@ const bundle = (file: File, program: string): Promise<unknown> =>
 const count = (program: string, path: string, inputs: number): Promise<number> =>
   new Promise((resolve, reject) => {
     const valgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    const flags = ["--predictable", "--single-threaded", "--hash-seed=1", "--random-seed=1", heap]
+    const flags = ["--predictable", "--single-threaded", "--hash-seed=1", "--random-seed=1", ...heap]
     const node = [process.execPath, ...flags, program, path, String(inputs)]
     const child = spawn("valgrind", [...valgrind, ...node], { cwd: root, stdio: ["ignore", "ignore", "pipe"] })
     let text = ""

@@ -22,7 +22,6 @@
  * | `attemptNumber` | the attempt that begins | in runs that count the starts of items; else 1 |
  * | `withdrawn` | the attempt, behind limits | true once the run was stopped before the attempt began |
  * | `mark` | the attempt, after its limits; cleared by `take` | in runs whose retry is a default |
- * | `stretch` | `start` | from `start` on, in runs that are watched, for attempts that are measured |
  * | `children` | `run`, when the fiber starts; the runtime adds to it | always |
  * | `wake` | `awaitInput` | while the fiber waits for inputs, and after |
  *
@@ -46,7 +45,6 @@ import type { TurnBudget } from "../../primitives/eventLoop.ts"
 import { childrenOf, noFibers } from "../../primitives/fiberGroup.ts"
 import { shortenMessage } from "../../primitives/shorten.ts"
 import * as Attempt from "../../task/attempt.ts"
-import type { LoopWatch, Stretch } from "../../task/heldLoop.ts"
 import * as Inputs from "../inputs/contract.ts"
 import { type AttemptContext, Item, type RemoteAttempt } from "../inputs/item.ts"
 import type { ItemObserver, Sink } from "../outcomes/sink.ts"
@@ -62,6 +60,13 @@ const Running = 2
 const ValuePending = 3
 const Deciding = 4
 type Stage = typeof Idle | typeof Loaded | typeof Running | typeof ValuePending | typeof Deciding
+
+/** Options of `Effect.whileLoop`. */
+interface Loop<A, E, R> {
+  while(): boolean
+  body(): Effect.Effect<A, E, R>
+  step(value: A): void
+}
 
 /** Options that the lanes of a run, or of a batch in a worker, share. */
 export interface LaneOptions<I, A, E, R> {
@@ -79,11 +84,9 @@ export interface LaneOptions<I, A, E, R> {
   /** Describes an attempt at an item for the work. */
   readonly attemptOf: (item: Item<I>, context: AttemptContext) => Attempt.CurrentAttempt | undefined
   readonly afterFailure: AfterFailure<I, A, E, R> | undefined
-  /** Judges attempts that hold the event loop. */
-  readonly watch?: LoopWatch | undefined
 }
 
-export class Lane<I, A, E, R> implements AttemptContext {
+export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   readonly worker: number
   round = 0
   beganAt = 0
@@ -100,7 +103,6 @@ export class Lane<I, A, E, R> implements AttemptContext {
   private readonly attempt: LaneOptions<I, A, E, R>["attempt"]
   private readonly attemptOf: LaneOptions<I, A, E, R>["attemptOf"]
   private readonly afterFailure: AfterFailure<I, A, E, R> | undefined
-  private readonly watch: LoopWatch | undefined
   /** Clock of the attempts, if the sink reports times. */
   private readonly clock: LaneClock | undefined
   /** True if the sink needs more than the value of a success, or items come back. */
@@ -114,8 +116,6 @@ export class Lane<I, A, E, R> implements AttemptContext {
   private found: Inputs.Found | typeof Yielding = Inputs.Waiting
   private pendingValue: A | undefined = undefined
   private pendingCause: Cause.Cause<E> | undefined = undefined
-  /** What the attempt that runs has computed since it started, if that is measured. */
-  private stretch: Stretch | undefined = undefined
   /**
    * Fibers that attempts have forked as children and that have not ended. They are children of the fiber of the lane,
    * since attempts run in it.
@@ -134,7 +134,6 @@ export class Lane<I, A, E, R> implements AttemptContext {
     this.attempt = options.attempt
     this.attemptOf = options.attemptOf
     this.afterFailure = options.afterFailure
-    this.watch = options.watch
     this.revisits = source.revisits
     this.mayWait = options.waits
     this.clock = options.sink.detailed ? new LaneClock(options.time, source) : undefined
@@ -193,7 +192,6 @@ export class Lane<I, A, E, R> implements AttemptContext {
 
   /** Settles the value of the attempt that has run. Defers that if the attempt left fibers behind. */
   step(value: A | void): void {
-    this.stretch?.end()
     if (this.state !== Running) return
     if (this.children.size > 0) {
       this.state = ValuePending
@@ -257,7 +255,6 @@ export class Lane<I, A, E, R> implements AttemptContext {
    * first.
    */
   private leave(exit: Exit.Exit<A, E>): Effect.Effect<void, never, R> {
-    this.stretch?.end()
     if (this.children.size > 0) return Effect.flatMap(Fiber.interruptAll(this.children), () => this.leave(exit))
     if (Exit.isSuccess(exit)) {
       this.finish(exit.value)
@@ -333,10 +330,7 @@ export class Lane<I, A, E, R> implements AttemptContext {
   private start(): Effect.Effect<A, E, R> {
     this.state = Running
     this.clock?.begin(this.item, this)
-    this.stretch = this.watch?.begin()
-    const attempt = this.attemptAt(this.item)
-    if (this.stretch !== undefined && isReady(attempt)) this.stretch.end()
-    return attempt
+    return this.attemptAt(this.item)
   }
 
   private attemptAt(item: Item<I>): Effect.Effect<A, E, R> {
