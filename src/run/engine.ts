@@ -42,6 +42,7 @@ import * as DefaultRetry from "./lanes/defaultRetry.ts"
 import { Lane } from "./lanes/lane.ts"
 import { LaneCount } from "./lanes/laneCount.ts"
 import { RemoteClock, type RunClock } from "./lanes/remote.ts"
+import { WatchedLane } from "./lanes/watchedLane.ts"
 import { LaneOpener, type MakeLane, quietly, warn } from "./opener.ts"
 import { RunObserver } from "./outcomes/observer.ts"
 import { Recorder } from "./outcomes/recorder.ts"
@@ -327,7 +328,7 @@ const itemLanes = <I, A, E, R>(
   start: Start<I, A, E, R>,
   isRemote: boolean
 ): MakeLane<R> => {
-  const { queue, settings, sink: { detailed }, time } = parts
+  const { queue, settings, sink: { detailed }, time, watch } = parts
   const marked = settings.retriesByDefault ? DefaultRetry.marking(start) : start
   const options = {
     ...parts,
@@ -337,5 +338,7 @@ const itemLanes = <I, A, E, R>(
     attempt: attempt(marked, { queue, settings, detailed, time }),
     attemptOf: attemptOf(settings.name)
   }
-  return (worker) => new Lane<I, A, E, R>(options, worker)
+  return watch === undefined
+    ? (worker) => new Lane<I, A, E, R>(options, worker)
+    : (worker) => new WatchedLane<I, A, E, R>(options, worker, watch)
 }

@@ -254,7 +254,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
    * Settles an exit outside the loop, then continues the loop. Fibers that the attempt left behind are interrupted
    * first.
    */
-  private leave(exit: Exit.Exit<A, E>): Effect.Effect<void, never, R> {
+  protected leave(exit: Exit.Exit<A, E>): Effect.Effect<void, never, R> {
     if (this.children.size > 0) return Effect.flatMap(Fiber.interruptAll(this.children), () => this.leave(exit))
     if (Exit.isSuccess(exit)) {
       this.finish(exit.value)
@@ -327,7 +327,7 @@ export class Lane<I, A, E, R> implements Loop<A | void, E, R>, AttemptContext {
   }
 
   /** Starts an attempt. Work that throws is a ready failure. */
-  private start(): Effect.Effect<A, E, R> {
+  protected start(): Effect.Effect<A, E, R> {
     this.state = Running
     this.clock?.begin(this.item, this)
     return this.attemptAt(this.item)
