@@ -1,5 +1,5 @@
-import { Effect } from "effect"
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
+import * as Effect from "effect/Effect"
 import { Refused } from "./helpers.ts"
 
 export const half = Task.make("half", { module: import.meta.url, run: (n: number) => Effect.succeed(n / 2) })

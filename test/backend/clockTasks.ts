@@ -1,5 +1,7 @@
-import { Effect, Layer, Schema } from "effect"
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 
 /** Reads the monotonic clock of the machine, in milliseconds. */
 const now = (): number => Number(process.hrtime.bigint()) / 1e6

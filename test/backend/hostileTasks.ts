@@ -1,5 +1,5 @@
 /** Tasks that return, throw, log and post hostile values. Plain Node.js imports this file. */
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
 import * as Effect from "effect/Effect"
 import { appendFileSync, closeSync, fstatSync, readdirSync, writeSync } from "node:fs"
 import { parentPort, workerData } from "node:worker_threads"

@@ -1,5 +1,8 @@
-import { Effect, Schema, SchemaGetter as Getter } from "effect"
-import { Parallel, Task } from "effect-parallel"
+import * as Parallel from "effect-parallel/Parallel"
+import * as Task from "effect-parallel/Task"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Getter from "effect/SchemaGetter"
 
 const module = import.meta.url
 

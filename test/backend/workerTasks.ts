@@ -1,5 +1,6 @@
 /** The tasks for the tests of workers. Plain Node.js imports this file, so it must not import vitest. */
-import { Backend, Parallel, Task } from "effect-parallel"
+import * as Backend from "effect-parallel/Backend"
+import * as Task from "effect-parallel/Task"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -318,20 +319,6 @@ export const logs = Task.make("logs", {
       Effect.andThen(Effect.log(`info ${text}`, { text }).pipe(Effect.annotateLogs("mine", text))),
       Effect.andThen(Effect.logError("broken", Cause.fail(new RangeError(text))))
     )
-})
-
-/** Returns how many inputs a run inside it has in flight by default. */
-export const nests = Task.make("nests", {
-  module,
-  run: (inputs: number) =>
-    Effect.gen(function*() {
-      let [running, most] = [0, 0]
-      yield* Parallel.forEach(Array.from({ length: inputs }, (_, i) => i), () =>
-        Effect.sync(() => {
-          most = Math.max(most, ++running)
-        }).pipe(Effect.andThen(Effect.sleep(5)), Effect.andThen(Effect.sync(() => running--))))
-      return most
-    })
 })
 
 /** A task with fates that the caller draws. */

@@ -1,5 +1,5 @@
 /** The task of random programs. It performs the action in its payload. */
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
 import * as Effect from "effect/Effect"
 import { isMainThread, parentPort } from "node:worker_threads"
 import type { Act } from "./program.ts"

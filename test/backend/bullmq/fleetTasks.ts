@@ -1,6 +1,7 @@
 /** The tasks of the machines in these tests. */
-import { Effect, Schema } from "effect"
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { appendFileSync } from "node:fs"
 
 const module = import.meta.url

@@ -1,6 +1,9 @@
 /** Tasks for machines in memory, which run in fibers of the test or on threads. */
-import { Effect, Schema, SchemaTransformation } from "effect"
-import { Parallel, Task } from "effect-parallel"
+import * as Parallel from "effect-parallel/Parallel"
+import * as Task from "effect-parallel/Task"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 
 const module = import.meta.url
 

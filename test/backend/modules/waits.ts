@@ -1,4 +1,4 @@
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
 import * as Effect from "effect/Effect"
 import { inWorker } from "./inWorker.ts"
 

@@ -5,6 +5,7 @@ import * as Processes from "effect-parallel/backend/Processes"
 import * as Threads from "effect-parallel/backend/Threads"
 import { execFileSync } from "node:child_process"
 import { range } from "../../helpers.ts"
+import { nests } from "../nestedTasks.ts"
 import { kinds, timed, until, untilLike, value, watching, withFile } from "../workerKinds.ts"
 import * as tasks from "../workerTasks.ts"
 
@@ -60,10 +61,10 @@ for (const kind of kinds) {
 
       it.effect("has the defaults of Parallel.withDefaults, otherwise those of the library", () =>
         Effect.gen(function*() {
-          const own = yield* Parallel.withDefaults(tasks.nests(20), { concurrency: 3 })
+          const own = yield* Parallel.withDefaults(nests(20), { concurrency: 3 })
 
           assert.strictEqual(own, 3)
-          assert.strictEqual(yield* tasks.nests(20), 8)
+          assert.strictEqual(yield* nests(20), 8)
         }))
 
       it.effect("that is warm answers much faster than a worker starts", () =>

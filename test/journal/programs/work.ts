@@ -1,6 +1,7 @@
 /** A task that writes down when it begins, on any backend. */
-import { Effect, Schema } from "effect"
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { say } from "./say.ts"
 
 export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}

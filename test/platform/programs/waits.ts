@@ -1,6 +1,7 @@
 /** A task that takes a while, and prints when it begins and ends. */
-import { Effect, Schema } from "effect"
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { say } from "../../journal/programs/say.ts"
 
 const { url } = import.meta
