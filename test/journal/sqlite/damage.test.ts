@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -81,13 +81,14 @@ const killedJournal = async (path: string, groups: number): Promise<Records> => 
  */
 const spoil = (path: string, durable: Records, ways: (size: number) => Iterable<(file: string) => void>) => {
   const folder = join(path, "..")
-  const names = readdirSync(folder).filter((name) => !name.endsWith(".lock"))
-  const copy = `${folder}-copy`
+  const files = readdirSync(folder).filter((name) => !name.endsWith(".lock"))
+    .map((name) => ({ name, bytes: readFileSync(join(folder, name)) }))
+  const copy = mkdtempSync(join(folder, "copy-"))
   const counts: Record<string, number> = { whole: 0 }
-  for (const name of names) {
-    for (const way of ways(statSync(join(folder, name)).size)) {
-      rmSync(copy, { recursive: true, force: true })
-      cpSync(folder, copy, { recursive: true })
+  for (const { bytes, name } of files) {
+    for (const way of ways(bytes.length)) {
+      for (const left of readdirSync(copy)) rmSync(join(copy, left))
+      for (const { bytes, name } of files) writeFileSync(join(copy, name), bytes)
       way(join(copy, name))
       try {
         const found = readAll(join(copy, "run.db"), durable.keys())
@@ -99,7 +100,6 @@ const spoil = (path: string, durable: Records, ways: (size: number) => Iterable<
       }
     }
   }
-  rmSync(copy, { recursive: true, force: true })
   return counts
 }
 
