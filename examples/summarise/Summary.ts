@@ -2,7 +2,7 @@
  * The work of this program: summarizes one file.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { Task } from "effect-parallel"
+import * as Task from "effect-parallel/Task"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
