@@ -204,11 +204,11 @@ const sections: ReadonlyArray<Section> = [
       ${
         ratioOf(results, "threads", "tasks of 1 µs as effects, in one thread", "Effect.forEach", "one thread")
       } times as long for these tasks as a loop.`,
-      text`The tasks of 3 ms run without V8's middle compiler (\`--no-maglev\`). With it, V8 soon replaces the loop in
-      their body by code that takes ${
+      text`The tasks of 0.1 and 3 ms run without V8's middle compiler (\`--no-maglev\`). With it, V8 soon replaces the loop
+      in their body by code that takes ${
         ratioOf(results, "threads", "a loop of 3 ms that a closure calls", "called by a closure", "called")
       } times as long if a closure calls it. A closure calls the body of every effect, but not the function that Piscina
-      calls. The same happens in one thread without any library: see the last group.`
+      calls. This may happen to tasks of your own, and without any library in one thread too: see the last group.`
     ]
   },
   {

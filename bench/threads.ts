@@ -104,7 +104,7 @@ const steady = ["--no-maglev"]
 const longer = (name: string, micros: number, inputs: number, speedUp: number, besideChunks = 1.05): Group => ({
   name,
   metric: "time",
-  flags: micros >= 1000 ? steady : undefined,
+  flags: micros >= 100 ? steady : undefined,
   cases: {
     "ours": ours(micros * microsecond),
     "chunks by hand": chunked(micros * microsecond),
