@@ -295,8 +295,8 @@ const sections: ReadonlyArray<Section> = [
       "`npm run check -- instructions` counts, with valgrind, the instructions that an input costs on hot paths "
       + "([bench/paths.ts](../bench/paths.ts), [bench/poolPaths.ts](../bench/poolPaths.ts)). It fails if one costs "
       + "clearly more than its bound in [bench/paths.json](../bench/paths.json). A count does not depend on how busy "
-      + "a machine is, so the commit that slows down a path fails. After an intended change, `INSTRUCTIONS=write npm "
-      + "run check -- instructions` writes the new bounds."
+      + "a machine is, so the commit that slows down a path fails. It does not include garbage collection. After an "
+      + "intended change, `INSTRUCTIONS=write npm run check -- instructions` writes the new bounds."
     ]
   },
   {
