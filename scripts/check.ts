@@ -103,7 +103,6 @@ await runSteps({
     install("site")
   },
   charts: () => {
-    // before `types`, because it installs packages that an older `bench/node_modules` lacks
     run("node", ["bench/run.ts", "--check"])
   },
   types: () => {

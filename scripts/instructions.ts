@@ -4,11 +4,11 @@
  *
  * A count does not depend on how busy a machine is, so a slowdown shows up in the commit that causes it. Each path is
  * run with two numbers of inputs, and the difference is the cost of the inputs between them: start-up and compilation
- * are in both. Two runs differ by 0.0002 %, because all code is one file, Node.js has no threads, and clocks advance by
- * the same step at each reading, since the engine lets the event loop turn by the clock. The bounds are in
- * `bench/paths.json`. If `PATHS` is part of some names, only those paths are counted. `INSTRUCTIONS=write` writes the
- * counts to the file, after a change that is intended. The long paths are counted only on request: with `PATHS`, which
- * may be `*`, or with `npm run soak -- instructions`.
+ * are in both. Two runs differ by 0.0002 % (once in some ten, `stream` differed by 3 %), because all code is one file,
+ * Node.js has no threads, and clocks advance by the same step at each reading, since the engine lets the event loop
+ * turn by the clock. The bounds are in `bench/paths.json`. If `PATHS` is part of some names, only those paths are
+ * counted. `INSTRUCTIONS=write` writes the counts to the file, after a change that is intended. The long paths are
+ * counted only on request: with `PATHS`, which may be `*`, or with `npm run soak -- instructions`.
  */
 import { build } from "esbuild"
 import { spawn, spawnSync } from "node:child_process"
@@ -27,8 +27,8 @@ const many = 160_000
 const tolerance = 1.05
 
 /**
- * Sizes in megabytes of a heap in which nothing is freed. Freeing begins at moments that any change moves, and a single
- * time may cost more than all inputs between the two runs.
+ * Sizes in megabytes of a heap in which nothing is freed. Garbage collection begins at moments that any change moves,
+ * and one collection may cost more than all inputs between the two runs. So a count does not include it.
  */
 const heap = ["--initial-heap-size=4000", "--min-semi-space-size=1024", "--max-semi-space-size=1024"]
 

@@ -2,7 +2,7 @@
  * A lane of a run whose work may hold the event loop although the program seems to expect it on workers.
  *
  * It is a class of its own so that other lanes do not pay for it: with the watch in their code, an input of `run` takes
- * 4 % more instructions (`npm run check -- instructions`).
+ * 5 % more instructions (`npm run check -- instructions`).
  */
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
